@@ -1,0 +1,152 @@
+//! The checkpoint: where the active segment is known to be durable, and the
+//! tree's edge there. Derived: deleting it, or finding it damaged, costs the
+//! time to read one segment.
+//!
+//! The file has two slots, written in turn, so that a reader always finds one
+//! whole. It is written after each sync and not synced itself: the page cache
+//! shows it to every process while the machine runs, and after a power cut an
+//! older one is still true.
+
+use std::path::Path;
+
+use byteorder::{ByteOrder, LittleEndian as LE};
+
+use crate::disk::DiskFile;
+use crate::error::Result;
+use crate::segment::format::{
+    EDGE_NODES_MAX, Position, SUMMARY_BYTES, decode_edge, encode_summary,
+};
+use crate::segment::map::Bytes;
+use crate::stats::summary::Summary;
+
+pub(crate) const NAME: &str = "checkpoint";
+
+const MAGIC: [u8; 8] = *b"GLCHECK1";
+const FIXED_BYTES: usize = 88;
+const SLOT_BYTES: usize = 8 * 1024;
+const _: () = assert!(FIXED_BYTES + EDGE_NODES_MAX * SUMMARY_BYTES <= SLOT_BYTES);
+
+/// What a checkpoint says. It is written only of what a successful sync covered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Checkpoint {
+    pub(crate) generation: u64,
+    pub(crate) ordinal: u64,
+    pub(crate) identity: u64,
+    /// The first sequence number of that segment.
+    pub(crate) segment_first: u64,
+    pub(crate) durable: Position,
+    /// What the frames of the block at `durable` count from.
+    pub(crate) block_first: u64,
+    /// The tree's edge over the complete leaves before `durable`.
+    pub(crate) edge: Vec<Summary>,
+}
+
+fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
+    let mut bytes = vec![0; FIXED_BYTES];
+    let length = FIXED_BYTES + checkpoint.edge.len() * SUMMARY_BYTES;
+    LE::write_u32(&mut bytes[4..], u32::try_from(length).expect("an edge has at most 64 nodes"));
+    bytes[8..16].copy_from_slice(&MAGIC);
+    LE::write_u64(&mut bytes[16..], checkpoint.generation);
+    LE::write_u64(&mut bytes[24..], checkpoint.ordinal);
+    LE::write_u64(&mut bytes[32..], checkpoint.identity);
+    LE::write_u64(&mut bytes[40..], checkpoint.segment_first);
+    LE::write_u64(&mut bytes[48..], checkpoint.durable.offset);
+    LE::write_u64(&mut bytes[56..], checkpoint.durable.sequence);
+    LE::write_u64(&mut bytes[64..], checkpoint.block_first);
+    LE::write_u64(&mut bytes[72..], checkpoint.edge.len() as u64);
+    for node in &checkpoint.edge {
+        encode_summary(node, &mut bytes);
+    }
+    let crc = crc32fast::hash(&bytes[4..]);
+    LE::write_u32(&mut bytes, crc);
+    bytes
+}
+
+fn decode(slot: &[u8]) -> Option<Checkpoint> {
+    let fixed = slot.get(..FIXED_BYTES)?;
+    let length = usize::try_from(LE::read_u32(&fixed[4..])).ok()?;
+    let whole = slot.get(..length).filter(|whole| whole.len() >= FIXED_BYTES)?;
+    if crc32fast::hash(&whole[4..]) != LE::read_u32(whole) || whole[8..16] != MAGIC {
+        return None;
+    }
+    Some(Checkpoint {
+        generation: LE::read_u64(&whole[16..]),
+        ordinal: LE::read_u64(&whole[24..]),
+        identity: LE::read_u64(&whole[32..]),
+        segment_first: LE::read_u64(&whole[40..]),
+        durable: Position {
+            offset: LE::read_u64(&whole[48..]),
+            sequence: LE::read_u64(&whole[56..]),
+        },
+        block_first: LE::read_u64(&whole[64..]),
+        edge: decode_edge(&whole[FIXED_BYTES..], LE::read_u64(&whole[72..]))?,
+    })
+    .filter(is_consistent)
+}
+
+/// The edge belongs to the sequence number it is said to stand at.
+fn is_consistent(checkpoint: &Checkpoint) -> bool {
+    let leaves = checkpoint.durable.sequence / crate::stats::tree::LEAF;
+    leaves.count_ones() as usize == checkpoint.edge.len()
+        && checkpoint.block_first <= checkpoint.durable.sequence
+        && checkpoint.segment_first <= checkpoint.block_first
+}
+
+/// The newest whole checkpoint of the store in `directory`, if there is one.
+pub(crate) fn read(directory: &Path) -> Option<Checkpoint> {
+    // Any failure means: do without.
+    let file = Bytes::open(&directory.join(NAME), true).ok()?;
+    let mut bytes = vec![0; 2 * SLOT_BYTES];
+    let length = file.read_by_position(0, &mut bytes).ok()?;
+    bytes.truncate(length);
+    bytes.chunks(SLOT_BYTES).filter_map(decode).max_by_key(|checkpoint| checkpoint.generation)
+}
+
+/// Writes `checkpoint` over the slot that does not hold its predecessor.
+pub(crate) fn write(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    let slot = checkpoint.generation % 2 * SLOT_BYTES as u64;
+    DiskFile::open_derived(&directory.join(NAME))?.write(slot, &encode(checkpoint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(generation: u64) -> Checkpoint {
+        Checkpoint {
+            generation,
+            ordinal: 3,
+            identity: 7,
+            segment_first: 10,
+            durable: Position { offset: 4096, sequence: 100 },
+            block_first: 50,
+            edge: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_newest_whole_slot_is_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_eq!(read(directory.path()), None);
+        for generation in 1..=4 {
+            write(directory.path(), &checkpoint(generation)).expect("written");
+            assert_eq!(read(directory.path()), Some(checkpoint(generation)));
+        }
+        let path = directory.path().join(NAME);
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[60] ^= 1;
+        std::fs::write(&path, &bytes).expect("written");
+        assert_eq!(read(directory.path()), Some(checkpoint(3)));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        let good = encode(&checkpoint(9));
+        assert_eq!(decode(&good), Some(checkpoint(9)));
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(&bad), None, "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Keeping what is derived from the observations up to date: the tree's edge
+//! and its nodes, the guides of the quantiles, the checkpoint.
+//!
+//! Nothing derived ever speaks of an observation that was not synced: after a
+//! power cut another one might come to have its sequence number.
+
+use std::ops::Range;
+
+use crate::checkpoint::{self, Checkpoint};
+use crate::error::Result;
+use crate::guide_file;
+use crate::observation::Observation;
+use crate::scan::{Run, Scan};
+use crate::segment::nodes::{NodeBatch, Nodes};
+use crate::stats::summary::Summary;
+use crate::stats::tree::{Edge, LEAF};
+use crate::view::View;
+
+/// Complete leaves that a guide may be behind its segment: what a quantile
+/// reads besides the one scan.
+const GUIDE_LEAVES_BEHIND: u64 = 128;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Derived {
+    edge: Edge,
+    generation: u64,
+}
+
+impl Derived {
+    /// As the checkpoint or the last segment's header has it.
+    pub(crate) fn of(view: &View) -> Result<Self> {
+        let generation = view.chain().checkpoint().map_or(0, |checkpoint| checkpoint.generation);
+        Ok(Self { edge: view.edge()?, generation })
+    }
+
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// That of the checkpoint last written.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Takes in all of `view`, which ends where its last segment is durable.
+    pub(crate) fn advance(&mut self, view: &View) -> Result<()> {
+        let Some((segment, tail)) = view.active()? else { return Ok(()) };
+        let leaves = view.end_sequence() / LEAF;
+        if leaves > self.edge.leaves() {
+            let mut nodes = NodeBatch::new(segment);
+            let edge = &mut self.edge;
+            read_leaves(view, edge.leaves()..leaves, |leaf| {
+                edge.push(Summary::of(leaf), |level, index, node| nodes.push(level, index, node));
+            })?;
+            nodes.write(view.chain().directory())?;
+            guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
+        }
+        self.generation += 1;
+        checkpoint::write(
+            view.chain().directory(),
+            &Checkpoint {
+                generation: self.generation,
+                ordinal: segment.ordinal,
+                identity: segment.identity,
+                segment_first: segment.first_sequence,
+                durable: tail.end,
+                block_first: tail.block_first,
+                edge: self.edge.nodes().to_vec(),
+            },
+        )
+    }
+
+    /// Makes what stands beside the last segment of `view` complete and durable,
+    /// before the segment is left for good.
+    pub(crate) fn finish(&mut self, view: &View) -> Result<()> {
+        self.advance(view)?;
+        guide_file::bring_up(view, 1)?;
+        complete_nodes(view)
+    }
+}
+
+/// Writes the nodes that the tree file of the last segment of `view` lacks (a
+/// power cut may have taken some), and waits until the disk has them all.
+fn complete_nodes(view: &View) -> Result<()> {
+    let Some((segment, _)) = view.active()? else { return Ok(()) };
+    let (first, end) = (segment.first_sequence / LEAF, view.end_sequence() / LEAF);
+    let mut stored = Nodes::new(view);
+    let mut written = NodeBatch::new(segment);
+    if let Some(mut edge) = Edge::from_nodes(first, segment.edge.clone()) {
+        for leaf in first..end {
+            let mut summary = stored.get(0, leaf);
+            if summary.is_none() {
+                read_leaves(view, leaf..leaf + 1, |leaf| summary = Some(Summary::of(leaf)))?;
+            }
+            edge.push(summary.unwrap_or(Summary::EMPTY), |level, index, node| {
+                if stored.get(level, index).as_ref() != Some(node) {
+                    written.push(level, index, node);
+                }
+            });
+        }
+    }
+    written.write_and_sync(view.chain().directory())
+}
+
+/// Hands on the observations of each of `leaves`; of a damaged
+/// one, those that are left.
+pub(crate) fn read_leaves(
+    view: &View,
+    leaves: Range<u64>,
+    mut each: impl FnMut(&[Observation]),
+) -> Result<()> {
+    let mut scan = Scan::new(view, leaves.start * LEAF..leaves.end * LEAF);
+    let mut run = Vec::new();
+    let mut leaf = Vec::new();
+    let mut current = leaves.start;
+    while let Some(found) = scan.next(&mut run)? {
+        // Damage is reported to whoever reads the observations.
+        let Run::Observations { first } = found else { continue };
+        for (sequence, observation) in (first..).zip(&run) {
+            while sequence / LEAF > current {
+                each(&leaf);
+                leaf.clear();
+                current += 1;
+            }
+            leaf.push(*observation);
+        }
+    }
+    while current < leaves.end {
+        each(&leaf);
+        leaf.clear();
+        current += 1;
+    }
+    Ok(())
+}

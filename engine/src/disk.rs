@@ -1,0 +1,171 @@
+//! Every operation that changes the disk goes through these few functions, so
+//! that the order of writes and syncs can be read, recorded and made to fail
+//! in one place.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// What is about to be done to which file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Create,
+    Write { offset: u64, length: usize },
+    Sync,
+    Rename,
+    Remove,
+    SyncDirectory,
+}
+
+/// A file opened for writing by position.
+#[derive(Debug)]
+pub(crate) struct DiskFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl DiskFile {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let file = file.map_err(|error| Error::io(path, "open the file for writing", error))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Opens a derived file, which may not be there yet.
+    pub(crate) fn open_derived(path: &Path) -> Result<Self> {
+        announce(path, Operation::Create)
+            .and_then(|()| {
+                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+            })
+            .map(|file| Self { file, path: path.to_owned() })
+            .map_err(|error| Error::io(path, "open the file for writing", error))
+    }
+
+    /// Writes all of `bytes` at `offset`, or fails having written a part.
+    pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        announce(&self.path, Operation::Write { offset, length: bytes.len() })
+            .and_then(|()| self.file.write_all_at(bytes, offset))
+            .map_err(|error| Error::io(&self.path, "write", error).at(offset))
+    }
+
+    /// Forces what was written, and the length, to the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        announce(&self.path, Operation::Sync)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|error| Error::io(&self.path, "sync to disk", error))
+    }
+
+    /// The file's length in bytes now.
+    pub(crate) fn len(&self) -> Result<u64> {
+        let metadata = self.file.metadata();
+        Ok(metadata.map_err(|error| Error::io(&self.path, "read the size", error))?.len())
+    }
+}
+
+/// Creates `name` in `directory` whole: a reader, or a machine after a power
+/// cut, finds all of `content` under that name or nothing. Replaces an older
+/// file of the name. The writers' lock is held, so the temporary name is free.
+pub(crate) fn create_whole(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
+    replace(directory, name, content, true)?;
+    let synced = sync_directory(directory);
+    if synced.is_err() {
+        // Reported as failed, so it shall not be found.
+        drop(remove(&directory.join(name)));
+    }
+    synced
+}
+
+/// As [`create_whole`], for a file that can be made again from others: nothing
+/// waits for the disk.
+pub(crate) fn replace_derived(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
+    replace(directory, name, content, false)
+}
+
+fn replace(directory: &Path, name: &str, content: &[u8], synced: bool) -> Result<()> {
+    let target = directory.join(name);
+    let temporary = directory.join(format!("{name}.tmp"));
+    let written = write_new(&temporary, content, synced).and_then(|()| {
+        announce(&target, Operation::Rename)
+            .and_then(|()| std::fs::rename(&temporary, &target))
+            .map_err(|error| Error::io(&target, "rename a new file to this name", error))
+    });
+    if written.is_err() {
+        // The error to tell is the one that made us stop; a left-over temporary
+        // file is overwritten by the next attempt.
+        drop(remove(&temporary));
+    }
+    written
+}
+
+fn write_new(path: &Path, content: &[u8], synced: bool) -> Result<()> {
+    let file = announce(path, Operation::Create)
+        .and_then(|()| {
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)
+        })
+        .map_err(|error| Error::io(path, "create the file", error))?;
+    let file = DiskFile { file, path: path.to_owned() };
+    file.write(0, content)?;
+    if synced { file.sync() } else { Ok(()) }
+}
+
+/// Removes a file that nothing refers to any more.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    announce(path, Operation::Remove)
+        .and_then(|()| std::fs::remove_file(path))
+        .map_err(|error| Error::io(path, "remove the file", error))
+}
+
+/// Forces the names in `directory` to the disk.
+pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
+    announce(directory, Operation::SyncDirectory)
+        .and_then(|()| File::open(directory)?.sync_all())
+        .map_err(|error| Error::io(directory, "sync the directory to disk", error))
+}
+
+#[cfg(not(test))]
+#[inline]
+fn announce(_path: &Path, _operation: Operation) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+fn announce(path: &Path, operation: Operation) -> io::Result<()> {
+    watch::announce(path, operation)
+}
+
+/// How a test sees each operation before it happens, and may make it fail.
+#[cfg(test)]
+pub(crate) mod watch {
+    use super::Operation;
+    use std::cell::RefCell;
+    use std::io;
+    use std::path::Path;
+
+    type Watcher = Box<dyn FnMut(&Path, Operation) -> io::Result<()>>;
+
+    thread_local! {
+        static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+    }
+
+    pub(super) fn announce(path: &Path, operation: Operation) -> io::Result<()> {
+        // Taken out while it runs, so that a watcher may itself use the disk.
+        let Some(mut watcher) = WATCHER.take() else { return Ok(()) };
+        let verdict = watcher(path, operation);
+        WATCHER.set(Some(watcher));
+        verdict
+    }
+
+    /// Runs `work` with `watcher` told of every operation of this thread.
+    pub(crate) fn with<T>(
+        watcher: impl FnMut(&Path, Operation) -> io::Result<()> + 'static,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        WATCHER.set(Some(Box::new(watcher)));
+        let result = work();
+        WATCHER.set(None);
+        result
+    }
+}

@@ -1,0 +1,146 @@
+//! The one error type: what went wrong, in which file, at which byte.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What every fallible operation of the engine returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An operation that did not succeed, with the file and the byte it failed at.
+///
+/// ```
+/// use gaugelog::{ErrorKind, Store};
+/// let error = Store::open("/no/such/store").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// ```
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    path: PathBuf,
+    offset: Option<u64>,
+    stored: usize,
+    detail: String,
+    source: Option<io::Error>,
+}
+
+/// The kinds of failure that a program may want to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no store at the path.
+    NotFound,
+    /// There is a store, or something else, where one was to be created.
+    AlreadyExists,
+    /// The path holds something that is not a store.
+    NotAStore,
+    /// The store was written by a version with another format.
+    Version,
+    /// Another process held the writers' lock for longer than the wait.
+    Locked,
+    /// The store was opened for reading only.
+    ReadOnly,
+    /// A value is NaN or infinite, an option or an argument is out of range.
+    Invalid,
+    /// Bytes that were once written do not match their checksum, or a file that
+    /// was once there is gone.
+    Damaged,
+    /// The file system refused: no space, no permission, an I/O error.
+    Io,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, path: &Path, detail: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            path: path.to_owned(),
+            offset: None,
+            stored: 0,
+            detail: detail.into(),
+            source: None,
+        }))
+    }
+
+    /// `doing` says what was being done, in words that follow "cannot".
+    pub(crate) fn io(path: &Path, doing: &str, source: io::Error) -> Self {
+        Self(Box::new(Inner {
+            kind: ErrorKind::Io,
+            path: path.to_owned(),
+            offset: None,
+            stored: 0,
+            detail: format!("cannot {doing}"),
+            source: Some(source),
+        }))
+    }
+
+    pub(crate) fn damaged(path: &Path, offset: u64, detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Damaged, path, detail).at(offset)
+    }
+
+    pub(crate) fn at(mut self, offset: u64) -> Self {
+        self.0.offset = Some(offset);
+        self
+    }
+
+    pub(crate) fn having_stored(mut self, stored: usize) -> Self {
+        self.0.stored = stored;
+        self
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The file or directory it is about.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The byte of that file it is about, where there is one.
+    #[must_use]
+    pub fn offset(&self) -> Option<u64> {
+        self.0.offset
+    }
+
+    /// Of a batch that could not be appended, how many observations, from its
+    /// first on, are stored all the same.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.0.stored
+    }
+
+    /// The operating system's error behind it, where there is one.
+    #[must_use]
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.0.source.as_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.path.display())?;
+        if let Some(offset) = self.0.offset {
+            write!(f, ", byte {offset}")?;
+        }
+        write!(f, ": {}", self.0.detail)?;
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        match self.0.stored {
+            0 => Ok(()),
+            stored => write!(f, " (the first {stored} observations of the batch are stored)"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| source as _)
+    }
+}

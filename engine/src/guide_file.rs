@@ -1,0 +1,154 @@
+//! The file beside a row segment that holds the guide to its quantiles: how
+//! many values lie in which bucket of a histogram. Derived: without it the
+//! segment is read once more.
+//!
+//! A guide belongs to the same leaves as the segment's tree nodes: those whose
+//! last observation is in the segment. It may lag behind them.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use byteorder::{ByteOrder, LittleEndian as LE};
+
+use crate::derived::read_leaves;
+use crate::disk;
+use crate::error::Result;
+use crate::segment::chain::{Segment, derived_name};
+use crate::segment::map::Bytes;
+use crate::stats::guide::{Entry, Guide};
+use crate::stats::tree::LEAF;
+use crate::view::View;
+
+const KIND: &str = "guide";
+const MAGIC: [u8; 8] = *b"GLGUIDE1";
+const FIXED_BYTES: usize = 64;
+const ENTRY_BYTES: usize = 16;
+/// More buckets than two histograms of three digits can have are not read.
+const ENTRIES_MAX: u64 = 256 * 1024;
+const NEGATIVE: u64 = 1 << 63;
+
+/// The leaves of the segment at `index` of the view's chain.
+pub(crate) fn leaves_of(view: &View, index: usize) -> Result<Range<u64>> {
+    let first = view.chain().segment(index)?.first_sequence / LEAF;
+    Ok(first..(view.extent(index)?.end_sequence / LEAF).max(first))
+}
+
+/// Brings the guide of the last segment up to the end of `view`, if it lags
+/// behind by `lag` leaves or more.
+pub(crate) fn bring_up(view: &View, lag: u64) -> Result<()> {
+    let Some((segment, _)) = view.active()? else { return Ok(()) };
+    let leaves = leaves_of(view, view.chain().len() - 1)?;
+    // Most appends end here, before the file is opened: guides are written at
+    // multiples of the lag alone.
+    if leaves.end - leaves.start < lag {
+        return Ok(());
+    }
+    let (guide, until) =
+        read(view, segment, leaves.clone()).unwrap_or((Guide::for_magnitude(0.0), leaves.start));
+    if leaves.end - until < lag {
+        return Ok(());
+    }
+    let guide = record(view, guide, leaves.start, until..leaves.end)?;
+    let name = derived_name(segment.ordinal, KIND);
+    let bytes = encode(segment.identity, leaves, &guide);
+    disk::replace_derived(view.chain().directory(), &name, &bytes)
+}
+
+/// The guide to the leaves of the segment at `index`, complete: read from its
+/// file, and what the file lacks from the observations.
+pub(crate) fn complete(view: &View, index: usize) -> Result<Guide> {
+    let leaves = leaves_of(view, index)?;
+    let segment = view.chain().segment(index)?;
+    match read(view, segment, leaves.clone()) {
+        Some((guide, until)) => record(view, guide, leaves.start, until..leaves.end),
+        None => record(view, Guide::for_magnitude(0.0), leaves.start, leaves),
+    }
+}
+
+/// Adds the values of `leaves` to `guide`, which knows those from `first` on.
+/// Values beyond its range make it begin again with a wider one.
+fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Result<Guide> {
+    let mut beyond: f64 = 0.0;
+    read_leaves(view, leaves.clone(), |leaf| {
+        for observation in leaf {
+            if guide.fits(observation.value) {
+                guide.record(observation.value);
+            } else {
+                beyond = beyond.max(observation.value.abs());
+            }
+        }
+    })?;
+    if beyond == 0.0 {
+        return Ok(guide);
+    }
+    let mut wider = Guide::for_magnitude(beyond);
+    read_leaves(view, first..leaves.end, |leaf| {
+        leaf.iter().for_each(|observation| wider.record(observation.value));
+    })?;
+    Ok(wider)
+}
+
+fn path(view: &View, segment: &Segment) -> PathBuf {
+    view.chain().directory().join(derived_name(segment.ordinal, KIND))
+}
+
+/// The stored guide and the leaf it reaches to; `None` where there is none that
+/// holds for `leaves`.
+fn read(view: &View, segment: &Segment, leaves: Range<u64>) -> Option<(Guide, u64)> {
+    let file = Bytes::open(&path(view, segment), true).ok()?;
+    let limit = FIXED_BYTES as u64 + ENTRIES_MAX * ENTRY_BYTES as u64;
+    let length = usize::try_from(file.len().ok()?.min(limit)).ok()?;
+    let mut bytes = vec![0; length];
+    let read = file.read_by_position(0, &mut bytes).ok()?;
+    bytes.truncate(read);
+    let (guide, known) = decode(segment.identity, &bytes)?;
+    (known.start == leaves.start && known.end <= leaves.end).then_some((guide, known.end))
+}
+
+fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {
+    let mut bytes = vec![0; FIXED_BYTES];
+    let mut count = 0;
+    for Entry { negative, lowest, count: values } in guide.entries() {
+        let mut entry = [0; ENTRY_BYTES];
+        LE::write_u64(&mut entry[0..], lowest | if negative { NEGATIVE } else { 0 });
+        LE::write_u64(&mut entry[8..], values);
+        bytes.extend_from_slice(&entry);
+        count += 1;
+    }
+    bytes[8..16].copy_from_slice(&MAGIC);
+    LE::write_u64(&mut bytes[16..], identity);
+    LE::write_u64(&mut bytes[24..], leaves.start);
+    LE::write_u64(&mut bytes[32..], leaves.end);
+    LE::write_i64(&mut bytes[40..], i64::from(guide.scale_exponent()));
+    LE::write_u64(&mut bytes[48..], count);
+    let crc = crc32fast::hash(&bytes[4..]);
+    LE::write_u32(&mut bytes, crc);
+    bytes
+}
+
+fn decode(identity: u64, bytes: &[u8]) -> Option<(Guide, Range<u64>)> {
+    let fixed = bytes.get(..FIXED_BYTES)?;
+    let entries = &bytes[FIXED_BYTES..];
+    let count = usize::try_from(LE::read_u64(&fixed[48..])).ok()?;
+    if crc32fast::hash(&bytes[4..]) != LE::read_u32(fixed)
+        || fixed[8..16] != MAGIC
+        || LE::read_u64(&fixed[16..]) != identity
+        || count.checked_mul(ENTRY_BYTES) != Some(entries.len())
+    {
+        return None;
+    }
+    let leaves = LE::read_u64(&fixed[24..])..LE::read_u64(&fixed[32..]);
+    let scale = i32::try_from(LE::read_i64(&fixed[40..])).ok()?;
+    let guide = Guide::from_entries(
+        scale,
+        entries.chunks_exact(ENTRY_BYTES).map(|entry| {
+            let lowest = LE::read_u64(entry);
+            Entry {
+                negative: lowest & NEGATIVE != 0,
+                lowest: lowest & !NEGATIVE,
+                count: LE::read_u64(&entry[8..]),
+            }
+        }),
+    )?;
+    (leaves.start <= leaves.end).then_some((guide, leaves))
+}

@@ -1,0 +1,37 @@
+//! The one kind of thing a store holds.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A number and the time at which it was observed.
+///
+/// ```
+/// use gaugelog::Observation;
+/// let noon = Observation::new(1_622_548_800_000_000_000, 14.2);
+/// assert_eq!(noon.value, 14.2);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Observation {
+    /// Nanoseconds since the Unix epoch, UTC; negative before 1970.
+    pub timestamp_ns: i64,
+    /// What was observed. A store takes finite values only.
+    pub value: f64,
+}
+
+impl Observation {
+    /// An observation at `timestamp_ns` nanoseconds since the Unix epoch.
+    #[must_use]
+    pub const fn new(timestamp_ns: i64, value: f64) -> Self {
+        Self { timestamp_ns, value }
+    }
+
+    /// An observation at a system time, which is clamped to what 64 bits of
+    /// nanoseconds can say (the years 1677 to 2262).
+    #[must_use]
+    pub fn at(time: SystemTime, value: f64) -> Self {
+        let timestamp_ns = match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
+        };
+        Self { timestamp_ns, value }
+    }
+}

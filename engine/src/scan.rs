@@ -1,0 +1,191 @@
+//! Reading observations in the order of their sequence numbers, across
+//! segments, and around damage.
+
+use std::ops::Range;
+
+use crate::damage::Damage;
+use crate::error::Result;
+use crate::observation::Observation;
+use crate::segment::map::Bytes;
+use crate::segment::recover::bad_frame;
+use crate::segment::walk::{Frame, Step, Walk};
+use crate::view::{View, missing};
+
+/// What one step of a scan found.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// The observations put into the buffer; the first has this number.
+    Observations { first: u64 },
+    /// A place that cannot be read; the scan goes on behind it.
+    Damaged(Damage),
+}
+
+/// Observations gathered before they are handed on, so that single ones cost
+/// no more than they must.
+const RUN_OBSERVATIONS: usize = 4096;
+/// So far ahead it is quicker to read on than to look for the block.
+const NEAR_OBSERVATIONS: u64 = 4096;
+
+#[derive(Debug)]
+pub(crate) struct Scan<'v> {
+    view: &'v View,
+    /// The next sequence number to hand on, and the one to stop before.
+    next: u64,
+    end: u64,
+    segment: Option<Open>,
+    /// The file last read from, for when it is wanted again.
+    closed: Option<(usize, Bytes)>,
+    /// Found behind observations that are to be handed on first.
+    pending: Option<Damage>,
+}
+
+#[derive(Debug)]
+struct Open {
+    index: usize,
+    walk: Walk,
+    end_sequence: u64,
+}
+
+impl<'v> Scan<'v> {
+    pub(crate) fn new(view: &'v View, sequences: Range<u64>) -> Self {
+        let end = sequences.end.min(view.end_sequence());
+        Self { view, next: sequences.start, end, segment: None, closed: None, pending: None }
+    }
+
+    /// Goes on with other sequence numbers: quickly where they are the next ones.
+    pub(crate) fn go_to(&mut self, sequences: Range<u64>) {
+        self.next = sequences.start;
+        self.end = sequences.end.min(self.view.end_sequence());
+        self.pending = None;
+        if let Some(mut open) = self.segment.take() {
+            let at = open.walk.at().sequence;
+            let ahead = at <= self.next && self.next - at <= NEAR_OBSERVATIONS;
+            if self.next < open.end_sequence && (ahead || open.walk.step_back_to(self.next)) {
+                self.segment = Some(open);
+            } else {
+                self.closed = Some((open.index, open.walk.into_bytes()));
+            }
+        }
+    }
+
+    /// Puts the next run into `into` (cleared first); `None` at the end.
+    pub(crate) fn next(&mut self, into: &mut Vec<Observation>) -> Result<Option<Run>> {
+        into.clear();
+        let first = self.next;
+        while into.len() < RUN_OBSERVATIONS && self.pending.is_none() {
+            if self.next >= self.end {
+                break;
+            }
+            match self.segment.take() {
+                Some(mut open) => {
+                    if self.step(&mut open, into)? {
+                        self.segment = Some(open);
+                    }
+                }
+                None => self.open_segment()?,
+            }
+        }
+        if !into.is_empty() {
+            return Ok(Some(Run::Observations { first }));
+        }
+        Ok(self.pending.take().map(Run::Damaged))
+    }
+
+    /// Takes one step in a segment; whether there is more to read in it.
+    fn step(&mut self, open: &mut Open, into: &mut Vec<Observation>) -> Result<bool> {
+        match open.walk.step()? {
+            Step::Frame(frame) => {
+                self.take(&open.walk, &frame, into);
+                return Ok(true);
+            }
+            Step::BadBlock { offset } => {
+                let at = open.walk.at().sequence;
+                self.report(open, offset, "the block's header does not match its checksum", at..at);
+                return Ok(true);
+            }
+            Step::BadFrame => {
+                let bad = open.walk.at();
+                let more = open.walk.resume()?.is_some();
+                let resumed = if more { open.walk.at().sequence } else { open.end_sequence };
+                let lost = bad.sequence..resumed.min(open.end_sequence);
+                self.report(open, bad.offset, bad_frame(bad.offset), lost);
+                if more {
+                    return Ok(true);
+                }
+            }
+            Step::End => {
+                let at = open.walk.at();
+                let lost = at.sequence..open.end_sequence;
+                if !lost.is_empty() {
+                    self.report(open, at.offset, "what follows is missing", lost);
+                }
+            }
+        }
+        self.next = self.next.max(open.end_sequence.min(self.end));
+        Ok(false)
+    }
+
+    fn take(&mut self, walk: &Walk, frame: &Frame, into: &mut Vec<Observation>) {
+        let frame_end = frame.start.sequence.saturating_add(frame.count);
+        if frame_end <= self.next {
+            return;
+        }
+        let skip = usize::try_from(self.next - frame.start.sequence).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(frame_end.min(self.end) - self.next).unwrap_or(usize::MAX);
+        into.extend(walk.observations(frame).skip(skip).take(wanted));
+        self.next = frame_end.min(self.end);
+    }
+
+    /// Notes damage, and passes over the observations lost by it, so far as they
+    /// are wanted at all.
+    fn report(&mut self, open: &Open, offset: u64, detail: &str, lost: Range<u64>) {
+        let wanted = lost.start.max(self.next)..lost.end.min(self.end);
+        let reported = if lost.is_empty() { lost.start >= self.next } else { !wanted.is_empty() };
+        if reported {
+            self.next = self.next.max(wanted.end);
+            self.pending = Some(Damage {
+                path: open.walk.bytes().path().to_owned(),
+                offset,
+                lost: wanted,
+                detail: detail.into(),
+            });
+        }
+    }
+
+    fn open_segment(&mut self) -> Result<()> {
+        let view = self.view;
+        let chain = view.chain();
+        if chain.len() == 0 {
+            self.gap(1, self.end);
+            return Ok(());
+        }
+        let index = chain.find(self.next)?;
+        let segment = chain.segment(index)?;
+        if segment.first_sequence > self.next {
+            self.gap(1, segment.first_sequence);
+            return Ok(());
+        }
+        let extent = view.extent(index)?;
+        if extent.end_sequence <= self.next {
+            let ordinal = chain.checkpoint().map_or(segment.ordinal + 1, |it| it.ordinal);
+            self.gap(ordinal, self.end);
+            return Ok(());
+        }
+        let mut bytes = match self.closed.take() {
+            Some((closed, bytes)) if closed == index => bytes,
+            _ => chain.open(segment)?,
+        };
+        let start = segment.seek(&mut bytes, extent.limit, self.next)?;
+        let walk =
+            Walk::new(bytes, segment.identity, start.durable, start.block_first, extent.limit);
+        self.segment = Some(Open { index, walk, end_sequence: extent.end_sequence });
+        Ok(())
+    }
+
+    /// Passes over observations whose file is not there.
+    fn gap(&mut self, ordinal: u64, until: u64) {
+        let until = until.min(self.end);
+        self.pending = Some(missing(self.view.chain(), ordinal, self.next..until));
+        self.next = until;
+    }
+}

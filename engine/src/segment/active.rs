@@ -1,0 +1,357 @@
+//! Appending to the active segment.
+//!
+//! Invariants: every byte before `end` is a valid frame, header or padding, or
+//! reported damage; every byte behind it is zero or not there; bytes before
+//! `durable` have been synced; bytes from `durable` to `doubt_end` were written
+//! by others, and nobody knows whether the disk has them (rule 3).
+
+use std::path::{Path, PathBuf};
+
+use crate::disk::{self, DiskFile};
+use crate::error::{Error, ErrorKind, Result};
+use crate::observation::Observation;
+use crate::segment::chain::{Segment, rows_name};
+use crate::segment::format::{
+    BLOCK_BYTES, BLOCK_HEADER_BYTES, BlockHeader, FRAME_BYTES_MIN, FRAME_HEADER_BYTES, FrameHeader,
+    OBSERVATION_BYTES, Position, SegmentHeader, encode_block_header, encode_frame,
+    encode_segment_header,
+};
+use crate::segment::map::Bytes;
+use crate::segment::recover::{Start, Tail, find_tail};
+use crate::segment::walk::{Frame, Step, Walk};
+use crate::stats::tree::LEAF;
+
+/// The most that one write call is given.
+const WRITE_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(crate) struct Active {
+    file: DiskFile,
+    path: PathBuf,
+    ordinal: u64,
+    identity: u64,
+    first_sequence: u64,
+    end: Position,
+    block_first: u64,
+    durable: u64,
+    doubt_end: u64,
+    /// The last place known in full at or before `durable`.
+    synced: Start,
+    file_bytes: u64,
+    buffer: Vec<u8>,
+}
+
+/// A place to go back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) end: Position,
+    block_first: u64,
+}
+
+/// Frames being formed in memory, and where they will stand.
+#[derive(Debug)]
+struct Forming {
+    identity: u64,
+    end: Position,
+    block_first: u64,
+    oath: u64,
+}
+
+impl Forming {
+    /// Forms one frame of as many of `observations` as fit the block, preceded
+    /// by the block's header where it is the first, and returns their number.
+    fn frame(&mut self, observations: &[Observation], out: &mut Vec<u8>) -> usize {
+        let left = BLOCK_BYTES - self.end.offset % BLOCK_BYTES;
+        if left == BLOCK_BYTES || left < FRAME_BYTES_MIN as u64 {
+            self.begin_block(left % BLOCK_BYTES, out);
+        }
+        let left = usize::try_from(BLOCK_BYTES - self.end.offset % BLOCK_BYTES).expect("a block");
+        let count = observations.len().min((left - FRAME_HEADER_BYTES) / OBSERVATION_BYTES);
+        let index = self.end.sequence - self.block_first;
+        let header = FrameHeader {
+            count: u16::try_from(count).expect("a block holds at most 2,044"),
+            index: u16::try_from(index).expect("a block holds at most 2,044"),
+            oath: self.oath,
+        };
+        let before = out.len();
+        encode_frame(self.identity, self.end, header, &observations[..count], out);
+        self.end.offset += (out.len() - before) as u64;
+        self.end.sequence += count as u64;
+        count
+    }
+
+    /// Leaves `padding` bytes and begins the block behind them.
+    fn begin_block(&mut self, padding: u64, out: &mut Vec<u8>) {
+        out.resize(out.len() + usize::try_from(padding).expect("less than a frame"), 0);
+        self.end.offset += padding;
+        self.block_first = self.end.sequence;
+        let header = BlockHeader { first_sequence: self.end.sequence, oath: self.oath };
+        encode_block_header(self.identity, self.end.offset, header, out);
+        self.end.offset += BLOCK_HEADER_BYTES as u64;
+    }
+}
+
+/// How much of a segment to write ahead of its end, and where it shall end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Zeros are written up to the next multiple of this, in bytes; 0 for none.
+    pub(crate) ahead_bytes: u64,
+    /// From this size on the segment ends at the next leaf boundary.
+    pub(crate) segment_bytes_max: u64,
+}
+
+impl Active {
+    /// Begins a new segment with `observations` in it: the file is made whole
+    /// and durable, name and all, before this returns (rule 5).
+    pub(crate) fn begin(
+        directory: &Path,
+        header: &SegmentHeader,
+        observations: &[Observation],
+    ) -> Result<Self> {
+        let name = rows_name(header.ordinal);
+        let path = directory.join(&name);
+        let mut bytes = encode_segment_header(header);
+        let start = Position { offset: bytes.len() as u64, sequence: header.first_sequence };
+        let mut forming = Forming {
+            identity: header.identity,
+            end: start,
+            block_first: header.first_sequence,
+            oath: 0,
+        };
+        let mut rest = observations;
+        while !rest.is_empty() {
+            let taken = forming.frame(rest, &mut bytes);
+            rest = &rest[taken..];
+        }
+        disk::create_whole(directory, &name, &bytes)?;
+        let Forming { end, block_first, .. } = forming;
+        Ok(Self {
+            file: DiskFile::open(&path)?,
+            path,
+            ordinal: header.ordinal,
+            identity: header.identity,
+            first_sequence: header.first_sequence,
+            end,
+            block_first,
+            durable: end.offset,
+            doubt_end: end.offset,
+            synced: Start { durable: end, block_first },
+            file_bytes: end.offset,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Goes on with a segment that was found on the disk.
+    pub(crate) fn resume(directory: &Path, segment: &Segment, tail: &Tail) -> Result<Self> {
+        let file = DiskFile::open(&segment.path)?;
+        if tail.end.offset <= segment.frames_start {
+            // Whoever made it may have died before the name was durable (rule 5).
+            file.sync()?;
+            disk::sync_directory(directory)?;
+        }
+        Ok(Self {
+            file,
+            path: segment.path.clone(),
+            ordinal: segment.ordinal,
+            identity: segment.identity,
+            first_sequence: segment.first_sequence,
+            end: tail.end,
+            block_first: tail.block_first,
+            durable: tail.durable,
+            doubt_end: tail.end.offset,
+            synced: tail.start,
+            file_bytes: tail.file_bytes,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Looks behind the end that is known.
+    pub(crate) fn tail_now(&self) -> Result<Tail> {
+        let start = Start { durable: self.end, block_first: self.block_first };
+        find_tail(Bytes::open(&self.path, true)?, self.identity, start)
+    }
+
+    pub(crate) fn end(&self) -> Position {
+        self.end
+    }
+
+    pub(crate) fn ordinal(&self) -> u64 {
+        self.ordinal
+    }
+
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
+    }
+
+    pub(crate) fn first_sequence(&self) -> u64 {
+        self.first_sequence
+    }
+
+    pub(crate) fn block_first(&self) -> u64 {
+        self.block_first
+    }
+
+    pub(crate) fn unsynced_bytes(&self) -> u64 {
+        self.end.offset - self.durable.min(self.end.offset)
+    }
+
+    /// Whether the next observation belongs into a new segment.
+    pub(crate) fn is_full(&self, room: Room) -> bool {
+        self.end.offset >= room.segment_bytes_max && self.end.sequence.is_multiple_of(LEAF)
+    }
+
+    /// Where appending is now, for [`Active::undo`].
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { end: self.end, block_first: self.block_first }
+    }
+
+    /// Writes frames for as many of `observations` as one call takes, at least
+    /// one unless the segment is full, and returns their number. On an error
+    /// nothing counts as written.
+    pub(crate) fn write(&mut self, observations: &[Observation], room: Room) -> Result<usize> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let mut forming = Forming {
+            identity: self.identity,
+            end: self.end,
+            block_first: self.block_first,
+            oath: self.durable,
+        };
+        let mut taken = 0;
+        while taken < observations.len() && buffer.len() < WRITE_BYTES_MAX {
+            let mut next = &observations[taken..];
+            if forming.end.offset >= room.segment_bytes_max {
+                // Full but for the rest of a leaf.
+                let rest = (LEAF - forming.end.sequence % LEAF) % LEAF;
+                next = &next[..next.len().min(usize::try_from(rest).expect("less than a leaf"))];
+            }
+            if next.is_empty() {
+                break;
+            }
+            taken += forming.frame(next, &mut buffer);
+        }
+        let written = self.write_formed(forming.end.offset, &mut buffer, room);
+        self.buffer = buffer;
+        written?;
+        (self.end, self.block_first) = (forming.end, forming.block_first);
+        Ok(taken)
+    }
+
+    /// Writes what reaches from `end` to `reach`, and zeros ahead of it.
+    fn write_formed(&mut self, mut reach: u64, buffer: &mut Vec<u8>, room: Room) -> Result<()> {
+        if room.ahead_bytes > 0 && reach > self.file_bytes {
+            let ahead = room.ahead_bytes - reach % room.ahead_bytes;
+            reach += ahead;
+            buffer.resize(buffer.len() + usize::try_from(ahead).expect("at most 256 KiB"), 0);
+        }
+        self.file.write(self.end.offset, buffer)?;
+        self.file_bytes = self.file_bytes.max(reach);
+        Ok(())
+    }
+
+    /// Takes back what was written since `mark` and was not synced: zeros over
+    /// it, so that no later writer finds a frame that was reported as failed.
+    pub(crate) fn undo(&mut self, mark: Mark) -> Result<()> {
+        let zeros = vec![0; WRITE_BYTES_MAX];
+        // What a failed write reached is only known from the file.
+        let until = self.file.len()?;
+        let mut at = mark.end.offset;
+        while at < until {
+            let length = (until - at).min(zeros.len() as u64);
+            self.file.write(at, &zeros[..usize::try_from(length).expect("at most 1 MiB")])?;
+            at += length;
+        }
+        Ok(())
+    }
+
+    /// Waits until the disk has every frame before `end`; what others wrote is
+    /// written again first, since the kernel may have dropped it as clean after
+    /// a sync of theirs failed.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.rewrite_doubtful()?;
+        self.file.sync()?;
+        self.durable = self.end.offset;
+        self.doubt_end = self.end.offset;
+        self.synced = Start { durable: self.end, block_first: self.block_first };
+        Ok(())
+    }
+
+    /// Writes what is in doubt again, byte for byte (rule 3).
+    pub(crate) fn rewrite_doubtful(&mut self) -> Result<()> {
+        if self.durable >= self.doubt_end {
+            return Ok(());
+        }
+        let mut same = Vec::new();
+        let mut start = self.durable;
+        let mut walk = self.walk_to_durable(self.doubt_end)?;
+        while let Some(frame) = next_frame(&mut walk)? {
+            let begins = with_block_header(frame.start.offset).max(self.durable);
+            let contiguous = start + same.len() as u64 == begins;
+            if !contiguous || same.len() >= WRITE_BYTES_MAX {
+                if !same.is_empty() {
+                    self.file.write(start, &same)?;
+                }
+                same.clear();
+                start = begins;
+            }
+            same.extend_from_slice(walk.block_bytes(begins, walk.at().offset));
+        }
+        if walk.at().offset < self.doubt_end {
+            let detail = "what was read here a moment ago is gone; the disk is failing";
+            return Err(Error::new(ErrorKind::Io, &self.path, detail).at(walk.at().offset));
+        }
+        self.file.write(start, &same)?;
+        self.doubt_end = self.durable;
+        Ok(())
+    }
+
+    /// The durable position in full, and the observations between it and the
+    /// end, as far as they can still be read.
+    pub(crate) fn beyond_durable(&self) -> Result<(Position, Vec<Observation>)> {
+        let mut walk = self.walk_to_durable(self.end.offset)?;
+        let durable = walk.at();
+        let mut observations = Vec::new();
+        while let Some(frame) = next_frame(&mut walk)? {
+            observations.extend(walk.observations(&frame));
+        }
+        Ok((durable, observations))
+    }
+
+    /// A walk that stands at the durable position and ends at `limit`.
+    fn walk_to_durable(&self, limit: u64) -> Result<Walk> {
+        let bytes = Bytes::open(&self.path, true)?;
+        let Start { durable, block_first } = self.synced;
+        let mut walk = Walk::new(bytes, self.identity, durable, block_first, limit);
+        while walk.at().offset < self.durable {
+            if next_frame(&mut walk)?.is_none() {
+                break;
+            }
+        }
+        Ok(walk)
+    }
+}
+
+/// The next frame that holds, over damage.
+fn next_frame(walk: &mut Walk) -> Result<Option<Frame>> {
+    loop {
+        match walk.step()? {
+            Step::Frame(frame) => return Ok(Some(frame)),
+            Step::BadBlock { .. } => {}
+            Step::End => return Ok(None),
+            Step::BadFrame => {
+                if walk.resume()?.is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+/// Where the block begins, for the first frame of one.
+fn with_block_header(offset: u64) -> u64 {
+    if offset % BLOCK_BYTES == BLOCK_HEADER_BYTES as u64 && offset > BLOCK_BYTES {
+        offset - BLOCK_HEADER_BYTES as u64
+    } else {
+        offset
+    }
+}

@@ -1,0 +1,109 @@
+//! The file beside a row segment that holds the finished nodes of the summary
+//! tree. Derived: a node that is missing or does not hold is computed again
+//! from the observations.
+//!
+//! A node belongs to the segment that holds its last observation. Records
+//! stand in order of completion, so their place follows from level and index.
+
+use std::path::Path;
+
+use crate::disk::DiskFile;
+use crate::error::Result;
+use crate::segment::chain::{Segment, derived_name};
+use crate::segment::format::{NODE_BYTES, decode_node, encode_node};
+use crate::segment::map::Bytes;
+use crate::stats::summary::Summary;
+use crate::stats::tree::{LEAF, nodes_complete, place};
+use crate::view::View;
+
+const KIND: &str = "tree";
+
+/// Where in its segment's file a node's record begins; `None` if the node was
+/// complete before the segment began.
+fn offset(first_sequence: u64, level: u32, index: u64) -> Option<u64> {
+    let before = nodes_complete(first_sequence / LEAF);
+    place(level, index).checked_sub(before)?.checked_mul(NODE_BYTES as u64)
+}
+
+/// Records to be written to the file of one segment.
+#[derive(Debug)]
+pub(crate) struct NodeBatch {
+    ordinal: u64,
+    identity: u64,
+    first_sequence: u64,
+    /// Records that stand one behind the other, and where the first stands.
+    runs: Vec<(u64, Vec<u8>)>,
+}
+
+impl NodeBatch {
+    pub(crate) fn new(segment: &Segment) -> Self {
+        let Segment { ordinal, identity, first_sequence, .. } = *segment;
+        Self { ordinal, identity, first_sequence, runs: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, level: u32, index: u64, node: &Summary) {
+        let Some(at) = offset(self.first_sequence, level, index) else { return };
+        match self.runs.last_mut() {
+            Some((start, records)) if *start + records.len() as u64 == at => {
+                encode_node(self.identity, level, index, node, records);
+            }
+            _ => {
+                let mut records = Vec::new();
+                encode_node(self.identity, level, index, node, &mut records);
+                self.runs.push((at, records));
+            }
+        }
+    }
+
+    /// Writes what was pushed.
+    pub(crate) fn write(self, directory: &Path) -> Result<()> {
+        self.write_to(directory).map(drop)
+    }
+
+    /// Writes what was pushed, and waits until the disk has the whole file.
+    pub(crate) fn write_and_sync(self, directory: &Path) -> Result<()> {
+        self.write_to(directory)?.sync()
+    }
+
+    fn write_to(self, directory: &Path) -> Result<DiskFile> {
+        let file = DiskFile::open_derived(&directory.join(derived_name(self.ordinal, KIND)))?;
+        for (at, records) in &self.runs {
+            file.write(*at, records)?;
+        }
+        Ok(file)
+    }
+}
+
+/// Reads nodes of a view, keeping the file last read from open.
+#[derive(Debug)]
+pub(crate) struct Nodes<'v> {
+    view: &'v View,
+    open: Option<(usize, Option<Bytes>)>,
+}
+
+impl<'v> Nodes<'v> {
+    pub(crate) fn new(view: &'v View) -> Self {
+        Self { view, open: None }
+    }
+
+    /// The stored summary of a complete node; `None` where it is not to be had.
+    pub(crate) fn get(&mut self, level: u32, index: u64) -> Option<Summary> {
+        let chain = self.view.chain();
+        let last = (((index + 1) << level) * LEAF).checked_sub(1)?;
+        let at = chain.find(last).ok()?;
+        let segment = chain.segment(at).ok()?;
+        if self.open.as_ref().is_none_or(|(opened, _)| *opened != at) {
+            let path = chain.directory().join(derived_name(segment.ordinal, KIND));
+            self.open = Some((at, Bytes::open(&path, false).ok()));
+        }
+        let bytes = self.open.as_mut()?.1.as_mut()?;
+        let offset = offset(segment.first_sequence, level, index)?;
+        let mut record = [0; NODE_BYTES];
+        let read = bytes.read(offset, &mut record).ok()?;
+        decode_node(segment.identity, level, index, &record[..read]).or_else(|| {
+            // A map may show an older file than a read does (overlayfs).
+            let read = bytes.read_by_position(offset, &mut record).ok()?;
+            decode_node(segment.identity, level, index, &record[..read])
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! Finding where an active segment ends, and what lies behind its end.
+//!
+//! The rules, with the numbers of DESIGN's "rules of the tail":
+//!
+//! * A frame is valid by itself; the end is the first place that is not (2).
+//! * Valid frames behind an invalid place mean nothing, because a disk writes
+//!   pages in any order, unless one of them, or a block header, swears that the
+//!   place was synced before: then the place has rotted since (2).
+//! * What follows the end may be written over only if every byte of it is zero (4).
+
+use crate::damage::Damage;
+use crate::error::Result;
+use crate::segment::format::Position;
+use crate::segment::map::Bytes;
+use crate::segment::walk::{Step, Walk};
+
+/// The most that is left unsynced by any policy, and so the most that a reader
+/// without a checkpoint's help looks through.
+pub(crate) const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
+
+/// Zeros behind the end beyond this length are not looked through: the segment
+/// is ended there instead.
+const ZEROS_BYTES_MAX: u64 = 2 * UNSYNCED_BYTES_MAX;
+
+/// A segment's end, and how it looks there.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tail {
+    /// Where the look began.
+    pub(crate) start: Start,
+    pub(crate) end: Position,
+    /// What the frames of the block at `end` count from.
+    pub(crate) block_first: u64,
+    /// Up to where the segment is known to be synced: from the checkpoint and
+    /// from oaths. What lies between here and `end` is in doubt.
+    pub(crate) durable: u64,
+    /// Places before `end` that have rotted.
+    pub(crate) damage: Vec<Damage>,
+    /// The file's length; less than `end` only if it was cut short.
+    pub(crate) file_bytes: u64,
+    /// Bytes behind `end` up to the last that is not zero.
+    pub(crate) dropped_bytes: u64,
+}
+
+impl Tail {
+    /// Whether the next frame may be written at `end` (rule 4).
+    pub(crate) fn may_be_continued(&self) -> bool {
+        self.dropped_bytes == 0 && self.file_bytes >= self.end.offset
+    }
+}
+
+/// Where to begin looking: a place between frames, known to be synced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Start {
+    pub(crate) durable: Position,
+    pub(crate) block_first: u64,
+}
+
+/// Looks from `start` to the end of the file.
+pub(crate) fn find_tail(bytes: Bytes, identity: u64, start: Start) -> Result<Tail> {
+    let file_bytes = bytes.len()?;
+    let path = bytes.path().to_owned();
+    let mut walk = Walk::new(bytes, identity, start.durable, start.block_first, file_bytes);
+    let mut durable = start.durable.offset;
+    let mut damage = Vec::new();
+    let (end, block_first) = loop {
+        let here = (walk.at(), walk.block_first());
+        match walk.step()? {
+            Step::Frame(frame) => durable = durable.max(frame.oath),
+            Step::BadBlock { offset } => damage.push(Damage {
+                path: path.clone(),
+                offset,
+                lost: walk.at().sequence..walk.at().sequence,
+                detail: "the block's header does not match its checksum".into(),
+            }),
+            Step::End => break here,
+            Step::BadFrame => {
+                let bad = walk.at();
+                if !sworn_past(&mut walk, bad.offset)? {
+                    break here;
+                }
+                damage.push(Damage {
+                    path: path.clone(),
+                    offset: bad.offset,
+                    lost: bad.sequence..walk.at().sequence,
+                    detail: bad_frame(bad.offset).into(),
+                });
+            }
+        }
+    };
+    let dropped_bytes = last_nonzero(walk.bytes(), end.offset, file_bytes)?;
+    Ok(Tail { start, end, block_first, durable, damage, file_bytes, dropped_bytes })
+}
+
+/// What to call a bad place where a frame was expected.
+pub(crate) fn bad_frame(offset: u64) -> &'static str {
+    match offset {
+        0 => "the segment's header does not match its checksum",
+        _ => "a frame does not match its checksum",
+    }
+}
+
+/// Moves `walk` behind a bad place, if a later frame or block header swears
+/// that the place was once synced. Where the oath was sworn by a frame further
+/// on, the walk is left at the first valid one behind the bad place.
+fn sworn_past(walk: &mut Walk, bad: u64) -> Result<bool> {
+    let Some(mut oath) = walk.resume()? else { return Ok(false) };
+    let first = (walk.at(), walk.block_first());
+    while oath <= bad {
+        oath = match walk.step()? {
+            Step::Frame(frame) => frame.oath,
+            Step::BadBlock { .. } => continue,
+            Step::End => return Ok(false),
+            Step::BadFrame => match walk.resume()? {
+                Some(oath) => oath,
+                None => return Ok(false),
+            },
+        };
+    }
+    walk.go_back(first.0, first.1);
+    Ok(true)
+}
+
+/// How many bytes from `from` on reach to the last one that is not zero.
+fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<u64> {
+    if file_bytes.saturating_sub(from) > ZEROS_BYTES_MAX {
+        return Ok(file_bytes - from);
+    }
+    let mut last = 0;
+    let mut at = from;
+    let mut buffer = vec![0; 64 * 1024];
+    while at < file_bytes {
+        let read = bytes.read_by_position(at, &mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        if let Some(index) = buffer[..read].iter().rposition(|byte| *byte != 0) {
+            last = at - from + index as u64 + 1;
+        }
+        at += read as u64;
+    }
+    Ok(last)
+}

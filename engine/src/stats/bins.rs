@@ -1,0 +1,94 @@
+//! Bins of equal width, the way numpy's `histogram` lays them.
+//!
+//! Edges are those of `numpy.linspace(min, max, bins + 1)`; a value belongs to
+//! the bin whose edges enclose it, not to the one that arithmetic points at, so
+//! that counts and edges agree to the last bit
+//! (numpy/lib/_histograms_impl.py and numpy/_core/function_base.py).
+
+/// The edges of equal bins over a range of values.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Edges {
+    /// Strictly increasing, one more than there are bins; or, where f64 cannot
+    /// separate the bins, the two ends of a single bar.
+    edges: Vec<f64>,
+    /// `(value * scale - start) * per_bin` is about the number of a value's bin.
+    scale: f64,
+    start: f64,
+    per_bin: f64,
+}
+
+impl Edges {
+    /// `bins` equal bins, at least one, from `min` to `max`, which are finite and
+    /// in this order; around equal values, from half below to half above them.
+    pub(crate) fn new(min: f64, max: f64, bins: usize) -> Self {
+        let bins = bins.max(1);
+        let (low, high) = if min == max { (min - 0.5, max + 0.5) } else { (min, max) };
+        let mut edges = equal_edges(low, high, bins);
+        if !edges.is_sorted_by(|left, right| left < right) {
+            edges = vec![min, max];
+        }
+        let scale = match high - low {
+            width if !width.is_finite() => 0.5,
+            // So that dividing by the width does not overflow: 2^200.
+            width if width < 1e-290 => f64::from_bits((1023 + 200) << 52),
+            _ => 1.0,
+        };
+        let start = low * scale;
+        let per_bin = (edges.len() - 1) as f64 / (high * scale - start);
+        Self { edges, scale, start, per_bin }
+    }
+
+    /// How many bins there are: those asked for, or one.
+    pub(crate) fn bins(&self) -> usize {
+        self.edges.len() - 1
+    }
+
+    /// The bin that holds `value`: the one with `edges[bin] <= value` and
+    /// `value < edges[bin + 1]`, the last one with its right edge. What lies
+    /// outside of the range goes to the bin at that end.
+    pub(crate) fn index_of(&self, value: f64) -> usize {
+        let last = self.bins() - 1;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a guess, put right below; to u32 it is one instruction"
+        )]
+        let guess = ((value * self.scale - self.start) * self.per_bin) as u32 as usize;
+        let guess = guess.min(last);
+        if self.edges[guess] <= value && value < self.edges[guess + 1] {
+            return guess;
+        }
+        // The largest value, or a guess that rounding put beside its bin.
+        let mut bin = guess;
+        while bin > 0 && value < self.edges[bin] {
+            bin -= 1;
+        }
+        while bin < last && value >= self.edges[bin + 1] {
+            bin += 1;
+        }
+        bin
+    }
+
+    /// The edges, one more than there are bins.
+    pub(crate) fn into_vec(self) -> Vec<f64> {
+        self.edges
+    }
+}
+
+/// `numpy.linspace(low, high, bins + 1)`, also where `high - low` overflows.
+fn equal_edges(low: f64, high: f64, bins: usize) -> Vec<f64> {
+    let halved = !(high - low).is_finite();
+    let (start, width) =
+        if halved { (low / 2.0, high / 2.0 - low / 2.0) } else { (low, high - low) };
+    let step = width / bins as f64;
+    let edge = |number: usize| {
+        // A subnormal width may divide to zero; numpy then divides first, too.
+        let offset =
+            if step == 0.0 { number as f64 / bins as f64 * width } else { number as f64 * step };
+        if halved { (offset + start) * 2.0 } else { offset + start }
+    };
+    (0..bins).map(edge).chain([high]).collect()
+}
+
+#[cfg(test)]
+mod tests;

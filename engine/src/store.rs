@@ -1,0 +1,304 @@
+//! A store: the directory, opened.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use byteorder::{ByteOrder, LittleEndian as LE};
+
+use crate::appending::Appending;
+use crate::damage::Damage;
+use crate::disk;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lock::{self, Lock};
+use crate::observation::Observation;
+use crate::options::{Options, SyncPolicy};
+use crate::segment::format::{MAGIC, VERSION};
+use crate::snapshot::Snapshot;
+use crate::view::View;
+use crate::writer::{self, Writer};
+
+/// The file that makes a directory a store. It is the last thing that creating
+/// one makes, and the same bytes everywhere.
+const MARKER: &str = "gaugelog";
+const MARKER_BYTES: usize = 16;
+
+/// A store of observations: one directory, which any number of processes read
+/// and append to at once.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("store");
+/// use gaugelog::{Observation, Store};
+/// let store = Store::create(&path)?;
+/// store.append(Observation::new(0, 14.25))?;
+/// store.append(Observation::new(1_000_000_000, 13.75))?;
+/// assert_eq!(store.snapshot()?.summary()?.mean(), Some(14.0));
+/// # Ok::<(), gaugelog::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    options: Options,
+    read_only: bool,
+    found: Found,
+    left: Mutex<Left>,
+}
+
+/// What one append leaves for the next.
+#[derive(Debug, Default)]
+struct Left {
+    /// When the oldest observation appended through this store, and not yet
+    /// synced, was written.
+    unsynced_since: Option<Instant>,
+    known: Option<Appending>,
+}
+
+/// What opening a store found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// How many observations there are.
+    pub observations: u64,
+    /// Bytes behind the last valid frame, the remains of an append that was
+    /// never acknowledged; space written ahead is not counted.
+    pub dropped_bytes: u64,
+    /// Damage met on the way. Finding all there is takes reading everything.
+    pub damage: Vec<Damage>,
+}
+
+impl Store {
+    /// Creates a store at `path` with the default [`Options`].
+    ///
+    /// # Errors
+    /// As [`Options::create`].
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().create(path)
+    }
+
+    /// Opens the store at `path` for reading and appending, with the default
+    /// [`Options`]. After any crash this works the first time.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open(path)
+    }
+
+    /// Opens the store at `path` for reading, with the default [`Options`].
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open_read_only(path)
+    }
+
+    pub(crate) fn create_with(path: &Path, options: Options) -> Result<Self> {
+        create_directory(path)?;
+        let lock = Lock::take(path, options.lock_wait)?;
+        let marker = path.join(MARKER);
+        if marker.symlink_metadata().is_ok() {
+            return Err(already_there(path));
+        }
+        disk::create_whole(path, MARKER, &encode_marker())?;
+        drop(lock);
+        Self::open_with(path, options, false)
+    }
+
+    pub(crate) fn open_with(path: &Path, options: Options, read_only: bool) -> Result<Self> {
+        let mut damage = Vec::from_iter(check_marker(path)?);
+        let view = View::take(path, options.positioned_reads)?;
+        damage.extend_from_slice(view.damage());
+        let found = Found {
+            observations: view.end_sequence(),
+            dropped_bytes: view.active()?.map_or(0, |(_, tail)| tail.dropped_bytes),
+            damage,
+        };
+        Ok(Self { directory: path.to_owned(), options, read_only, found, left: Mutex::default() })
+    }
+
+    /// The store's directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What opening it found.
+    #[must_use]
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// Appends one observation and returns its sequence number. The writers'
+    /// lock is taken for the call. Under [`SyncPolicy::Always`] the observation
+    /// is durable when this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a value that is not finite,
+    /// [`ErrorKind::Locked`] if another process kept the lock too long,
+    /// [`ErrorKind::ReadOnly`], [`ErrorKind::Damaged`] where the store cannot be
+    /// continued, [`ErrorKind::Io`] where the file system refuses. After an
+    /// error the observation is not stored.
+    pub fn append(&self, observation: Observation) -> Result<u64> {
+        Ok(self.append_batch(&[observation])?.start)
+    }
+
+    /// Appends `observations` in their order and returns their sequence numbers.
+    /// A crash may leave the first few of them.
+    ///
+    /// # Errors
+    /// As [`Store::append`]; the first value that is not finite refuses the
+    /// whole batch. Of a batch that reaches over the end of a segment, or is
+    /// larger than 8 MiB, the first ones may stay stored:
+    /// [`Error::stored`](crate::Error::stored) says how many.
+    pub fn append_batch(&self, observations: &[Observation]) -> Result<Range<u64>> {
+        for observation in observations {
+            writer::check(&self.directory, *observation)?;
+        }
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.open_writer(false, left.known.take())?;
+        writer.set_unsynced_since(left.unsynced_since);
+        let mut stored = 0;
+        let appended = writer.append(observations, &mut stored);
+        *left = Left { unsynced_since: writer.unsynced_since(), known: writer.leave_known() };
+        let end = appended.map_err(|error| error.having_stored(stored))?;
+        Ok(end - observations.len() as u64..end)
+    }
+
+    /// A writer that keeps the lock, for many observations at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`], [`ErrorKind::ReadOnly`] or [`ErrorKind::Io`].
+    pub fn writer(&self) -> Result<Writer> {
+        self.open_writer(true, None)
+    }
+
+    /// Makes everything that any process has appended so far durable.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn sync(&self) -> Result<()> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.open_writer(false, left.known.take())?;
+        writer.sync()?;
+        *left = Left { unsynced_since: None, known: writer.leave_known() };
+        Ok(())
+    }
+
+    /// A fixed view of everything appended so far.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where the file system refuses.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Ok(Snapshot::new(View::take(&self.directory, self.options.positioned_reads)?))
+    }
+
+    fn open_writer(&self, held: bool, known: Option<Appending>) -> Result<Writer> {
+        if self.read_only {
+            let detail = "the store was opened for reading only";
+            return Err(Error::new(ErrorKind::ReadOnly, &self.directory, detail));
+        }
+        Writer::open(&self.directory, &self.options, held, known)
+    }
+}
+
+impl Drop for Store {
+    /// Under [`SyncPolicy::Every`], syncs what is still due; call
+    /// [`Store::sync`] to learn of an error.
+    fn drop(&mut self) {
+        let left = self.left.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if left.unsynced_since.is_some() && matches!(self.options.sync, SyncPolicy::Every(_)) {
+            drop(self.sync());
+        }
+    }
+}
+
+fn encode_marker() -> [u8; MARKER_BYTES] {
+    let mut bytes = [0; MARKER_BYTES];
+    bytes[..8].copy_from_slice(&MAGIC);
+    LE::write_u32(&mut bytes[8..], VERSION);
+    let crc = crc32fast::hash(&bytes[..12]);
+    LE::write_u32(&mut bytes[12..], crc);
+    bytes
+}
+
+/// Makes the directory, and makes its name durable; an empty one may be there.
+fn create_directory(path: &Path) -> Result<()> {
+    if path.join(MARKER).symlink_metadata().is_ok() {
+        return Err(already_there(path));
+    }
+    match std::fs::create_dir(path) {
+        Ok(()) => {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            disk::sync_directory(parent.unwrap_or(Path::new(".")))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => only_left_overs(path),
+        Err(error) => Err(Error::io(path, "create the directory of the store", error)),
+    }
+}
+
+/// Accepts a directory that holds nothing, or what a creation that was cut off
+/// has left.
+fn only_left_overs(path: &Path) -> Result<()> {
+    let listing = |error| Error::io(path, "create a store here", error);
+    for entry in std::fs::read_dir(path).map_err(listing)? {
+        let name = entry.map_err(listing)?.file_name();
+        if name != lock::NAME && name.to_str() != Some(&format!("{MARKER}.tmp")) {
+            let detail = format!(
+                "the directory holds other things ({}); choose a name that is free",
+                name.to_string_lossy()
+            );
+            return Err(Error::new(ErrorKind::AlreadyExists, path, detail));
+        }
+    }
+    Ok(())
+}
+
+fn already_there(path: &Path) -> Error {
+    Error::new(ErrorKind::AlreadyExists, path, "there is a store already; nothing was changed")
+}
+
+/// Checks that there is a store at `path` that this version reads. A marker
+/// whose bytes have rotted is reported and passed over: all that it says stands
+/// in every segment too.
+fn check_marker(path: &Path) -> Result<Option<Damage>> {
+    let marker = path.join(MARKER);
+    let mut bytes = Vec::new();
+    let read = File::open(&marker)
+        .and_then(|file| file.take(MARKER_BYTES as u64 + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return Err(not_a_store(path, &marker, error));
+    }
+    let whole = bytes.len() == MARKER_BYTES
+        && bytes[..8] == MAGIC
+        && crc32fast::hash(&bytes[..12]) == LE::read_u32(&bytes[12..]);
+    if !whole {
+        let detail = "the store's marker does not match its checksum".into();
+        return Ok(Some(Damage { path: marker, offset: 0, lost: 0..0, detail }));
+    }
+    match LE::read_u32(&bytes[8..]) {
+        VERSION => Ok(None),
+        version => {
+            let detail = format!("format {version} is not one that this version reads ({VERSION})");
+            Err(Error::new(ErrorKind::Version, &marker, detail))
+        }
+    }
+}
+
+fn not_a_store(path: &Path, marker: &Path, error: io::Error) -> Error {
+    match (error.kind(), path.metadata()) {
+        (io::ErrorKind::NotFound, Ok(_)) => {
+            Error::new(ErrorKind::NotAStore, path, "the directory is not a store")
+        }
+        (io::ErrorKind::NotADirectory, _) => {
+            Error::new(ErrorKind::NotAStore, path, "not a directory, so not a store")
+        }
+        (io::ErrorKind::NotFound, Err(_)) => {
+            Error::new(ErrorKind::NotFound, path, "there is no store here")
+        }
+        _ => Error::io(marker, "open the store", error),
+    }
+}

@@ -1,0 +1,250 @@
+//! A fixed view of a store: its chain of segments and where the last one ends.
+//! Both the writer, under the lock, and every reader, without it, begin here.
+
+use std::path::Path;
+
+use crate::checkpoint;
+use crate::damage::Damage;
+use crate::error::{Error, ErrorKind, Result};
+use crate::segment::chain::{Chain, Extent, Segment, rows_name};
+use crate::segment::format::{Position, Predecessor};
+use crate::segment::recover::{Start, Tail, find_tail};
+use crate::stats::tree::{Edge, LEAF};
+
+/// A reader looks again when a new segment was begun while it looked. Each
+/// time costs the writer a whole segment, so this many are never needed.
+const LOOKS: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct View {
+    chain: Chain,
+    tail: Option<Tail>,
+    end_sequence: u64,
+    damage: Vec<Damage>,
+    unreadable: Option<Damage>,
+}
+
+/// What a look found.
+#[derive(Debug, Default)]
+struct Found {
+    tail: Option<Tail>,
+    end_sequence: u64,
+    damage: Vec<Damage>,
+    unreadable: Option<Damage>,
+}
+
+impl View {
+    /// Looks at the store in `directory` as it is now.
+    pub(crate) fn take(directory: &Path, positioned_reads: bool) -> Result<Self> {
+        let mut looks = 1;
+        loop {
+            // The checkpoint first: what it names is then there to be listed.
+            let checkpoint = checkpoint::read(directory);
+            let mut chain = Chain::list(directory, positioned_reads, checkpoint)?;
+            let listed = chain.last_ordinal();
+            let found = look(&mut chain);
+            // A segment that has been given up shows bytes behind its end until
+            // its successor, which says so, is seen; so look for one again.
+            let now = Chain::list(directory, positioned_reads, None)?.last_ordinal();
+            if now == listed || looks == LOOKS {
+                let Found { tail, end_sequence, damage, unreadable } = found?;
+                return Ok(Self { chain, tail, end_sequence, damage, unreadable });
+            }
+            looks += 1;
+        }
+    }
+
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The last segment and its end; `None` where nothing was appended yet.
+    pub(crate) fn active(&self) -> Result<Option<(&Segment, &Tail)>> {
+        match &self.tail {
+            Some(tail) => Ok(Some((last(&self.chain)?, tail))),
+            None => Ok(None),
+        }
+    }
+
+    /// One more than the last observation's sequence number.
+    pub(crate) fn end_sequence(&self) -> u64 {
+        self.end_sequence
+    }
+
+    pub(crate) fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// A file in the place of the last segment that is none: nothing may be
+    /// appended before somebody has looked at it.
+    pub(crate) fn unreadable(&self) -> Option<&Damage> {
+        self.unreadable.as_ref()
+    }
+
+    /// The last segment, by ordinal and as its successor would state it, where
+    /// only the checkpoint still knows of it.
+    pub(crate) fn lost_last(&self) -> Option<(u64, Predecessor)> {
+        let checkpoint = self.chain.checkpoint()?;
+        let end = self.tail.as_ref().map_or(0, |tail| tail.end.sequence);
+        (self.end_sequence > end).then_some((
+            checkpoint.ordinal,
+            Predecessor {
+                identity: checkpoint.identity,
+                first_sequence: checkpoint.segment_first,
+                end_offset: checkpoint.durable.offset,
+            },
+        ))
+    }
+
+    /// Moves the end of what is looked at, within the last segment.
+    pub(crate) fn extend(&mut self, end: Position, block_first: u64) {
+        self.end_sequence = end.sequence;
+        if let Some(tail) = &mut self.tail {
+            (tail.end, tail.block_first) = (end, block_first);
+        }
+    }
+
+    /// Where the segment at `index` ends.
+    pub(crate) fn extent(&self, index: usize) -> Result<Extent> {
+        match &self.tail {
+            Some(tail) if index + 1 == self.chain.len() => {
+                Ok(Extent { limit: tail.end.offset, end_sequence: tail.end.sequence })
+            }
+            _ => self.chain.extent(index),
+        }
+    }
+
+    /// The tree's edge at the latest place where it is written down: from the
+    /// checkpoint, or from the last segment's header. Where neither can be
+    /// read, the tree is grown again from the first leaf.
+    pub(crate) fn edge(&self) -> Result<Edge> {
+        let active = self.active()?.map(|(segment, _)| segment);
+        let (sequence, nodes) = match (self.chain.checkpoint(), active) {
+            (Some(checkpoint), _) if self.lost_last().is_some() => {
+                (checkpoint.durable.sequence, &checkpoint.edge)
+            }
+            (Some(checkpoint), Some(segment)) if describes(checkpoint, segment) => {
+                (checkpoint.durable.sequence, &checkpoint.edge)
+            }
+            (_, Some(segment)) => (segment.first_sequence, &segment.edge),
+            (_, None) => return Ok(Edge::empty()),
+        };
+        Ok(Edge::from_nodes(sequence / LEAF, nodes.clone()).unwrap_or(Edge::empty()))
+    }
+}
+
+/// Finds the end of the last segment in `chain`, and what is wrong with it.
+fn look(chain: &mut Chain) -> Result<Found> {
+    let mut found = Found::default();
+    while chain.len() > 0 {
+        let foreign = match last_that_follows(chain) {
+            Ok(()) => break,
+            Err(error) if error.kind() == ErrorKind::Damaged => error,
+            Err(error) => return Err(error),
+        };
+        let damage = Damage {
+            path: foreign.path().to_owned(),
+            offset: foreign.offset().unwrap_or(0),
+            lost: 0..0,
+            detail: "not a segment of this store, or its header and all that could make up for \
+                     it are damaged; look at the file, and move it away if it does not belong here"
+                .into(),
+        };
+        found.unreadable = Some(damage.clone());
+        found.damage.push(damage);
+        chain.drop_last();
+    }
+    if chain.len() > 0 {
+        let segment = last(chain)?;
+        let tail = find_tail(chain.open(segment)?, segment.identity, start(chain, segment))?;
+        found.end_sequence = tail.end.sequence;
+        found.damage.extend(segment.damage.clone());
+        // A rotted header is met again as the first place that is no frame.
+        let again = segment.damage.as_ref().map(|damage| damage.offset);
+        let others = tail.damage.iter().filter(|damage| Some(damage.offset) != again);
+        found.damage.extend(others.cloned());
+        found.damage.extend(cut_short(chain, segment, &tail)?);
+        found.damage.extend(missing_first(chain)?);
+        found.tail = Some(tail);
+    }
+    found.damage.extend(missing_last(chain, &mut found.end_sequence));
+    Ok(found)
+}
+
+/// Fails as damaged where the last file's header cannot be read, or says that
+/// it follows another segment than the one before it.
+fn last_that_follows(chain: &Chain) -> Result<()> {
+    let segment = last(chain)?;
+    let before = chain.len().checked_sub(2);
+    let (Some(before), Some(stated)) = (before, segment.predecessor) else { return Ok(()) };
+    match chain.segment(before) {
+        Ok(before)
+            if before.ordinal + 1 == segment.ordinal && before.identity != stated.identity =>
+        {
+            Err(Error::damaged(&segment.path, 0, "follows a segment of another store"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn last(chain: &Chain) -> Result<&Segment> {
+    chain.segment(chain.len() - 1)
+}
+
+fn describes(checkpoint: &checkpoint::Checkpoint, segment: &Segment) -> bool {
+    checkpoint.ordinal == segment.ordinal
+        && checkpoint.identity == segment.identity
+        && checkpoint.segment_first == segment.first_sequence
+}
+
+fn start(chain: &Chain, segment: &Segment) -> Start {
+    match chain.checkpoint().filter(|it| describes(it, segment)) {
+        Some(checkpoint) => {
+            Start { durable: checkpoint.durable, block_first: checkpoint.block_first }
+        }
+        None => segment.start(),
+    }
+}
+
+/// A file that ends before what the checkpoint says was synced.
+fn cut_short(chain: &Chain, segment: &Segment, tail: &Tail) -> Result<Option<Damage>> {
+    if tail.file_bytes >= tail.end.offset {
+        return Ok(None);
+    }
+    let mut bytes = chain.open(segment)?;
+    let from = segment.seek(&mut bytes, tail.file_bytes, u64::MAX)?;
+    let kept = find_tail(bytes, segment.identity, from)?.end;
+    Ok(Some(Damage {
+        path: segment.path.clone(),
+        offset: kept.offset,
+        lost: kept.sequence..tail.end.sequence.max(kept.sequence),
+        detail: format!("the file was cut short; {} bytes were synced", tail.end.offset),
+    }))
+}
+
+fn missing_first(chain: &Chain) -> Result<Option<Damage>> {
+    let first = chain.segment(0)?.first_sequence;
+    Ok((first > 0).then(|| missing(chain, 1, 0..first)))
+}
+
+/// A segment that the checkpoint names and that is not there.
+fn missing_last(chain: &Chain, end_sequence: &mut u64) -> Option<Damage> {
+    let checkpoint = chain.checkpoint()?;
+    if chain.last_ordinal().is_some_and(|last| last >= checkpoint.ordinal)
+        || checkpoint.durable.sequence <= *end_sequence
+    {
+        return None;
+    }
+    let lost = *end_sequence..checkpoint.durable.sequence;
+    *end_sequence = lost.end;
+    Some(missing(chain, checkpoint.ordinal, lost))
+}
+
+pub(crate) fn missing(chain: &Chain, ordinal: u64, lost: std::ops::Range<u64>) -> Damage {
+    Damage {
+        path: chain.directory().join(rows_name(ordinal)),
+        offset: 0,
+        lost,
+        detail: "the file is missing".into(),
+    }
+}

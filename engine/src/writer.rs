@@ -1,0 +1,285 @@
+//! The one way in: observations become frames of the active segment, then
+//! durable, then part of what is derived from them.
+//!
+//! Invariants: the writers' lock is held as long as a `Writer` lives, and every
+//! decision about the tail is made while it is (rule 1); `buffer` holds what
+//! was pushed and not acknowledged; after any failure the store is looked at
+//! afresh before the next write.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::appending::Appending;
+use crate::error::{Error, ErrorKind, Result};
+use crate::lock::Lock;
+use crate::observation::Observation;
+use crate::options::{Options, SyncPolicy};
+use crate::segment::active::Room;
+
+/// Space written ahead of the end, in bytes, when each append is synced: into
+/// such space a sync is quicker, since the file does not grow. Kept small,
+/// because every opening checks it for zeros (rule 4).
+const AHEAD_BYTES_ONCE: u64 = 64 * 1024;
+const AHEAD_BYTES_HELD: u64 = 256 * 1024;
+/// An append of more observations than this is no single one: writing ahead
+/// would double what it writes.
+const AHEAD_OBSERVATIONS_MAX: usize = 64;
+
+/// Pushed observations are written without being asked when so many have
+/// gathered: 1 MiB of them.
+const BUFFER_OBSERVATIONS_MAX: usize = 64 * 1024;
+
+/// Appends many observations while keeping the writers' lock.
+///
+/// What was pushed is buffered; [`flush`](Writer::flush) writes it and, under
+/// [`SyncPolicy::Always`], returns once it is durable: that is the
+/// acknowledgement. Other processes wait for the lock meanwhile, so a
+/// program that appends now and then uses [`Store::append`](crate::Store::append).
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("store");
+/// use gaugelog::{Observation, Store};
+/// let store = Store::create(&path)?;
+/// let mut writer = store.writer()?;
+/// for n in 0..10_000 {
+///     writer.push(Observation::new(n * 1_000_000, 14.2))?;
+/// }
+/// writer.flush()?;
+/// writer.close()?;
+/// assert_eq!(store.snapshot()?.len(), 10_000);
+/// # Ok::<(), gaugelog::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Writer {
+    directory: PathBuf,
+    options: Options,
+    _lock: Lock,
+    held: bool,
+    /// As an earlier writer left it; the store may have changed since.
+    known: Option<Appending>,
+    appending: Option<Appending>,
+    /// A sync failed: the segment is to be left at its last durable byte (rule 6).
+    sync_failed: bool,
+    buffer: Vec<Observation>,
+    /// When the oldest observation that is not yet synced was written.
+    unsynced_since: Option<Instant>,
+}
+
+impl Writer {
+    pub(crate) fn open(
+        directory: &Path,
+        options: &Options,
+        held: bool,
+        known: Option<Appending>,
+    ) -> Result<Self> {
+        Ok(Self {
+            directory: directory.to_owned(),
+            options: options.clone(),
+            _lock: Lock::take(directory, options.lock_wait)?,
+            held,
+            known,
+            appending: None,
+            sync_failed: false,
+            buffer: Vec::new(),
+            unsynced_since: None,
+        })
+    }
+
+    /// Adds an observation to what the next [`flush`](Writer::flush) writes.
+    /// Every 65,536 of them are flushed without being asked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a value that is not finite, which is not
+    /// added; otherwise as [`Writer::flush`].
+    pub fn push(&mut self, observation: Observation) -> Result<()> {
+        check(&self.directory, observation)?;
+        self.buffer.push(observation);
+        if self.buffer.len() >= BUFFER_OBSERVATIONS_MAX {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was pushed, makes it durable as the sync policy says, and
+    /// returns the sequence number that the next observation will have.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where the file system refuses (no space, an I/O error)
+    /// and [`ErrorKind::Damaged`] where the store cannot be continued. What was
+    /// pushed and not stored stays in the writer: calling again, once the
+    /// cause is gone, stores it, and once only.
+    pub fn flush(&mut self) -> Result<u64> {
+        let pushed = std::mem::take(&mut self.buffer);
+        let mut stored = 0;
+        let flushed = self.append(&pushed, &mut stored);
+        self.buffer = pushed;
+        self.buffer.drain(..stored);
+        flushed
+    }
+
+    /// Writes what was pushed and makes everything appended durable, under any
+    /// policy.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub fn sync(&mut self) -> Result<()> {
+        self.flush()?;
+        self.prepare()?;
+        let Some(appending) = &mut self.appending else { return Ok(()) };
+        if appending.has_unsynced() {
+            let synced = appending.sync();
+            if synced.is_err() {
+                self.fail();
+                return synced;
+            }
+        }
+        self.unsynced_since = None;
+        Ok(())
+    }
+
+    /// Under [`SyncPolicy::Every`], syncs if the interval has passed since the
+    /// oldest unsynced observation was written, and says when it will have
+    /// passed: a program that stops pushing calls this again by then.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub fn sync_if_due(&mut self) -> Result<Option<Instant>> {
+        let SyncPolicy::Every(interval) = self.options.sync else { return Ok(None) };
+        match self.unsynced_since {
+            Some(since) if since.elapsed() >= interval => self.sync().map(|()| None),
+            since => Ok(since.and_then(|since| since.checked_add(interval))),
+        }
+    }
+
+    /// Writes and syncs what is left and lets go of the lock.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`]; the lock is let go of all the same.
+    pub fn close(mut self) -> Result<()> {
+        match self.options.sync {
+            SyncPolicy::Never => self.flush().map(drop),
+            SyncPolicy::Always | SyncPolicy::Every(_) => self.sync(),
+        }
+    }
+
+    /// What the next writer of this process may find of use.
+    pub(crate) fn leave_known(&mut self) -> Option<Appending> {
+        self.appending.take().or(self.known.take())
+    }
+
+    pub(crate) fn unsynced_since(&self) -> Option<Instant> {
+        self.unsynced_since
+    }
+
+    pub(crate) fn set_unsynced_since(&mut self, since: Option<Instant>) {
+        self.unsynced_since = since;
+    }
+
+    /// Stores `observations`, which have been checked, and returns the sequence
+    /// number behind them; counts in `stored` those that stay stored whatever
+    /// happens.
+    pub(crate) fn append(
+        &mut self,
+        observations: &[Observation],
+        stored: &mut usize,
+    ) -> Result<u64> {
+        self.prepare()?;
+        let begun = self.appending.as_ref().map_or(0, |appending| appending.end().sequence);
+        let end = self.append_all(observations).inspect_err(|_| {
+            let kept = self.fail().saturating_sub(begun);
+            *stored = usize::try_from(kept).unwrap_or(usize::MAX).min(observations.len());
+        })?;
+        *stored = observations.len();
+        Ok(end)
+    }
+
+    fn append_all(&mut self, observations: &[Observation]) -> Result<u64> {
+        let room = self.room(observations.len());
+        let mut rest = observations;
+        while !rest.is_empty() {
+            let appending = match &mut self.appending {
+                Some(appending) => appending,
+                none => none.insert(Appending::first(&self.directory)?),
+            };
+            if appending.is_full(room) {
+                appending.leave()?;
+            }
+            let taken = appending.write(rest, room)?;
+            rest = &rest[taken..];
+            self.unsynced_since.get_or_insert_with(Instant::now);
+            if appending.has_unsynced_too_many() {
+                appending.sync()?;
+                self.unsynced_since = None;
+            }
+        }
+        let Some(appending) = &mut self.appending else { return Ok(0) };
+        let due = match (self.options.sync, self.unsynced_since) {
+            (SyncPolicy::Always, _) => true,
+            (SyncPolicy::Every(interval), Some(since)) => since.elapsed() >= interval,
+            (SyncPolicy::Every(_), None) | (SyncPolicy::Never, _) => false,
+        };
+        if due && appending.has_unsynced() {
+            appending.sync()?;
+            self.unsynced_since = None;
+        }
+        appending.keep();
+        Ok(appending.end().sequence)
+    }
+
+    /// Finds the tail, if it is not known.
+    fn prepare(&mut self) -> Result<()> {
+        if let Some(known) = self.known.take()
+            && !self.sync_failed
+            && known.is_current(&self.directory)?
+        {
+            self.appending = Some(known);
+        }
+        if self.appending.is_none() {
+            let mut found = Appending::find(&self.directory, self.sync_failed)?;
+            self.sync_failed = false;
+            if let (SyncPolicy::Always, Some(appending)) = (self.options.sync, &mut found) {
+                appending.rewrite_doubtful()?;
+            }
+            self.appending = found;
+        }
+        Ok(())
+    }
+
+    /// Leaves nothing behind that was reported as failed. Returns the sequence
+    /// number up to which observations stay stored.
+    fn fail(&mut self) -> u64 {
+        let Some(appending) = self.appending.take() else { return 0 };
+        let (kept, sync_failed) = appending.take_back();
+        self.sync_failed |= sync_failed;
+        kept
+    }
+
+    fn room(&self, count: usize) -> Room {
+        let single = self.options.sync == SyncPolicy::Always && count <= AHEAD_OBSERVATIONS_MAX;
+        let ahead_bytes = match (single, self.held) {
+            (false, _) => 0,
+            (true, false) => AHEAD_BYTES_ONCE,
+            (true, true) => AHEAD_BYTES_HELD,
+        };
+        Room { ahead_bytes, segment_bytes_max: self.options.segment_bytes_max }
+    }
+}
+
+impl Drop for Writer {
+    /// Writes what is left, as far as that succeeds; [`Writer::close`] tells.
+    fn drop(&mut self) {
+        if !self.buffer.is_empty() {
+            drop(self.flush());
+        }
+    }
+}
+
+/// Refuses what a store does not hold.
+pub(crate) fn check(path: &Path, observation: Observation) -> Result<()> {
+    if observation.value.is_finite() {
+        return Ok(());
+    }
+    let detail = format!("{} is not a finite number, and only those are stored", observation.value);
+    Err(Error::new(ErrorKind::Invalid, path, detail))
+}
