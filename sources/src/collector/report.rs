@@ -1,0 +1,112 @@
+//! What a run tells: events on the way, a report at the end, or an error with both.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use gaugelog::Observation;
+
+use crate::source::SourceError;
+
+/// Something that happened during a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// These observations were stored, in this order; never none.
+    Stored(&'a [Observation]),
+    /// A poll gave no value. The next is made when it is due, unless the error says
+    /// that the source cannot be polled again; then the run ends.
+    PollFailed(&'a SourceError),
+    /// So many polls were not made, because the one before them, or storing its
+    /// value, took until after they were due.
+    Missed(u64),
+    /// The store refused observations for a cause that may pass. They are kept and
+    /// tried again in a second, unless the run is over.
+    AppendFailed {
+        /// Why the store refused.
+        error: &'a gaugelog::Error,
+        /// How many observations wait.
+        waiting: usize,
+    },
+}
+
+/// The totals of a run.
+///
+/// Every poll either failed or gave an observation, so `polls` is `failed` plus
+/// `stored`, plus what a [`CollectError`] counts as unsaved. On a schedule, `polls`
+/// plus `missed` is how many were due. The end of the input is not counted as a poll,
+/// nor is one that a stop abandoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Polls that returned a value or an error.
+    pub polls: u64,
+    /// Observations that the store has acknowledged.
+    pub stored: u64,
+    /// Polls that gave an error or a value that is not finite.
+    pub failed: u64,
+    /// Polls that were due and not made.
+    pub missed: u64,
+    /// Monotonic time from the start to the end.
+    pub elapsed: Duration,
+    /// What ended the run.
+    pub ended_by: EndedBy,
+}
+
+/// What ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// The stop flag was set, by a signal or otherwise.
+    Signal,
+    /// The duration that was asked for is over.
+    Duration,
+    /// The source has nothing more to give.
+    EndOfInput,
+    /// The [`CollectError`] that holds the report.
+    Error,
+}
+
+/// A run that did not end well: the source or the store failed for good, or
+/// observations were still waiting for the store when the run was over.
+#[derive(Debug)]
+pub struct CollectError {
+    /// The totals up to the end.
+    pub report: Report,
+    /// How many observations the source gave that the store has not acknowledged. Of
+    /// several that were appended together the first may be stored all the same.
+    pub unsaved: usize,
+    /// What went wrong.
+    pub cause: Cause,
+}
+
+/// What went wrong in a run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The source cannot be polled again.
+    Source(SourceError),
+    /// The store refused.
+    Store(gaugelog::Error),
+}
+
+impl fmt::Display for CollectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.unsaved {
+            0 => {}
+            1 => f.write_str("1 observation was not stored: ")?,
+            unsaved => write!(f, "{unsaved} observations were not stored: ")?,
+        }
+        match &self.cause {
+            Cause::Source(error) => error.fmt(f),
+            Cause::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for CollectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.cause {
+            Cause::Source(error) => error.source(),
+            Cause::Store(error) => error.source(),
+        }
+    }
+}

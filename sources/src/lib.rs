@@ -1,0 +1,31 @@
+//! What yields observations, and the loop that collects them.
+//!
+//! ```text
+//! source ─▶ collector ─▶ store
+//!    │          │           └ gaugelog::Store: durable when an append returns
+//!    │          └ when to poll, what to do with errors, when to stop
+//!    └ one number at a time, knows nothing of the other two
+//! ```
+//!
+//! A [`Source`] is asked for a number and gives one, an error, or the end. A
+//! [`Collector`] asks it on a schedule that does not drift, or as fast as it
+//! delivers, stamps what has no time of its own, appends it to a [`gaugelog::Store`]
+//! and tells of every step.
+//!
+//! | source | yields | pace |
+//! |---|---|---|
+//! | [`RandomNormal`] | draws from a normal distribution, reproducible by seed | the collector's |
+//! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
+//!
+//! A source of your own is twenty lines: see [`Source`].
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
+mod collector;
+mod normal;
+mod source;
+mod stdin;
+
+pub use collector::{Cause, CollectError, Collector, EndedBy, Event, Report};
+pub use normal::RandomNormal;
+pub use source::{Pace, Reading, Source, SourceError};
+pub use stdin::Lines;

@@ -1,0 +1,173 @@
+//! What a source is, and how one fails.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+/// Something that yields a number when it is asked for one: a simulator, a
+/// sensor, standard input.
+///
+/// A [`Collector`](crate::Collector) owns the source for the length of a run and
+/// polls it from one thread of its own, never twice at once, so a source needs no
+/// locks and may block. It knows nothing of schedules or stores.
+///
+/// A source of twenty lines: the temperature of a Linux machine, which the kernel
+/// gives in thousandths of a degree.
+///
+/// ```
+/// use gaugelog_sources::{Reading, Source, SourceError};
+///
+/// struct Thermometer {
+///     path: &'static str,
+/// }
+///
+/// impl Source for Thermometer {
+///     fn name(&self) -> &str {
+///         "thermometer"
+///     }
+///
+///     fn description(&self) -> String {
+///         format!("degrees Celsius from {}", self.path)
+///     }
+///
+///     fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
+///         let text = std::fs::read_to_string(self.path)?;
+///         let thousandths: f64 = text
+///             .trim()
+///             .parse()
+///             .map_err(|_| SourceError::new(format!("{}: {text:?} is no number", self.path)))?;
+///         Ok(Some(Reading::new(thousandths / 1000.0)))
+///     }
+/// }
+///
+/// let mut missing = Thermometer { path: "/sys/class/thermal/none/temp" };
+/// assert!(missing.poll().unwrap_err().can_poll_again());
+/// ```
+pub trait Source: Send {
+    /// A short name in lower case, such as `normal`.
+    fn name(&self) -> &str;
+
+    /// One line for people: what it yields and with which parameters.
+    fn description(&self) -> String;
+
+    /// Whether it is polled on a schedule, as most are, or when it has something.
+    fn pace(&self) -> Pace {
+        Pace::Scheduled
+    }
+
+    /// The next reading, or `None` where there will never be another one.
+    ///
+    /// It may block. A value that is not finite is reported by the collector as a
+    /// failed poll and not stored. After `None`, and after an error that says so, it
+    /// is not called again.
+    ///
+    /// # Errors
+    /// Whatever kept the source from a value. The collector reports it and polls
+    /// again when the next poll is due, unless the error is
+    /// [fatal](SourceError::fatal).
+    fn poll(&mut self) -> Result<Option<Reading>, SourceError>;
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn description(&self) -> String {
+        (**self).description()
+    }
+
+    fn pace(&self) -> Pace {
+        (**self).pace()
+    }
+
+    fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
+        (**self).poll()
+    }
+}
+
+/// Who decides when a source is polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// The collector, every interval: a poll answers with the value of the moment.
+    Scheduled,
+    /// The source: a poll blocks until there is something to deliver.
+    Own,
+}
+
+/// What a poll yields: a value, and its time where the source knows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Nanoseconds since the Unix epoch, UTC. `None` stands for the wall clock at
+    /// the moment the poll returned.
+    pub timestamp_ns: Option<i64>,
+    /// What was read.
+    pub value: f64,
+}
+
+impl Reading {
+    /// A reading of this moment.
+    #[must_use]
+    pub const fn new(value: f64) -> Self {
+        Self { timestamp_ns: None, value }
+    }
+
+    /// A reading that brings its own time, in nanoseconds since the Unix epoch.
+    #[must_use]
+    pub const fn at(timestamp_ns: i64, value: f64) -> Self {
+        Self { timestamp_ns: Some(timestamp_ns), value }
+    }
+}
+
+/// Why a source gave no value, or could not be made, in one line for people.
+#[derive(Debug)]
+pub struct SourceError {
+    message: String,
+    fatal: bool,
+    cause: Option<io::Error>,
+}
+
+impl SourceError {
+    /// An error of one poll: the next may succeed.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), fatal: false, cause: None }
+    }
+
+    /// An error after which polling again is of no use.
+    #[must_use]
+    pub fn fatal(message: impl Into<String>) -> Self {
+        Self { message: message.into(), fatal: true, cause: None }
+    }
+
+    /// The same, with the operating system's error behind it. `doing` says what
+    /// was being done, in words that follow "cannot".
+    pub(crate) fn fatal_io(doing: &str, cause: io::Error) -> Self {
+        Self { message: format!("cannot {doing}: {cause}"), fatal: true, cause: Some(cause) }
+    }
+
+    /// Whether the source may be polled again.
+    #[must_use]
+    pub fn can_poll_again(&self) -> bool {
+        !self.fatal
+    }
+}
+
+/// An error of one poll, so that `?` serves for reading a file or a socket.
+impl From<io::Error> for SourceError {
+    fn from(cause: io::Error) -> Self {
+        Self { message: cause.to_string(), fatal: false, cause: Some(cause) }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for SourceError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}

@@ -1,0 +1,120 @@
+use super::*;
+
+/// Hands out its chunks one a read, as a pipe does, and an error where one is
+/// scripted.
+struct Chunks(Vec<io::Result<&'static [u8]>>);
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let chunk = self.0.remove(0)?;
+        buffer[..chunk.len()].copy_from_slice(chunk);
+        Ok(chunk.len())
+    }
+}
+
+/// All that a stream yields: values, and errors as text.
+fn all(reader: impl Read + Send) -> Vec<Result<f64, String>> {
+    let mut lines = Lines::new(reader);
+    let mut found = Vec::new();
+    loop {
+        match lines.poll() {
+            Ok(None) => return found,
+            Ok(Some(reading)) => found.push(Ok(reading.value)),
+            Err(error) => {
+                found.push(Err(error.to_string()));
+                if !error.can_poll_again() {
+                    return found;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_in_every_spelling() {
+    let input = "14.2\n-1e-05\r\n\t +3 \n\n   \r\n.5\n-0\n5e-324";
+    let expected = [14.2, -1e-5, 3.0, 0.5, -0.0, 5e-324].map(Ok);
+    assert_eq!(all(input.as_bytes()), expected);
+}
+
+#[test]
+fn an_empty_stream_is_the_end() {
+    assert_eq!(all("".as_bytes()), []);
+    assert_eq!(all("\n\r\n  ".as_bytes()), []);
+}
+
+#[test]
+fn bad_lines_are_named_and_survived() {
+    let found = all("1\nnan\ninf\n1e400\n1 2\n\u{1b}[2J\n2\n".as_bytes());
+    let bad =
+        |line: u32, text: &str| Err(format!("line {line}: \"{text}\" is not a finite number"));
+    let expected = [
+        Ok(1.0),
+        bad(2, "nan"),
+        bad(3, "inf"),
+        bad(4, "1e400"),
+        bad(5, "1 2"),
+        bad(6, "\\u{1b}[2J"),
+        Ok(2.0),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_is_not_utf8_is_survived() {
+    let found = all(&b"1\xff\n2\n"[..]);
+    assert_eq!(found, [Err("line 1: \"1\u{fffd}\" is not UTF-8".to_owned()), Ok(2.0)]);
+}
+
+#[test]
+fn quotes_are_shortened() {
+    let found = all("x".repeat(100).as_bytes());
+    let quote = format!("{}…", "x".repeat(40));
+    assert_eq!(found, [Err(format!("line 1: \"{quote}\" is not a finite number"))]);
+}
+
+#[test]
+fn the_longest_line_is_read_and_a_longer_one_passed_over() {
+    let longest = format!("{}7", "0".repeat(LINE_BYTES_MAX - 1));
+    let longer = format!("0{longest}");
+    let found = all(format!("{longest}\n{longer}\n8\n{longer}").as_bytes());
+    let too_long = |line: u32| {
+        Err(format!("line {line}: \"{}…\" is longer than 4096 bytes", "0".repeat(QUOTED_CHARS_MAX)))
+    };
+    assert_eq!(found, [Ok(7.0), too_long(2), Ok(8.0), too_long(4)]);
+}
+
+#[test]
+fn an_endless_line_is_reported_before_it_ends_and_takes_no_memory() {
+    let mut lines = Lines::new(io::repeat(b'9').take(1 << 30));
+    assert!(lines.poll().unwrap_err().can_poll_again());
+    assert!(lines.line.capacity() <= 2 * LINE_BYTES_MAX);
+    assert!(lines.reader.get_ref().limit() > (1 << 30) - (1 << 16));
+}
+
+#[test]
+fn a_line_may_arrive_in_pieces() {
+    let chunks = ["1", "4.", "2\n1", "5\r", "\n", "16"];
+    let reader = Chunks(chunks.map(|chunk| Ok(chunk.as_bytes())).into());
+    assert_eq!(all(reader), [14.2, 15.0, 16.0].map(Ok));
+}
+
+#[test]
+fn a_number_is_given_out_before_more_input_is_awaited() {
+    let mut lines = Lines::new(Chunks(vec![Ok(b"1\n2\n"), Err(io::Error::other("read too far"))]));
+    assert_eq!(lines.poll().unwrap(), Some(Reading::new(1.0)));
+    assert_eq!(lines.poll().unwrap(), Some(Reading::new(2.0)));
+    let error = lines.poll().unwrap_err();
+    assert_eq!(error.to_string(), "cannot read line 3: read too far");
+    assert!(!error.can_poll_again());
+}
+
+#[test]
+fn an_interrupted_read_is_repeated() {
+    let interrupted = || Err(io::ErrorKind::Interrupted.into());
+    let reader = Chunks(vec![interrupted(), Ok(b"1"), interrupted(), Ok(b"2\n")]);
+    assert_eq!(all(reader), [Ok(12.0)]);
+}
