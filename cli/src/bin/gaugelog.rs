@@ -1,0 +1,7 @@
+//! The program for people.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gaugelog_cli::tool::run(std::env::args_os())
+}

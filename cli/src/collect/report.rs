@@ -1,0 +1,85 @@
+//! What is told at the end: the run's totals, the store's statistics, two pictures.
+
+use std::path::Path;
+
+use gaugelog::{Observation, Store};
+use gaugelog_sources::{EndedBy, Report};
+
+use super::figures::{count, figure, figure_or_dash};
+use crate::exit::Exit;
+use crate::output;
+use crate::service::{draw_distribution, draw_series, metrics};
+use crate::utc::Clock;
+
+const DIGITS: usize = 10;
+
+/// Prints the totals of the run, the statistics of the store, and the paths of both
+/// pictures, which are drawn into `out`.
+pub(super) fn print(store: &Store, totals: &Report, out: &Path) -> Result<(), Exit> {
+    output::print(format!("{}\n", sentence(totals)).as_bytes())?;
+    let snapshot = store.snapshot()?;
+    let summary = snapshot.summary()?;
+    let metrics = metrics(&snapshot, |error| output::say("gaugelog", &format!("error: {error}")))?;
+    let mut rows =
+        vec![("store", store.path().display().to_string()), ("observations", count(metrics.size))];
+    let named = metrics.named();
+    rows.extend(named.iter().map(|(name, value)| (*name, figure_or_dash(*value, DIGITS))));
+    rows.push(("first", moment(summary.first())));
+    rows.push(("last", moment(summary.last())));
+    output::print(table(&rows).as_bytes())?;
+    let pictures = [
+        ("over time", draw_series(&snapshot, out)?.display().to_string()),
+        ("distribution", draw_distribution(&snapshot, out)?.display().to_string()),
+    ];
+    output::print(table(&pictures).as_bytes())
+}
+
+fn sentence(totals: &Report) -> String {
+    let why = match totals.ended_by {
+        EndedBy::Signal => "stopped",
+        EndedBy::Duration => "done",
+        EndedBy::EndOfInput => "end of the input",
+        EndedBy::Error => "ended by an error",
+    };
+    let seconds = figure(totals.elapsed.as_secs_f64(), 3);
+    let stored = count(totals.stored);
+    let mut text = format!("{why} after {seconds} s: {stored} stored");
+    for (number, what) in [(totals.failed, "failed"), (totals.missed, "missed")] {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", count(number)));
+        }
+    }
+    text
+}
+
+fn moment(observation: Option<Observation>) -> String {
+    let text = |seen: Observation| {
+        let mut clock = Clock::default();
+        format!("{} UTC", String::from_utf8_lossy(clock.text(seen.timestamp_ns)))
+    };
+    observation.map_or_else(|| "-".to_owned(), text)
+}
+
+/// Two columns, the names as wide as the widest of all tables.
+fn table(rows: &[(&str, String)]) -> String {
+    rows.iter().map(|(name, value)| format!("  {name:<12}  {value}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn totals_are_a_sentence() {
+        let totals = Report {
+            polls: 1_236,
+            stored: 1_234,
+            failed: 2,
+            missed: 0,
+            elapsed: Duration::from_millis(12_345),
+            ended_by: EndedBy::EndOfInput,
+        };
+        assert_eq!(sentence(&totals), "end of the input after 12.3 s: 1,234 stored, 2 failed");
+    }
+}

@@ -1,0 +1,100 @@
+//! `--start`: starts the daemon and returns once it has begun.
+//!
+//! The daemon's stdout and stderr are one pipe until it has begun; it then lets go of
+//! both. So the end of the pipe is the answer, whatever happens to the daemon, and
+//! what it said last tells which.
+
+use std::env;
+use std::io::{self, PipeReader, Read, pipe};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::unknown;
+use crate::exit::Exit;
+use crate::{instance, simulate};
+
+/// Longer than the daemon itself waits for the writers' lock.
+const BEGIN_WITHIN: Duration = Duration::from_secs(30);
+/// What is kept of what it says: an error is a line.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+pub(super) fn run(store: &Path) -> Result<(), Exit> {
+    if let Some(holder) = instance::running(store).map_err(|error| unknown(store, &error))? {
+        return Err(Exit::Error(simulate::already_running(store, &holder)));
+    }
+    let (mut daemon, mut heard) = spawn(store)
+        .map_err(|error| Exit::Error(format!("cannot start {}: {error}", simulate::NAME)))?;
+    let text = match listen(&mut heard, Instant::now() + BEGIN_WITHIN) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Err(give_up(&mut daemon, "it had not begun after 30 s")),
+        Err(error) => return Err(give_up(&mut daemon, &format!("cannot hear from it: {error}"))),
+    };
+    if text.lines().next_back().is_some_and(|line| line.starts_with(simulate::BEGUN)) {
+        return Ok(());
+    }
+    Err(failed(&mut daemon, &text))
+}
+
+/// Starts this program again under the daemon's name.
+fn spawn(store: &Path) -> io::Result<(Child, PipeReader)> {
+    let (heard, said) = pipe()?;
+    let daemon = Command::new(env::current_exe()?)
+        .arg0(simulate::NAME)
+        .arg("--background")
+        .arg("--log")
+        .arg(store)
+        .stdin(Stdio::null())
+        .stdout(said.try_clone()?)
+        .stderr(said)
+        .spawn()?;
+    Ok((daemon, heard))
+}
+
+/// Everything that is said until the pipe is closed; `None` at the deadline.
+fn listen(heard: &mut PipeReader, deadline: Instant) -> io::Result<Option<String>> {
+    let mut text = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(heard, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        match heard.read(&mut chunk)? {
+            0 => return Ok(Some(String::from_utf8_lossy(&text).into_owned())),
+            read => text.extend_from_slice(&chunk[..read]),
+        }
+        text.truncate(TEXT_BYTES_MAX);
+    }
+}
+
+/// The daemon ended before it had begun; what it said is passed on.
+fn failed(daemon: &mut Child, text: &str) -> Exit {
+    let ended = daemon.wait();
+    let prefix = format!("{}: error: ", simulate::NAME);
+    let text = text.trim();
+    Exit::Error(match (text.strip_prefix(&prefix).unwrap_or(text), ended) {
+        ("", Ok(status)) => format!("the daemon ended before it had begun: {status}"),
+        ("", Err(error)) => format!("the daemon ended before it had begun: {error}"),
+        (text, _) => text.to_owned(),
+    })
+}
+
+/// A daemon that is not known to have begun must not begin later.
+fn give_up(daemon: &mut Child, why: &str) -> Exit {
+    let id = daemon.id();
+    // The child has not been waited for, so its number is still its own.
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    Exit::Error(format!("the daemon, process {id}, was told to end: {why}"))
+}

@@ -1,0 +1,58 @@
+//! How a program ends: what is said, with which status, and not before it was heard.
+
+use std::process::ExitCode;
+
+use crate::drain;
+use crate::output;
+
+/// Why a program ends before its work is done.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Exit {
+    /// Help was asked for: status 0, this text on stdout.
+    Help(String),
+    /// The command line makes no sense: status 2, this text on stderr as it is.
+    Usage(String),
+    /// The work failed: status 1, this text on stderr behind the program's name.
+    Error(String),
+    /// The work failed and stderr has been told: status 1.
+    Told,
+    /// Whoever read our output has gone, which is no news to anybody: quietly, with
+    /// the status a shell shows for a program that the broken pipe killed.
+    ReaderGone,
+}
+
+impl Exit {
+    /// What is left of a write to standard output that failed.
+    pub(crate) fn of_output(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::ReaderGone,
+            _ => Self::Error(format!("cannot write to standard output: {error}")),
+        }
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::Help(_) => 0,
+            Self::Error(_) | Self::Told => 1,
+            Self::Usage(_) => 2,
+            // 128 + SIGPIPE.
+            Self::ReaderGone => 141,
+        }
+    }
+}
+
+/// Ends a program: says what there is to say, waits until it was heard, and gives
+/// the exit status.
+pub(crate) fn conclude(program: &str, outcome: Result<(), Exit>) -> ExitCode {
+    let outcome = match outcome {
+        Err(Exit::Help(text)) => output::print(text.as_bytes()),
+        other => other,
+    };
+    match &outcome {
+        Err(Exit::Usage(text)) => output::say_raw(text),
+        Err(Exit::Error(text)) => output::say(program, &format!("error: {text}")),
+        _ => {}
+    }
+    drain::until_heard();
+    ExitCode::from(outcome.map_or_else(|exit| exit.status(), |()| 0))
+}

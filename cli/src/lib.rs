@@ -1,0 +1,31 @@
+//! The programs of gaugelog, each a function of its arguments, so that a `main` is
+//! one line and one executable could be all of them.
+//!
+//! | program | is |
+//! |---|---|
+//! | [`service`] | `simple_service`: five commands over one store, for other programs |
+//! | [`simulate`] | `simulate_observations`: the daemon, one draw a second |
+//! | [`control`] | `simulate_observations_ctl`: starts and stops it |
+//! | [`tool`] | `gaugelog`: for people |
+//!
+//! They share how arguments are read, how a program ends (in `exit`), and what a
+//! number and a moment look like as text. [`plot`] draws and knows none of them.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
+
+mod arguments;
+mod collect;
+pub mod control;
+mod drain;
+mod exit;
+mod explain;
+mod instance;
+mod json;
+mod output;
+mod place;
+pub mod plot;
+mod python_float;
+pub mod service;
+pub mod simulate;
+pub mod tool;
+mod utc;

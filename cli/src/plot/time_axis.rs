@@ -1,0 +1,299 @@
+//! An axis of time, in UTC. `plotters` knows no ticks for time; these fall
+//! where a calendar or a clock has round numbers.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::Offset;
+
+use super::number;
+
+const SECOND: i128 = 1_000_000_000;
+const MINUTE: i128 = 60 * SECOND;
+const HOUR: i128 = 60 * MINUTE;
+const DAY: i128 = 24 * HOUR;
+
+/// Steps of fixed length from a second up, in nanoseconds.
+const STEPS: [i128; 22] = [
+    SECOND,
+    2 * SECOND,
+    5 * SECOND,
+    10 * SECOND,
+    15 * SECOND,
+    30 * SECOND,
+    MINUTE,
+    2 * MINUTE,
+    5 * MINUTE,
+    10 * MINUTE,
+    15 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    3 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    4 * DAY,
+    7 * DAY,
+    14 * DAY,
+];
+
+/// Calendar steps, in months.
+const MONTHS: [i32; 11] = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200];
+
+/// The first Monday of the epoch: weeks begin here.
+const MONDAY: i128 = 4 * DAY;
+
+/// A linear axis over time.
+#[derive(Clone, Debug)]
+pub(super) struct TimeAxis {
+    first: i128,
+    last: i128,
+    low: i128,
+    high: i128,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Step {
+    /// Nanoseconds.
+    Fixed(i128),
+    Months(i32),
+}
+
+impl TimeAxis {
+    /// An axis from the first to the last time and a little beyond both.
+    pub(super) fn new(first_ns: i64, last_ns: i64) -> Self {
+        let (first, last) = (i128::from(first_ns), i128::from(last_ns.max(first_ns)));
+        let margin = match last - first {
+            0 => SECOND / 2,
+            span => (span / 50).max(20),
+        };
+        Self { first, last, low: first - margin, high: last + margin }
+    }
+
+    /// Where a time stands: 0 at the low end, 1 at the high end.
+    pub(super) fn fraction(&self, ns: i64) -> f64 {
+        self.fraction_of(i128::from(ns)).clamp(-0.5, 1.5)
+    }
+
+    /// What part of the axis a duration takes.
+    pub(super) fn part(&self, ns: i128) -> f64 {
+        ns as f64 / (self.high - self.low) as f64
+    }
+
+    fn fraction_of(&self, ns: i128) -> f64 {
+        (ns - self.low) as f64 / (self.high - self.low) as f64
+    }
+
+    /// Round ticks, at most `ticks_max` of them: where each stands, and its label.
+    pub(super) fn ticks(&self, ticks_max: u32) -> Vec<(f64, String)> {
+        let step = self.step(ticks_max);
+        let times = match step {
+            Step::Fixed(step) => self.fixed_ticks(step),
+            Step::Months(months) => self.month_ticks(months),
+        };
+        times.into_iter().map(|ns| (self.fraction_of(ns), self.label(ns, step))).collect()
+    }
+
+    fn step(&self, ticks_max: u32) -> Step {
+        let least = (self.high - self.low) / i128::from(ticks_max.max(2)) + 1;
+        let mut decimal = 1;
+        while decimal < SECOND {
+            for step in [decimal, 2 * decimal, 5 * decimal] {
+                if step >= least {
+                    return Step::Fixed(step);
+                }
+            }
+            decimal *= 10;
+        }
+        let month = 30 * DAY + DAY / 2;
+        if let Some(step) = STEPS.into_iter().find(|&step| step >= least) {
+            return Step::Fixed(step);
+        }
+        let months = MONTHS.into_iter().find(|&n| i128::from(n) * month >= least);
+        Step::Months(months.unwrap_or(MONTHS[MONTHS.len() - 1]))
+    }
+
+    fn fixed_ticks(&self, step: i128) -> Vec<i128> {
+        let origin = if step % (7 * DAY) == 0 { MONDAY } else { 0 };
+        let first = (self.low - origin + step - 1).div_euclid(step) * step + origin;
+        (0..64).map(|i| first + i * step).take_while(|&ns| ns <= self.high).collect()
+    }
+
+    fn month_ticks(&self, step: i32) -> Vec<i128> {
+        let from = civil(self.low);
+        let months = i32::from(from.year()) * 12 + i32::from(from.month()) - 1;
+        let first = months.div_euclid(step) * step;
+        (0..64)
+            .filter_map(|i| first_of_month(first + i * step))
+            .skip_while(|&ns| ns < self.low)
+            .take_while(|&ns| ns <= self.high)
+            .collect()
+    }
+
+    fn label(&self, ns: i128, step: Step) -> String {
+        let time = civil(ns);
+        match step {
+            Step::Months(months) if months % 12 == 0 => time.strftime("%Y").to_string(),
+            Step::Months(_) => time.strftime("%b %Y").to_string(),
+            Step::Fixed(step) => match self.offset(step) {
+                Some(offset) => offset.label(ns, step),
+                None if step >= DAY || ns.rem_euclid(DAY) == 0 => date_label(time.date()),
+                None if step >= MINUTE => time.strftime("%H:%M").to_string(),
+                None if step >= SECOND => time.strftime("%H:%M:%S").to_string(),
+                None => {
+                    let tail = format!("{:09}", ns.rem_euclid(SECOND));
+                    format!("{}.{}", time.strftime("%H:%M:%S"), &tail[..decimals(step)])
+                }
+            },
+        }
+    }
+
+    /// Below a tenth of a second, labels count from a round instant before the axis.
+    fn offset(&self, step: i128) -> Option<FromInstant> {
+        if step >= SECOND / 10 {
+            return None;
+        }
+        let span = self.high - self.low;
+        let (round, unit, name) = [(1_000, 1, "ns"), (1_000_000, 1_000, "µs")]
+            .into_iter()
+            .find(|&(round, _, _)| span < round)
+            .unwrap_or((SECOND, 1_000_000, "ms"));
+        Some(FromInstant { instant: self.first.div_euclid(round) * round, unit, name })
+    }
+
+    /// The axis' title: which day or days, or what the labels count from.
+    pub(super) fn title(&self, ticks_max: u32) -> String {
+        if let Step::Fixed(step) = self.step(ticks_max)
+            && let Some(FromInstant { instant, .. }) = self.offset(step)
+        {
+            let time = civil(instant);
+            let part = match instant.rem_euclid(SECOND) {
+                0 => String::new(),
+                ns if ns % 1_000_000 == 0 => format!(".{:03}", ns / 1_000_000),
+                ns => format!(".{:06}", ns / 1_000),
+            };
+            return format!("time after {}{part} UTC", time.strftime("%Y-%m-%d %H:%M:%S"));
+        }
+        let (first, last) = (civil(self.first).date(), civil(self.last).date());
+        if first == last {
+            format!("time (UTC) on {first}")
+        } else {
+            format!("time (UTC), {first} – {last}")
+        }
+    }
+}
+
+/// Labels that count from an instant, in a small unit.
+struct FromInstant {
+    instant: i128,
+    unit: i128,
+    name: &'static str,
+}
+
+impl FromInstant {
+    fn label(&self, ns: i128, step: i128) -> String {
+        let since = (ns - self.instant) as f64 / self.unit as f64;
+        // A step of 0.5 ms has one decimal, of 0.01 ms two.
+        let mut decimals = 0;
+        while decimals < 9 && step * 10i128.pow(decimals) % self.unit != 0 {
+            decimals += 1;
+        }
+        format!("{} {}", number::fixed(since, decimals as usize), self.name)
+    }
+}
+
+fn decimals(step: i128) -> usize {
+    let mut decimals = 1;
+    while decimals < 9 && step * 10i128.pow(decimals) % SECOND != 0 {
+        decimals += 1;
+    }
+    decimals as usize
+}
+
+fn date_label(date: Date) -> String {
+    date.strftime("%b %-d").to_string()
+}
+
+fn civil(ns: i128) -> DateTime {
+    // The margin of an axis reaches some years beyond 64 bits of nanoseconds,
+    // a calendar some thousands.
+    Offset::UTC.to_datetime(Timestamp::from_nanosecond(ns).unwrap_or_default())
+}
+
+/// The first instant of a month, counted from January of the year 0.
+fn first_of_month(months: i32) -> Option<i128> {
+    let year = i16::try_from(months.div_euclid(12)).ok()?;
+    let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
+    let midnight = Date::new(year, month, 1).ok()?.at(0, 0, 0, 0);
+    Some(Offset::UTC.to_timestamp(midnight).ok()?.as_nanosecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2021-06-01T12:00:00Z.
+    const NOON: i64 = 1_622_548_800_000_000_000;
+
+    fn axis(span_ns: i128) -> (String, String) {
+        let last = NOON + i64::try_from(span_ns).expect("fits");
+        let axis = TimeAxis::new(NOON, last);
+        let ticks: Vec<_> = axis.ticks(8).into_iter().map(|(_, label)| label).collect();
+        (axis.title(8), ticks.join(" "))
+    }
+
+    #[test]
+    fn ticks_are_round_on_clock_and_calendar() {
+        for (span, title, ticks) in [
+            (
+                3_000_000,
+                "time after 2021-06-01 12:00:00 UTC",
+                "0.0 ms 0.5 ms 1.0 ms 1.5 ms 2.0 ms 2.5 ms 3.0 ms",
+            ),
+            (
+                10 * SECOND,
+                "time (UTC) on 2021-06-01",
+                "12:00:00 12:00:02 12:00:04 12:00:06 12:00:08 12:00:10",
+            ),
+            (3 * HOUR, "time (UTC) on 2021-06-01", "12:00 12:30 13:00 13:30 14:00 14:30 15:00"),
+            (
+                18 * HOUR,
+                "time (UTC), 2021-06-01 – 2021-06-02",
+                "12:00 15:00 18:00 21:00 Jun 2 03:00 06:00",
+            ),
+            (
+                40 * DAY,
+                "time (UTC), 2021-06-01 – 2021-07-11",
+                "Jun 7 Jun 14 Jun 21 Jun 28 Jul 5 Jul 12",
+            ),
+            (1826 * DAY, "time (UTC), 2021-06-01 – 2026-06-01", "2022 2023 2024 2025 2026"),
+        ] {
+            assert_eq!(axis(span), (title.to_owned(), ticks.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_span_has_a_few_ticks_inside_and_apart() {
+        let mut span: i128 = 0;
+        while span < i128::from(i64::MAX) {
+            for first in [i64::MIN, -1, 0, NOON + 123_456_789] {
+                let last = i64::try_from(i128::from(first) + span).unwrap_or(i64::MAX);
+                let axis = TimeAxis::new(first, last);
+                let ticks = axis.ticks(8);
+                assert!((1..=9).contains(&ticks.len()), "{first} + {span}: {ticks:?}");
+                assert!(ticks.windows(2).all(|t| t[0].0 < t[1].0 && t[0].1 != t[1].1), "{ticks:?}");
+                assert!(ticks.iter().all(|&(x, _)| (0.0..=1.0).contains(&x)));
+                assert!(!axis.title(8).is_empty());
+            }
+            span = span * 5 / 3 + 1;
+        }
+    }
+
+    #[test]
+    fn the_whole_of_64_bits_is_an_axis() {
+        let axis = TimeAxis::new(i64::MIN, i64::MAX);
+        let labels: Vec<_> = axis.ticks(8).into_iter().map(|(_, label)| label).collect();
+        assert_eq!(labels.join(" "), "1700 1800 1900 2000 2100 2200");
+    }
+}

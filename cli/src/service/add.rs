@@ -1,0 +1,38 @@
+//! `--add`: one observation, stamped now.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use gaugelog::{Observation, Store};
+
+use crate::exit::Exit;
+use crate::python_float;
+
+/// A number as it was given, so that an error can name it.
+#[derive(Clone, Debug)]
+pub(super) struct Number {
+    text: String,
+    value: f64,
+}
+
+impl FromStr for Number {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let value = python_float::parse(text).ok_or("not a number")?;
+        Ok(Self { text: text.to_owned(), value })
+    }
+}
+
+pub(super) fn run(store: &Path, number: &Number) -> Result<(), Exit> {
+    let now = SystemTime::now();
+    if !number.value.is_finite() {
+        return Err(Exit::Error(format!(
+            "{} cannot be added: an observation is a finite number (below 1.8e308 either way)",
+            number.text.trim()
+        )));
+    }
+    Store::open(store)?.append(Observation::at(now, number.value))?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! `simple_service`: five commands over one store, each a file here.
+
+mod add;
+mod dump;
+mod init;
+mod plot;
+mod stats;
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, ValueEnum};
+use gaugelog::{Snapshot, Store};
+
+use crate::arguments::{self, HELP_TEMPLATE, Program};
+use crate::exit::{self, Exit};
+use crate::{output, place};
+use add::Number;
+
+pub(crate) use plot::{draw_distribution, draw_series};
+pub(crate) use stats::metrics;
+
+const PROGRAM: Program = Program {
+    name: "simple_service",
+    usage: "simple_service [-h] (--add ADD | --init | --plot {time,dist} | --dump | --stats) [--log DIR] [--out DIR]",
+    one_of: "--add --init --plot --dump --stats",
+};
+
+const EXAMPLES: &str = "\
+examples:
+  simple_service --init                  create the store, once
+  simple_service --add 14.2              add an observation, stamped now
+  simple_service --stats                 {\"min\": 14.2, \"max\": 14.2, …, \"size\": 1}
+  simple_service --plot dist             \"/home/you/dist-20210601T120000Z.png\"
+  simple_service --dump | python3 -m json.tool | less
+
+The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
+program. Long options may be abbreviated. Exit status: 0, 1 where the work failed,
+2 where the command line makes no sense, 141 where nobody read the output to its end.";
+
+/// So many places of damage are remembered as told.
+const PLACES_MOST: usize = 4096;
+
+/// One store of observations and five things to do with it.
+#[derive(Debug, Parser)]
+#[command(
+    name = PROGRAM.name,
+    override_usage = PROGRAM.usage,
+    help_template = HELP_TEMPLATE,
+    after_help = EXAMPLES,
+    infer_long_args = true,
+    args_override_self = true,
+)]
+struct Arguments {
+    #[command(flatten)]
+    command: Command,
+    /// The directory of the store.
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
+    /// Where --plot puts the picture: else /golem/out if there is one, else here.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Exactly one of the five.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Command {
+    /// Add an observation of this value, stamped now; on disk when the command returns.
+    #[arg(long, value_name = "ADD", allow_hyphen_values = true)]
+    add: Option<Number>,
+    /// Create the store.
+    #[arg(long)]
+    init: bool,
+    /// Draw the series over time, or its distribution, and print the picture's path.
+    #[arg(long, value_name = "time|dist", hide_possible_values = true)]
+    plot: Option<Picture>,
+    /// Print every observation in the order of time, as JSON.
+    #[arg(long)]
+    dump: bool,
+    /// Print the metrics of every observation so far, as JSON.
+    #[arg(long)]
+    stats: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Picture {
+    Time,
+    Dist,
+}
+
+/// Runs `simple_service` with these arguments, of which the first is its name.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let outcome = arguments::parse(PROGRAM, arguments).and_then(serve);
+    exit::conclude(PROGRAM.name, outcome)
+}
+
+fn serve(Arguments { command, log, out }: Arguments) -> Result<(), Exit> {
+    let store = place::store(log)?;
+    match command {
+        Command { add: Some(number), .. } => add::run(&store, &number),
+        Command { plot: Some(picture), .. } => plot::run(&store, picture, out),
+        Command { init: true, .. } => init::run(&store),
+        Command { dump: true, .. } => dump::run(&store),
+        // clap has seen to it that this is the one that is left.
+        Command { .. } => stats::run(&store),
+    }
+}
+
+/// Reads with `read` what can be read of a store. Damage is told on stderr, and
+/// makes the command a failed one once it has printed what is left.
+fn reading(
+    store: &Path,
+    read: impl FnOnce(&Snapshot, &mut Damages) -> Result<(), Exit>,
+) -> Result<(), Exit> {
+    let store = Store::open_read_only(store)?;
+    let snapshot = store.snapshot()?;
+    let mut damages = Damages::default();
+    for damage in snapshot.damage() {
+        damages.tell(&damage.clone().into());
+    }
+    read(&snapshot, &mut damages)?;
+    if damages.told.is_empty() { Ok(()) } else { Err(Exit::Told) }
+}
+
+/// What could not be read, told once a place.
+#[derive(Debug, Default)]
+struct Damages {
+    told: HashSet<(PathBuf, Option<u64>)>,
+}
+
+impl Damages {
+    fn tell(&mut self, error: &gaugelog::Error) {
+        // A store in ruins must not exhaust the memory: the same line twice is better.
+        if self.told.len() < PLACES_MOST
+            && !self.told.insert((error.path().to_owned(), error.offset()))
+        {
+            return;
+        }
+        output::say(PROGRAM.name, &format!("error: {error}"));
+    }
+}

@@ -1,0 +1,195 @@
+//! What the daemon does beside adding: it says when it has begun, lets go of its
+//! standard descriptors, and keeps a journal of what goes wrong.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gaugelog_sources::Event;
+use jiff::Timestamp;
+
+use super::{NAME, cannot};
+use crate::exit::Exit;
+use crate::explain::explained;
+use crate::output;
+
+/// How the line begins that the daemon prints once it has begun.
+pub(crate) const BEGUN: &str = "begun: ";
+
+/// Where its errors go in the background, in the store's directory.
+const JOURNAL: &str = "simulate_observations.log";
+/// A journal that is longer is begun anew.
+const JOURNAL_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where it says what goes wrong.
+#[derive(Debug)]
+pub(super) enum Voice {
+    /// On stderr.
+    Foreground,
+    /// On stderr until it has begun, then in the journal.
+    Background { journal: File, nothing: File },
+}
+
+impl Voice {
+    /// Leaves the session that started the daemon, and opens what it needs later.
+    pub(super) fn background(store: &Path) -> Result<Self, Exit> {
+        // Refused only to a leader of a process group, which is alone already.
+        let _ = rustix::process::setsid();
+        let journal = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(store.join(JOURNAL))
+            .map_err(|error| cannot(store, "open the daemon's journal", &error))?;
+        let null = Path::new("/dev/null");
+        let nothing = OpenOptions::new()
+            .write(true)
+            .open(null)
+            .map_err(|error| cannot(null, "open it", &error))?;
+        // So that the daemon keeps no other file system from being unmounted.
+        let root = Path::new("/");
+        std::env::set_current_dir(root).map_err(|error| cannot(root, "go there", &error))?;
+        Ok(Self::Background { journal, nothing })
+    }
+
+    /// Lets whoever started the daemon go on.
+    fn let_go(&self) -> io::Result<()> {
+        if let Self::Background { journal, nothing } = self {
+            rustix::stdio::dup2_stderr(journal)?;
+            rustix::stdio::dup2_stdout(nothing)?;
+        }
+        Ok(())
+    }
+
+    fn say(&self, text: &str) {
+        match self {
+            Self::Foreground => output::say(NAME, text),
+            Self::Background { journal, .. } => {
+                let full = journal.metadata().is_ok_and(|found| found.len() >= JOURNAL_BYTES_MAX);
+                if full {
+                    let _ = journal.set_len(0);
+                }
+                let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
+                // There is nobody left to tell that the journal cannot be written.
+                let _ = (&*journal).write_all(format!("{now} {NAME}: {text}\n").as_bytes());
+            }
+        }
+    }
+}
+
+/// Follows the collector.
+pub(super) struct Daemon<'a> {
+    store: &'a Path,
+    voice: Voice,
+    stop: &'a AtomicBool,
+    begun: bool,
+    /// What the store refuses appends for, once told.
+    failing: Option<String>,
+    /// Why the first observation was not stored, which is the end.
+    pub(super) refused: Option<String>,
+}
+
+impl<'a> Daemon<'a> {
+    pub(super) fn new(store: &'a Path, voice: Voice, stop: &'a AtomicBool) -> Self {
+        Self { store, voice, stop, begun: false, failing: None, refused: None }
+    }
+
+    pub(super) fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Stored(_) => self.stored(),
+            Event::AppendFailed { error, .. } if !self.begun => self.refuse(explained(error)),
+            Event::AppendFailed { error, .. } => {
+                let why = explained(error);
+                if self.failing.as_ref() != Some(&why) {
+                    self.voice.say(&format!("error, trying again each second: {why}"));
+                    self.failing = Some(why);
+                }
+            }
+            Event::PollFailed(error) => self.voice.say(&format!("error: {error}")),
+            Event::Missed(polls) => self.voice.say(&format!("{polls} draws came too late")),
+            _ => {}
+        }
+    }
+
+    fn stored(&mut self) {
+        if self.failing.take().is_some() {
+            self.voice.say("observations are stored again");
+        }
+        if !self.begun && self.refused.is_none() {
+            self.begin();
+        }
+    }
+
+    fn begin(&mut self) {
+        let (store, pid) = (self.store.display(), std::process::id());
+        // Nobody need listen: a daemon that was started by hand may have no stdout.
+        let _ = output::print(format!("{BEGUN}process {pid} adds to {store}\n").as_bytes());
+        match self.voice.let_go() {
+            Ok(()) => self.begun = true,
+            Err(error) => self.refuse(format!("cannot leave the terminal: {error}")),
+        }
+    }
+
+    /// A daemon that cannot store its first observation does not begin.
+    fn refuse(&mut self, why: String) {
+        self.refused.get_or_insert(why);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> gaugelog::Error {
+        gaugelog::Store::open("/dev/null/none").unwrap_err()
+    }
+
+    /// A daemon in the background that has begun, and the path of its journal.
+    fn begun<'a>(dir: &'a Path, stop: &'a AtomicBool) -> Daemon<'a> {
+        let journal = File::options().append(true).create(true).open(dir.join(JOURNAL)).unwrap();
+        let nothing = File::options().write(true).open("/dev/null").unwrap();
+        let voice = Voice::Background { journal, nothing };
+        Daemon { begun: true, ..Daemon::new(dir, voice, stop) }
+    }
+
+    #[test]
+    fn a_first_observation_that_is_refused_is_the_end() {
+        let stop = AtomicBool::new(false);
+        let mut daemon = Daemon::new(Path::new("store"), Voice::Foreground, &stop);
+        daemon.note(&Event::AppendFailed { error: &refusal(), waiting: 1 });
+        assert!(stop.load(Ordering::Relaxed) && daemon.refused.is_some());
+        // The collector tries once more before it stops; that does not undo the end.
+        daemon.note(&Event::Stored(&[]));
+        assert!(!daemon.begun && daemon.refused.is_some());
+    }
+
+    #[test]
+    fn a_later_refusal_is_told_once_and_so_is_its_end() {
+        let (dir, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let mut daemon = begun(dir.path(), &stop);
+        for _ in 0..5 {
+            daemon.note(&Event::AppendFailed { error: &refusal(), waiting: 1 });
+        }
+        daemon.note(&Event::Stored(&[]));
+        daemon.note(&Event::Stored(&[]));
+        let journal = std::fs::read_to_string(dir.path().join(JOURNAL)).unwrap();
+        let lines: Vec<&str> = journal.lines().collect();
+        assert_eq!(lines.len(), 2, "{journal}");
+        assert!(lines[0].contains("/dev/null/none") && lines[1].contains("stored again"));
+        assert!(!stop.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn the_journal_stays_small() {
+        let (dir, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let mut daemon = begun(dir.path(), &stop);
+        for polls in 0..5_000 {
+            daemon.note(&Event::Missed(polls));
+            let bytes = std::fs::metadata(dir.path().join(JOURNAL)).unwrap().len();
+            assert!(bytes < JOURNAL_BYTES_MAX + 1024, "{bytes}");
+        }
+        let journal = std::fs::read_to_string(dir.path().join(JOURNAL)).unwrap();
+        assert!(journal.ends_with("4999 draws came too late\n"));
+    }
+}

@@ -1,0 +1,137 @@
+//! `gaugelog collect`: what comes is stored, shown and drawn.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use program::{Bench, Ran, TOOL, program};
+use rustix::process::{Pid, Signal, kill_process};
+
+fn collect(dir: &Path, arguments: &[&str]) -> Ran {
+    let mut command = program(TOOL);
+    command.arg("collect").args(arguments).current_dir(dir);
+    Ran::of(command)
+}
+
+/// The rest of the line that begins with this word.
+fn row<'a>(ran: &'a Ran, name: &str) -> &'a str {
+    let mut rows = ran.stdout.lines().filter_map(|line| line.trim().strip_prefix(name));
+    rows.next_back().unwrap_or_else(|| panic!("no {name} in {ran:?}")).trim()
+}
+
+#[test]
+fn the_simulator_runs_with_no_set_up() {
+    let bench = Bench::bare();
+    let ran = collect(bench.dir.path(), &["normal:seed=7", "--every", "1ms", "--for", "50ms"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(row(&ran, "observations").parse::<u32>().unwrap() >= 1, "{ran:?}");
+    for picture in ["over time", "distribution"] {
+        let path = bench.dir.path().join(row(&ran, picture));
+        assert!(fs::read(path).unwrap().starts_with(b"\x89PNG"));
+    }
+    assert!(bench.dir.path().join("gaugelog.log").is_dir());
+    let again = collect(bench.dir.path(), &["normal", "--every", "1ms", "--for", "20ms"]);
+    assert!(again.stdout.contains("where there are"), "{again:?}");
+}
+
+#[test]
+fn numbers_from_stdin_end_in_a_table() {
+    let ran = Bench::bare().collect(&[21.4, 17.7, 25.7, 21.5]).succeeds();
+    for (name, value) in [
+        ("observations", "4"),
+        ("min", "17.7"),
+        ("max", "25.7"),
+        ("median", "21.45"),
+        ("mean", "21.575"),
+        ("variance", "8.016875"),
+        ("std dev", "2.83140866"),
+    ] {
+        assert_eq!(row(&ran, name), value, "{ran:?}");
+    }
+    assert!(ran.stdout.contains("end of the input"), "{ran:?}");
+    assert!(!ran.stdout.contains('\x1b') && !ran.stdout.contains('\r'), "plain where no terminal");
+}
+
+#[test]
+fn lines_that_are_no_numbers_are_told_and_the_rest_is_stored() {
+    let bench = Bench::bare();
+    let mut input = tempfile::tempfile().unwrap();
+    let bad: String = (0..50).map(|i| format!("word {i}\n")).collect();
+    write!(input, "value\n1\n\n 2 \nnan\n1e400\n{bad}3").unwrap();
+    std::io::Seek::rewind(&mut input).unwrap();
+    let ran = bench.collect_from(input);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("line 1: \"value\""), "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 10, "{ran:?}");
+    assert!(ran.stdout.contains("3 stored, 53 failed"), "{ran:?}");
+    assert_eq!(bench.size(), 3);
+}
+
+#[test]
+fn no_input_is_no_error() {
+    let bench = Bench::bare();
+    let ran = bench.collect(&[]).succeeds();
+    assert_eq!((row(&ran, "observations"), row(&ran, "median")), ("0", "-"));
+    assert_eq!(bench.size(), 0);
+}
+
+#[test]
+fn a_signal_ends_it_with_the_table() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let bench = Bench::bare();
+        let mut command = program(TOOL);
+        command.args(["collect", "stdin", "--log"]).arg(&bench.store);
+        command.arg("--out").arg(bench.dir.path());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(b"1\n2\n3\n").unwrap();
+        // The input stays open: only the signal ends it. It is sent when all is stored.
+        for _ in 0..3_000 {
+            let stats = bench.serve(&["--stats"]);
+            if stats.status == Some(0) && stats.json()["size"] == 3 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        drop(input);
+        assert_eq!(ended.status.code(), Some(0));
+        let text = String::from_utf8(ended.stdout).unwrap();
+        assert!(text.contains("stopped after") && text.contains("3 stored"), "{text}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_a_usage_error_that_stores_nothing() {
+    let bench = Bench::bare();
+    for arguments in [
+        &["normal", "--every", "0s"][..],
+        &["normal", "--every", "-1s"],
+        &["normal", "--every", "5"],
+        &["normal", "--for", "nan"],
+        &["normal", "--for", "1e30s"],
+        &["normal:std_dev=-1"],
+        &["stdin", "--every", "1s"],
+        &["thermometer"],
+        &[],
+        &["normal", "stdin"],
+    ] {
+        let ran = collect(bench.dir.path(), arguments);
+        assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");
+        assert!(bench.names().is_empty(), "{arguments:?} left {:?}", bench.names());
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let mut command = program(TOOL);
+    command.arg("--version");
+    assert_eq!(Ran::of(command).succeeds().stdout, "gaugelog 0.1.0\n");
+}

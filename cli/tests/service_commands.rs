@@ -1,0 +1,180 @@
+//! The five commands, one process each, as SERVICE.md has them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::fs;
+use std::path::Path;
+
+use program::{Bench, Ran, SERVICE, names_in, program};
+use serde_json::json;
+
+#[test]
+fn an_empty_store_has_metrics_a_dump_and_pictures() {
+    let bench = Bench::new();
+    let stats = bench.serve(&["--stats"]).succeeds();
+    let line = r#"{"min": null, "max": null, "median": null, "mean": null, "variance": null, "std dev": null, "size": 0}"#;
+    assert_eq!(stats.stdout, format!("{line}\n"));
+    assert_eq!(bench.serve(&["--dump"]).succeeds().stdout, "[]\n");
+    for picture in ["time", "dist"] {
+        assert_is_new_picture(&bench, picture);
+    }
+}
+
+/// The path of a PNG is printed as a JSON string, and it is where it was asked for.
+fn assert_is_new_picture(bench: &Bench, picture: &str) {
+    let out = bench.dir.path().join("out");
+    fs::create_dir_all(&out).unwrap();
+    let before = names_in(&out);
+    let ran = bench.serve(&["--plot", picture, "--out", "out"]).succeeds();
+    let path = ran.json();
+    let path = Path::new(path.as_str().unwrap());
+    assert!(path.is_absolute() && path.parent() == Some(&out), "{path:?}");
+    assert!(fs::read(path).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
+    assert_eq!(names_in(&out).len(), before.len() + 1, "one new file, nothing temporary");
+    assert!(!before.contains(&path.file_name().unwrap().to_string_lossy().into_owned()));
+}
+
+#[test]
+fn pictures_are_new_files_each_time() {
+    let bench = Bench::holding(&[1.0, 2.0, 4.0]);
+    for picture in ["time", "dist", "time", "dist", "dist"] {
+        assert_is_new_picture(&bench, picture);
+    }
+}
+
+#[test]
+fn pictures_go_to_the_current_directory_unless_told_otherwise() {
+    if Path::new("/golem/out").is_dir() {
+        eprintln!("NOT TESTED: there is a /golem/out here, where pictures go instead");
+        return;
+    }
+    let bench = Bench::new();
+    let path = bench.serve(&["--plot", "time"]).succeeds().json();
+    let path = Path::new(path.as_str().unwrap()).canonicalize().unwrap();
+    assert_eq!(path.parent().unwrap(), bench.dir.path().canonicalize().unwrap());
+}
+
+#[test]
+fn a_picture_that_cannot_be_written_is_an_error_and_leaves_nothing() {
+    let bench = Bench::new();
+    fs::write(bench.dir.path().join("file"), "").unwrap();
+    bench.serve(&["--plot", "dist", "--out", "nowhere"]).fails_naming(&["nowhere"]);
+    bench.serve(&["--plot", "dist", "--out", "file"]).fails_naming(&["file"]);
+    assert_eq!(bench.names(), ["file", "service.log"]);
+}
+
+#[test]
+fn init_creates_once_and_says_nothing() {
+    let bench = Bench::bare();
+    assert_eq!(bench.serve(&["--init"]).succeeds().stdout, "");
+    bench.serve(&["--add", "3"]).succeeds();
+    bench.serve(&["--init"]).fails_naming(&["service.log", "already"]);
+    assert_eq!(bench.size(), 1);
+}
+
+#[test]
+fn what_was_added_is_there_to_the_bit() {
+    let bench = Bench::new();
+    let given = ["14.2", "0", "-5", "-0.0", "1e-310", "1.7976931348623157e308", " 7.5 ", "1_000"];
+    for value in given {
+        assert_eq!(bench.serve(&["--add", value]).succeeds().stdout, "");
+    }
+    let values: Vec<u64> =
+        bench.dump().iter().map(|row| row["val"].as_f64().unwrap().to_bits()).collect();
+    let expected = [14.2, 0.0, -5.0, -0.0, 1e-310, f64::MAX, 7.5, 1000.0].map(f64::to_bits);
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn the_dump_is_laid_out_as_callers_know_it() {
+    let bench = Bench::new();
+    bench.serve(&["--add", "14.2"]).succeeds();
+    bench.serve(&["--add=-1e-05"]).succeeds();
+    let dump = bench.serve(&["--dump"]).succeeds().stdout;
+    let time = |at: usize| dump.split("\"time_added\": \"").nth(at).unwrap()[..19].to_owned();
+    let expected = format!(
+        "[{{\"val\": 14.2, \"time_added\": \"{}\"}}, {{\"val\": -0.00001, \"time_added\": \"{}\"}}]\n",
+        time(1),
+        time(2)
+    );
+    assert_eq!(dump.replace("-1e-5", "-0.00001"), expected);
+}
+
+#[test]
+fn values_that_are_not_finite_are_refused_by_name_and_change_nothing() {
+    let bench = Bench::new();
+    for value in ["nan", "NaN", "inf", "-inf", "Infinity", "1e400", "-1e400"] {
+        bench.serve(&["--add", value]).fails_naming(&[value, "finite"]);
+        bench.serve(&[&format!("--add={value}")]).fails_naming(&[value]);
+    }
+    assert_eq!(bench.size(), 0);
+}
+
+#[test]
+fn a_missing_store_is_an_error_that_names_init_and_leaves_no_file() {
+    for arguments in [&["--stats"][..], &["--dump"], &["--plot", "time"], &["--add", "1"]] {
+        let bench = Bench::bare();
+        bench.serve(arguments).fails_naming(&["service.log", "--init"]);
+        assert!(bench.names().is_empty(), "{arguments:?} left {:?}", bench.names());
+    }
+}
+
+#[test]
+fn a_store_that_is_a_file_is_an_error_that_changes_nothing() {
+    for arguments in
+        [&["--stats"][..], &["--dump"], &["--plot", "time"], &["--add", "1"], &["--init"]]
+    {
+        let bench = Bench::bare();
+        fs::write(&bench.store, "mine").unwrap();
+        bench.serve(arguments).fails_naming(&["service.log"]);
+        assert_eq!(fs::read(&bench.store).unwrap(), b"mine");
+        assert_eq!(bench.names(), ["service.log"]);
+    }
+}
+
+#[test]
+fn a_directory_with_other_things_is_not_made_a_store() {
+    let bench = Bench::bare();
+    fs::create_dir(&bench.store).unwrap();
+    fs::write(bench.store.join("notes"), "mine").unwrap();
+    bench.serve(&["--init"]).fails_naming(&["service.log"]);
+    bench.serve(&["--add", "1"]).fails_naming(&["service.log"]);
+    assert_eq!(names_in(&bench.store), ["notes"]);
+}
+
+#[test]
+fn moments_beyond_f64_are_null_with_a_word_on_stderr() {
+    let bench = Bench::holding(&[1e308, -1e308]);
+    let ran = bench.serve(&["--stats"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!(ran.json()["mean"], 0.0);
+    assert_eq!(ran.json()["median"], 0.0);
+    assert_eq!(ran.json()["variance"], json!(null));
+    assert!(ran.stderr.contains("the variance is beyond"), "{ran:?}");
+}
+
+#[test]
+fn the_store_is_the_one_given_else_of_the_environment_else_beside_the_program() {
+    let bench = Bench::bare();
+    let copy = bench.dir.path().join("simple_service.py");
+    fs::copy(SERVICE, &copy).unwrap();
+    let run = |arguments: &[&str], variable: Option<&Path>| {
+        let mut command = program(copy.to_str().unwrap());
+        command.args(arguments).current_dir("/");
+        if let Some(store) = variable {
+            command.env("SIMPLE_SERVICE_LOG", store);
+        }
+        Ran::of(command)
+    };
+    let (beside, named) = (bench.dir.path().join("service.log"), bench.dir.path().join("named"));
+    run(&["--init"], None).succeeds();
+    assert!(beside.is_dir());
+    run(&["--init"], Some(&named)).succeeds();
+    assert!(named.is_dir());
+    run(&["--add", "1"], Some(Path::new(""))).succeeds();
+    run(&["--log", beside.to_str().unwrap(), "--add", "2"], Some(&named)).succeeds();
+    assert_eq!(run(&["--stats"], None).json()["size"], 2);
+    assert_eq!(run(&["--stats"], Some(&named)).json()["size"], 0);
+}
