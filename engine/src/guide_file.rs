@@ -15,6 +15,7 @@ use crate::disk;
 use crate::error::Result;
 use crate::segment::chain::{Segment, derived_name};
 use crate::segment::map::Bytes;
+use crate::segment::nodes::Nodes;
 use crate::stats::guide::{Entry, Guide};
 use crate::stats::tree::LEAF;
 use crate::view::View;
@@ -61,8 +62,24 @@ pub(crate) fn complete(view: &View, index: usize) -> Result<Guide> {
     let segment = view.chain().segment(index)?;
     match read(view, segment, leaves.clone()) {
         Some((guide, until)) => record(view, guide, leaves.start, until..leaves.end),
-        None => record(view, Guide::for_magnitude(0.0), leaves.start, leaves),
+        None => record(view, empty(view, leaves.clone())?, leaves.start, leaves),
     }
+}
+
+/// A guide to nothing yet, with a unit that suits the values of `leaves`.
+fn empty(view: &View, leaves: Range<u64>) -> Result<Guide> {
+    let mut nodes = Nodes::new(view);
+    let mut largest: f64 = 0.0;
+    for leaf in leaves {
+        match nodes.get(0, leaf) {
+            Some(summary) => largest = largest.max(summary.min.abs()).max(summary.max.abs()),
+            None => read_leaves(view, leaf..leaf + 1, |leaf| {
+                let magnitudes = leaf.iter().map(|observation| observation.value.abs());
+                largest = magnitudes.fold(largest, f64::max);
+            })?,
+        }
+    }
+    Ok(Guide::for_magnitude(largest))
 }
 
 /// Adds the values of `leaves` to `guide`, which knows those from `first` on.

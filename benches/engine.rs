@@ -1,0 +1,123 @@
+//! How long the engine takes to append, open, summarise and read back.
+//!
+//! Stores lie in the system's temporary directory (`TMPDIR`): what a durable
+//! append costs is mostly what that disk's sync costs.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use gaugelog::{Observation, Options, Store, SyncPolicy};
+use tempfile::TempDir;
+
+const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+
+/// About N(14, 3), a second apart, the same each time.
+fn series(count: u64) -> Vec<Observation> {
+    let mut random = 7_u64;
+    let mut uniform = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as f64 / u64::MAX as f64
+    };
+    let mut normal = move || 14.0 + 3.0 * ((0..12).map(|_| uniform()).sum::<f64>() - 6.0);
+    let seconds = 1..=i64::try_from(count).expect("a small count");
+    seconds.map(|second| Observation::new(second * 1_000_000_000, normal())).collect()
+}
+
+fn created(options: &Options) -> (TempDir, PathBuf, Store) {
+    let guard = tempfile::tempdir().expect("a temporary directory");
+    let path = guard.path().join("store");
+    let store = options.create(&path).expect("created");
+    (guard, path, store)
+}
+
+fn filled(count: u64) -> (TempDir, PathBuf, Store) {
+    let made = created(&Options::new());
+    made.2.append_batch(&series(count)).expect("appended");
+    made
+}
+
+fn append(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("append");
+    let never = Options::new().sync(SyncPolicy::Never);
+    let one = Observation::new(0, 14.2);
+
+    let (_guard, _, store) = created(&Options::new());
+    group.bench_function("single, durable", |bench| bench.iter(|| store.append(black_box(one))));
+    let (_guard, _, store) = created(&never);
+    group.bench_function("single, not synced", |bench| bench.iter(|| store.append(black_box(one))));
+
+    let (_guard, _, store) = created(&Options::new());
+    let mut writer = store.writer().expect("a writer");
+    group.bench_function("held, durable", |bench| {
+        bench.iter(|| writer.push(black_box(one)).and_then(|()| writer.flush()));
+    });
+    let (_guard, _, store) = created(&never);
+    let mut writer = store.writer().expect("a writer");
+    group.bench_function("held, not synced", |bench| bench.iter(|| writer.push(black_box(one))));
+
+    for count in SIZES {
+        let observations = series(count);
+        group.throughput(Throughput::Elements(count));
+        for (name, options) in [("batch, durable", Options::new()), ("batch, not synced", never.clone())] {
+            group.bench_with_input(BenchmarkId::new(name, count), &observations, |bench, all| {
+                bench.iter_batched_ref(
+                    || created(&options),
+                    |(_, _, store)| store.append_batch(all).expect("appended"),
+                    BatchSize::PerIteration,
+                );
+            });
+        }
+    }
+}
+
+fn open(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("open");
+    for count in SIZES {
+        let (_guard, path, _) = filled(count);
+        group.bench_function(BenchmarkId::new("open and summary", count), |bench| {
+            bench.iter(|| Store::open(&path)?.snapshot()?.summary());
+        });
+        std::fs::remove_file(path.join("checkpoint")).expect("removed");
+        group.bench_function(BenchmarkId::new("without checkpoint", count), |bench| {
+            bench.iter(|| Store::open(&path)?.snapshot()?.summary());
+        });
+    }
+}
+
+fn read(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read");
+    for count in SIZES {
+        let (_guard, _, store) = filled(count);
+        let snapshot = store.snapshot().expect("a snapshot");
+        let middle = i64::try_from(count).expect("a small count") / 2 * 1_000_000_000;
+        group.bench_function(BenchmarkId::new("summary of half", count), |bench| {
+            bench.iter(|| snapshot.summary_of(..middle));
+        });
+        group.bench_function(BenchmarkId::new("quantile estimate", count), |bench| {
+            bench.iter(|| snapshot.quantile_estimate(black_box(0.5)));
+        });
+        group.bench_function(BenchmarkId::new("downsample to 1,000", count), |bench| {
+            bench.iter(|| snapshot.downsample(1_000));
+        });
+        group.throughput(Throughput::Elements(count));
+        group.bench_function(BenchmarkId::new("median", count), |bench| {
+            bench.iter(|| snapshot.median());
+        });
+        group.bench_function(BenchmarkId::new("histogram", count), |bench| {
+            bench.iter(|| snapshot.histogram(10));
+        });
+        group.bench_function(BenchmarkId::new("range, all", count), |bench| {
+            bench.iter(|| snapshot.range(..).map(|it| it.expect("read").value).sum::<f64>());
+        });
+    }
+}
+
+criterion_group! {
+    name = engine;
+    config = Criterion::default().sample_size(20);
+    targets = append, open, read
+}
+criterion_main!(engine);
