@@ -61,7 +61,9 @@ fn append(criterion: &mut Criterion) {
     for count in SIZES {
         let observations = series(count);
         group.throughput(Throughput::Elements(count));
-        for (name, options) in [("batch, durable", Options::new()), ("batch, not synced", never.clone())] {
+        for (name, options) in
+            [("batch, durable", Options::new()), ("batch, not synced", never.clone())]
+        {
             group.bench_with_input(BenchmarkId::new(name, count), &observations, |bench, all| {
                 bench.iter_batched_ref(
                     || created(&options),

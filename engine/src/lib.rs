@@ -65,3 +65,8 @@ pub use stats::summary::Summary;
 pub use store::{Found, Store};
 pub use time_order::TimeOrdered;
 pub use writer::Writer;
+
+/// The examples of the project's front page.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FrontPage;

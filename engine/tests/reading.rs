@@ -1,4 +1,10 @@
 //! Whatever was appended is read back: by arrival, by time, and as statistics.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers are small and made here"
+)]
 
 mod support;
 

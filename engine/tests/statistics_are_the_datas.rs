@@ -1,4 +1,10 @@
 //! Promise 5: the statistics are a function of the observations alone.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers are small and made here"
+)]
 
 mod support;
 
