@@ -14,10 +14,12 @@ use byteorder::{ByteOrder, LittleEndian as LE};
 use crate::disk::DiskFile;
 use crate::error::Result;
 use crate::segment::format::{
-    EDGE_NODES_MAX, Position, SUMMARY_BYTES, decode_edge, encode_summary,
+    EDGE_NODES_MAX, Position, SEQUENCE_MAX, SUMMARY_BYTES, decode_edge, encode_summary,
+    observations_max,
 };
 use crate::segment::map::Bytes;
 use crate::stats::summary::Summary;
+use crate::stats::tree::LEAF;
 
 pub(crate) const NAME: &str = "checkpoint";
 
@@ -84,12 +86,15 @@ fn decode(slot: &[u8]) -> Option<Checkpoint> {
     .filter(is_consistent)
 }
 
-/// The edge belongs to the sequence number it is said to stand at.
+/// The edge belongs to the sequence number it is said to stand at, and the
+/// segment can hold what it is said to hold.
 fn is_consistent(checkpoint: &Checkpoint) -> bool {
-    let leaves = checkpoint.durable.sequence / crate::stats::tree::LEAF;
-    leaves.count_ones() as usize == checkpoint.edge.len()
-        && checkpoint.block_first <= checkpoint.durable.sequence
-        && checkpoint.segment_first <= checkpoint.block_first
+    let Checkpoint { segment_first, block_first, durable, .. } = *checkpoint;
+    (durable.sequence / LEAF).count_ones() as usize == checkpoint.edge.len()
+        && durable.sequence <= SEQUENCE_MAX
+        && (segment_first..=durable.sequence).contains(&block_first)
+        && durable.sequence - segment_first <= observations_max(durable.offset)
+        && checkpoint.identity != 0
 }
 
 /// The newest whole checkpoint of the store in `directory`, if there is one.

@@ -49,9 +49,11 @@ impl Derived {
         if leaves > self.edge.leaves() {
             let mut nodes = NodeBatch::new(segment);
             let edge = &mut self.edge;
-            read_leaves(view, edge.leaves()..leaves, |leaf| {
+            read_leaves(view, edge.leaves()..leaves, |index, leaf| {
+                edge.skip_to(index);
                 edge.push(Summary::of(leaf), |level, index, node| nodes.push(level, index, node));
             })?;
+            edge.skip_to(leaves);
             nodes.write(view.chain().directory())?;
             guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
         }
@@ -90,7 +92,7 @@ fn complete_nodes(view: &View) -> Result<()> {
         for leaf in first..end {
             let mut summary = stored.get(0, leaf);
             if summary.is_none() {
-                read_leaves(view, leaf..leaf + 1, |leaf| summary = Some(Summary::of(leaf)))?;
+                read_leaves(view, leaf..leaf + 1, |_, leaf| summary = Some(Summary::of(leaf)))?;
             }
             edge.push(summary.unwrap_or(Summary::EMPTY), |level, index, node| {
                 if stored.get(level, index).as_ref() != Some(node) {
@@ -102,12 +104,12 @@ fn complete_nodes(view: &View) -> Result<()> {
     written.write_and_sync(view.chain().directory())
 }
 
-/// Hands on the observations of each of `leaves`; of a damaged
-/// one, those that are left.
+/// Hands on each of `leaves`, by its index, with its observations; of a damaged
+/// one those that are left, and none that has nothing left.
 pub(crate) fn read_leaves(
     view: &View,
     leaves: Range<u64>,
-    mut each: impl FnMut(&[Observation]),
+    mut each: impl FnMut(u64, &[Observation]),
 ) -> Result<()> {
     let mut scan = Scan::new(view, leaves.start * LEAF..leaves.end * LEAF);
     let mut run = Vec::new();
@@ -117,18 +119,18 @@ pub(crate) fn read_leaves(
         // Damage is reported to whoever reads the observations.
         let Run::Observations { first } = found else { continue };
         for (sequence, observation) in (first..).zip(&run) {
-            while sequence / LEAF > current {
-                each(&leaf);
-                leaf.clear();
-                current += 1;
+            if sequence / LEAF != current {
+                if !leaf.is_empty() {
+                    each(current, &leaf);
+                    leaf.clear();
+                }
+                current = sequence / LEAF;
             }
             leaf.push(*observation);
         }
     }
-    while current < leaves.end {
-        each(&leaf);
-        leaf.clear();
-        current += 1;
+    if !leaf.is_empty() {
+        each(current, &leaf);
     }
     Ok(())
 }

@@ -66,6 +66,11 @@ pub(crate) fn descend<V: Visitor>(view: &View, visitor: &mut V) -> Result<()> {
     }
 }
 
+/// The sequence numbers below a node.
+fn covered(level: u32, index: u64) -> Range<u64> {
+    (index << level) * LEAF..((index + 1) << level) * LEAF
+}
+
 struct Descent<'a, V> {
     view: &'a View,
     nodes: Nodes<'a>,
@@ -77,10 +82,14 @@ struct Descent<'a, V> {
 impl<V: Visitor> Descent<'_, V> {
     fn node(&mut self, level: u32, index: u64) -> Result<()> {
         let mut summary = self.nodes.get(level, index);
+        let sequences = covered(level, index);
+        if summary.is_none() && !self.view.may_hold(&sequences)? {
+            // So that missing files do not cost a visit of each leaf in them.
+            return self.observations(sequences);
+        }
         if summary.is_none() && V::NEEDS_SUMMARIES {
             summary = Some(self.computed(level, index)?);
         }
-        let sequences = (index << level) * LEAF..((index + 1) << level) * LEAF;
         let node = Node { sequences: sequences.clone(), summary: summary.as_ref() };
         if self.visitor.visit(&node) == Way::Past {
             return Ok(());
@@ -97,9 +106,12 @@ impl<V: Visitor> Descent<'_, V> {
         if let Some(stored) = self.nodes.get(level, index) {
             return Ok(stored);
         }
+        if !self.view.may_hold(&covered(level, index))? {
+            return Ok(Summary::EMPTY);
+        }
         if level == 0 {
             let mut summary = Summary::EMPTY;
-            read_leaves(self.view, index..index + 1, |leaf| summary = Summary::of(leaf))?;
+            read_leaves(self.view, index..index + 1, |_, leaf| summary = Summary::of(leaf))?;
             return Ok(summary);
         }
         let left = self.computed(level - 1, index * 2)?;

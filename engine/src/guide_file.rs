@@ -31,7 +31,7 @@ const NEGATIVE: u64 = 1 << 63;
 /// The leaves of the segment at `index` of the view's chain.
 pub(crate) fn leaves_of(view: &View, index: usize) -> Result<Range<u64>> {
     let first = view.chain().segment(index)?.first_sequence / LEAF;
-    Ok(first..(view.extent(index)?.end_sequence / LEAF).max(first))
+    Ok(first..(view.held_until(index)? / LEAF).max(first))
 }
 
 /// Brings the guide of the last segment up to the end of `view`, if it lags
@@ -73,7 +73,7 @@ fn empty(view: &View, leaves: Range<u64>) -> Result<Guide> {
     for leaf in leaves {
         match nodes.get(0, leaf) {
             Some(summary) => largest = largest.max(summary.min.abs()).max(summary.max.abs()),
-            None => read_leaves(view, leaf..leaf + 1, |leaf| {
+            None => read_leaves(view, leaf..leaf + 1, |_, leaf| {
                 let magnitudes = leaf.iter().map(|observation| observation.value.abs());
                 largest = magnitudes.fold(largest, f64::max);
             })?,
@@ -86,7 +86,7 @@ fn empty(view: &View, leaves: Range<u64>) -> Result<Guide> {
 /// Values beyond its range make it begin again with a wider one.
 fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Result<Guide> {
     let mut beyond: f64 = 0.0;
-    read_leaves(view, leaves.clone(), |leaf| {
+    read_leaves(view, leaves.clone(), |_, leaf| {
         for observation in leaf {
             if guide.fits(observation.value) {
                 guide.record(observation.value);
@@ -99,7 +99,7 @@ fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Resu
         return Ok(guide);
     }
     let mut wider = Guide::for_magnitude(beyond);
-    read_leaves(view, first..leaves.end, |leaf| {
+    read_leaves(view, first..leaves.end, |_, leaf| {
         leaf.iter().for_each(|observation| wider.record(observation.value));
     })?;
     Ok(wider)

@@ -177,7 +177,7 @@ impl<'v> Scan<'v> {
         };
         let start = segment.seek(&mut bytes, extent.limit, self.next)?;
         let walk =
-            Walk::new(bytes, segment.identity, start.durable, start.block_first, extent.limit);
+            Walk::new(bytes, segment.owner(), start.durable, start.block_first, extent.limit);
         self.segment = Some(Open { index, walk, end_sequence: extent.end_sequence });
         Ok(())
     }

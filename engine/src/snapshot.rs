@@ -77,11 +77,15 @@ impl Snapshot {
     pub fn summary(&self) -> Result<Summary> {
         let end = self.view.end_sequence();
         let mut edge = self.view.edge()?;
-        read_leaves(&self.view, edge.leaves()..end / LEAF, |leaf| {
+        read_leaves(&self.view, edge.leaves()..end / LEAF, |index, leaf| {
+            edge.skip_to(index);
             edge.push(Summary::of(leaf), |_, _, _| {});
         })?;
+        edge.skip_to(end / LEAF);
         let mut open = Summary::EMPTY;
-        read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |leaf| open = Summary::of(leaf))?;
+        read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |_, leaf| {
+            open = Summary::of(leaf);
+        })?;
         Ok(edge.total(&open))
     }
 
@@ -207,7 +211,7 @@ impl Snapshot {
             buckets.add(&guide_file::complete(&self.view, index)?);
         }
         let end = self.view.end_sequence();
-        read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |leaf| {
+        read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |_, leaf| {
             let largest = leaf.iter().map(|it| it.value.abs()).fold(0.0, f64::max);
             let mut open = Guide::for_magnitude(largest);
             leaf.iter().for_each(|observation| open.record(observation.value));

@@ -1,13 +1,14 @@
 //! A fixed view of a store: its chain of segments and where the last one ends.
 //! Both the writer, under the lock, and every reader, without it, begin here.
 
+use std::ops::Range;
 use std::path::Path;
 
 use crate::checkpoint;
 use crate::damage::Damage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::chain::{Chain, Extent, Segment, rows_name};
-use crate::segment::format::{Position, Predecessor};
+use crate::segment::format::{Position, Predecessor, observations_max};
 use crate::segment::recover::{Start, Tail, find_tail};
 use crate::stats::tree::{Edge, LEAF};
 
@@ -114,6 +115,36 @@ impl View {
         }
     }
 
+    /// Whether any file can hold observations with these numbers; if not, they
+    /// are in a gap where files are missing.
+    pub(crate) fn may_hold(&self, sequences: &Range<u64>) -> Result<bool> {
+        if self.chain.len() == 0 {
+            return Ok(false);
+        }
+        let index = self.chain.find(sequences.start)?;
+        let begins_later = |index: usize| {
+            let segment = self.chain.segment(index)?;
+            Ok(sequences.contains(&segment.first_sequence))
+        };
+        if self.held_until(index)? > sequences.start || begins_later(index)? {
+            return Ok(true);
+        }
+        if index + 1 < self.chain.len() { begins_later(index + 1) } else { Ok(false) }
+    }
+
+    /// The sequence number up to which the segment at `index` can hold
+    /// observations: where it ends, or what its length allows.
+    pub(crate) fn held_until(&self, index: usize) -> Result<u64> {
+        let extent = self.extent(index)?;
+        if extent.limit < u64::MAX {
+            return Ok(extent.end_sequence);
+        }
+        let segment = self.chain.segment(index)?;
+        let bytes = self.chain.open(segment)?.len()?;
+        let held = segment.first_sequence.saturating_add(observations_max(bytes));
+        Ok(held.min(extent.end_sequence))
+    }
+
     /// The tree's edge at the latest place where it is written down: from the
     /// checkpoint, or from the last segment's header. Where neither can be
     /// read, the tree is grown again from the first leaf.
@@ -156,7 +187,7 @@ fn look(chain: &mut Chain) -> Result<Found> {
     }
     if chain.len() > 0 {
         let segment = last(chain)?;
-        let tail = find_tail(chain.open(segment)?, segment.identity, start(chain, segment))?;
+        let tail = find_tail(chain.open(segment)?, segment.owner(), start(chain, segment))?;
         found.end_sequence = tail.end.sequence;
         found.damage.extend(segment.damage.clone());
         // A rotted header is met again as the first place that is no frame.
@@ -213,7 +244,7 @@ fn cut_short(chain: &Chain, segment: &Segment, tail: &Tail) -> Result<Option<Dam
     }
     let mut bytes = chain.open(segment)?;
     let from = segment.seek(&mut bytes, tail.file_bytes, u64::MAX)?;
-    let kept = find_tail(bytes, segment.identity, from)?.end;
+    let kept = find_tail(bytes, segment.owner(), from)?.end;
     Ok(Some(Damage {
         path: segment.path.clone(),
         offset: kept.offset,
@@ -240,7 +271,7 @@ fn missing_last(chain: &Chain, end_sequence: &mut u64) -> Option<Damage> {
     Some(missing(chain, checkpoint.ordinal, lost))
 }
 
-pub(crate) fn missing(chain: &Chain, ordinal: u64, lost: std::ops::Range<u64>) -> Damage {
+pub(crate) fn missing(chain: &Chain, ordinal: u64, lost: Range<u64>) -> Damage {
     Damage {
         path: chain.directory().join(rows_name(ordinal)),
         offset: 0,

@@ -18,7 +18,7 @@ use crate::segment::format::{
 };
 use crate::segment::map::Bytes;
 use crate::segment::recover::{Start, Tail, find_tail};
-use crate::segment::walk::{Frame, Step, Walk};
+use crate::segment::walk::{Frame, Owner, Step, Walk};
 use crate::stats::tree::LEAF;
 
 /// The most that one write call is given.
@@ -165,10 +165,14 @@ impl Active {
         })
     }
 
+    fn owner(&self) -> Owner {
+        Owner { identity: self.identity, first_sequence: self.first_sequence }
+    }
+
     /// Looks behind the end that is known.
     pub(crate) fn tail_now(&self) -> Result<Tail> {
         let start = Start { durable: self.end, block_first: self.block_first };
-        find_tail(Bytes::open(&self.path, true)?, self.identity, start)
+        find_tail(Bytes::open(&self.path, true)?, self.owner(), start)
     }
 
     pub(crate) fn end(&self) -> Position {
@@ -321,7 +325,7 @@ impl Active {
     fn walk_to_durable(&self, limit: u64) -> Result<Walk> {
         let bytes = Bytes::open(&self.path, true)?;
         let Start { durable, block_first } = self.synced;
-        let mut walk = Walk::new(bytes, self.identity, durable, block_first, limit);
+        let mut walk = Walk::new(bytes, self.owner(), durable, block_first, limit);
         while walk.at().offset < self.durable {
             if next_frame(&mut walk)?.is_none() {
                 break;

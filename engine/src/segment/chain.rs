@@ -17,6 +17,7 @@ use crate::segment::format::{
 };
 use crate::segment::map::Bytes;
 use crate::segment::recover::Start;
+use crate::segment::walk::Owner;
 use crate::stats::summary::Summary;
 use crate::stats::tree::LEAF;
 
@@ -51,6 +52,11 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// What tells its frames from others.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner { identity: self.identity, first_sequence: self.first_sequence }
+    }
+
     pub(crate) fn start(&self) -> Start {
         let durable = Position { offset: self.frames_start, sequence: self.first_sequence };
         Start { durable, block_first: self.first_sequence }
@@ -272,9 +278,8 @@ fn read_header(
     let read = bytes.read_by_position(0, &mut start)?;
     Ok(decode_segment_header(&start[..read]).and_then(|(header, length)| {
         let leaves = header.first_sequence / LEAF;
-        let consistent = header.ordinal == ordinal
-            && header.identity != 0
-            && leaves.count_ones() as usize == header.edge.len();
+        let consistent =
+            header.ordinal == ordinal && leaves.count_ones() as usize == header.edge.len();
         if consistent { Ok((header, length)) } else { Err(HeaderFault::Damaged) }
     }))
 }

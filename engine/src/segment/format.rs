@@ -32,6 +32,15 @@ pub(crate) const SEGMENT_HEADER_BYTES_MAX: usize =
 /// A node of the summary tree in its file: checksum, level, summary.
 pub(crate) const NODE_BYTES: usize = 8 + SUMMARY_BYTES;
 
+/// No sequence number in a file is believed beyond this, so that sums of a few
+/// of them and their leaves stay within 64 bits.
+pub(crate) const SEQUENCE_MAX: u64 = 1 << 60;
+
+/// The most observations that so many bytes of a segment can hold.
+pub(crate) fn observations_max(bytes: u64) -> u64 {
+    bytes / OBSERVATION_BYTES as u64
+}
+
 /// A place between frames: the byte, and the number of the observation that
 /// follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,8 +263,22 @@ pub(crate) fn decode_segment_header(bytes: &[u8]) -> Result<(SegmentHeader, u64)
         predecessor: (predecessor.identity != 0).then_some(predecessor),
         edge,
     };
+    if !is_plausible(&header) {
+        return Err(HeaderFault::Damaged);
+    }
     let length = u64::try_from(length).map_err(|_| HeaderFault::Damaged)?;
     Ok((header, length))
+}
+
+/// A segment begins where the one before it, by its length, can have ended.
+fn is_plausible(header: &SegmentHeader) -> bool {
+    let first = header.first_sequence;
+    let follows = header.predecessor.is_none_or(|before| {
+        first
+            .checked_sub(before.first_sequence)
+            .is_some_and(|held| held <= observations_max(before.end_offset))
+    });
+    header.identity != 0 && first <= SEQUENCE_MAX && follows
 }
 
 /// The `count` summaries that `bytes` hold, and nothing besides.

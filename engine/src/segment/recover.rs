@@ -12,7 +12,7 @@ use crate::damage::Damage;
 use crate::error::Result;
 use crate::segment::format::Position;
 use crate::segment::map::Bytes;
-use crate::segment::walk::{Step, Walk};
+use crate::segment::walk::{Owner, Step, Walk};
 
 /// The most that is left unsynced by any policy, and so the most that a reader
 /// without a checkpoint's help looks through.
@@ -56,10 +56,10 @@ pub(crate) struct Start {
 }
 
 /// Looks from `start` to the end of the file.
-pub(crate) fn find_tail(bytes: Bytes, identity: u64, start: Start) -> Result<Tail> {
+pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail> {
     let file_bytes = bytes.len()?;
     let path = bytes.path().to_owned();
-    let mut walk = Walk::new(bytes, identity, start.durable, start.block_first, file_bytes);
+    let mut walk = Walk::new(bytes, owner, start.durable, start.block_first, file_bytes);
     let mut durable = start.durable.offset;
     let mut damage = Vec::new();
     let (end, block_first) = loop {

@@ -11,7 +11,7 @@ use crate::observation::Observation;
 use crate::segment::format::{
     BLOCK_BYTES, BLOCK_BYTES_USIZE, BLOCK_HEADER_BYTES, FRAME_ALIGN, FRAME_BYTES_MIN,
     FRAME_HEADER_BYTES, Position, decode_block_header, decode_frame, decode_observations,
-    frame_bytes,
+    frame_bytes, observations_max,
 };
 use crate::segment::map::Bytes;
 
@@ -40,10 +40,26 @@ pub(crate) enum Step {
     End,
 }
 
+/// The segment that a walk goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) identity: u64,
+    pub(crate) first_sequence: u64,
+}
+
+impl Owner {
+    /// Whether so many bytes can hold the observations before `sequence`.
+    fn can_reach(self, sequence: u64, offset: u64) -> bool {
+        sequence
+            .checked_sub(self.first_sequence)
+            .is_some_and(|held| held <= observations_max(offset))
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Walk {
     bytes: Bytes,
-    identity: u64,
+    owner: Owner,
     at: Position,
     /// Where the frame just passed begins.
     passed: Option<Position>,
@@ -62,7 +78,7 @@ impl Walk {
     /// from `block_first`.
     pub(crate) fn new(
         bytes: Bytes,
-        identity: u64,
+        owner: Owner,
         at: Position,
         block_first: u64,
         limit: u64,
@@ -70,17 +86,7 @@ impl Walk {
         let block = Vec::new();
         let block_start = u64::MAX;
         let by_position = false;
-        Self {
-            bytes,
-            identity,
-            at,
-            passed: None,
-            limit,
-            block,
-            block_start,
-            block_first,
-            by_position,
-        }
+        Self { bytes, owner, at, passed: None, limit, block, block_start, block_first, by_position }
     }
 
     /// Where the next frame is expected.
@@ -179,10 +185,10 @@ impl Walk {
     fn enter_block(&mut self) -> Result<Option<Step>> {
         let offset = self.block_start;
         self.passed = None;
-        let mut header = decode_block_header(self.identity, offset, &self.block);
+        let mut header = decode_block_header(self.owner.identity, offset, &self.block);
         if header.is_none() && !self.by_position {
             self.load(offset, true)?;
-            header = decode_block_header(self.identity, offset, &self.block);
+            header = decode_block_header(self.owner.identity, offset, &self.block);
         }
         if self.block.is_empty() {
             return Ok(Some(Step::End));
@@ -221,10 +227,14 @@ impl Walk {
     fn frame_at(&self, offset: u64, sequence: u64, exact: bool) -> Option<Frame> {
         let start = usize::try_from(offset.checked_sub(self.block_start)?).ok()?;
         let bytes = self.block.get(start..)?;
-        let (header, first) = decode_frame(self.identity, offset, self.block_first, bytes)?;
-        let placed = if exact { first == sequence } else { first >= sequence };
+        let (header, first) = decode_frame(self.owner.identity, offset, self.block_first, bytes)?;
         let count = u64::from(header.count);
-        (placed && first.checked_add(count).is_some()).then(|| Frame {
+        let placed = if exact {
+            first == sequence
+        } else {
+            first >= sequence && self.owner.can_reach(first, offset)
+        };
+        placed.then(|| Frame {
             start: Position { offset, sequence: first },
             count,
             oath: header.oath,
@@ -277,8 +287,9 @@ impl Walk {
     /// Moves into the loaded block if its header holds and counts from `least`
     /// or later.
     fn enter_later_block(&mut self, least: u64) -> Option<u64> {
-        let header = decode_block_header(self.identity, self.block_start, &self.block)?;
-        if header.first_sequence < least {
+        let header = decode_block_header(self.owner.identity, self.block_start, &self.block)?;
+        let first = header.first_sequence;
+        if first < least || !self.owner.can_reach(first, self.block_start) {
             return None;
         }
         self.block_first = header.first_sequence;

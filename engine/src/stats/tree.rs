@@ -77,6 +77,24 @@ impl Edge {
         self.leaves += 1;
     }
 
+    /// Adds empty leaves until it covers `leaves`: observations that are lost.
+    pub(crate) fn skip_to(&mut self, leaves: u64) {
+        while self.leaves < leaves {
+            // The largest node that fits: it stands where its own size divides.
+            let most = (leaves - self.leaves).ilog2();
+            let level = self.leaves.trailing_zeros().min(most);
+            let mut node = Summary::EMPTY;
+            let mut above = level;
+            while self.leaves >> above & 1 == 1 {
+                let left = self.nodes.pop().expect("a node stands for every set bit");
+                node = left.merge(&node);
+                above += 1;
+            }
+            self.nodes.push(node);
+            self.leaves += 1 << level;
+        }
+    }
+
     /// Everything the edge covers, and `partial` behind it, joined left to right.
     pub(crate) fn total(&self, partial: &Summary) -> Summary {
         let all = self.nodes.iter().chain(std::iter::once(partial));
@@ -104,6 +122,21 @@ mod tests {
         }
         let expected: Vec<u64> = (0..places.len() as u64).collect();
         assert_eq!(places, expected);
+    }
+
+    #[test]
+    fn skipping_is_as_pushing_empty_leaves() {
+        for (before, behind) in [(0, 1), (1, 7), (5, 300), (1023, 1), (1024, 4096), (77, 1000)] {
+            let mut skipped = Edge::empty();
+            (0..before).for_each(|n| skipped.push(leaf(n), |_, _, _| {}));
+            let mut pushed = skipped.clone();
+            skipped.skip_to(before + behind);
+            (0..behind).for_each(|_| pushed.push(Summary::EMPTY, |_, _, _| {}));
+            assert_eq!(skipped, pushed);
+        }
+        let mut far = Edge::empty();
+        far.skip_to(1 << 50);
+        assert_eq!(far.leaves(), 1 << 50);
     }
 
     #[test]
