@@ -12,7 +12,7 @@ use crate::derived::Derived;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::segment::active::{Active, Mark, Room};
-use crate::segment::chain::Chain;
+use crate::segment::chain::rows_name;
 use crate::segment::format::{Position, Predecessor, SegmentHeader};
 use crate::segment::recover::UNSYNCED_BYTES_MAX;
 use crate::view::View;
@@ -40,32 +40,27 @@ impl Appending {
             return Self::begin(&view, derived, ordinal + 1, Some(predecessor), &[]).map(Some);
         }
         let Some((segment, tail)) = view.active()? else { return Ok(None) };
-        let (continued, end) = (tail.may_be_continued(), tail.end);
-        let cut_short = tail.file_bytes < tail.end.offset;
-        let active = Active::resume(directory, segment, tail)?;
+        let continued = tail.may_be_continued();
+        let end = Mark { end: tail.end, block_first: tail.block_first };
+        let active = Active::resume(directory, segment, tail, view.is_named(segment))?;
         let kept = active.mark();
-        let mut found = Self { view, derived, active, kept, sync_failed: false };
-        if give_up {
-            return found.give_up().map(Some);
+        let mut found = Self { view, derived, active, kept, sync_failed: give_up };
+        if give_up || (!continued && found.active.has_doubts()) {
+            found.give_up()?;
+        } else if !continued {
+            // Torn: the segment ends here and a new one is begun (rule 4).
+            found = found.succeed(end, &[])?;
         }
-        if continued {
-            return Ok(Some(found));
-        }
-        // Torn: the segment ends here, durable, and a new one is begun (rule 4).
-        // Nothing can be made durable of a file that a stranger cut short.
-        if !cut_short {
-            found.active.sync()?;
-        }
-        found.succeed(end, &[]).map(Some)
+        Ok(Some(found))
     }
 
     /// Whether the store is still as it was when this was let go of, so that
     /// appending can go on without looking at all of the tail again.
     pub(crate) fn is_current(&self, directory: &Path) -> Result<bool> {
         let checkpoint = checkpoint::read(directory);
-        let chain = Chain::list(directory, true, None)?;
-        if chain.last_ordinal() != Some(self.active.ordinal())
-            || checkpoint.map(|it| it.generation) != Some(self.derived.generation())
+        let next = directory.join(rows_name(self.active.ordinal() + 1));
+        if checkpoint.map(|it| it.generation) != Some(self.derived.generation())
+            || next.symlink_metadata().is_ok()
         {
             return Ok(false);
         }
@@ -83,7 +78,7 @@ impl Appending {
     /// Leaves a full segment and begins the next.
     pub(crate) fn leave(&mut self) -> Result<()> {
         self.sync()?;
-        *self = self.succeed(self.active.end(), &[])?;
+        *self = self.succeed(self.active.mark(), &[])?;
         Ok(())
     }
 
@@ -104,13 +99,22 @@ impl Appending {
         self.active.unsynced_bytes() >= UNSYNCED_BYTES_MAX
     }
 
-    pub(crate) fn rewrite_doubtful(&mut self) -> Result<()> {
-        self.active.rewrite_doubtful()
+    /// Leaves a segment in which frames are in doubt: their writer may have been
+    /// killed before its sync, or its sync may have failed and the kernel dropped
+    /// the pages as clean. They are copied into a new segment. Writing the same
+    /// bytes again in the same place is not enough: on ext4 (Linux 6.18, default
+    /// options) the place may stay an unwritten extent, and a sync that returns 0
+    /// leaves zeros on the disk.
+    pub(crate) fn settle_doubts(&mut self) -> Result<()> {
+        if self.active.has_doubts() { self.give_up() } else { Ok(()) }
     }
 
     /// Writes some of `observations` and returns how many.
     pub(crate) fn write(&mut self, observations: &[Observation], room: Room) -> Result<usize> {
-        self.active.write(observations, room)
+        let written = self.active.write(observations, room);
+        // A place that cannot be written would fail for ever.
+        self.sync_failed |= written.as_ref().is_err_and(Error::is_device_failure);
+        written
     }
 
     /// What was written counts as stored, though it may not be durable.
@@ -121,17 +125,24 @@ impl Appending {
     /// Makes what was written durable, then part of what is derived. Where the
     /// sync fails, the segment is given up for a new one (rule 6).
     pub(crate) fn sync(&mut self) -> Result<()> {
+        if self.active.has_doubts() {
+            return self.give_up();
+        }
         if let Err(error) = self.active.sync() {
             self.sync_failed = true;
-            *self = self.give_up().map_err(|_| error)?;
-            return Ok(());
+            return self.give_up().map_err(|second| error.followed_by(&second));
         }
+        self.settle();
+        Ok(())
+    }
+
+    /// Takes what has become durable into what is derived.
+    fn settle(&mut self) {
         self.keep();
         self.view.extend(self.active.end(), self.active.block_first());
         // The observations are safe; a derived file that cannot be written now
         // is made again later.
         drop(self.derived.advance(&self.view));
-        Ok(())
     }
 
     /// After a failure: takes back what is not to be found again. Returns the
@@ -140,15 +151,17 @@ impl Appending {
     pub(crate) fn take_back(mut self) -> (u64, bool) {
         // If even this fails, what was written is in doubt for the next writer,
         // as after a crash: it may come to be stored though it was reported as failed.
-        drop(self.active.undo(self.kept));
+        drop(self.active.undo(self.kept, self.sync_failed));
         (self.kept.end.sequence, self.sync_failed)
     }
 
-    /// Ends the segment at its last durable byte (rule 6). What lies behind it
-    /// is copied into the new one, which appears with all of it or not at all.
-    fn give_up(&mut self) -> Result<Self> {
+    /// Ends the segment at its last durable byte (rules 3 and 6). What lies behind it
+    /// goes into a new one: what was acknowledged before comes with the file, so
+    /// that it is there in one of the two at any moment; what was not is then
+    /// appended like any other.
+    fn give_up(&mut self) -> Result<()> {
         let (durable, beyond) = self.active.beyond_durable()?;
-        let read_back = durable.sequence + beyond.len() as u64;
+        let read_back = durable.end.sequence + beyond.len() as u64;
         if read_back != self.active.end().sequence {
             let last = self.active.end().sequence - 1;
             let detail = format!(
@@ -156,17 +169,31 @@ impl Appending {
             );
             return Err(Error::new(ErrorKind::Io, self.view.chain().directory(), detail));
         }
-        self.succeed(durable, &beyond)
+        let kept = self.kept.end.sequence.saturating_sub(durable.end.sequence);
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(beyond.len());
+        let (kept, mut rest) = beyond.split_at(kept);
+        *self = self.succeed(durable, kept)?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let room = Room { ahead_bytes: 0, segment_bytes_max: u64::MAX };
+        while !rest.is_empty() {
+            let taken = self.active.write(rest, room)?;
+            rest = &rest[taken..];
+        }
+        self.active.sync().inspect_err(|_| self.sync_failed = true)?;
+        self.settle();
+        Ok(())
     }
 
     /// Begins the segment after this one, which ends, durable, at `end`.
-    fn succeed(&mut self, end: Position, observations: &[Observation]) -> Result<Self> {
-        self.view.extend(end, self.active.block_first());
+    fn succeed(&mut self, end: Mark, observations: &[Observation]) -> Result<Self> {
+        self.view.extend(end.end, end.block_first);
         self.derived.finish(&self.view)?;
         let predecessor = Predecessor {
             identity: self.active.identity(),
             first_sequence: self.active.first_sequence(),
-            end_offset: end.offset,
+            end_offset: end.end.offset,
         };
         let ordinal = self.active.ordinal() + 1;
         Self::begin(&self.view, self.derived.clone(), ordinal, Some(predecessor), observations)
@@ -181,8 +208,10 @@ impl Appending {
         observations: &[Observation],
     ) -> Result<Self> {
         let directory = view.chain().directory();
+        let identity = draw_identity(directory)?;
         let header = SegmentHeader {
-            identity: draw_identity(directory)?,
+            identity,
+            origin: view.origin().unwrap_or(identity),
             ordinal,
             first_sequence: view.end_sequence(),
             predecessor,
@@ -190,7 +219,8 @@ impl Appending {
         };
         let active = Active::begin(directory, &header, observations)?;
         let view = View::take(directory, true)?;
-        drop(derived.advance(&view));
+        // Synced this once: it stands in for the header, should that rot.
+        drop(derived.advance(&view).and_then(|()| checkpoint::sync(directory)));
         let kept = active.mark();
         Ok(Self { view, derived, active, kept, sync_failed: false })
     }

@@ -14,8 +14,8 @@ use byteorder::{ByteOrder, LittleEndian as LE};
 use crate::disk::DiskFile;
 use crate::error::Result;
 use crate::segment::format::{
-    EDGE_NODES_MAX, Position, SEQUENCE_MAX, SUMMARY_BYTES, decode_edge, encode_summary,
-    observations_max,
+    EDGE_NODES_MAX, FRAME_OBSERVATIONS_MAX, ORDINAL_MAX, Position, SEQUENCE_MAX, SUMMARY_BYTES,
+    decode_edge, encode_summary, observations_max,
 };
 use crate::segment::map::Bytes;
 use crate::stats::summary::Summary;
@@ -34,6 +34,8 @@ pub(crate) struct Checkpoint {
     pub(crate) generation: u64,
     pub(crate) ordinal: u64,
     pub(crate) identity: u64,
+    /// The identity of the store's first segment.
+    pub(crate) origin: u64,
     /// The first sequence number of that segment.
     pub(crate) segment_first: u64,
     pub(crate) durable: Position,
@@ -56,6 +58,7 @@ fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     LE::write_u64(&mut bytes[56..], checkpoint.durable.sequence);
     LE::write_u64(&mut bytes[64..], checkpoint.block_first);
     LE::write_u64(&mut bytes[72..], checkpoint.edge.len() as u64);
+    LE::write_u64(&mut bytes[80..], checkpoint.origin);
     for node in &checkpoint.edge {
         encode_summary(node, &mut bytes);
     }
@@ -75,6 +78,7 @@ fn decode(slot: &[u8]) -> Option<Checkpoint> {
         generation: LE::read_u64(&whole[16..]),
         ordinal: LE::read_u64(&whole[24..]),
         identity: LE::read_u64(&whole[32..]),
+        origin: LE::read_u64(&whole[80..]),
         segment_first: LE::read_u64(&whole[40..]),
         durable: Position {
             offset: LE::read_u64(&whole[48..]),
@@ -94,7 +98,10 @@ fn is_consistent(checkpoint: &Checkpoint) -> bool {
         && durable.sequence <= SEQUENCE_MAX
         && (segment_first..=durable.sequence).contains(&block_first)
         && durable.sequence - segment_first <= observations_max(durable.offset)
+        && durable.sequence - block_first <= FRAME_OBSERVATIONS_MAX
         && checkpoint.identity != 0
+        && checkpoint.generation < u64::MAX
+        && (1..=ORDINAL_MAX).contains(&checkpoint.ordinal)
 }
 
 /// The newest whole checkpoint of the store in `directory`, if there is one.
@@ -113,6 +120,11 @@ pub(crate) fn write(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
     DiskFile::open_derived(&directory.join(NAME))?.write(slot, &encode(checkpoint))
 }
 
+/// Waits until the disk has the checkpoint.
+pub(crate) fn sync(directory: &Path) -> Result<()> {
+    DiskFile::open_derived(&directory.join(NAME))?.sync()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +134,7 @@ mod tests {
             generation,
             ordinal: 3,
             identity: 7,
+            origin: 5,
             segment_first: 10,
             durable: Position { offset: 4096, sequence: 100 },
             block_first: 50,

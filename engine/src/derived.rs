@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::guide_file;
 use crate::observation::Observation;
 use crate::scan::{Run, Scan};
+use crate::segment::chain::Segment;
 use crate::segment::nodes::{NodeBatch, Nodes};
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, LEAF};
@@ -29,8 +30,7 @@ pub(crate) struct Derived {
 impl Derived {
     /// As the checkpoint or the last segment's header has it.
     pub(crate) fn of(view: &View) -> Result<Self> {
-        let generation = view.chain().checkpoint().map_or(0, |checkpoint| checkpoint.generation);
-        Ok(Self { edge: view.edge()?, generation })
+        Ok(Self { edge: view.edge()?, generation: view.chain().generation() })
     }
 
     pub(crate) fn edge(&self) -> &Edge {
@@ -45,15 +45,7 @@ impl Derived {
     /// Takes in all of `view`, which ends where its last segment is durable.
     pub(crate) fn advance(&mut self, view: &View) -> Result<()> {
         let Some((segment, tail)) = view.active()? else { return Ok(()) };
-        let leaves = view.end_sequence() / LEAF;
-        if leaves > self.edge.leaves() {
-            let mut nodes = NodeBatch::new(segment);
-            let edge = &mut self.edge;
-            read_leaves(view, edge.leaves()..leaves, |index, leaf| {
-                edge.skip_to(index);
-                edge.push(Summary::of(leaf), |level, index, node| nodes.push(level, index, node));
-            })?;
-            edge.skip_to(leaves);
+        if let Some(nodes) = self.grow(view, segment)? {
             nodes.write(view.chain().directory())?;
             guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
         }
@@ -64,6 +56,7 @@ impl Derived {
                 generation: self.generation,
                 ordinal: segment.ordinal,
                 identity: segment.identity,
+                origin: view.origin().unwrap_or(segment.identity),
                 segment_first: segment.first_sequence,
                 durable: tail.end,
                 block_first: tail.block_first,
@@ -72,12 +65,36 @@ impl Derived {
         )
     }
 
-    /// Makes what stands beside the last segment of `view` complete and durable,
-    /// before the segment is left for good.
+    /// Brings the edge up to the end of `view`, and what stands beside its last
+    /// segment, before that is left for good: complete and durable, unless the
+    /// file system refuses; then readers compute it again.
     pub(crate) fn finish(&mut self, view: &View) -> Result<()> {
-        self.advance(view)?;
-        guide_file::bring_up(view, 1)?;
-        complete_nodes(view)
+        let Some((segment, _)) = view.active()? else { return Ok(()) };
+        let directory = view.chain().directory();
+        if let Some(nodes) = self.grow(view, segment)? {
+            drop(nodes.write(directory));
+        }
+        drop(guide_file::bring_up(view, 1));
+        drop(complete_nodes(view));
+        Ok(())
+    }
+
+    /// Takes further complete leaves into the edge, and returns the nodes that
+    /// they completed.
+    fn grow(&mut self, view: &View, segment: &Segment) -> Result<Option<NodeBatch>> {
+        let leaves = view.end_sequence() / LEAF;
+        if leaves <= self.edge.leaves() {
+            return Ok(None);
+        }
+        let mut nodes = NodeBatch::new(segment);
+        let mut edge = self.edge.clone();
+        read_leaves(view, edge.leaves()..leaves, |index, leaf| {
+            edge.skip_to(index);
+            edge.push(Summary::of(leaf), |level, index, node| nodes.push(level, index, node));
+        })?;
+        edge.skip_to(leaves);
+        self.edge = edge;
+        Ok(Some(nodes))
     }
 }
 
@@ -95,7 +112,8 @@ fn complete_nodes(view: &View) -> Result<()> {
                 read_leaves(view, leaf..leaf + 1, |_, leaf| summary = Some(Summary::of(leaf)))?;
             }
             edge.push(summary.unwrap_or(Summary::EMPTY), |level, index, node| {
-                if stored.get(level, index).as_ref() != Some(node) {
+                // One that holds is kept, though its leaves may have rotted since.
+                if stored.get(level, index).is_none() {
                     written.push(level, index, node);
                 }
             });

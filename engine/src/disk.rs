@@ -68,14 +68,10 @@ impl DiskFile {
 /// Creates `name` in `directory` whole: a reader, or a machine after a power
 /// cut, finds all of `content` under that name or nothing. Replaces an older
 /// file of the name. The writers' lock is held, so the temporary name is free.
+/// After an error the file may be there, but nobody knows whether for good.
 pub(crate) fn create_whole(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
     replace(directory, name, content, true)?;
-    let synced = sync_directory(directory);
-    if synced.is_err() {
-        // Reported as failed, so it shall not be found.
-        drop(remove(&directory.join(name)));
-    }
-    synced
+    sync_directory(directory)
 }
 
 /// As [`create_whole`], for a file that can be made again from others: nothing

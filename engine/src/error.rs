@@ -90,6 +90,28 @@ impl Error {
         self
     }
 
+    /// Adds what went wrong when it was tried to make up for this error.
+    pub(crate) fn followed_by(mut self, second: &Error) -> Self {
+        self.0.detail = format!("{} (and then: {second})", self.0.detail);
+        self
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    pub(crate) fn is_disk_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        self.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
+    }
+
+    /// The device under the file failed, for these bytes or altogether.
+    pub(crate) fn is_device_failure(&self) -> bool {
+        /// `EIO`, the same on every Linux.
+        const INPUT_OUTPUT: i32 = 5;
+        self.io_error().is_some_and(|error| error.raw_os_error() == Some(INPUT_OUTPUT))
+    }
+
     /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

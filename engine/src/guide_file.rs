@@ -29,16 +29,16 @@ const ENTRIES_MAX: u64 = 256 * 1024;
 const NEGATIVE: u64 = 1 << 63;
 
 /// The leaves of the segment at `index` of the view's chain.
-pub(crate) fn leaves_of(view: &View, index: usize) -> Result<Range<u64>> {
-    let first = view.chain().segment(index)?.first_sequence / LEAF;
-    Ok(first..(view.held_until(index)? / LEAF).max(first))
+fn leaves_of(view: &View, index: usize, segment: &Segment) -> Result<Range<u64>> {
+    let first = segment.first_sequence / LEAF;
+    Ok(first..(view.held_until(index, segment)? / LEAF).max(first))
 }
 
 /// Brings the guide of the last segment up to the end of `view`, if it lags
 /// behind by `lag` leaves or more.
 pub(crate) fn bring_up(view: &View, lag: u64) -> Result<()> {
     let Some((segment, _)) = view.active()? else { return Ok(()) };
-    let leaves = leaves_of(view, view.chain().len() - 1)?;
+    let leaves = leaves_of(view, view.chain().len() - 1, segment)?;
     // Most appends end here, before the file is opened: guides are written at
     // multiples of the lag alone.
     if leaves.end - leaves.start < lag {
@@ -56,14 +56,16 @@ pub(crate) fn bring_up(view: &View, lag: u64) -> Result<()> {
 }
 
 /// The guide to the leaves of the segment at `index`, complete: read from its
-/// file, and what the file lacks from the observations.
-pub(crate) fn complete(view: &View, index: usize) -> Result<Guide> {
-    let leaves = leaves_of(view, index)?;
-    let segment = view.chain().segment(index)?;
-    match read(view, segment, leaves.clone()) {
-        Some((guide, until)) => record(view, guide, leaves.start, until..leaves.end),
-        None => record(view, empty(view, leaves.clone())?, leaves.start, leaves),
-    }
+/// file, and what the file lacks from the observations. `None` where there is
+/// no segment to be read.
+pub(crate) fn complete(view: &View, index: usize) -> Result<Option<Guide>> {
+    let Some(segment) = view.chain().known(index)? else { return Ok(None) };
+    let leaves = leaves_of(view, index, segment)?;
+    let (guide, until) = match read(view, segment, leaves.clone()) {
+        Some(stored) => stored,
+        None => (empty(view, leaves.clone())?, leaves.start),
+    };
+    record(view, guide, leaves.start, until..leaves.end).map(Some)
 }
 
 /// A guide to nothing yet, with a unit that suits the values of `leaves`.

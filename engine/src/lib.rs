@@ -51,6 +51,8 @@ mod segment;
 mod snapshot;
 mod stats;
 mod store;
+#[cfg(test)]
+mod tests;
 mod time_order;
 mod view;
 mod writer;

@@ -7,7 +7,7 @@ use crate::damage::Damage;
 use crate::error::Result;
 use crate::observation::Observation;
 use crate::segment::map::Bytes;
-use crate::segment::recover::bad_frame;
+use crate::segment::recover::find_tail;
 use crate::segment::walk::{Frame, Step, Walk};
 use crate::view::{View, missing};
 
@@ -105,10 +105,11 @@ impl<'v> Scan<'v> {
             }
             Step::BadFrame => {
                 let bad = open.walk.at();
-                let more = open.walk.resume()?.is_some();
-                let resumed = if more { open.walk.at().sequence } else { open.end_sequence };
-                let lost = bad.sequence..resumed.min(open.end_sequence);
-                self.report(open, bad.offset, bad_frame(bad.offset), lost);
+                let detail = open.walk.bad_frame();
+                let found = open.walk.resume()?.map(|_| open.walk.at().sequence);
+                let resumed = found.unwrap_or(u64::MAX).min(open.end_sequence);
+                let more = resumed < open.end_sequence;
+                self.report(open, bad.offset, detail, bad.sequence..resumed);
                 if more {
                     return Ok(true);
                 }
@@ -117,7 +118,10 @@ impl<'v> Scan<'v> {
                 let at = open.walk.at();
                 let lost = at.sequence..open.end_sequence;
                 if !lost.is_empty() {
-                    self.report(open, at.offset, "what follows is missing", lost);
+                    match self.missing_behind(open.index)? {
+                        Some(ordinal) => self.gap(ordinal, lost.end),
+                        None => self.report(open, at.offset, "what follows is missing", lost),
+                    }
                 }
             }
         }
@@ -127,10 +131,11 @@ impl<'v> Scan<'v> {
 
     fn take(&mut self, walk: &Walk, frame: &Frame, into: &mut Vec<Observation>) {
         let frame_end = frame.start.sequence.saturating_add(frame.count);
+        let Some(skip) = self.next.checked_sub(frame.start.sequence) else { return };
         if frame_end <= self.next {
             return;
         }
-        let skip = usize::try_from(self.next - frame.start.sequence).unwrap_or(usize::MAX);
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let wanted = usize::try_from(frame_end.min(self.end) - self.next).unwrap_or(usize::MAX);
         into.extend(walk.observations(frame).skip(skip).take(wanted));
         self.next = frame_end.min(self.end);
@@ -155,21 +160,25 @@ impl<'v> Scan<'v> {
     fn open_segment(&mut self) -> Result<()> {
         let view = self.view;
         let chain = view.chain();
-        if chain.len() == 0 {
+        let Some((index, segment)) = chain.find(self.next)? else {
             self.gap(1, self.end);
             return Ok(());
-        }
-        let index = chain.find(self.next)?;
-        let segment = chain.segment(index)?;
+        };
         if segment.first_sequence > self.next {
             self.gap(1, segment.first_sequence);
             return Ok(());
         }
-        let extent = view.extent(index)?;
+        let mut extent = view.extent(index, segment)?;
         if extent.end_sequence <= self.next {
             let ordinal = chain.checkpoint().map_or(segment.ordinal + 1, |it| it.ordinal);
             self.gap(ordinal, self.end);
             return Ok(());
+        }
+        if extent.limit == u64::MAX {
+            // Nobody says where it ends. What lies behind that place is not data,
+            // though its frames may be valid.
+            let bytes = chain.open(segment)?;
+            extent.limit = find_tail(bytes, segment.owner(), segment.start())?.end.offset;
         }
         let mut bytes = match self.closed.take() {
             Some((closed, bytes)) if closed == index => bytes,
@@ -180,6 +189,16 @@ impl<'v> Scan<'v> {
             Walk::new(bytes, segment.owner(), start.durable, start.block_first, extent.limit);
         self.segment = Some(Open { index, walk, end_sequence: extent.end_sequence });
         Ok(())
+    }
+
+    /// The ordinal behind that of the segment at `index`, if its file is not there.
+    fn missing_behind(&self, index: usize) -> Result<Option<u64>> {
+        let chain = self.view.chain();
+        let (Some(segment), Some((_, next))) = (chain.known(index)?, chain.known_behind(index)?)
+        else {
+            return Ok(None);
+        };
+        Ok((next.ordinal != segment.ordinal + 1).then_some(segment.ordinal + 1))
     }
 
     /// Passes over observations whose file is not there.

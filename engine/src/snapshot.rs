@@ -208,7 +208,9 @@ impl Snapshot {
     fn buckets(&self) -> Result<Buckets> {
         let mut buckets = Buckets::default();
         for index in 0..self.view.chain().len() {
-            buckets.add(&guide_file::complete(&self.view, index)?);
+            if let Some(guide) = guide_file::complete(&self.view, index)? {
+                buckets.add(&guide);
+            }
         }
         let end = self.view.end_sequence();
         read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |_, leaf| {

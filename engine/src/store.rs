@@ -1,15 +1,12 @@
 //! A store: the directory, opened.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
-use crate::appending::Appending;
 use crate::damage::Damage;
 use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,9 +14,10 @@ use crate::lock::{self, Lock};
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
 use crate::segment::format::{MAGIC, VERSION};
+use crate::segment::map::Bytes;
 use crate::snapshot::Snapshot;
 use crate::view::View;
-use crate::writer::{self, Writer};
+use crate::writer::{self, Left, Writer};
 
 /// The file that makes a directory a store. It is the last thing that creating
 /// one makes, and the same bytes everywhere.
@@ -46,15 +44,6 @@ pub struct Store {
     read_only: bool,
     found: Found,
     left: Mutex<Left>,
-}
-
-/// What one append leaves for the next.
-#[derive(Debug, Default)]
-struct Left {
-    /// When the oldest observation appended through this store, and not yet
-    /// synced, was written.
-    unsynced_since: Option<Instant>,
-    known: Option<Appending>,
 }
 
 /// What opening a store found.
@@ -103,7 +92,11 @@ impl Store {
         if marker.symlink_metadata().is_ok() {
             return Err(already_there(path));
         }
-        disk::create_whole(path, MARKER, &encode_marker())?;
+        if let Err(error) = disk::create_whole(path, MARKER, &encode_marker()) {
+            // Reported as failed, so it shall not be found, as far as that is possible.
+            drop(disk::remove(&marker));
+            return Err(error);
+        }
         drop(lock);
         Self::open_with(path, options, false)
     }
@@ -111,6 +104,10 @@ impl Store {
     pub(crate) fn open_with(path: &Path, options: Options, read_only: bool) -> Result<Self> {
         let mut damage = Vec::from_iter(check_marker(path)?);
         let view = View::take(path, options.positioned_reads)?;
+        if !damage.is_empty() && view.chain().len() == 0 {
+            let detail = "the directory holds a file named as a store's marker, and no segment";
+            return Err(Error::new(ErrorKind::NotAStore, path, detail));
+        }
         damage.extend_from_slice(view.damage());
         let found = Found {
             observations: view.end_sequence(),
@@ -158,12 +155,13 @@ impl Store {
         for observation in observations {
             writer::check(&self.directory, *observation)?;
         }
+        // The lock first: threads that wait for it then do so side by side.
+        let lock = self.take_lock()?;
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut writer = self.open_writer(false, left.known.take())?;
-        writer.set_unsynced_since(left.unsynced_since);
+        let mut writer = self.open_writer(lock, std::mem::take(&mut left)).for_once();
         let mut stored = 0;
         let appended = writer.append(observations, &mut stored);
-        *left = Left { unsynced_since: writer.unsynced_since(), known: writer.leave_known() };
+        *left = writer.leave();
         let end = appended.map_err(|error| error.having_stored(stored))?;
         Ok(end - observations.len() as u64..end)
     }
@@ -173,7 +171,9 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Locked`], [`ErrorKind::ReadOnly`] or [`ErrorKind::Io`].
     pub fn writer(&self) -> Result<Writer> {
-        self.open_writer(true, None)
+        let lock = self.take_lock()?;
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.open_writer(lock, std::mem::take(&mut left)))
     }
 
     /// Makes everything that any process has appended so far durable.
@@ -181,11 +181,12 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub fn sync(&self) -> Result<()> {
+        let lock = self.take_lock()?;
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut writer = self.open_writer(false, left.known.take())?;
-        writer.sync()?;
-        *left = Left { unsynced_since: None, known: writer.leave_known() };
-        Ok(())
+        let mut writer = self.open_writer(lock, std::mem::take(&mut left)).for_once();
+        let synced = writer.sync();
+        *left = writer.leave();
+        synced
     }
 
     /// A fixed view of everything appended so far.
@@ -196,12 +197,16 @@ impl Store {
         Ok(Snapshot::new(View::take(&self.directory, self.options.positioned_reads)?))
     }
 
-    fn open_writer(&self, held: bool, known: Option<Appending>) -> Result<Writer> {
+    fn take_lock(&self) -> Result<Lock> {
         if self.read_only {
             let detail = "the store was opened for reading only";
             return Err(Error::new(ErrorKind::ReadOnly, &self.directory, detail));
         }
-        Writer::open(&self.directory, &self.options, held, known)
+        Lock::take(&self.directory, self.options.lock_wait)
+    }
+
+    fn open_writer(&self, lock: Lock, left: Left) -> Writer {
+        Writer::open(lock, &self.directory, &self.options, left)
     }
 }
 
@@ -210,7 +215,7 @@ impl Drop for Store {
     /// [`Store::sync`] to learn of an error.
     fn drop(&mut self) {
         let left = self.left.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if left.unsynced_since.is_some() && matches!(self.options.sync, SyncPolicy::Every(_)) {
+        if left.has_unsynced() && matches!(self.options.sync, SyncPolicy::Every(_)) {
             drop(self.sync());
         }
     }
@@ -231,13 +236,13 @@ fn create_directory(path: &Path) -> Result<()> {
         return Err(already_there(path));
     }
     match std::fs::create_dir(path) {
-        Ok(()) => {
-            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-            disk::sync_directory(parent.unwrap_or(Path::new(".")))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => only_left_overs(path),
-        Err(error) => Err(Error::io(path, "create the directory of the store", error)),
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => only_left_overs(path)?,
+        Err(error) => return Err(Error::io(path, "create the directory of the store", error)),
     }
+    // Also where it was there: whoever made it may not have waited for the disk.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    disk::sync_directory(parent.unwrap_or(Path::new(".")))
 }
 
 /// Accepts a directory that holds nothing, or what a creation that was cut off
@@ -266,12 +271,15 @@ fn already_there(path: &Path) -> Error {
 /// in every segment too.
 fn check_marker(path: &Path) -> Result<Option<Damage>> {
     let marker = path.join(MARKER);
-    let mut bytes = Vec::new();
-    let read = File::open(&marker)
-        .and_then(|file| file.take(MARKER_BYTES as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        return Err(not_a_store(path, &marker, error));
-    }
+    let bytes = match Bytes::open(&marker, true) {
+        Ok(file) => {
+            let mut bytes = vec![0; MARKER_BYTES + 1];
+            let length = file.read_by_position(0, &mut bytes)?;
+            bytes.truncate(length);
+            bytes
+        }
+        Err(error) => return Err(not_a_store(path, error)),
+    };
     let whole = bytes.len() == MARKER_BYTES
         && bytes[..8] == MAGIC
         && crc32fast::hash(&bytes[..12]) == LE::read_u32(&bytes[12..]);
@@ -288,17 +296,19 @@ fn check_marker(path: &Path) -> Result<Option<Damage>> {
     }
 }
 
-fn not_a_store(path: &Path, marker: &Path, error: io::Error) -> Error {
-    match (error.kind(), path.metadata()) {
-        (io::ErrorKind::NotFound, Ok(_)) => {
+/// What it means that the marker of `path` cannot be opened.
+fn not_a_store(path: &Path, error: Error) -> Error {
+    let kind = error.io_error().map(io::Error::kind);
+    match (kind, path.metadata()) {
+        (Some(io::ErrorKind::NotFound), Ok(_)) => {
             Error::new(ErrorKind::NotAStore, path, "the directory is not a store")
         }
-        (io::ErrorKind::NotADirectory, _) => {
+        (Some(io::ErrorKind::NotADirectory), _) => {
             Error::new(ErrorKind::NotAStore, path, "not a directory, so not a store")
         }
-        (io::ErrorKind::NotFound, Err(_)) => {
+        (Some(io::ErrorKind::NotFound), Err(_)) => {
             Error::new(ErrorKind::NotFound, path, "there is no store here")
         }
-        _ => Error::io(marker, "open the store", error),
+        _ => error,
     }
 }

@@ -93,8 +93,8 @@ impl<'s> TimeOrdered<'s> {
         };
         let descended = descend(self.view, &mut pass);
         pass.settle();
-        let fresh: Vec<Damage> =
-            pass.damage.into_iter().filter(|damage| !self.told.contains(damage)).collect();
+        let mut fresh = pass.damage;
+        fresh.retain(|damage| !self.told.contains(damage) && self.told.len() < DAMAGE_MOST);
         self.told.extend(fresh.iter().cloned());
         let errors = fresh.into_iter().map(Error::from).chain(descended.err());
         self.errors = errors.collect::<Vec<_>>().into_iter();
@@ -212,6 +212,8 @@ impl Visitor for Pass {
     fn damaged(&mut self, damage: Damage) -> Result<()> {
         if self.damage.len() < DAMAGE_MOST {
             self.damage.push(damage);
+        } else if let Some(last) = self.damage.last_mut() {
+            last.detail = "here, and in places behind it, observations cannot be read".into();
         }
         Ok(())
     }

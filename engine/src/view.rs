@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::checkpoint;
 use crate::damage::Damage;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::segment::chain::{Chain, Extent, Segment, rows_name};
 use crate::segment::format::{Position, Predecessor, observations_max};
 use crate::segment::recover::{Start, Tail, find_tail};
@@ -61,10 +61,8 @@ impl View {
 
     /// The last segment and its end; `None` where nothing was appended yet.
     pub(crate) fn active(&self) -> Result<Option<(&Segment, &Tail)>> {
-        match &self.tail {
-            Some(tail) => Ok(Some((last(&self.chain)?, tail))),
-            None => Ok(None),
-        }
+        let Some(tail) = &self.tail else { return Ok(None) };
+        Ok(last(&self.chain)?.ok().map(|segment| (segment, tail)))
     }
 
     /// One more than the last observation's sequence number.
@@ -74,6 +72,18 @@ impl View {
 
     pub(crate) fn damage(&self) -> &[Damage] {
         &self.damage
+    }
+
+    /// The identity of the store's first segment, where there is one.
+    pub(crate) fn origin(&self) -> Option<u64> {
+        let active = self.active().ok().flatten();
+        let stated = active.and_then(|(segment, _)| segment.origin);
+        stated.or_else(|| self.chain.checkpoint().map(|checkpoint| checkpoint.origin))
+    }
+
+    /// Whether the checkpoint names `segment`.
+    pub(crate) fn is_named(&self, segment: &Segment) -> bool {
+        self.chain.checkpoint().is_some_and(|checkpoint| describes(checkpoint, segment))
     }
 
     /// A file in the place of the last segment that is none: nothing may be
@@ -106,40 +116,35 @@ impl View {
     }
 
     /// Where the segment at `index` ends.
-    pub(crate) fn extent(&self, index: usize) -> Result<Extent> {
-        match &self.tail {
-            Some(tail) if index + 1 == self.chain.len() => {
-                Ok(Extent { limit: tail.end.offset, end_sequence: tail.end.sequence })
-            }
-            _ => self.chain.extent(index),
-        }
+    pub(crate) fn extent(&self, index: usize, segment: &Segment) -> Result<Extent> {
+        let followed = self.chain.extent(index, segment)?;
+        let (limit, end_sequence) = match &self.tail {
+            Some(tail) => (tail.end.offset, tail.end.sequence),
+            None => (0, segment.first_sequence),
+        };
+        Ok(followed.unwrap_or(Extent { limit, end_sequence }))
     }
 
     /// Whether any file can hold observations with these numbers; if not, they
     /// are in a gap where files are missing.
     pub(crate) fn may_hold(&self, sequences: &Range<u64>) -> Result<bool> {
-        if self.chain.len() == 0 {
-            return Ok(false);
-        }
-        let index = self.chain.find(sequences.start)?;
-        let begins_later = |index: usize| {
-            let segment = self.chain.segment(index)?;
-            Ok(sequences.contains(&segment.first_sequence))
-        };
-        if self.held_until(index)? > sequences.start || begins_later(index)? {
+        let Some((index, segment)) = self.chain.find(sequences.start)? else { return Ok(false) };
+        if sequences.contains(&segment.first_sequence)
+            || self.held_until(index, segment)? > sequences.start
+        {
             return Ok(true);
         }
-        if index + 1 < self.chain.len() { begins_later(index + 1) } else { Ok(false) }
+        let next = self.chain.known_behind(index)?;
+        Ok(next.is_some_and(|(_, next)| sequences.contains(&next.first_sequence)))
     }
 
-    /// The sequence number up to which the segment at `index` can hold
-    /// observations: where it ends, or what its length allows.
-    pub(crate) fn held_until(&self, index: usize) -> Result<u64> {
-        let extent = self.extent(index)?;
+    /// The sequence number up to which a segment can hold observations: where it
+    /// ends, or what its length allows.
+    pub(crate) fn held_until(&self, index: usize, segment: &Segment) -> Result<u64> {
+        let extent = self.extent(index, segment)?;
         if extent.limit < u64::MAX {
             return Ok(extent.end_sequence);
         }
-        let segment = self.chain.segment(index)?;
         let bytes = self.chain.open(segment)?.len()?;
         let held = segment.first_sequence.saturating_add(observations_max(bytes));
         Ok(held.min(extent.end_sequence))
@@ -167,26 +172,26 @@ impl View {
 /// Finds the end of the last segment in `chain`, and what is wrong with it.
 fn look(chain: &mut Chain) -> Result<Found> {
     let mut found = Found::default();
+    if is_of_another_store(chain)? {
+        chain.drop_checkpoint();
+    }
     while chain.len() > 0 {
-        let foreign = match last_that_follows(chain) {
-            Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::Damaged => error,
-            Err(error) => return Err(error),
-        };
+        let Err(foreign) = last_that_follows(chain)? else { break };
         let damage = Damage {
-            path: foreign.path().to_owned(),
-            offset: foreign.offset().unwrap_or(0),
-            lost: 0..0,
-            detail: "not a segment of this store, or its header and all that could make up for \
-                     it are damaged; look at the file, and move it away if it does not belong here"
-                .into(),
+            detail: format!(
+                "{}; nothing that states what it holds can be read; look at the file, and move \
+                 it away if it does not belong here",
+                foreign.detail
+            ),
+            ..foreign
         };
         found.unreadable = Some(damage.clone());
         found.damage.push(damage);
         chain.drop_last();
     }
-    if chain.len() > 0 {
-        let segment = last(chain)?;
+    if chain.len() > 0
+        && let Ok(segment) = last(chain)?
+    {
         let tail = find_tail(chain.open(segment)?, segment.owner(), start(chain, segment))?;
         found.end_sequence = tail.end.sequence;
         found.damage.extend(segment.damage.clone());
@@ -202,23 +207,49 @@ fn look(chain: &mut Chain) -> Result<Found> {
     Ok(found)
 }
 
-/// Fails as damaged where the last file's header cannot be read, or says that
-/// it follows another segment than the one before it.
-fn last_that_follows(chain: &Chain) -> Result<()> {
-    let segment = last(chain)?;
-    let before = chain.len().checked_sub(2);
-    let (Some(before), Some(stated)) = (before, segment.predecessor) else { return Ok(()) };
-    match chain.segment(before) {
+/// Whether the checkpoint names a store of which no segment is here.
+fn is_of_another_store(chain: &Chain) -> Result<bool> {
+    let Some(checkpoint) = chain.checkpoint() else { return Ok(false) };
+    let mut other = false;
+    for index in (0..chain.len()).rev().take(2) {
+        match chain.header(index)?.as_ref().ok().and_then(|segment| segment.origin) {
+            Some(origin) if origin == checkpoint.origin => return Ok(false),
+            origin => other |= origin.is_some(),
+        }
+    }
+    Ok(other)
+}
+
+/// The last segment, unless it follows another than the one before it. Which of
+/// the two does not belong here is told by the checkpoint and the one before.
+fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
+    let segment = match last(chain)? {
+        Ok(segment) => segment,
+        Err(damage) => return Ok(Err(damage)),
+    };
+    let named = chain.checkpoint().is_some_and(|checkpoint| describes(checkpoint, segment));
+    let (Some(before), Some(stated)) = (chain.len().checked_sub(2), segment.predecessor) else {
+        return Ok(Ok(()));
+    };
+    if named {
+        return Ok(Ok(()));
+    }
+    Ok(match chain.header(before)? {
         Ok(before)
             if before.ordinal + 1 == segment.ordinal && before.identity != stated.identity =>
         {
-            Err(Error::damaged(&segment.path, 0, "follows a segment of another store"))
+            Err(Damage {
+                path: segment.path.clone(),
+                offset: 0,
+                lost: 0..0,
+                detail: "it follows a segment of another store".into(),
+            })
         }
         _ => Ok(()),
-    }
+    })
 }
 
-fn last(chain: &Chain) -> Result<&Segment> {
+fn last(chain: &Chain) -> Result<std::result::Result<&Segment, Damage>> {
     chain.segment(chain.len() - 1)
 }
 
@@ -253,9 +284,17 @@ fn cut_short(chain: &Chain, segment: &Segment, tail: &Tail) -> Result<Option<Dam
     }))
 }
 
+/// What is missing before the first segment that can be read.
 fn missing_first(chain: &Chain) -> Result<Option<Damage>> {
-    let first = chain.segment(0)?.first_sequence;
-    Ok((first > 0).then(|| missing(chain, 1, 0..first)))
+    let Some((_, first)) = chain.find(0)? else { return Ok(None) };
+    let lost = 0..first.first_sequence;
+    if lost.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match chain.segment(0)? {
+        Err(damage) => Damage { lost, ..damage },
+        Ok(_) => missing(chain, 1, lost),
+    }))
 }
 
 /// A segment that the checkpoint names and that is not there.

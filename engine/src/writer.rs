@@ -29,6 +29,20 @@ const AHEAD_OBSERVATIONS_MAX: usize = 64;
 /// gathered: 1 MiB of them.
 const BUFFER_OBSERVATIONS_MAX: usize = 64 * 1024;
 
+/// What one writer leaves for the next of the same store.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    known: Option<Appending>,
+    sync_failed: bool,
+    unsynced_since: Option<Instant>,
+}
+
+impl Left {
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.unsynced_since.is_some()
+    }
+}
+
 /// Appends many observations while keeping the writers' lock.
 ///
 /// What was pushed is buffered; [`flush`](Writer::flush) writes it and, under
@@ -62,42 +76,48 @@ pub struct Writer {
     /// A sync failed: the segment is to be left at its last durable byte (rule 6).
     sync_failed: bool,
     buffer: Vec<Observation>,
+    /// The last attempt to store what is buffered was reported as failed.
+    failed: bool,
     /// When the oldest observation that is not yet synced was written.
     unsynced_since: Option<Instant>,
 }
 
 impl Writer {
-    pub(crate) fn open(
-        directory: &Path,
-        options: &Options,
-        held: bool,
-        known: Option<Appending>,
-    ) -> Result<Self> {
-        Ok(Self {
+    /// Goes on, under the lock, from what an earlier writer left.
+    pub(crate) fn open(lock: Lock, directory: &Path, options: &Options, left: Left) -> Self {
+        let Left { known, sync_failed, unsynced_since } = left;
+        Self {
             directory: directory.to_owned(),
             options: options.clone(),
-            _lock: Lock::take(directory, options.lock_wait)?,
-            held,
+            _lock: lock,
+            held: true,
             known,
             appending: None,
-            sync_failed: false,
+            sync_failed,
             buffer: Vec::new(),
-            unsynced_since: None,
-        })
+            failed: false,
+            unsynced_since,
+        }
+    }
+
+    /// A writer that lets go of the lock after one append.
+    pub(crate) fn for_once(mut self) -> Self {
+        self.held = false;
+        self
     }
 
     /// Adds an observation to what the next [`flush`](Writer::flush) writes.
-    /// Every 65,536 of them are flushed without being asked.
+    /// Where 65,536 wait already, those are flushed first.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that is not finite, which is not
-    /// added; otherwise as [`Writer::flush`].
+    /// [`ErrorKind::Invalid`] for a value that is not finite; otherwise as
+    /// [`Writer::flush`]. After an error the observation has not been added.
     pub fn push(&mut self, observation: Observation) -> Result<()> {
         check(&self.directory, observation)?;
-        self.buffer.push(observation);
         if self.buffer.len() >= BUFFER_OBSERVATIONS_MAX {
             self.flush()?;
         }
+        self.buffer.push(observation);
         Ok(())
     }
 
@@ -115,6 +135,7 @@ impl Writer {
         let flushed = self.append(&pushed, &mut stored);
         self.buffer = pushed;
         self.buffer.drain(..stored);
+        self.failed = flushed.is_err();
         flushed
     }
 
@@ -131,6 +152,7 @@ impl Writer {
             let synced = appending.sync();
             if synced.is_err() {
                 self.fail();
+                self.failed = true;
                 return synced;
             }
         }
@@ -163,17 +185,13 @@ impl Writer {
         }
     }
 
-    /// What the next writer of this process may find of use.
-    pub(crate) fn leave_known(&mut self) -> Option<Appending> {
-        self.appending.take().or(self.known.take())
-    }
-
-    pub(crate) fn unsynced_since(&self) -> Option<Instant> {
-        self.unsynced_since
-    }
-
-    pub(crate) fn set_unsynced_since(&mut self, since: Option<Instant>) {
-        self.unsynced_since = since;
+    /// What the next writer of this process goes on from.
+    pub(crate) fn leave(mut self) -> Left {
+        Left {
+            known: self.appending.take().or(self.known.take()),
+            sync_failed: self.sync_failed,
+            unsynced_since: self.unsynced_since.take(),
+        }
     }
 
     /// Stores `observations`, which have been checked, and returns the sequence
@@ -239,7 +257,7 @@ impl Writer {
             let mut found = Appending::find(&self.directory, self.sync_failed)?;
             self.sync_failed = false;
             if let (SyncPolicy::Always, Some(appending)) = (self.options.sync, &mut found) {
-                appending.rewrite_doubtful()?;
+                appending.settle_doubts()?;
             }
             self.appending = found;
         }
@@ -268,9 +286,17 @@ impl Writer {
 
 impl Drop for Writer {
     /// Writes what is left, as far as that succeeds; [`Writer::close`] tells.
+    /// What was reported as failed is not tried again: the caller may have
+    /// stored it otherwise.
     fn drop(&mut self) {
-        if !self.buffer.is_empty() {
-            drop(self.flush());
+        if self.failed {
+            return;
+        }
+        let due = self.unsynced_since.is_some() || !self.buffer.is_empty();
+        match self.options.sync {
+            SyncPolicy::Every(_) if due => drop(self.sync()),
+            _ if !self.buffer.is_empty() => drop(self.flush()),
+            _ => {}
         }
     }
 }

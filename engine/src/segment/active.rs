@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, DiskFile};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::observation::Observation;
 use crate::segment::chain::{Segment, rows_name};
 use crate::segment::format::{
@@ -17,9 +17,12 @@ use crate::segment::format::{
     encode_segment_header,
 };
 use crate::segment::map::Bytes;
-use crate::segment::recover::{Start, Tail, find_tail};
+use crate::segment::recover::{FILE_BYTES_MAX, Start, Tail, find_tail};
 use crate::segment::walk::{Frame, Owner, Step, Walk};
 use crate::stats::tree::LEAF;
+
+/// What is left where a sync failed: neither zeros nor a frame.
+const GIVEN_UP: &[u8; 8] = b"GIVEN-UP";
 
 /// The most that one write call is given.
 const WRITE_BYTES_MAX: usize = 1 << 20;
@@ -45,7 +48,7 @@ pub(crate) struct Active {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) end: Position,
-    block_first: u64,
+    pub(crate) block_first: u64,
 }
 
 /// Frames being formed in memory, and where they will stand.
@@ -141,13 +144,23 @@ impl Active {
         })
     }
 
-    /// Goes on with a segment that was found on the disk.
-    pub(crate) fn resume(directory: &Path, segment: &Segment, tail: &Tail) -> Result<Self> {
+    /// Goes on with a segment that was found on the disk; `named` says that the
+    /// checkpoint names it, which is written once the file and its name are durable.
+    pub(crate) fn resume(
+        directory: &Path,
+        segment: &Segment,
+        tail: &Tail,
+        named: bool,
+    ) -> Result<Self> {
         let file = DiskFile::open(&segment.path)?;
-        if tail.end.offset <= segment.frames_start {
-            // Whoever made it may have died before the name was durable (rule 5).
+        let mut durable = tail.durable;
+        if !named && tail.durable <= segment.frames_start {
+            // Nothing swears that whoever made it lived to make the name durable,
+            // nor what was in it from the beginning (rule 5).
             file.sync()?;
             disk::sync_directory(directory)?;
+            // What was in it from the beginning was synced before it had its name.
+            durable = tail.end.offset;
         }
         Ok(Self {
             file,
@@ -157,7 +170,7 @@ impl Active {
             first_sequence: segment.first_sequence,
             end: tail.end,
             block_first: tail.block_first,
-            durable: tail.durable,
+            durable,
             doubt_end: tail.end.offset,
             synced: tail.start,
             file_bytes: tail.file_bytes,
@@ -242,37 +255,63 @@ impl Active {
     }
 
     /// Writes what reaches from `end` to `reach`, and zeros ahead of it.
-    fn write_formed(&mut self, mut reach: u64, buffer: &mut Vec<u8>, room: Room) -> Result<()> {
+    fn write_formed(&mut self, frames_end: u64, buffer: &mut Vec<u8>, room: Room) -> Result<()> {
+        let frames_bytes = buffer.len();
+        let mut reach = frames_end;
         if room.ahead_bytes > 0 && reach > self.file_bytes {
             let ahead = room.ahead_bytes - reach % room.ahead_bytes;
             reach += ahead;
             buffer.resize(buffer.len() + usize::try_from(ahead).expect("at most 256 KiB"), 0);
         }
-        self.file.write(self.end.offset, buffer)?;
-        self.file_bytes = self.file_bytes.max(reach);
+        match self.file.write(self.end.offset, buffer) {
+            // There may be room for the frames, if not for zeros ahead of them.
+            Err(error) if error.is_disk_full() && reach > frames_end => {
+                buffer.truncate(frames_bytes);
+                self.file.write(self.end.offset, buffer)?;
+                self.file_bytes = self.file_bytes.max(frames_end);
+            }
+            written => {
+                written?;
+                self.file_bytes = self.file_bytes.max(reach);
+            }
+        }
         Ok(())
     }
 
     /// Takes back what was written since `mark` and was not synced: zeros over
     /// it, so that no later writer finds a frame that was reported as failed.
-    pub(crate) fn undo(&mut self, mark: Mark) -> Result<()> {
-        let zeros = vec![0; WRITE_BYTES_MAX];
+    /// After a failed sync the zeros begin with a mark that is not zero, so that
+    /// no later writer goes on where the kernel may have dropped what it was
+    /// given (rule 4 then ends the segment).
+    pub(crate) fn undo(&mut self, mark: Mark, sync_failed: bool) -> Result<()> {
+        let mut over = vec![0; WRITE_BYTES_MAX];
+        if sync_failed {
+            over[..GIVEN_UP.len()].copy_from_slice(GIVEN_UP);
+        }
         // What a failed write reached is only known from the file.
-        let until = self.file.len()?;
+        let mut until = self.file.len()?.min(FILE_BYTES_MAX);
+        if sync_failed {
+            until = until.max(mark.end.offset + GIVEN_UP.len() as u64);
+        }
         let mut at = mark.end.offset;
         while at < until {
-            let length = (until - at).min(zeros.len() as u64);
-            self.file.write(at, &zeros[..usize::try_from(length).expect("at most 1 MiB")])?;
+            let length = (until - at).min(over.len() as u64);
+            self.file.write(at, &over[..usize::try_from(length).expect("at most 1 MiB")])?;
+            over[..GIVEN_UP.len()].fill(0);
             at += length;
         }
         Ok(())
     }
 
-    /// Waits until the disk has every frame before `end`; what others wrote is
-    /// written again first, since the kernel may have dropped it as clean after
-    /// a sync of theirs failed.
+    /// Whether others wrote frames that nobody knows to be synced.
+    pub(crate) fn has_doubts(&self) -> bool {
+        self.durable < self.doubt_end
+    }
+
+    /// Waits until the disk has every frame before `end`. Not for frames in
+    /// doubt: a sync that returns says nothing of those (rule 3).
     pub(crate) fn sync(&mut self) -> Result<()> {
-        self.rewrite_doubtful()?;
+        assert!(!self.has_doubts(), "frames in doubt are copied, not synced");
         self.file.sync()?;
         self.durable = self.end.offset;
         self.doubt_end = self.end.offset;
@@ -280,40 +319,11 @@ impl Active {
         Ok(())
     }
 
-    /// Writes what is in doubt again, byte for byte (rule 3).
-    pub(crate) fn rewrite_doubtful(&mut self) -> Result<()> {
-        if self.durable >= self.doubt_end {
-            return Ok(());
-        }
-        let mut same = Vec::new();
-        let mut start = self.durable;
-        let mut walk = self.walk_to_durable(self.doubt_end)?;
-        while let Some(frame) = next_frame(&mut walk)? {
-            let begins = with_block_header(frame.start.offset).max(self.durable);
-            let contiguous = start + same.len() as u64 == begins;
-            if !contiguous || same.len() >= WRITE_BYTES_MAX {
-                if !same.is_empty() {
-                    self.file.write(start, &same)?;
-                }
-                same.clear();
-                start = begins;
-            }
-            same.extend_from_slice(walk.block_bytes(begins, walk.at().offset));
-        }
-        if walk.at().offset < self.doubt_end {
-            let detail = "what was read here a moment ago is gone; the disk is failing";
-            return Err(Error::new(ErrorKind::Io, &self.path, detail).at(walk.at().offset));
-        }
-        self.file.write(start, &same)?;
-        self.doubt_end = self.durable;
-        Ok(())
-    }
-
     /// The durable position in full, and the observations between it and the
     /// end, as far as they can still be read.
-    pub(crate) fn beyond_durable(&self) -> Result<(Position, Vec<Observation>)> {
+    pub(crate) fn beyond_durable(&self) -> Result<(Mark, Vec<Observation>)> {
         let mut walk = self.walk_to_durable(self.end.offset)?;
-        let durable = walk.at();
+        let durable = Mark { end: walk.at(), block_first: walk.block_first() };
         let mut observations = Vec::new();
         while let Some(frame) = next_frame(&mut walk)? {
             observations.extend(walk.observations(&frame));
@@ -348,14 +358,5 @@ fn next_frame(walk: &mut Walk) -> Result<Option<Frame>> {
                 }
             }
         }
-    }
-}
-
-/// Where the block begins, for the first frame of one.
-fn with_block_header(offset: u64) -> u64 {
-    if offset % BLOCK_BYTES == BLOCK_HEADER_BYTES as u64 && offset > BLOCK_BYTES {
-        offset - BLOCK_HEADER_BYTES as u64
-    } else {
-        offset
     }
 }

@@ -43,6 +43,9 @@ pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) ordinal: u64,
     pub(crate) identity: u64,
+    /// The identity of the store's first segment; `None` if that was lost with
+    /// the header.
+    pub(crate) origin: Option<u64>,
     pub(crate) first_sequence: u64,
     /// Where its frames begin; 0 if that was lost with the header.
     pub(crate) frames_start: u64,
@@ -118,22 +121,32 @@ pub(crate) struct Chain {
     directory: PathBuf,
     positioned_reads: bool,
     checkpoint: Option<Checkpoint>,
-    links: Vec<(u64, OnceLock<Segment>)>,
+    generation: u64,
+    links: Vec<Link>,
+}
+
+/// A file named as a segment; its header is read when it is first wanted.
+#[derive(Debug)]
+struct Link {
+    ordinal: u64,
+    header: OnceLock<std::result::Result<Segment, Damage>>,
 }
 
 impl Chain {
-    /// Lists the segments in `directory`; their headers are read when wanted.
+    /// Lists the segments in `directory`.
     pub(crate) fn list(
         directory: &Path,
         positioned_reads: bool,
         checkpoint: Option<Checkpoint>,
     ) -> Result<Self> {
-        let ordinals = ordinals(directory)?;
+        let ordinals = settled(|| list_once(directory))?;
+        let links = ordinals.into_iter().map(|ordinal| Link { ordinal, header: OnceLock::new() });
         Ok(Self {
             directory: directory.to_owned(),
             positioned_reads,
+            generation: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation),
             checkpoint,
-            links: ordinals.into_iter().map(|ordinal| (ordinal, OnceLock::new())).collect(),
+            links: links.collect(),
         })
     }
 
@@ -141,6 +154,7 @@ impl Chain {
         &self.directory
     }
 
+    /// How many files there are, whether or not they can be read.
     pub(crate) fn len(&self) -> usize {
         self.links.len()
     }
@@ -149,9 +163,19 @@ impl Chain {
         self.checkpoint.as_ref()
     }
 
-    /// The last segment's ordinal.
+    /// That of the checkpoint found, be it of this store or not.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Does without the checkpoint: it is not of this store.
+    pub(crate) fn drop_checkpoint(&mut self) {
+        self.checkpoint = None;
+    }
+
+    /// The last file's ordinal.
     pub(crate) fn last_ordinal(&self) -> Option<u64> {
-        self.links.last().map(|(ordinal, _)| *ordinal)
+        self.links.last().map(|link| link.ordinal)
     }
 
     /// Sets the last file aside: it is not a segment of this store.
@@ -163,69 +187,137 @@ impl Chain {
         Bytes::open(&segment.path, self.positioned_reads)
     }
 
-    /// What is known of the segment at `index` of the list.
-    pub(crate) fn segment(&self, index: usize) -> Result<&Segment> {
-        let (ordinal, known) = &self.links[index];
-        if let Some(segment) = known.get() {
-            return Ok(segment);
+    /// The segment at `index` of the list, or why there is none.
+    pub(crate) fn segment(&self, index: usize) -> Result<std::result::Result<&Segment, Damage>> {
+        let segment = match self.header(index)? {
+            Ok(segment) => segment,
+            Err(damage) => return Ok(Err(damage.clone())),
+        };
+        if self.is_foreign(index, segment)? {
+            return Ok(Err(Damage {
+                path: segment.path.clone(),
+                offset: 0,
+                lost: 0..0,
+                detail: "a segment of another store, or another one of this, under this name"
+                    .into(),
+            }));
+        }
+        Ok(Ok(segment))
+    }
+
+    /// The segment at `index`, if there is one.
+    pub(crate) fn known(&self, index: usize) -> Result<Option<&Segment>> {
+        Ok(self.segment(index)?.ok())
+    }
+
+    /// The first segment behind `index`, and its own index.
+    pub(crate) fn known_behind(&self, index: usize) -> Result<Option<(usize, &Segment)>> {
+        for behind in index + 1..self.len() {
+            if let Some(segment) = self.known(behind)? {
+                return Ok(Some((behind, segment)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the file at `index` has a header that is whole, but the next one,
+    /// which is itself vouched for, follows another.
+    fn is_foreign(&self, index: usize, segment: &Segment) -> Result<bool> {
+        let Some(next) = self.adjacent(index)? else { return Ok(false) };
+        let vouched_for = match self.adjacent(index + 1)? {
+            Some(after) => after.predecessor.is_none_or(|stated| stated.identity == next.identity),
+            None => true,
+        };
+        let follows = next.predecessor.is_none_or(|stated| {
+            stated.identity == segment.identity && stated.first_sequence == segment.first_sequence
+        });
+        Ok(vouched_for && !follows)
+    }
+
+    /// The header behind the one at `index`, if its ordinal is the next one.
+    fn adjacent(&self, index: usize) -> Result<Option<&Segment>> {
+        let here = self.links[index].ordinal;
+        match self.links.get(index + 1) {
+            Some(next) if next.ordinal == here + 1 => Ok(self.header(index + 1)?.as_ref().ok()),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the file at `index` says of itself, or why it cannot be read.
+    pub(crate) fn header(&self, index: usize) -> Result<&std::result::Result<Segment, Damage>> {
+        let Link { ordinal, header } = &self.links[index];
+        if let Some(known) = header.get() {
+            return Ok(known);
         }
         let path = self.directory.join(rows_name(*ordinal));
-        let bytes = Bytes::open(&path, true)?;
-        let segment = match read_header(&bytes, *ordinal)? {
-            Ok((header, length)) => Segment {
-                path,
-                ordinal: *ordinal,
+        let read = match self.read_segment(index, &path) {
+            Err(error) if error.is_device_failure() || error.kind() == ErrorKind::Damaged => {
+                Err(Damage { path, offset: 0, lost: 0..0, detail: error.detail().into() })
+            }
+            other => Ok(other?),
+        };
+        Ok(header.get_or_init(|| read))
+    }
+
+    fn read_segment(&self, index: usize, path: &Path) -> Result<Segment> {
+        let ordinal = self.links[index].ordinal;
+        let bytes = Bytes::open(path, true)?;
+        match read_header(&bytes, ordinal)? {
+            Ok((header, length)) => Ok(Segment {
+                path: path.to_owned(),
+                ordinal,
                 identity: header.identity,
+                origin: Some(header.origin),
                 first_sequence: header.first_sequence,
                 frames_start: length,
                 predecessor: header.predecessor,
                 // Wanted of the last alone; a long chain shall not gather them.
                 edge: if index + 1 == self.len() { header.edge } else { Vec::new() },
                 damage: None,
-            },
-            Err(HeaderFault::Version(version)) => {
-                return Err(Error::new(
-                    ErrorKind::Version,
-                    &path,
-                    format!("format {version} is not one that this version reads"),
-                ));
-            }
-            Err(HeaderFault::Damaged) => self.without_header(index, path, &bytes)?,
-        };
-        Ok(known.get_or_init(|| segment))
+            }),
+            Err(HeaderFault::Version(version)) => Err(Error::new(
+                ErrorKind::Version,
+                path,
+                format!("format {version} is not one that this version reads"),
+            )),
+            Err(HeaderFault::Damaged) => self.without_header(index, path, &bytes),
+        }
     }
 
     /// Makes up for a rotted header from what others state of the segment.
-    fn without_header(&self, index: usize, path: PathBuf, bytes: &Bytes) -> Result<Segment> {
-        let ordinal = self.links[index].0;
-        let damage = Damage {
-            path: path.clone(),
-            offset: 0,
-            lost: 0..0,
-            detail: "the segment's header does not match its checksum".into(),
-        };
-        let (identity, first_sequence) = match self.stated_by_others(index, bytes)? {
-            Some(stated) => stated,
-            None => return Err(damage.into()),
+    fn without_header(&self, index: usize, path: &Path, bytes: &Bytes) -> Result<Segment> {
+        let detail = "the segment's header does not match its checksum";
+        let Some((identity, first_sequence)) = self.stated_by_others(index, bytes)? else {
+            return Err(Error::damaged(path, 0, detail));
         };
         Ok(Segment {
-            path,
-            ordinal,
+            path: path.to_owned(),
+            ordinal: self.links[index].ordinal,
             identity,
+            origin: None,
             first_sequence,
             frames_start: 0,
             predecessor: None,
             edge: Vec::new(),
-            damage: Some(Damage { lost: first_sequence..first_sequence, ..damage }),
+            damage: Some(Damage {
+                path: path.to_owned(),
+                offset: 0,
+                lost: first_sequence..first_sequence,
+                detail: detail.into(),
+            }),
         })
     }
 
     /// The identity and first sequence number of a segment, from its
     /// successor's header, the checkpoint, or, for the first, its second block.
     fn stated_by_others(&self, index: usize, bytes: &Bytes) -> Result<Option<(u64, u64)>> {
-        let ordinal = self.links[index].0;
-        if self.links.get(index + 1).is_some_and(|next| next.0 == ordinal + 1) {
-            let stated = self.segment(index + 1)?.predecessor;
+        let ordinal = self.links[index].ordinal;
+        if self.links.get(index + 1).is_some_and(|next| next.ordinal == ordinal + 1) {
+            // Its own bytes: one that is itself made up for states nothing, and
+            // asking it would go on through any number of rotted files.
+            let next = Bytes::open(&self.directory.join(rows_name(ordinal + 1)), true)?;
+            let header = read_header(&next, ordinal + 1)?.ok();
+            let stated = header.and_then(|(header, _)| header.predecessor);
             return Ok(stated.map(|segment| (segment.identity, segment.first_sequence)));
         }
         if let Some(checkpoint) = self.checkpoint.as_ref().filter(|it| it.ordinal == ordinal) {
@@ -239,32 +331,56 @@ impl Chain {
         Ok(None)
     }
 
-    /// Where the segment at `index`, which is not the last, ends. If the next
-    /// one in the list does not follow it, what was between is gone.
-    pub(crate) fn extent(&self, index: usize) -> Result<Extent> {
-        let segment = self.segment(index)?;
-        let next = self.segment(index + 1)?;
+    /// Where the segment at `index`, which has one behind it, ends. If that one
+    /// does not follow it, what was between is gone, and only the length of the
+    /// file limits it.
+    pub(crate) fn extent(&self, index: usize, segment: &Segment) -> Result<Option<Extent>> {
+        let Some((behind, next)) = self.known_behind(index)? else { return Ok(None) };
         let stated = next.predecessor.filter(|stated| {
-            stated.identity == segment.identity && stated.first_sequence == segment.first_sequence
+            behind == index + 1
+                && stated.identity == segment.identity
+                && stated.first_sequence == segment.first_sequence
         });
-        Ok(Extent {
+        Ok(Some(Extent {
             limit: stated.map_or(u64::MAX, |stated| stated.end_offset),
             end_sequence: next.first_sequence,
-        })
+        }))
     }
 
-    /// The index of the last segment that begins at or before `sequence`.
-    pub(crate) fn find(&self, sequence: u64) -> Result<usize> {
+    /// The last segment that begins at or before `sequence`, and its index; or
+    /// the first one, if none does.
+    pub(crate) fn find(&self, sequence: u64) -> Result<Option<(usize, &Segment)>> {
+        let mut found: Option<(usize, &Segment)> = None;
         let (mut low, mut high) = (0, self.len());
-        while high - low > 1 {
+        while low < high {
             let middle = low + (high - low) / 2;
-            if self.segment(middle)?.first_sequence <= sequence {
-                low = middle;
+            let near = (low..=middle).rev().chain(middle + 1..high);
+            let mut known = None;
+            for index in near {
+                known = self.known(index)?.map(|segment| (index, segment));
+                if known.is_some() {
+                    break;
+                }
+            }
+            let Some((index, segment)) = known else { break };
+            if segment.first_sequence <= sequence {
+                found = known;
+                low = index + 1;
             } else {
-                high = middle;
+                high = index;
             }
         }
-        Ok(low)
+        if found.is_none() { self.first_known() } else { Ok(found) }
+    }
+
+    fn first_known(&self) -> Result<Option<(usize, &Segment)>> {
+        match self.len() {
+            0 => Ok(None),
+            _ => match self.known(0)? {
+                Some(first) => Ok(Some((0, first))),
+                None => self.known_behind(0),
+            },
+        }
     }
 }
 
@@ -284,16 +400,16 @@ fn read_header(
     }))
 }
 
-/// The ordinals of the segment files in `directory`, in order.
-fn ordinals(directory: &Path) -> Result<Vec<u64>> {
-    let mut ordinals = list_once(directory)?;
+/// The ordinals of the segment files that `list` finds, in order.
+fn settled(mut list: impl FnMut() -> Result<Vec<u64>>) -> Result<Vec<u64>> {
+    let mut ordinals = list()?;
     for _ in 1..LISTINGS {
         let whole = ordinals.first().is_none_or(|first| *first == 1)
             && ordinals.windows(2).all(|pair| pair[1] == pair[0] + 1);
         if whole {
             break;
         }
-        ordinals = list_once(directory)?;
+        ordinals = list()?;
     }
     Ok(ordinals)
 }
@@ -321,6 +437,26 @@ fn ordinal_of(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is found where the directory is listed as `listings` say.
+    fn found(listings: &[&[u64]]) -> (Vec<u64>, usize) {
+        let mut count = 0;
+        let list = || {
+            count += 1;
+            Ok(listings[(count - 1).min(listings.len() - 1)].to_vec())
+        };
+        (settled(list).expect("listed"), count)
+    }
+
+    #[test]
+    fn rule_7_a_gap_is_believed_only_after_listing_again() {
+        assert_eq!(found(&[&[1, 2, 3]]), (vec![1, 2, 3], 1));
+        assert_eq!(found(&[&[1, 3], &[1, 2, 3]]), (vec![1, 2, 3], 2));
+        assert_eq!(found(&[&[2, 3], &[1, 3], &[1, 2, 3]]), (vec![1, 2, 3], 3));
+        // One that stays is believed in the end.
+        assert_eq!(found(&[&[1, 3]]), (vec![1, 3], LISTINGS));
+        assert_eq!(found(&[&[]]), (vec![], 1));
+    }
 
     #[test]
     fn only_the_one_spelling_of_an_ordinal_is_a_segment() {

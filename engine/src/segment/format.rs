@@ -5,6 +5,7 @@ use byteorder::{ByteOrder, LittleEndian as LE};
 
 use crate::observation::Observation;
 use crate::stats::summary::Summary;
+use crate::stats::tree::LEAF;
 
 /// What a reader of this version understands; any other is refused.
 pub(crate) const VERSION: u32 = 1;
@@ -35,6 +36,11 @@ pub(crate) const NODE_BYTES: usize = 8 + SUMMARY_BYTES;
 /// No sequence number in a file is believed beyond this, so that sums of a few
 /// of them and their leaves stay within 64 bits.
 pub(crate) const SEQUENCE_MAX: u64 = 1 << 60;
+
+/// No segment has an ordinal beyond this.
+pub(crate) const ORDINAL_MAX: u64 = 1 << 40;
+/// What a block has room for, in one frame or in many.
+pub(crate) const FRAME_OBSERVATIONS_MAX: u64 = 2044;
 
 /// The most observations that so many bytes of a segment can hold.
 pub(crate) fn observations_max(bytes: u64) -> u64 {
@@ -109,7 +115,13 @@ pub(crate) fn decode_frame(
     let sequence = block_first.checked_add(u64::from(header.index))?;
     let frame = bytes.get(..length)?;
     let crc = checksum(identity, offset, sequence, &frame[4..]);
-    (crc == LE::read_u32(frame) && header.oath <= offset).then_some((header, sequence))
+    let valid = crc == LE::read_u32(frame) && header.oath <= offset;
+    (valid && all_finite(&frame[FRAME_HEADER_BYTES..])).then_some((header, sequence))
+}
+
+/// Only finite values are ever written, and nothing behind is made for others.
+fn all_finite(payload: &[u8]) -> bool {
+    payload.chunks_exact(OBSERVATION_BYTES).all(|slot| LE::read_f64(&slot[8..]).is_finite())
 }
 
 /// The header as it stands, unchecked but for lengths.
@@ -193,6 +205,8 @@ pub(crate) struct Predecessor {
 pub(crate) struct SegmentHeader {
     /// Drawn at random when the segment is begun; never zero.
     pub(crate) identity: u64,
+    /// The identity of the store's first segment.
+    pub(crate) origin: u64,
     pub(crate) ordinal: u64,
     pub(crate) first_sequence: u64,
     pub(crate) predecessor: Option<Predecessor>,
@@ -217,6 +231,7 @@ pub(crate) fn encode_segment_header(header: &SegmentHeader) -> Vec<u8> {
     }
     let nodes = u64::try_from(header.edge.len()).expect("an edge has at most 64 nodes");
     LE::write_u64(&mut bytes[72..], nodes);
+    LE::write_u64(&mut bytes[80..], header.origin);
     for node in &header.edge {
         encode_summary(node, &mut bytes);
     }
@@ -258,6 +273,7 @@ pub(crate) fn decode_segment_header(bytes: &[u8]) -> Result<(SegmentHeader, u64)
     };
     let header = SegmentHeader {
         identity: LE::read_u64(&whole[24..]),
+        origin: LE::read_u64(&whole[80..]),
         ordinal: LE::read_u64(&whole[32..]),
         first_sequence: LE::read_u64(&whole[40..]),
         predecessor: (predecessor.identity != 0).then_some(predecessor),
@@ -278,7 +294,8 @@ fn is_plausible(header: &SegmentHeader) -> bool {
             .checked_sub(before.first_sequence)
             .is_some_and(|held| held <= observations_max(before.end_offset))
     });
-    header.identity != 0 && first <= SEQUENCE_MAX && follows
+    let ordinal = (1..=ORDINAL_MAX).contains(&header.ordinal);
+    header.identity != 0 && ordinal && first <= SEQUENCE_MAX && follows
 }
 
 /// The `count` summaries that `bytes` hold, and nothing besides.
@@ -354,7 +371,7 @@ pub(crate) fn decode_node(identity: u64, level: u32, index: u64, bytes: &[u8]) -
     if crc != LE::read_u32(record) || LE::read_u32(&record[4..]) != level {
         return None;
     }
-    decode_summary(&record[8..])
+    decode_summary(&record[8..]).filter(|node| node.count <= LEAF << level)
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 //!   have their name, so no read of ours lands behind the end (SIGBUS). A file
 //!   cut short by a stranger, or a disk that fails under a page, still can;
 //!   [`Options::positioned_reads`](crate::Options::positioned_reads) is for those.
+//! * Files with holes are not mapped: reading a hole allocates a page on some
+//!   file systems, and raises SIGBUS where there is none left. Segments have none.
 //! * No reference into a map is ever made: other processes write to the same
 //!   pages. Bytes are copied out through a raw pointer, and what was copied is
 //!   checked, never the map.
@@ -43,7 +45,14 @@ struct Window {
 
 impl Bytes {
     pub(crate) fn open(path: &Path, positioned_reads: bool) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(path, "open the file", error))?;
+        let doing = "open the file";
+        let kind = std::fs::metadata(path).map_err(|error| Error::io(path, doing, error))?;
+        if !kind.is_file() {
+            // Opening a pipe would wait for its other end.
+            let error = io::Error::new(ErrorKind::InvalidInput, "not a regular file");
+            return Err(Error::io(path, doing, error));
+        }
+        let file = File::open(path).map_err(|error| Error::io(path, doing, error))?;
         Ok(Self { file, path: path.to_owned(), window: None, maps: !positioned_reads })
     }
 

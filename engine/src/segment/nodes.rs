@@ -90,20 +90,17 @@ impl<'v> Nodes<'v> {
     pub(crate) fn get(&mut self, level: u32, index: u64) -> Option<Summary> {
         let chain = self.view.chain();
         let last = (((index + 1) << level) * LEAF).checked_sub(1)?;
-        let at = chain.find(last).ok()?;
-        let segment = chain.segment(at).ok()?;
+        let (at, segment) = chain.find(last).ok()??;
         if self.open.as_ref().is_none_or(|(opened, _)| *opened != at) {
             let path = chain.directory().join(derived_name(segment.ordinal, KIND));
-            self.open = Some((at, Bytes::open(&path, false).ok()));
+            // By position: a failed write may have left a hole, and reading a hole
+            // through a map can be a signal (a full tmpfs).
+            self.open = Some((at, Bytes::open(&path, true).ok()));
         }
         let bytes = self.open.as_mut()?.1.as_mut()?;
         let offset = offset(segment.first_sequence, level, index)?;
         let mut record = [0; NODE_BYTES];
         let read = bytes.read(offset, &mut record).ok()?;
-        decode_node(segment.identity, level, index, &record[..read]).or_else(|| {
-            // A map may show an older file than a read does (overlayfs).
-            let read = bytes.read_by_position(offset, &mut record).ok()?;
-            decode_node(segment.identity, level, index, &record[..read])
-        })
+        decode_node(segment.identity, level, index, &record[..read])
     }
 }

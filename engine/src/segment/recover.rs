@@ -22,6 +22,12 @@ pub(crate) const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 /// is ended there instead.
 const ZEROS_BYTES_MAX: u64 = 2 * UNSYNCED_BYTES_MAX;
 
+/// No segment is longer: the most that may be asked for, and the rest of a leaf.
+pub(crate) const FILE_BYTES_MAX: u64 = (1 << 30) + (1 << 26);
+
+/// Places of damage told one by one; the last of them then stands for the rest.
+const DAMAGE_MOST: usize = 1000;
+
 /// A segment's end, and how it looks there.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tail {
@@ -57,33 +63,43 @@ pub(crate) struct Start {
 
 /// Looks from `start` to the end of the file.
 pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail> {
-    let file_bytes = bytes.len()?;
+    let file_bytes = bytes.len()?.min(FILE_BYTES_MAX);
     let path = bytes.path().to_owned();
     let mut walk = Walk::new(bytes, owner, start.durable, start.block_first, file_bytes);
     let mut durable = start.durable.offset;
     let mut damage = Vec::new();
+    // The furthest oath seen so far, by looking ahead.
+    let mut sworn = 0;
     let (end, block_first) = loop {
         let here = (walk.at(), walk.block_first());
         match walk.step()? {
             Step::Frame(frame) => durable = durable.max(frame.oath),
-            Step::BadBlock { offset } => damage.push(Damage {
-                path: path.clone(),
-                offset,
-                lost: walk.at().sequence..walk.at().sequence,
-                detail: "the block's header does not match its checksum".into(),
-            }),
+            Step::BadBlock { offset } => {
+                let at = walk.at().sequence;
+                let detail = "the block's header does not match its checksum".into();
+                report(&mut damage, Damage { path: path.clone(), offset, lost: at..at, detail });
+            }
             Step::End => break here,
             Step::BadFrame => {
                 let bad = walk.at();
-                if !sworn_past(&mut walk, bad.offset)? {
+                let detail = walk.bad_frame().into();
+                if !sworn_past(&mut walk, bad.offset, &mut sworn)? {
                     break here;
                 }
-                damage.push(Damage {
-                    path: path.clone(),
-                    offset: bad.offset,
-                    lost: bad.sequence..walk.at().sequence,
-                    detail: bad_frame(bad.offset).into(),
-                });
+                let behind = (walk.at(), walk.block_first());
+                // A writer may have written, synced and sworn since the place was
+                // read; whoever has seen the oath sees the place as it is sworn.
+                walk.go_back(here.0, here.1);
+                if let Step::Frame(frame) = walk.step()? {
+                    durable = durable.max(frame.oath);
+                    continue;
+                }
+                walk.go_back(behind.0, behind.1);
+                let lost = bad.sequence..behind.0.sequence;
+                report(
+                    &mut damage,
+                    Damage { path: path.clone(), offset: bad.offset, lost, detail },
+                );
             }
         }
     };
@@ -91,30 +107,33 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
     Ok(Tail { start, end, block_first, durable, damage, file_bytes, dropped_bytes })
 }
 
-/// What to call a bad place where a frame was expected.
-pub(crate) fn bad_frame(offset: u64) -> &'static str {
-    match offset {
-        0 => "the segment's header does not match its checksum",
-        _ => "a frame does not match its checksum",
+fn report(all: &mut Vec<Damage>, damage: Damage) {
+    if all.len() < DAMAGE_MOST {
+        all.push(damage);
+    } else if let Some(last) = all.last_mut() {
+        last.lost.end = last.lost.end.max(damage.lost.end);
+        last.detail = "here, and in places behind it, bytes do not match their checksums".into();
     }
 }
 
-/// Moves `walk` behind a bad place, if a later frame or block header swears
-/// that the place was once synced. Where the oath was sworn by a frame further
-/// on, the walk is left at the first valid one behind the bad place.
-fn sworn_past(walk: &mut Walk, bad: u64) -> Result<bool> {
-    let Some(mut oath) = walk.resume()? else { return Ok(false) };
+/// Moves `walk` to the first valid place behind a bad one, if a frame or block
+/// header there or later swears that the bad place was once synced. `sworn` is
+/// the furthest oath met, so that no stretch is looked through twice.
+fn sworn_past(walk: &mut Walk, bad: u64, sworn: &mut u64) -> Result<bool> {
+    let Some(oath) = walk.resume()? else { return Ok(false) };
     let first = (walk.at(), walk.block_first());
-    while oath <= bad {
-        oath = match walk.step()? {
+    *sworn = oath.max(*sworn);
+    while *sworn <= bad {
+        let oath = match walk.step()? {
             Step::Frame(frame) => frame.oath,
-            Step::BadBlock { .. } => continue,
+            Step::BadBlock { .. } => 0,
             Step::End => return Ok(false),
             Step::BadFrame => match walk.resume()? {
                 Some(oath) => oath,
                 None => return Ok(false),
             },
         };
+        *sworn = oath.max(*sworn);
     }
     walk.go_back(first.0, first.1);
     Ok(true)

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::segment::format::{
     BLOCK_BYTES, BLOCK_BYTES_USIZE, BLOCK_HEADER_BYTES, FRAME_ALIGN, FRAME_BYTES_MIN,
@@ -71,6 +71,8 @@ pub(crate) struct Walk {
     block_first: u64,
     /// `block` was read past any map, after everything before was found valid.
     by_position: bool,
+    /// The device failed to give the block: it counts as damaged.
+    unreadable: bool,
 }
 
 impl Walk {
@@ -83,10 +85,18 @@ impl Walk {
         block_first: u64,
         limit: u64,
     ) -> Self {
-        let block = Vec::new();
-        let block_start = u64::MAX;
-        let by_position = false;
-        Self { bytes, owner, at, passed: None, limit, block, block_start, block_first, by_position }
+        Self {
+            bytes,
+            owner,
+            at,
+            passed: None,
+            limit,
+            block: Vec::new(),
+            block_start: u64::MAX,
+            block_first,
+            by_position: false,
+            unreadable: false,
+        }
     }
 
     /// Where the next frame is expected.
@@ -177,7 +187,8 @@ impl Walk {
                 continue;
             }
             let held = self.block_start + self.block.len() as u64;
-            return Ok(if self.at.offset >= held { Step::End } else { Step::BadFrame });
+            let ended = self.at.offset >= held && !self.unreadable;
+            return Ok(if ended { Step::End } else { Step::BadFrame });
         }
     }
 
@@ -190,7 +201,7 @@ impl Walk {
             self.load(offset, true)?;
             header = decode_block_header(self.owner.identity, offset, &self.block);
         }
-        if self.block.is_empty() {
+        if self.block.is_empty() && !self.unreadable {
             return Ok(Some(Step::End));
         }
         self.block_first = self.at.sequence;
@@ -212,11 +223,12 @@ impl Walk {
         let wanted = usize::try_from(self.limit - start).unwrap_or(usize::MAX);
         self.block.resize(BLOCK_BYTES_USIZE.min(wanted), 0);
         let read = if by_position {
-            self.bytes.read_by_position(start, &mut self.block)?
+            self.bytes.read_by_position(start, &mut self.block)
         } else {
-            self.bytes.read(start, &mut self.block)?
+            self.bytes.read(start, &mut self.block)
         };
-        self.block.truncate(read);
+        self.unreadable = read.as_ref().is_err_and(Error::is_device_failure);
+        self.block.truncate(if self.unreadable { 0 } else { read? });
         self.block_start = start;
         self.by_position = by_position;
         Ok(())
@@ -251,6 +263,15 @@ impl Walk {
         };
     }
 
+    /// What to call the bad place that the last step found.
+    pub(crate) fn bad_frame(&self) -> &'static str {
+        match self.at.offset {
+            _ if self.unreadable => "the device does not give these bytes (input/output error)",
+            0 => "the segment's header does not match its checksum",
+            _ => "a frame does not match its checksum",
+        }
+    }
+
     /// Behind a bad place: moves to the next valid frame or block header and
     /// returns the oath it swears, or `None` where none follows. Tries every
     /// aligned position of the block, then the blocks after it.
@@ -275,7 +296,7 @@ impl Walk {
                 return Ok(None);
             }
             self.load(next, true)?;
-            if self.block.is_empty() {
+            if self.block.is_empty() && !self.unreadable {
                 return Ok(None);
             }
             if let Some(oath) = self.enter_later_block(least) {

@@ -46,10 +46,12 @@ impl Edge {
         Self { leaves: 0, nodes: Vec::new() }
     }
 
-    /// The edge over `leaves` leaves from its summaries; `None` if their number
-    /// does not fit.
+    /// The edge over `leaves` leaves from its summaries; `None` if they cannot be
+    /// those.
     pub(crate) fn from_nodes(leaves: u64, nodes: Vec<Summary>) -> Option<Self> {
-        (leaves.count_ones() as usize == nodes.len()).then_some(Self { leaves, nodes })
+        let fits = leaves.count_ones() as usize == nodes.len()
+            && cover(leaves).zip(&nodes).all(|((level, _), node)| node.count <= LEAF << level);
+        fits.then_some(Self { leaves, nodes })
     }
 
     /// How many leaves it covers.

@@ -26,6 +26,7 @@ fn observations() -> [Observation; 2] {
 fn header() -> SegmentHeader {
     SegmentHeader {
         identity: IDENTITY,
+        origin: IDENTITY,
         ordinal: 1,
         first_sequence: 0,
         predecessor: None,
