@@ -1,4 +1,4 @@
-//! The five commands, one process each, as SERVICE.md has them.
+//! The five commands, one process each, as callers of the original service use them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

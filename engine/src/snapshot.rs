@@ -72,6 +72,11 @@ impl Snapshot {
     /// not grow with the store. The same observations in the same order give
     /// the same bits, however they were appended.
     ///
+    /// Where observations have been lost to damage, a leaf of the summary tree
+    /// that was complete before keeps its summary; of others those are counted
+    /// that are left, and [`count`](Summary::count) is less than
+    /// [`len`](Snapshot::len).
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] where the file system refuses.
     pub fn summary(&self) -> Result<Summary> {
@@ -105,7 +110,8 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] or [`ErrorKind::Io`].
+    /// [`ErrorKind::Damaged`] where a leaf is damaged of which only a part is
+    /// wanted, [`ErrorKind::Io`].
     pub fn summary_of(&self, times: impl RangeBounds<i64>) -> Result<Summary> {
         let Some((from, to)) = inclusive(&times) else { return Ok(Summary::EMPTY) };
         let mut folding = Folding { from, to, done: Summary::EMPTY, leaf: 0, within: Vec::new() };

@@ -129,9 +129,10 @@ impl View {
     /// are in a gap where files are missing.
     pub(crate) fn may_hold(&self, sequences: &Range<u64>) -> Result<bool> {
         let Some((index, segment)) = self.chain.find(sequences.start)? else { return Ok(false) };
-        if sequences.contains(&segment.first_sequence)
-            || self.held_until(index, segment)? > sequences.start
-        {
+        if segment.first_sequence > sequences.start {
+            return Ok(segment.first_sequence < sequences.end);
+        }
+        if self.held_until(index, segment)? > sequences.start {
             return Ok(true);
         }
         let next = self.chain.known_behind(index)?;
@@ -315,6 +316,6 @@ pub(crate) fn missing(chain: &Chain, ordinal: u64, lost: Range<u64>) -> Damage {
         path: chain.directory().join(rows_name(ordinal)),
         offset: 0,
         lost,
-        detail: "the file is missing".into(),
+        detail: "the file is missing, or cannot be read".into(),
     }
 }

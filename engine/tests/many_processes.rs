@@ -34,7 +34,7 @@ fn one_of_the_processes() {
 /// Appends through one handle, now and then through another, and in batches.
 fn append(path: &Path, writer: usize) {
     // Where nothing is synced, only the segment itself tells of an append.
-    let policy = if writer % 2 == 0 { SyncPolicy::Always } else { SyncPolicy::Never };
+    let policy = if writer.is_multiple_of(2) { SyncPolicy::Always } else { SyncPolicy::Never };
     let options = small_segments().sync(policy);
     let mut store = options.open(path).expect("opened");
     let mut n = 0;

@@ -153,14 +153,10 @@ impl Active {
         named: bool,
     ) -> Result<Self> {
         let file = DiskFile::open(&segment.path)?;
-        let mut durable = tail.durable;
-        if !named && tail.durable <= segment.frames_start {
-            // Nothing swears that whoever made it lived to make the name durable,
-            // nor what was in it from the beginning (rule 5).
+        if !named && !tail.appended_to {
+            // Whoever made it may have died before the name was durable (rule 5).
             file.sync()?;
             disk::sync_directory(directory)?;
-            // What was in it from the beginning was synced before it had its name.
-            durable = tail.end.offset;
         }
         Ok(Self {
             file,
@@ -170,7 +166,7 @@ impl Active {
             first_sequence: segment.first_sequence,
             end: tail.end,
             block_first: tail.block_first,
-            durable,
+            durable: tail.durable,
             doubt_end: tail.end.offset,
             synced: tail.start,
             file_bytes: tail.file_bytes,

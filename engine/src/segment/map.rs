@@ -49,8 +49,7 @@ impl Bytes {
         let kind = std::fs::metadata(path).map_err(|error| Error::io(path, doing, error))?;
         if !kind.is_file() {
             // Opening a pipe would wait for its other end.
-            let error = io::Error::new(ErrorKind::InvalidInput, "not a regular file");
-            return Err(Error::io(path, doing, error));
+            return Err(Error::damaged(path, 0, "not a regular file"));
         }
         let file = File::open(path).map_err(|error| Error::io(path, doing, error))?;
         Ok(Self { file, path: path.to_owned(), window: None, maps: !positioned_reads })

@@ -1,6 +1,6 @@
 //! Finding where an active segment ends, and what lies behind its end.
 //!
-//! The rules, with the numbers of DESIGN's "rules of the tail":
+//! The rules, with the numbers of FORMAT.md's "rules of the tail":
 //!
 //! * A frame is valid by itself; the end is the first place that is not (2).
 //! * Valid frames behind an invalid place mean nothing, because a disk writes
@@ -12,7 +12,7 @@ use crate::damage::Damage;
 use crate::error::Result;
 use crate::segment::format::Position;
 use crate::segment::map::Bytes;
-use crate::segment::walk::{Owner, Step, Walk};
+use crate::segment::walk::{Frame, Owner, Step, Walk};
 
 /// The most that is left unsynced by any policy, and so the most that a reader
 /// without a checkpoint's help looks through.
@@ -39,6 +39,8 @@ pub(crate) struct Tail {
     /// Up to where the segment is known to be synced: from the checkpoint and
     /// from oaths. What lies between here and `end` is in doubt.
     pub(crate) durable: u64,
+    /// A frame was appended to the file after it had its name, durably.
+    pub(crate) appended_to: bool,
     /// Places before `end` that have rotted.
     pub(crate) damage: Vec<Damage>,
     /// The file's length; less than `end` only if it was cut short.
@@ -67,13 +69,20 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
     let path = bytes.path().to_owned();
     let mut walk = Walk::new(bytes, owner, start.durable, start.block_first, file_bytes);
     let mut durable = start.durable.offset;
+    let mut appended_to = false;
+    let mut swear = |frame: &Frame| {
+        // Frames that swear nothing came with the file, which was made whole.
+        let end = frame.start.offset + frame.bytes();
+        durable = durable.max(if frame.oath == 0 { end } else { frame.oath });
+        appended_to |= frame.oath > 0;
+    };
     let mut damage = Vec::new();
     // The furthest oath seen so far, by looking ahead.
     let mut sworn = 0;
     let (end, block_first) = loop {
         let here = (walk.at(), walk.block_first());
         match walk.step()? {
-            Step::Frame(frame) => durable = durable.max(frame.oath),
+            Step::Frame(frame) => swear(&frame),
             Step::BadBlock { offset } => {
                 let at = walk.at().sequence;
                 let detail = "the block's header does not match its checksum".into();
@@ -91,7 +100,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
                 // read; whoever has seen the oath sees the place as it is sworn.
                 walk.go_back(here.0, here.1);
                 if let Step::Frame(frame) = walk.step()? {
-                    durable = durable.max(frame.oath);
+                    swear(&frame);
                     continue;
                 }
                 walk.go_back(behind.0, behind.1);
@@ -104,7 +113,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
         }
     };
     let dropped_bytes = last_nonzero(walk.bytes(), end.offset, file_bytes)?;
-    Ok(Tail { start, end, block_first, durable, damage, file_bytes, dropped_bytes })
+    Ok(Tail { start, end, block_first, durable, appended_to, damage, file_bytes, dropped_bytes })
 }
 
 fn report(all: &mut Vec<Damage>, damage: Damage) {

@@ -25,6 +25,13 @@ pub(crate) struct Frame {
     payload: Range<usize>,
 }
 
+impl Frame {
+    /// Its length, header and observations.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.payload.len() + FRAME_HEADER_BYTES) as u64
+    }
+}
+
 /// What stands at the place looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
@@ -146,16 +153,6 @@ impl Walk {
         decode_observations(&self.block[frame.payload.clone()])
     }
 
-    /// The checked bytes of the current block between two file offsets.
-    pub(crate) fn block_bytes(&self, from: u64, to: u64) -> &[u8] {
-        let index = |offset: u64| {
-            usize::try_from(offset.saturating_sub(self.block_start))
-                .unwrap_or(usize::MAX)
-                .min(self.block.len())
-        };
-        &self.block[index(from)..index(to)]
-    }
-
     /// Looks at the next place and moves past it if it is a frame. A place that
     /// does not hold in a map is read again by position before it is called bad.
     pub(crate) fn step(&mut self) -> Result<Step> {
@@ -212,6 +209,13 @@ impl Walk {
         // Only what follows can tell a damaged header from the end of data.
         let first = offset + BLOCK_HEADER_BYTES as u64;
         if self.frame_at(first, self.at.sequence, true).is_some() {
+            // Or a writer wrote both while they were read, the header first.
+            self.load(offset, true)?;
+            let header = decode_block_header(self.owner.identity, offset, &self.block);
+            if header.is_some_and(|header| header.first_sequence == self.at.sequence) {
+                self.at.offset = first;
+                return Ok(None);
+            }
             self.at.offset = first;
             return Ok(Some(Step::BadBlock { offset }));
         }
@@ -255,10 +259,9 @@ impl Walk {
     }
 
     fn pass(&mut self, frame: &Frame) {
-        let length = (frame.payload.len() + FRAME_HEADER_BYTES) as u64;
         self.passed = Some(frame.start);
         self.at = Position {
-            offset: frame.start.offset + length,
+            offset: frame.start.offset + frame.bytes(),
             sequence: frame.start.sequence + frame.count,
         };
     }

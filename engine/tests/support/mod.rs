@@ -1,5 +1,10 @@
 //! What several of these tests need.
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers are small and made here"
+)]
 
 use std::path::PathBuf;
 
