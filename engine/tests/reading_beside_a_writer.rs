@@ -1,0 +1,76 @@
+//! Promise 6: readers see a prefix, and never take what a writer is just
+//! writing for damage, though a frame may be half there when they look.
+
+mod support;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gaugelog::Store;
+use support::series;
+
+const READERS: usize = 3;
+/// Without a second look one in five hundred openings met a false alarm.
+const OPENINGS: usize = 8_000;
+
+/// In memory, where there is such a place: a sync then costs next to nothing, and
+/// the writer is as often in the midst of a frame as can be.
+fn quick_place() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary directory")
+}
+
+fn append_until(stop: &AtomicBool, path: &Path) {
+    let store = Store::open(path).expect("opened");
+    let mut writer = store.writer().expect("a writer");
+    for observations in series(60 * 61 / 2).chunks(30).cycle() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        for part in observations.chunks(1 + observations.len() % 7) {
+            part.iter().for_each(|it| writer.push(*it).expect("pushed"));
+            writer.flush().expect("flushed");
+        }
+        writer.push(observations[0]).expect("pushed");
+        observations.iter().for_each(|it| writer.push(*it).expect("pushed"));
+        writer.flush().expect("flushed");
+    }
+    writer.close().expect("closed");
+}
+
+fn read_again_and_again(path: &Path) {
+    let mut before = 0;
+    for opening in 0..OPENINGS {
+        let store = Store::open_read_only(path).expect("opened");
+        let found = store.found();
+        assert!(found.damage.is_empty(), "{found:?}");
+        assert!(found.observations >= before, "{before}, then {found:?}");
+        before = found.observations;
+        if opening % 100 == 0 {
+            let snapshot = store.snapshot().expect("a snapshot");
+            let last = snapshot.len().saturating_sub(5_000)..snapshot.len();
+            let count = last.end - last.start;
+            assert_eq!(snapshot.arrivals(last).filter(Result::is_ok).count() as u64, count);
+            assert_eq!(snapshot.summary().expect("read").count(), snapshot.len());
+        }
+    }
+}
+
+#[test]
+fn a_writer_in_the_midst_of_a_frame_is_no_damage() {
+    let place = quick_place();
+    let path = place.path().join("store");
+    Store::create(&path).expect("created");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| append_until(&stop, &path));
+        let readers: Vec<_> =
+            (0..READERS).map(|_| scope.spawn(|| read_again_and_again(&path))).collect();
+        let ended: Vec<_> = readers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        stop.store(true, Ordering::Relaxed);
+        for reader in ended {
+            reader.expect("no reader was alarmed");
+        }
+    });
+}
