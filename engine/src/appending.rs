@@ -12,8 +12,8 @@ use crate::derived::Derived;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::segment::active::{Active, Mark, Room};
-use crate::segment::chain::rows_name;
 use crate::segment::format::{Position, Predecessor, SegmentHeader};
+use crate::segment::names::rows_name;
 use crate::segment::recover::UNSYNCED_BYTES_MAX;
 use crate::view::View;
 

@@ -4,13 +4,10 @@
 //! Nothing derived ever speaks of an observation that was not synced: after a
 //! power cut another one might come to have its sequence number.
 
-use std::ops::Range;
-
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::Result;
 use crate::guide_file;
-use crate::observation::Observation;
-use crate::scan::{Run, Scan};
+use crate::scan::read_leaves;
 use crate::segment::chain::Segment;
 use crate::segment::nodes::{NodeBatch, Nodes};
 use crate::stats::summary::Summary;
@@ -120,35 +117,4 @@ fn complete_nodes(view: &View) -> Result<()> {
         }
     }
     written.write_and_sync(view.chain().directory())
-}
-
-/// Hands on each of `leaves`, by its index, with its observations; of a damaged
-/// one those that are left, and none that has nothing left.
-pub(crate) fn read_leaves(
-    view: &View,
-    leaves: Range<u64>,
-    mut each: impl FnMut(u64, &[Observation]),
-) -> Result<()> {
-    let mut scan = Scan::new(view, leaves.start * LEAF..leaves.end * LEAF);
-    let mut run = Vec::new();
-    let mut leaf = Vec::new();
-    let mut current = leaves.start;
-    while let Some(found) = scan.next(&mut run)? {
-        // Damage is reported to whoever reads the observations.
-        let Run::Observations { first } = found else { continue };
-        for (sequence, observation) in (first..).zip(&run) {
-            if sequence / LEAF != current {
-                if !leaf.is_empty() {
-                    each(current, &leaf);
-                    leaf.clear();
-                }
-                current = sequence / LEAF;
-            }
-            leaf.push(*observation);
-        }
-    }
-    if !leaf.is_empty() {
-        each(current, &leaf);
-    }
-    Ok(())
 }

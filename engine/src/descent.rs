@@ -3,10 +3,9 @@
 use std::ops::Range;
 
 use crate::damage::Damage;
-use crate::derived::read_leaves;
 use crate::error::Result;
 use crate::observation::Observation;
-use crate::scan::{Run, Scan};
+use crate::scan::{Run, Scan, read_leaves};
 use crate::segment::nodes::Nodes;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{LEAF, cover};

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
-use crate::derived::read_leaves;
 use crate::disk;
 use crate::error::Result;
-use crate::segment::chain::{Segment, derived_name};
+use crate::scan::read_leaves;
+use crate::segment::chain::Segment;
 use crate::segment::map::Bytes;
+use crate::segment::names::derived_name;
 use crate::segment::nodes::Nodes;
 use crate::stats::guide::{Entry, Guide};
 use crate::stats::tree::LEAF;

@@ -35,6 +35,7 @@
 //! every byte means is in `FORMAT.md` beside this crate's sources.
 
 mod appending;
+mod arrivals;
 mod checkpoint;
 mod damage;
 mod derived;
@@ -57,12 +58,13 @@ mod time_order;
 mod view;
 mod writer;
 
+pub use arrivals::Arrivals;
 pub use damage::Damage;
 pub use downsample::Column;
 pub use error::{Error, ErrorKind, Result};
 pub use observation::Observation;
 pub use options::{Options, SyncPolicy};
-pub use snapshot::{Arrivals, Histogram, Snapshot};
+pub use snapshot::{Histogram, Snapshot};
 pub use stats::summary::Summary;
 pub use store::{Found, Store};
 pub use time_order::TimeOrdered;

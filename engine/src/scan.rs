@@ -9,6 +9,7 @@ use crate::observation::Observation;
 use crate::segment::map::Bytes;
 use crate::segment::recover::find_tail;
 use crate::segment::walk::{Frame, Step, Walk};
+use crate::stats::tree::LEAF;
 use crate::view::{View, missing};
 
 /// What one step of a scan found.
@@ -207,4 +208,35 @@ impl<'v> Scan<'v> {
         self.pending = Some(missing(self.view.chain(), ordinal, self.next..until));
         self.next = until;
     }
+}
+
+/// Hands on each of `leaves`, by its index, with its observations; of a damaged
+/// one those that are left, and none that has nothing left.
+pub(crate) fn read_leaves(
+    view: &View,
+    leaves: Range<u64>,
+    mut each: impl FnMut(u64, &[Observation]),
+) -> Result<()> {
+    let mut scan = Scan::new(view, leaves.start * LEAF..leaves.end * LEAF);
+    let mut run = Vec::new();
+    let mut leaf = Vec::new();
+    let mut current = leaves.start;
+    while let Some(found) = scan.next(&mut run)? {
+        // Damage is reported to whoever reads the observations.
+        let Run::Observations { first } = found else { continue };
+        for (sequence, observation) in (first..).zip(&run) {
+            if sequence / LEAF != current {
+                if !leaf.is_empty() {
+                    each(current, &leaf);
+                    leaf.clear();
+                }
+                current = sequence / LEAF;
+            }
+            leaf.push(*observation);
+        }
+    }
+    if !leaf.is_empty() {
+        each(current, &leaf);
+    }
+    Ok(())
 }

@@ -2,14 +2,14 @@
 
 use std::ops::{Range, RangeBounds};
 
+use crate::arrivals::Arrivals;
 use crate::damage::Damage;
-use crate::derived::read_leaves;
 use crate::descent::{Node, Visitor, Way, descend};
 use crate::downsample::{Column, downsample};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guide_file;
 use crate::observation::Observation;
-use crate::scan::{Run, Scan};
+use crate::scan::read_leaves;
 use crate::stats::bins::Edges;
 use crate::stats::buckets::Buckets;
 use crate::stats::guide::Guide;
@@ -140,7 +140,7 @@ impl Snapshot {
 
     /// The observations with the given sequence numbers, in order of arrival.
     pub fn arrivals(&self, sequences: Range<u64>) -> Arrivals<'_> {
-        Arrivals { scan: Scan::new(&self.view, sequences), run: Vec::new(), first: 0, next: 0 }
+        Arrivals::new(&self.view, sequences)
     }
 
     /// The exact median: of an even number of values, the mean of the two in
@@ -244,41 +244,6 @@ impl Snapshot {
 
     fn invalid(&self, detail: String) -> Error {
         Error::new(ErrorKind::Invalid, self.view.chain().directory(), detail)
-    }
-}
-
-/// Observations in order of arrival, with their sequence numbers. An `Err` tells
-/// of some that cannot be read; the iterator goes on with the others.
-#[derive(Debug)]
-pub struct Arrivals<'s> {
-    scan: Scan<'s>,
-    run: Vec<Observation>,
-    first: u64,
-    next: usize,
-}
-
-impl Iterator for Arrivals<'_> {
-    type Item = Result<(u64, Observation)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(observation) = self.run.get(self.next) {
-                let sequence = self.first + self.next as u64;
-                self.next += 1;
-                return Some(Ok((sequence, *observation)));
-            }
-            self.next = 0;
-            match self.scan.next(&mut self.run) {
-                Ok(None) => return None,
-                Ok(Some(Run::Observations { first })) => self.first = first,
-                Ok(Some(Run::Damaged(damage))) => return Some(Err(damage.into())),
-                Err(error) => {
-                    // The file cannot be read; asking again would say the same.
-                    self.scan.go_to(0..0);
-                    return Some(Err(error));
-                }
-            }
-        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::path::Path;
 use crate::checkpoint;
 use crate::damage::Damage;
 use crate::error::Result;
-use crate::segment::chain::{Chain, Extent, Segment, rows_name};
+use crate::segment::chain::{Chain, Extent, Segment};
 use crate::segment::format::{Position, Predecessor, observations_max};
+use crate::segment::names::rows_name;
 use crate::segment::recover::{Start, Tail, find_tail};
 use crate::stats::tree::{Edge, LEAF};
 

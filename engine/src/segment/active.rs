@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use crate::disk::{self, DiskFile};
 use crate::error::Result;
 use crate::observation::Observation;
-use crate::segment::chain::{Segment, rows_name};
+use crate::segment::chain::Segment;
 use crate::segment::format::{
     BLOCK_BYTES, BLOCK_HEADER_BYTES, BlockHeader, FRAME_BYTES_MIN, FRAME_HEADER_BYTES, FrameHeader,
     OBSERVATION_BYTES, Position, SegmentHeader, encode_block_header, encode_frame,
     encode_segment_header,
 };
 use crate::segment::map::Bytes;
+use crate::segment::names::rows_name;
 use crate::segment::recover::{FILE_BYTES_MAX, Start, Tail, find_tail};
 use crate::segment::walk::{Frame, Owner, Step, Walk};
 use crate::stats::tree::LEAF;

@@ -9,6 +9,7 @@ pub(crate) mod active;
 pub(crate) mod chain;
 pub(crate) mod format;
 pub(crate) mod map;
+pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod recover;
 pub(crate) mod walk;

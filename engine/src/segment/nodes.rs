@@ -9,9 +9,10 @@ use std::path::Path;
 
 use crate::disk::DiskFile;
 use crate::error::Result;
-use crate::segment::chain::{Segment, derived_name};
+use crate::segment::chain::Segment;
 use crate::segment::format::{NODE_BYTES, decode_node, encode_node};
 use crate::segment::map::Bytes;
+use crate::segment::names::derived_name;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{LEAF, nodes_complete, place};
 use crate::view::View;

@@ -116,13 +116,13 @@ impl Judge {
 
     /// Where the first byte lies that is not known to be on the disk.
     fn durable(&self, ordinal: u64) -> u64 {
-        let writes = self.unsynced.get(&crate::segment::chain::rows_name(ordinal));
+        let writes = self.unsynced.get(&crate::segment::names::rows_name(ordinal));
         writes.and_then(|all| all.iter().map(|it| it.start).min()).unwrap_or(u64::MAX)
     }
 
     /// The sequence number at an offset of a segment.
     fn sequence_at(&self, ordinal: u64, limit: u64) -> u64 {
-        let path = self.directory.join(crate::segment::chain::rows_name(ordinal));
+        let path = self.directory.join(crate::segment::names::rows_name(ordinal));
         let mut bytes = std::fs::read(&path).expect("a segment");
         bytes.truncate(SEGMENT_HEADER_BYTES_MAX);
         let (header, length) = decode_segment_header(&bytes).expect("a whole header");
@@ -141,7 +141,7 @@ impl Judge {
         let durable = self.durable(checkpoint.ordinal);
         assert!(checkpoint.durable.offset <= durable, "{checkpoint:?} beyond {durable}");
         let ordinal = checkpoint.ordinal;
-        if !self.directory.join(crate::segment::chain::rows_name(ordinal)).exists() {
+        if !self.directory.join(crate::segment::names::rows_name(ordinal)).exists() {
             return;
         }
         let leaves = self.sequence_at(ordinal, durable) / LEAF;

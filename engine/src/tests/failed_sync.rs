@@ -13,7 +13,7 @@ use super::{
 use crate::disk::Operation;
 use crate::error::ErrorKind;
 use crate::options::SyncPolicy;
-use crate::segment::chain::rows_name;
+use crate::segment::names::rows_name;
 use crate::store::Store;
 
 /// Refuses the first sync of segment 1, and fails the test where that file is

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::checkpoint;
 use crate::options::{Options, SyncPolicy};
-use crate::segment::chain::rows_name;
+use crate::segment::names::rows_name;
 use crate::store::Store;
 
 /// Appends frames that nobody syncs, `0..count`.

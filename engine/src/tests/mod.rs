@@ -21,10 +21,10 @@ use crate::checkpoint;
 use crate::error::Error;
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
-use crate::segment::chain::rows_name;
 use crate::segment::format::{
     FRAME_BYTES_MIN, SEGMENT_HEADER_BYTES_MAX, SegmentHeader, decode_segment_header,
 };
+use crate::segment::names::rows_name;
 use crate::snapshot::Snapshot;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;

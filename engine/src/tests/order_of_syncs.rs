@@ -10,7 +10,7 @@ use super::{
 };
 use crate::disk::Operation;
 use crate::options::SyncPolicy;
-use crate::segment::chain::rows_name;
+use crate::segment::names::rows_name;
 use crate::store::Store;
 
 const HOUR: SyncPolicy = SyncPolicy::Every(Duration::from_secs(3_600));
