@@ -8,6 +8,7 @@ mod failing_disk;
 mod hostile_chain;
 mod in_doubt;
 mod order_of_syncs;
+mod power_cut;
 mod tail_after_lock;
 mod torn_or_rotten;
 mod vanished_files;
