@@ -21,7 +21,7 @@ const HOLDER_BYTES: usize = 64;
 /// descriptor is not inherited by programs that this one starts.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -39,10 +39,7 @@ impl Lock {
                 .open(&path)
                 .map_err(|error| Error::io(&path, "open the writers' lock", error))?;
             match file.try_lock() {
-                Ok(()) if is_named(&file, &path) => {
-                    sign(&file);
-                    return Ok(Self { _file: file });
-                }
+                Ok(()) if is_named(&file, &path) => return Ok(Self { file }),
                 // Somebody removed and made it again while we waited.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -60,24 +57,27 @@ impl Lock {
     }
 }
 
+impl Lock {
+    /// Notes who holds the lock, for the error that another process will show. A
+    /// full disk must not stop an append here, so a failure is let go.
+    pub(crate) fn sign(&self) {
+        let program = std::env::current_exe().ok();
+        let name = program.as_deref().and_then(Path::file_name).map_or("?".into(), |name| {
+            let printable = name.to_string_lossy();
+            printable.chars().filter(|c| !c.is_control()).take(24).collect::<String>()
+        });
+        let mut holder = format!("process {} ({name})", std::process::id()).into_bytes();
+        holder.resize(HOLDER_BYTES - 1, b' ');
+        holder.push(b'\n');
+        drop(self.file.write_all_at(&holder, 0));
+    }
+}
+
 fn is_named(file: &File, path: &Path) -> bool {
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(held), Ok(named)) => held.ino() == named.ino() && held.dev() == named.dev(),
         _ => false,
     }
-}
-
-/// Notes who holds the lock, for the error that another process will show. A
-/// full disk must not stop an append here, so a failure is let go.
-fn sign(file: &File) {
-    let program = std::env::current_exe().ok();
-    let name = program.as_deref().and_then(Path::file_name).map_or("?".into(), |name| {
-        name.to_string_lossy().chars().filter(|c| !c.is_control()).take(24).collect::<String>()
-    });
-    let mut holder = format!("process {} ({name})", std::process::id()).into_bytes();
-    holder.resize(HOLDER_BYTES - 1, b' ');
-    holder.push(b'\n');
-    drop(file.write_all_at(&holder, 0));
 }
 
 fn locked(file: &File, path: &Path, wait: Duration) -> Error {

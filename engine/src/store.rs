@@ -87,6 +87,7 @@ impl Store {
 
     pub(crate) fn create_with(path: &Path, options: Options) -> Result<Self> {
         create_directory(path)?;
+        // Not signed, so that an empty store is the same bytes everywhere.
         let lock = Lock::take(path, options.lock_wait)?;
         let marker = path.join(MARKER);
         if marker.symlink_metadata().is_ok() {
@@ -202,7 +203,9 @@ impl Store {
             let detail = "the store was opened for reading only";
             return Err(Error::new(ErrorKind::ReadOnly, &self.directory, detail));
         }
-        Lock::take(&self.directory, self.options.lock_wait)
+        let lock = Lock::take(&self.directory, self.options.lock_wait)?;
+        lock.sign();
+        Ok(lock)
     }
 
     fn open_writer(&self, lock: Lock, left: Left) -> Writer {

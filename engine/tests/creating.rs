@@ -1,0 +1,57 @@
+//! Creating a store: once, whole, and the same everywhere.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gaugelog::{ErrorKind, Observation, Store};
+use support::place;
+
+fn content(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = std::fs::read_dir(path).expect("a directory");
+    let files = entries.map(|entry| entry.expect("an entry").path());
+    let read = |file: std::path::PathBuf| {
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        (name, std::fs::read(file).expect("read"))
+    };
+    files.map(read).collect()
+}
+
+#[test]
+fn an_empty_store_is_the_same_bytes_everywhere() {
+    let ((_first, one), (_second, other)) = (place(), place());
+    Store::create(&one).expect("created");
+    Store::create(&other).expect("created");
+    assert_eq!(content(&one), content(&other));
+    let names: Vec<_> = content(&one).into_keys().collect();
+    assert_eq!(names, ["gaugelog", "lock"]);
+}
+
+#[test]
+fn a_second_creation_changes_nothing() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append(Observation::new(1, 2.0)).expect("appended");
+    let before = content(&path);
+    let error = Store::create(&path).expect_err("there is one");
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(content(&path), before);
+}
+
+#[test]
+fn what_is_no_store_is_left_alone() {
+    let (guard, path) = place();
+    assert_eq!(Store::open(&path).expect_err("nothing").kind(), ErrorKind::NotFound);
+    assert!(!path.exists());
+    std::fs::create_dir(&path).expect("a directory");
+    assert_eq!(Store::open(&path).expect_err("empty").kind(), ErrorKind::NotAStore);
+    std::fs::write(path.join("letter"), "dear").expect("written");
+    assert_eq!(Store::create(&path).expect_err("in use").kind(), ErrorKind::AlreadyExists);
+    assert_eq!(content(&path).into_keys().collect::<Vec<_>>(), ["letter"]);
+    let file = guard.path().join("file");
+    std::fs::write(&file, "not a store").expect("written");
+    assert_eq!(Store::open(&file).expect_err("a file").kind(), ErrorKind::NotAStore);
+    assert!(Store::create(&file).is_err());
+    assert_eq!(std::fs::read(&file).expect("read"), b"not a store");
+}
