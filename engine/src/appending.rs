@@ -77,8 +77,12 @@ impl Appending {
 
     /// Leaves a full segment and begins the next.
     pub(crate) fn leave(&mut self) -> Result<()> {
+        let full = self.active.ordinal();
         self.sync()?;
-        *self = self.succeed(self.active.mark(), &[])?;
+        // To give it up was to leave it.
+        if self.active.ordinal() == full {
+            *self = self.succeed(self.active.mark(), &[])?;
+        }
         Ok(())
     }
 

@@ -334,8 +334,15 @@ impl Active {
         let Start { durable, block_first } = self.synced;
         let mut walk = Walk::new(bytes, self.owner(), durable, block_first, limit);
         while walk.at().offset < self.durable {
-            if next_frame(&mut walk)?.is_none() {
-                break;
+            match walk.step()? {
+                Step::Frame(_) | Step::BadBlock { .. } => {}
+                Step::End => break,
+                // Not over the frame behind the damage: it may be the first in doubt.
+                Step::BadFrame => {
+                    if walk.resume()?.is_none() {
+                        break;
+                    }
+                }
             }
         }
         Ok(walk)

@@ -103,3 +103,20 @@ fn rule_3_only_what_is_in_doubt_is_copied() {
     );
     assert_holds(&path, &observations(0..32));
 }
+
+#[test]
+fn rule_3_a_frame_in_doubt_is_copied_though_the_one_before_it_has_rotted() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Always).create(&path).expect("created");
+    append_each(&store, 0..20);
+    drop(store);
+    super::flip(&segment_path(&path, 1), FIRST_FRAME + 18 * FRAME + 20);
+    std::fs::remove_file(path.join(checkpoint::NAME)).expect("removed");
+    append_each(&Store::open(&path).expect("opened"), 20..21);
+    let stated = header(&path, 2).predecessor.expect("a predecessor");
+    let durable = (FIRST_FRAME + 19 * FRAME, 19);
+    assert_eq!((stated.end_offset, header(&path, 2).first_sequence), durable);
+    let snapshot = Store::open(&path).expect("opened").snapshot().expect("a snapshot");
+    let (found, errors) = super::readable(&snapshot);
+    assert_eq!((found.len(), errors.len()), (20, 1));
+}
