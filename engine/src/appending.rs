@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::checkpoint;
 use crate::derived::Derived;
+use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::segment::active::{Active, Mark, Room};
@@ -60,7 +61,7 @@ impl Appending {
         let checkpoint = checkpoint::read(directory);
         let next = directory.join(rows_name(self.active.ordinal() + 1));
         if checkpoint.map(|it| it.generation) != Some(self.derived.generation())
-            || next.symlink_metadata().is_ok()
+            || disk::is_there(&next)?
         {
             return Ok(false);
         }
@@ -232,6 +233,10 @@ impl Appending {
 
 /// Tells this segment's bytes from those of every other; never zero.
 fn draw_identity(directory: &Path) -> Result<u64> {
+    #[cfg(test)]
+    if let Some(counted) = crate::disk::watch::next_identity() {
+        return Ok(counted);
+    }
     loop {
         let drawn = getrandom::u64().map_err(|error| {
             Error::io(directory, "draw a random identity", std::io::Error::other(error))

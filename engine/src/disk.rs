@@ -1,23 +1,45 @@
 //! Every operation that changes the disk goes through these few functions, so
-//! that the order of writes and syncs can be read, recorded and made to fail
-//! in one place.
+//! that the order of writes and syncs can be read in one place. Every call to
+//! the file system, those that only read included, is announced here before it
+//! is made, so that a test can record it and make it fail.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// What is about to be done to which file.
+/// What is about to be done to which file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
+    CreateDirectory,
     Create,
     Write { offset: u64, length: usize },
     Sync,
     Rename,
     Remove,
     SyncDirectory,
+    OpenForWriting,
+    Lock,
+    Open,
+    Look,
+    Size,
+    Read,
+    Map,
+    List,
+}
+
+#[cfg(test)]
+impl Operation {
+    /// Whether the disk may be another one behind it.
+    pub(crate) fn changes_the_disk(self) -> bool {
+        use Operation::{Create, CreateDirectory, Remove, Rename, Sync, SyncDirectory, Write};
+        matches!(
+            self,
+            CreateDirectory | Create | Write { .. } | Sync | Rename | Remove | SyncDirectory
+        )
+    }
 }
 
 /// A file opened for writing by position.
@@ -29,9 +51,10 @@ pub(crate) struct DiskFile {
 
 impl DiskFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = file.map_err(|error| Error::io(path, "open the file for writing", error))?;
-        Ok(Self { file, path: path.to_owned() })
+        announce(path, Operation::OpenForWriting)
+            .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
+            .map(|file| Self { file, path: path.to_owned() })
+            .map_err(|error| Error::io(path, "open the file for writing", error))
     }
 
     /// Opens a derived file, which may not be there yet.
@@ -46,7 +69,7 @@ impl DiskFile {
 
     /// Writes all of `bytes` at `offset`, or fails having written a part.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        announce(&self.path, Operation::Write { offset, length: bytes.len() })
+        announce_write(&self.path, offset, bytes)
             .and_then(|()| self.file.write_all_at(bytes, offset))
             .map_err(|error| Error::io(&self.path, "write", error).at(offset))
     }
@@ -60,8 +83,10 @@ impl DiskFile {
 
     /// The file's length in bytes now.
     pub(crate) fn len(&self) -> Result<u64> {
-        let metadata = self.file.metadata();
-        Ok(metadata.map_err(|error| Error::io(&self.path, "read the size", error))?.len())
+        announce(&self.path, Operation::Size)
+            .and_then(|()| self.file.metadata())
+            .map(|metadata| metadata.len())
+            .map_err(|error| Error::io(&self.path, "read the size", error))
     }
 }
 
@@ -121,47 +146,95 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
         .map_err(|error| Error::io(directory, "sync the directory to disk", error))
 }
 
+/// Whether the directory lists anything under this name.
+pub(crate) fn is_there(path: &Path) -> Result<bool> {
+    let looked = announce(path, Operation::Look).and_then(|()| path.symlink_metadata());
+    match looked {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(Error::io(path, "look for the file", error)),
+    }
+}
+
+/// Makes a directory, whose name is not durable yet.
+pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
+    announce(path, Operation::CreateDirectory)?;
+    std::fs::create_dir(path)
+}
+
+/// To be called before each call to the file system.
 #[cfg(not(test))]
 #[inline]
-fn announce(_path: &Path, _operation: Operation) -> io::Result<()> {
+pub(crate) fn announce(_path: &Path, _operation: Operation) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(not(test))]
+#[inline]
+fn announce_write(_path: &Path, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(test)]
-fn announce(path: &Path, operation: Operation) -> io::Result<()> {
-    watch::announce(path, operation)
-}
+pub(crate) use watch::announce;
+#[cfg(test)]
+use watch::announce_write;
 
 /// How a test sees each operation before it happens, and may make it fail.
 #[cfg(test)]
 pub(crate) mod watch {
     use super::Operation;
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::io;
     use std::path::Path;
 
-    type Watcher = Box<dyn FnMut(&Path, Operation) -> io::Result<()>>;
+    /// Is told of a file, what is to be done to it, and the bytes to be written.
+    type Watcher = Box<dyn FnMut(&Path, Operation, &[u8]) -> io::Result<()>>;
 
     thread_local! {
         static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
+        static IDENTITY: Cell<Option<u64>> = const { Cell::new(None) };
     }
 
-    pub(super) fn announce(path: &Path, operation: Operation) -> io::Result<()> {
+    pub(crate) fn announce(path: &Path, operation: Operation) -> io::Result<()> {
+        tell(path, operation, &[])
+    }
+
+    pub(super) fn announce_write(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        tell(path, Operation::Write { offset, length: bytes.len() }, bytes)
+    }
+
+    fn tell(path: &Path, operation: Operation, bytes: &[u8]) -> io::Result<()> {
         // Taken out while it runs, so that a watcher may itself use the disk.
         let Some(mut watcher) = WATCHER.take() else { return Ok(()) };
-        let verdict = watcher(path, operation);
+        let verdict = watcher(path, operation, bytes);
         WATCHER.set(Some(watcher));
         verdict
     }
 
     /// Runs `work` with `watcher` told of every operation of this thread.
     pub(crate) fn with<T>(
-        watcher: impl FnMut(&Path, Operation) -> io::Result<()> + 'static,
+        watcher: impl FnMut(&Path, Operation, &[u8]) -> io::Result<()> + 'static,
         work: impl FnOnce() -> T,
     ) -> T {
         WATCHER.set(Some(Box::new(watcher)));
         let result = work();
         WATCHER.set(None);
         result
+    }
+
+    /// From here on, segments begun by this thread have identities that are
+    /// counted on from this one, so that a run can be repeated byte for byte.
+    #[expect(dead_code, reason = "the power-cut enumerator counts them")]
+    pub(crate) fn count_identities_from(first: u64) {
+        IDENTITY.set(Some(first));
+    }
+
+    pub(crate) fn next_identity() -> Option<u64> {
+        let identity = IDENTITY.get()?;
+        IDENTITY.set(Some(identity + 1));
+        Some(identity)
     }
 }

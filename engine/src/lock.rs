@@ -1,10 +1,12 @@
 //! The writers' lock: one process at a time appends to a store.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::disk::{Operation, announce};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The file that is locked. It is never removed: a lock on a file that has lost
@@ -31,25 +33,30 @@ impl Lock {
         let begun = Instant::now();
         let mut pause = PAUSE_FIRST;
         loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
+            let file = announce(&path, Operation::OpenForWriting)
+                .and_then(|()| {
+                    OpenOptions::new()
+                        .read(true)
+                        .write(true)
+                        .create(true)
+                        .truncate(false)
+                        .open(&path)
+                })
                 .map_err(|error| Error::io(&path, "open the writers' lock", error))?;
-            match file.try_lock() {
-                Ok(()) if is_named(&file, &path) => return Ok(Self { file }),
-                // Somebody removed and made it again while we waited.
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    if begun.elapsed() >= wait {
-                        return Err(locked(&file, &path, wait));
+            let taken = announce(&path, Operation::Lock).map_err(TryLockError::Error);
+            let doing = "take the writers' lock";
+            match taken.and_then(|()| file.try_lock()) {
+                Ok(()) => {
+                    if is_named(&file, &path).map_err(|error| Error::io(&path, doing, error))? {
+                        return Ok(Self { file });
                     }
+                    // Somebody removed and made it again while we waited.
                 }
-                Err(TryLockError::Error(error)) => {
-                    return Err(Error::io(&path, "take the writers' lock", error));
-                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(Error::io(&path, doing, error)),
+            }
+            if begun.elapsed() >= wait {
+                return Err(locked(&file, &path, wait));
             }
             std::thread::sleep(pause.min(wait.saturating_sub(begun.elapsed())));
             pause = (pause * 2).min(PAUSE_MOST);
@@ -73,10 +80,13 @@ impl Lock {
     }
 }
 
-fn is_named(file: &File, path: &Path) -> bool {
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(held), Ok(named)) => held.ino() == named.ino() && held.dev() == named.dev(),
-        _ => false,
+/// Whether the file that is open is the one that the directory lists.
+fn is_named(file: &File, path: &Path) -> io::Result<bool> {
+    let held = announce(path, Operation::Size).and_then(|()| file.metadata())?;
+    match announce(path, Operation::Look).and_then(|()| std::fs::metadata(path)) {
+        Ok(named) => Ok(held.ino() == named.ino() && held.dev() == named.dev()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use crate::damage::Damage;
-use crate::disk;
+use crate::disk::{self, Operation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::{self, Lock};
 use crate::observation::Observation;
@@ -90,7 +90,7 @@ impl Store {
         // Not signed, so that an empty store is the same bytes everywhere.
         let lock = Lock::take(path, options.lock_wait)?;
         let marker = path.join(MARKER);
-        if marker.symlink_metadata().is_ok() {
+        if disk::is_there(&marker)? {
             return Err(already_there(path));
         }
         if let Err(error) = disk::create_whole(path, MARKER, &encode_marker()) {
@@ -235,10 +235,10 @@ fn encode_marker() -> [u8; MARKER_BYTES] {
 
 /// Makes the directory, and makes its name durable; an empty one may be there.
 fn create_directory(path: &Path) -> Result<()> {
-    if path.join(MARKER).symlink_metadata().is_ok() {
+    if disk::is_there(&path.join(MARKER))? {
         return Err(already_there(path));
     }
-    match std::fs::create_dir(path) {
+    match disk::create_directory(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => only_left_overs(path)?,
         Err(error) => return Err(Error::io(path, "create the directory of the store", error)),
@@ -252,7 +252,8 @@ fn create_directory(path: &Path) -> Result<()> {
 /// has left.
 fn only_left_overs(path: &Path) -> Result<()> {
     let listing = |error| Error::io(path, "create a store here", error);
-    for entry in std::fs::read_dir(path).map_err(listing)? {
+    let entries = disk::announce(path, Operation::List).and_then(|()| std::fs::read_dir(path));
+    for entry in entries.map_err(listing)? {
         let name = entry.map_err(listing)?.file_name();
         if name != lock::NAME && name.to_str() != Some(&format!("{MARKER}.tmp")) {
             let detail = format!(
@@ -302,7 +303,8 @@ fn check_marker(path: &Path) -> Result<Option<Damage>> {
 /// What it means that the marker of `path` cannot be opened.
 fn not_a_store(path: &Path, error: Error) -> Error {
     let kind = error.io_error().map(io::Error::kind);
-    match (kind, path.metadata()) {
+    let there = disk::announce(path, Operation::Look).and_then(|()| path.metadata());
+    match (kind, there) {
         (Some(io::ErrorKind::NotFound), Ok(_)) => {
             Error::new(ErrorKind::NotAStore, path, "the directory is not a store")
         }

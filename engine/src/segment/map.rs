@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use crate::disk::{Operation, announce};
 use crate::error::{Error, Result};
 
 const WINDOW_BYTES: u64 = 256 * 1024;
@@ -46,12 +47,13 @@ struct Window {
 impl Bytes {
     pub(crate) fn open(path: &Path, positioned_reads: bool) -> Result<Self> {
         let doing = "open the file";
-        let kind = std::fs::metadata(path).map_err(|error| Error::io(path, doing, error))?;
-        if !kind.is_file() {
+        let kind = announce(path, Operation::Look).and_then(|()| std::fs::metadata(path));
+        if !kind.map_err(|error| Error::io(path, doing, error))?.is_file() {
             // Opening a pipe would wait for its other end.
             return Err(Error::damaged(path, 0, "not a regular file"));
         }
-        let file = File::open(path).map_err(|error| Error::io(path, doing, error))?;
+        let file = announce(path, Operation::Open).and_then(|()| File::open(path));
+        let file = file.map_err(|error| Error::io(path, doing, error))?;
         Ok(Self { file, path: path.to_owned(), window: None, maps: !positioned_reads })
     }
 
@@ -61,8 +63,10 @@ impl Bytes {
 
     /// The file's length in bytes now.
     pub(crate) fn len(&self) -> Result<u64> {
-        let metadata = self.file.metadata();
-        Ok(metadata.map_err(|error| Error::io(&self.path, "read the size", error))?.len())
+        announce(&self.path, Operation::Size)
+            .and_then(|()| self.file.metadata())
+            .map(|metadata| metadata.len())
+            .map_err(|error| Error::io(&self.path, "read the size", error))
     }
 
     /// Fills `into` from `offset`; fewer bytes only at the end of the file.
@@ -77,7 +81,9 @@ impl Bytes {
             if offset.saturating_add(wanted) > length {
                 return self.read_by_position(offset, into);
             }
-            match Window::map(&self.file, offset, length) {
+            let window = announce(&self.path, Operation::Map)
+                .and_then(|()| Window::map(&self.file, offset, length));
+            match window {
                 Ok(window) if window.holds(offset, wanted) => self.window = Some(window),
                 Ok(_) => return self.read_by_position(offset, into),
                 // Refused (9p gives EINVAL, some file systems ENODEV): read without.
@@ -101,7 +107,9 @@ impl Bytes {
         let mut filled = 0;
         while filled < into.len() {
             let at = offset.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
-            match self.file.read_at(&mut into[filled..], at) {
+            let read = announce(&self.path, Operation::Read)
+                .and_then(|()| self.file.read_at(&mut into[filled..], at));
+            match read {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::disk::{Operation, announce};
 use crate::error::{Error, Result};
 
 const ROWS: &str = "rows";
@@ -41,10 +42,9 @@ fn settled(mut list: impl FnMut() -> Result<Vec<u64>>) -> Result<Vec<u64>> {
 
 fn list_once(directory: &Path) -> Result<Vec<u64>> {
     let doing = "list the directory";
-    let entries =
-        std::fs::read_dir(directory).map_err(|error| Error::io(directory, doing, error))?;
+    let entries = announce(directory, Operation::List).and_then(|()| std::fs::read_dir(directory));
     let mut ordinals = Vec::new();
-    for entry in entries {
+    for entry in entries.map_err(|error| Error::io(directory, doing, error))? {
         let name = entry.map_err(|error| Error::io(directory, doing, error))?.file_name();
         ordinals.extend(name.to_str().and_then(ordinal_of));
     }

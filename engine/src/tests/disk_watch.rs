@@ -37,14 +37,17 @@ impl Event {
 }
 
 /// Runs `work` and returns what it did to the disk; `verdict` is asked before
-/// each operation and may refuse it.
+/// each operation that changes it, and may refuse it.
 pub(super) fn record<T>(
     mut verdict: impl FnMut(&Path, &Event) -> io::Result<()> + 'static,
     work: impl FnOnce() -> T,
 ) -> (T, Vec<Event>) {
     let events = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&events);
-    let watcher = move |path: &Path, operation| {
+    let watcher = move |path: &Path, operation: Operation, _: &[u8]| {
+        if !operation.changes_the_disk() {
+            return Ok(());
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let event = Event { file: name.into_owned(), operation };
         seen.borrow_mut().push(event.clone());

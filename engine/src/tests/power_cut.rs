@@ -136,7 +136,7 @@ impl Campaign {
         self.disk.borrow_mut().start_process(operations);
         let disk = Rc::clone(&self.disk);
         watch::with(
-            move |path, operation| disk.borrow_mut().operate(path, operation),
+            move |path, operation, _| disk.borrow_mut().operate(path, operation),
             || {
                 let store = self.options.open(&self.path).expect("opened");
                 let sizes = if self.random.random() { SINGLE } else { BATCHES };
