@@ -87,6 +87,7 @@ impl World {
             11 => self.take_or_compare_snapshot(input),
             12 => self.crash(input),
             13 => self.remove_derived(input),
+            14 => self.verify(),
             _ => self.compare_some(input),
         }
     }
@@ -224,6 +225,15 @@ impl World {
             if derived {
                 std::fs::remove_file(path).expect("removed");
             }
+        }
+    }
+
+    fn verify(&mut self) {
+        self.compared += 1;
+        if self.compared <= COMPARED_MAX {
+            let found = self.stores[0].verify().expect("readable");
+            assert!(found.is_sound(), "{found:?}");
+            assert_eq!(found.readable, self.all.len() as u64);
         }
     }
 

@@ -57,6 +57,14 @@ pub(crate) fn read(
     let gapless = seen.arrivals.len() as u64 == seen.length;
     assert!(gapless || errors > 0, "a gap of which nothing is said");
     seen.whole &= gapless && errors == 0;
+    if input.byte() % 4 == 1
+        && let Some(found) = told(store.verify(), path)
+        && trusted
+    {
+        assert_eq!(found.observations, seen.length);
+        assert_eq!(found.readable, seen.arrivals.len() as u64);
+        assert!(seen.whole || !found.is_sound(), "damage that verifying does not find");
+    }
     let all: Vec<Observation> = seen.arrivals.iter().map(|(_, it)| *it).collect();
     if seen.whole && trusted {
         check(&snapshot, input, &all);
