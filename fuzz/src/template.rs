@@ -1,7 +1,7 @@
 //! Small stores, made by real appends. What was made once is kept, so that the
 //! fuzzer's time goes into damaging and opening it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use crate::scratch::{Files, Place};
 
 /// Steps of a recipe beyond this many are left out.
 pub(crate) const STEPS_MAX: usize = 5;
-const KEPT_MOST: usize = 512;
+const KEPT_BYTES_MAX: usize = 96 << 20;
 /// So small that a segment ends with each leaf.
 const SEGMENT_BYTES: u64 = 1024;
 
@@ -23,6 +23,7 @@ pub(crate) struct Made {
 
 thread_local! {
     static MADE: RefCell<HashMap<(u64, Vec<u8>), Rc<Made>>> = RefCell::default();
+    static KEPT_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Observation `n` of store `id`: another one for each of both, not in order of
@@ -50,10 +51,13 @@ pub(crate) fn template(id: u64, recipe: &[u8]) -> Rc<Made> {
         return made;
     }
     let fresh = Rc::new(make(id, &key.1));
+    let bytes: usize = fresh.files.values().map(Vec::len).sum();
     MADE.with_borrow_mut(|made| {
-        if made.len() >= KEPT_MOST {
+        if KEPT_BYTES.get() > KEPT_BYTES_MAX {
             made.clear();
+            KEPT_BYTES.set(0);
         }
+        KEPT_BYTES.set(KEPT_BYTES.get() + bytes);
         made.insert(key, Rc::clone(&fresh));
     });
     fresh
