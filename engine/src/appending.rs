@@ -237,6 +237,10 @@ fn draw_identity(directory: &Path) -> Result<u64> {
     if let Some(counted) = crate::disk::watch::next_identity() {
         return Ok(counted);
     }
+    #[cfg(fuzzing)]
+    if let Some(counted) = crate::fuzzing::next_identity() {
+        return Ok(counted);
+    }
     loop {
         let drawn = getrandom::u64().map_err(|error| {
             Error::io(directory, "draw a random identity", std::io::Error::other(error))

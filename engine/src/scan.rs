@@ -96,8 +96,10 @@ impl<'v> Scan<'v> {
     fn step(&mut self, open: &mut Open, into: &mut Vec<Observation>) -> Result<bool> {
         match open.walk.step()? {
             Step::Frame(frame) => {
-                self.take(&open.walk, &frame, into);
-                return Ok(true);
+                self.take(open, &frame, into);
+                if open.walk.at().sequence < open.end_sequence {
+                    return Ok(true);
+                }
             }
             Step::BadBlock { offset } => {
                 let at = open.walk.at().sequence;
@@ -130,15 +132,18 @@ impl<'v> Scan<'v> {
         Ok(false)
     }
 
-    fn take(&mut self, walk: &Walk, frame: &Frame, into: &mut Vec<Observation>) {
-        let frame_end = frame.start.sequence.saturating_add(frame.count);
+    /// Takes what is wanted of a frame. Behind the segment's end, where only the
+    /// number is known that it ends before, there may be frames that were given up.
+    fn take(&mut self, open: &Open, frame: &Frame, into: &mut Vec<Observation>) {
+        let behind = frame.start.sequence.saturating_add(frame.count);
+        let frame_end = behind.min(open.end_sequence);
         let Some(skip) = self.next.checked_sub(frame.start.sequence) else { return };
         if frame_end <= self.next {
             return;
         }
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let wanted = usize::try_from(frame_end.min(self.end) - self.next).unwrap_or(usize::MAX);
-        into.extend(walk.observations(frame).skip(skip).take(wanted));
+        into.extend(open.walk.observations(frame).skip(skip).take(wanted));
         self.next = frame_end.min(self.end);
     }
 

@@ -77,9 +77,7 @@ impl View {
 
     /// The identity of the store's first segment, where there is one.
     pub(crate) fn origin(&self) -> Option<u64> {
-        let active = self.active().ok().flatten();
-        let stated = active.and_then(|(segment, _)| segment.origin);
-        stated.or_else(|| self.chain.checkpoint().map(|checkpoint| checkpoint.origin))
+        self.chain.origin().ok().flatten()
     }
 
     /// Whether the checkpoint names `segment`.
@@ -237,18 +235,23 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
         return Ok(Ok(()));
     }
     Ok(match chain.header(before)? {
-        Ok(before)
-            if before.ordinal + 1 == segment.ordinal && before.identity != stated.identity =>
-        {
-            Err(Damage {
-                path: segment.path.clone(),
-                offset: 0,
-                lost: 0..0,
-                detail: "it follows a segment of another store".into(),
-            })
-        }
+        Ok(before) if is_before_another(before, segment, stated) => Err(Damage {
+            path: segment.path.clone(),
+            offset: 0,
+            lost: 0..0,
+            detail: "it follows a segment of another store".into(),
+        }),
         _ => Ok(()),
     })
+}
+
+/// Whether `before` cannot be of the store of `segment`, which states `stated`
+/// of the one before it.
+fn is_before_another(before: &Segment, segment: &Segment, stated: Predecessor) -> bool {
+    let adjacent = before.ordinal + 1 == segment.ordinal;
+    let origins = before.origin.zip(segment.origin);
+    adjacent && before.identity != stated.identity
+        || origins.is_some_and(|(one, other)| one != other)
 }
 
 fn last(chain: &Chain) -> Result<std::result::Result<&Segment, Damage>> {

@@ -29,7 +29,7 @@ pub(crate) struct Segment {
     pub(crate) ordinal: u64,
     pub(crate) identity: u64,
     /// The identity of the store's first segment; `None` if that was lost with
-    /// the header.
+    /// the header of another.
     pub(crate) origin: Option<u64>,
     pub(crate) first_sequence: u64,
     /// Where its frames begin; 0 if that was lost with the header.
@@ -205,9 +205,28 @@ impl Chain {
         Ok(None)
     }
 
-    /// Whether the file at `index` has a header that is whole, but the next one,
-    /// which is itself vouched for, follows another.
+    /// The identity of the store's first segment, as the last file states it, or
+    /// else the checkpoint, or else the last file that can be read.
+    pub(crate) fn origin(&self) -> Result<Option<u64>> {
+        for index in (0..self.len()).rev() {
+            if let Ok(Segment { origin: Some(stated), .. }) = self.header(index)? {
+                return Ok(Some(*stated));
+            }
+            if let Some(checkpoint) = &self.checkpoint {
+                return Ok(Some(checkpoint.origin));
+            }
+        }
+        Ok(self.checkpoint.as_ref().map(|checkpoint| checkpoint.origin))
+    }
+
+    /// Whether the file at `index` has a header that is whole, but of another
+    /// store, or the next one, which is itself vouched for, follows another.
     fn is_foreign(&self, index: usize, segment: &Segment) -> Result<bool> {
+        if let (Some(stated), Some(origin)) = (segment.origin, self.origin()?)
+            && stated != origin
+        {
+            return Ok(true);
+        }
         let Some(next) = self.adjacent(index)? else { return Ok(false) };
         let vouched_for = match self.adjacent(index + 1)? {
             Some(after) => after.predecessor.is_none_or(|stated| stated.identity == next.identity),
@@ -287,7 +306,7 @@ impl Chain {
             path: path.to_owned(),
             ordinal: self.links[index].ordinal,
             identity,
-            origin: None,
+            origin: (self.links[index].ordinal == 1).then_some(identity),
             first_sequence,
             frames_start: 0,
             predecessor: None,
