@@ -25,7 +25,9 @@ mod normal;
 mod source;
 mod stdin;
 
-pub use collector::{Cause, CollectError, Collector, EndedBy, Event, Report};
+pub use collector::{
+    Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
+};
 pub use normal::RandomNormal;
 pub use source::{Pace, Reading, Source, SourceError};
 pub use stdin::Lines;
