@@ -17,15 +17,23 @@
 //! | [`RandomNormal`] | draws from a normal distribution, reproducible by seed | the collector's |
 //! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
 //!
-//! A source of your own is twenty lines: see [`Source`].
+//! A [`Registry`] opens the source that a string names, as a command line does. A source
+//! of your own is twenty lines: see [`Source`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod collector;
 mod normal;
+mod quote;
+mod registry;
+mod settings;
 mod source;
+mod spec;
 mod stdin;
 
 pub use collector::{Cause, CollectError, Collector, EndedBy, Event, Report};
 pub use normal::RandomNormal;
+pub use registry::{GRAMMAR, Registry};
+pub use settings::Settings;
 pub use source::{Pace, Reading, Source, SourceError};
+pub use spec::{SpecError, short_name, without_secrets};
 pub use stdin::Lines;
