@@ -15,6 +15,7 @@
 //! | source | yields | pace |
 //! |---|---|---|
 //! | [`RandomNormal`] | draws from a normal distribution, reproducible by seed | the collector's |
+//! | [`Sensor`] | what a Linux machine measures: chips, thermal zones, batteries, load | the collector's |
 //! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
 //!
 //! A [`Registry`] opens the source that a string names, as a command line does. A source
@@ -25,6 +26,7 @@ mod collector;
 mod normal;
 mod quote;
 mod registry;
+mod sensor;
 mod settings;
 mod source;
 mod spec;
@@ -33,6 +35,7 @@ mod stdin;
 pub use collector::{Cause, CollectError, Collector, EndedBy, Event, Report};
 pub use normal::RandomNormal;
 pub use registry::{GRAMMAR, Registry};
+pub use sensor::{Available, Sensor, available};
 pub use settings::Settings;
 pub use source::{Pace, Reading, Source, SourceError};
 pub use spec::{SpecError, short_name, without_secrets};

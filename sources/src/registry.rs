@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::normal::RandomNormal;
+use crate::sensor::Sensor;
 use crate::settings::Settings;
 use crate::source::{Source, SourceError};
 use crate::spec::{self, SpecError};
@@ -63,6 +64,8 @@ impl Registry {
     pub fn standard() -> Self {
         let mut registry = Self::empty();
         registry.insert("normal", |rest, _| Ok(Box::new(RandomNormal::from_parameters(rest)?)));
+        registry
+            .insert("sensor", |rest, settings| Ok(Box::new(Sensor::open(rest, &settings.root)?)));
         registry.insert("stdin", |rest, _| match rest {
             "" => Ok(Box::new(Lines::stdin())),
             _ => Err(SourceError::fatal("stdin takes no parameters")),
