@@ -15,6 +15,7 @@
 //! | source | yields | pace |
 //! |---|---|---|
 //! | [`RandomNormal`] | draws from a normal distribution, reproducible by seed | the collector's |
+//! | [`Program`] | the number that a program prints | the collector's |
 //! | [`Sensor`] | what a Linux machine measures: chips, thermal zones, batteries, load | the collector's |
 //! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
 //!
@@ -23,6 +24,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod collector;
+mod exec;
 mod normal;
 mod quote;
 mod registry;
@@ -33,6 +35,7 @@ mod spec;
 mod stdin;
 
 pub use collector::{Cause, CollectError, Collector, EndedBy, Event, Report};
+pub use exec::Program;
 pub use normal::RandomNormal;
 pub use registry::{GRAMMAR, Registry};
 pub use sensor::{Available, Sensor, available};

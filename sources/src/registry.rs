@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::exec::Program;
 use crate::normal::RandomNormal;
 use crate::sensor::Sensor;
 use crate::settings::Settings;
@@ -63,6 +64,7 @@ impl Registry {
     #[must_use]
     pub fn standard() -> Self {
         let mut registry = Self::empty();
+        registry.insert("exec", |rest, settings| Ok(Box::new(Program::parse(rest, settings)?)));
         registry.insert("normal", |rest, _| Ok(Box::new(RandomNormal::from_parameters(rest)?)));
         registry
             .insert("sensor", |rest, settings| Ok(Box::new(Sensor::open(rest, &settings.root)?)));
