@@ -146,6 +146,13 @@ impl SourceError {
         Self { message: format!("cannot {doing}: {cause}"), fatal: true, cause: Some(cause) }
     }
 
+    /// An error of one poll, with the operating system's error behind it and, where it is
+    /// known, what that means here.
+    pub(crate) fn io(doing: &str, meaning: &str, cause: io::Error) -> Self {
+        let message = format!("cannot {doing}: {cause}{meaning}");
+        Self { message, fatal: false, cause: Some(cause) }
+    }
+
     /// Whether the source may be polled again.
     #[must_use]
     pub fn can_poll_again(&self) -> bool {
