@@ -114,13 +114,18 @@ impl Record {
     /// # Errors
     /// The file system's, or [`ErrorKind::InvalidData`] where the file is no record.
     pub fn read(directory: impl AsRef<Path>) -> io::Result<Option<Self>> {
-        let file = match File::open(directory.as_ref().join(NAME)) {
+        let path = directory.as_ref().join(NAME);
+        let file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
         let mut bytes = Vec::new();
         file.take(BYTES_MAX).read_to_end(&mut bytes)?;
-        Ok(Some(serde_json::from_slice(&bytes)?))
+        let record = serde_json::from_slice(&bytes).map_err(|error| {
+            let text = format!("{} holds no counts: {error}", path.display());
+            io::Error::new(ErrorKind::InvalidData, text)
+        })?;
+        Ok(Some(record))
     }
 
     /// Whether somebody collects into the store in this directory right now.

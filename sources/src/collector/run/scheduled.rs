@@ -122,7 +122,12 @@ impl Run<'_> {
             let answer =
                 if stopped { worker.receive_waiting() } else { worker.receive(left.min(SLICE)) };
             if let Some(polled) = answer {
-                return Ok(polled);
+                // A source that ended its poll because of the stop has not failed.
+                let cut_off = polled.result.as_ref().is_err_and(SourceError::can_poll_again);
+                return match cut_off && self.stopped() {
+                    true => Err(Ending::well(EndedBy::Signal)),
+                    false => Ok(polled),
+                };
             }
             if stopped {
                 return Err(Ending::well(EndedBy::Signal));

@@ -163,6 +163,24 @@ fn a_stop_does_not_wait_for_a_poll_that_blocks() {
 }
 
 #[test]
+fn a_poll_that_the_stop_cut_short_has_not_failed() {
+    let clock = Arc::new(TestClock::default());
+    let source = script(Pace::Scheduled, {
+        let clock = Arc::clone(&clock);
+        move |n| {
+            if n == 1 {
+                clock.stop.store(true, Ordering::SeqCst);
+                return Err(SourceError::new("killed"));
+            }
+            Ok(value(n))
+        }
+    });
+    let mut memory = Memory::default();
+    let report = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap();
+    assert_eq!((report.polls, report.failed, report.ended_by), (1, 0, EndedBy::Signal));
+}
+
+#[test]
 fn a_last_poll_that_hangs_does_not_hold_up_the_end() {
     let clock = Arc::new(TestClock::default());
     let (_keeps_it_blocked, blocks) = mpsc::channel::<()>();
