@@ -108,6 +108,32 @@ fn a_store_is_not_made_into_a_directory_of_stores_or_the_other_way_round() {
 }
 
 #[test]
+fn an_empty_directory_becomes_a_store_and_another_is_left_alone() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    fs::create_dir(dir.join("made")).unwrap();
+    let arguments = ["collect", "normal", "--for", "1ms", "--quiet", "--log"];
+    ran(dir, &[&arguments[..], &["made"]].concat()).succeeds();
+    assert_eq!(status(dir, "made")[0]["observations"], 1);
+    ran(dir, &[&arguments[..], &["."]].concat()).fails_naming(&["not a store", "--log DIR"]);
+    assert_eq!(bench.names(), ["made"]);
+}
+
+#[test]
+fn the_unit_of_systemd_says_what_the_program_takes() {
+    let unit = include_str!("../gaugelog@.service");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let bench = Bench::bare();
+    let state = bench.dir.path().to_str().unwrap();
+    let line = line.replace("%S/gaugelog/%i", &format!("{state}/log"));
+    let configured = unit.lines().find_map(|line| line.strip_prefix("#     ARGUMENTS=")).unwrap();
+    let line = line.replace("$ARGUMENTS", &configured.replace("10s --align", "1ms --for 5ms"));
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    ran(bench.dir.path(), &words).succeeds();
+    assert!(status(bench.dir.path(), "log")[0]["stored"].as_u64() >= Some(1));
+}
+
+#[test]
 fn a_source_that_hangs_and_one_that_fails_do_not_hold_up_another_or_the_end() {
     let bench = Bench::bare();
     let dir = bench.dir.path();

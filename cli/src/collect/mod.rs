@@ -225,6 +225,11 @@ fn open_or_create(path: &Path) -> Result<(Store, bool), Exit> {
     let options = Options::new().lock_wait(LOCK_WAIT);
     match options.open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok((options.create(path)?, true)),
+        // A directory that somebody made for it, such as a service's own, is empty.
+        Err(error) if error.kind() == ErrorKind::NotAStore => match options.create(path) {
+            Err(again) if again.kind() == ErrorKind::AlreadyExists => Err(error.into()),
+            created => Ok((created?, true)),
+        },
         opened => Ok((opened?, false)),
     }
 }
