@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | [`RandomNormal`] | draws from a normal distribution, reproducible by seed | the collector's |
 //! | [`Program`] | the number that a program prints | the collector's |
+//! | [`Page`] | a number on a page, over HTTP or HTTPS | the collector's |
 //! | [`Sensor`] | what a Linux machine measures: chips, thermal zones, batteries, load | the collector's |
 //! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
 //!
@@ -25,6 +26,7 @@
 
 mod collector;
 mod exec;
+mod http;
 mod normal;
 mod quote;
 mod registry;
@@ -38,6 +40,7 @@ pub use collector::{
     Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
 };
 pub use exec::Program;
+pub use http::Page;
 pub use normal::RandomNormal;
 pub use registry::{GRAMMAR, Registry};
 pub use sensor::{Available, Sensor, available};

@@ -7,7 +7,14 @@ pub(crate) fn quoted(text: &[u8], chars_max: usize) -> String {
     let cut = &text[..text.len().min(chars_max.saturating_mul(4).saturating_add(4))];
     let shown = String::from_utf8_lossy(cut);
     let mut chars = shown.trim().chars();
-    let mut quoted: String = chars.by_ref().take(chars_max).flat_map(char::escape_debug).collect();
+    let mut quoted = String::new();
+    for c in chars.by_ref().take(chars_max) {
+        match c {
+            // These do no harm, and are hard to read escaped.
+            '"' | '\'' | '\\' => quoted.push(c),
+            _ => quoted.extend(c.escape_debug()),
+        }
+    }
     if chars.next().is_some() || cut.len() < text.len() {
         quoted.push('…');
     }
@@ -26,6 +33,7 @@ mod tests {
             (b"\x1b[2J", "\\u{1b}[2J"),
             (b"1\xff2", "1\u{fffd}2"),
             (b"a\nb", "a\\nb"),
+            (b"{\"'\\", "{\"'\\"),
             (b"", ""),
         ] {
             assert_eq!(quoted(text, 5), shown);

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::exec::Program;
+use crate::http::Page;
 use crate::normal::RandomNormal;
 use crate::sensor::Sensor;
 use crate::settings::Settings;
@@ -65,6 +66,11 @@ impl Registry {
     pub fn standard() -> Self {
         let mut registry = Self::empty();
         registry.insert("exec", |rest, settings| Ok(Box::new(Program::parse(rest, settings)?)));
+        for scheme in ["http", "https"] {
+            registry.insert(scheme, move |rest, settings| {
+                Ok(Box::new(Page::open(&format!("{scheme}:{rest}"), settings)?))
+            });
+        }
         registry.insert("normal", |rest, _| Ok(Box::new(RandomNormal::from_parameters(rest)?)));
         registry
             .insert("sensor", |rest, settings| Ok(Box::new(Sensor::open(rest, &settings.root)?)));

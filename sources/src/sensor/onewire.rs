@@ -95,3 +95,32 @@ pub(super) fn celsius(text: &str) -> Result<f64, String> {
 fn unclear(text: &str) -> String {
     format!("\"{}\" is not what a thermometer says", quoted(text.as_bytes(), QUOTED_CHARS_MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_panics_and_none_is_shown_raw(
+            text in "(([0-9a-f]{2} ){0,9}: crc=[0-9a-f]{2} (YES|NO)?\n?([0-9a-f]{2} ){0,9}t=-?[0-9]{0,20}|.{0,40}|(\\PC|\n){0,60})"
+        ) {
+            if let Err(said) = celsius(&text) {
+                prop_assert!(!said.contains(char::is_control), "{said:?}");
+            }
+        }
+
+        #[test]
+        fn every_temperature_is_read_back(thousandths in -55_000_i64..125_001) {
+            let text = format!("00 : crc=00 YES\n00 t={thousandths}\n");
+            match celsius(&text) {
+                Ok(value) => prop_assert_eq!(value, thousandths as f64 / 1e3),
+                Err(_) => prop_assert_eq!(thousandths, POWER_ON),
+            }
+        }
+    }
+}
