@@ -6,6 +6,8 @@
     reason = "the numbers are small and made here"
 )]
 
+pub mod processes;
+
 use std::path::PathBuf;
 
 use gaugelog::{Observation, Options, Snapshot, Summary};
