@@ -27,11 +27,13 @@ const HOLDER_BYTES: usize = 64;
 static PROGRAM: OnceLock<String> = OnceLock::new();
 
 /// Held until dropped; the kernel lets go of it when the process dies. The
-/// descriptor is not inherited by programs that this one starts.
+/// descriptor is not inherited by programs that this one starts, but by a child
+/// that is forked and starts none: the lock is of the open file, not the process.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _directory: File,
+    directory: File,
     holder: File,
+    process: u32,
 }
 
 impl Lock {
@@ -43,7 +45,7 @@ impl Lock {
             if let Some(locked) = try_lock(directory)? {
                 // Dropped where this fails, and so unlocked.
                 let holder = open_holder(directory)?;
-                return Ok(Self { _directory: locked, holder });
+                return Ok(Self { directory: locked, holder, process: std::process::id() });
             }
             if begun.elapsed() >= wait {
                 return Err(locked(directory, wait));
@@ -57,10 +59,31 @@ impl Lock {
     /// full disk must not stop an append here, so a failure is let go.
     pub(crate) fn sign(&self) {
         let name = PROGRAM.get_or_init(program);
-        let mut holder = format!("process {} ({name})", std::process::id()).into_bytes();
+        let mut holder = format!("process {} ({name})", self.process).into_bytes();
         holder.resize(HOLDER_BYTES - 1, b' ');
         holder.push(b'\n');
         drop(self.holder.write_all_at(&holder, 0));
+    }
+
+    /// The process that took it.
+    pub(crate) fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// Whether this is the process that took it, and not a child forked from it.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+}
+
+impl Drop for Lock {
+    /// Lets go of the lock also where a child has been forked meanwhile and has
+    /// the file still open. That child has nothing to let go of.
+    fn drop(&mut self) {
+        if self.is_of_this_process() {
+            // Closing the file does the rest.
+            drop(self.directory.unlock());
+        }
     }
 }
 
