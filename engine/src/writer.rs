@@ -239,6 +239,7 @@ impl Writer {
 
     fn append_all(&mut self, observations: &[Observation]) -> Result<u64> {
         let room = self.room(observations.len());
+        let due = self.is_due();
         let mut rest = observations;
         while !rest.is_empty() {
             let appending = match &mut self.appending {
@@ -248,6 +249,9 @@ impl Writer {
             if appending.is_full(room) {
                 appending.leave()?;
             }
+            if due || appending.may_sync(rest.len(), room) {
+                appending.settle_doubts()?;
+            }
             let taken = appending.write(rest, room)?;
             rest = &rest[taken..];
             self.unsynced_since.get_or_insert_with(Instant::now);
@@ -256,18 +260,26 @@ impl Writer {
                 self.unsynced_since = None;
             }
         }
+        let due = due || self.is_due();
         let Some(appending) = &mut self.appending else { return Ok(0) };
-        let due = match (self.options.sync, self.unsynced_since) {
-            (SyncPolicy::Always, _) => true,
-            (SyncPolicy::Every(interval), Some(since)) => since.elapsed() >= interval,
-            (SyncPolicy::Every(_), None) | (SyncPolicy::Never, _) => false,
-        };
-        if due && appending.has_unsynced() {
+        // With frames in doubt, what was just written would be taken out of sight
+        // and written again; so the next append, or sync, is the one to sync.
+        if due && appending.has_unsynced() && (observations.is_empty() || !appending.has_doubts()) {
             appending.sync()?;
             self.unsynced_since = None;
         }
         appending.keep();
         Ok(appending.end().sequence)
+    }
+
+    /// Whether what is written is to be synced now.
+    fn is_due(&self) -> bool {
+        match (self.options.sync, self.unsynced_since) {
+            (SyncPolicy::Always, _) => true,
+            (SyncPolicy::Every(interval), Some(since)) => since.elapsed() >= interval,
+            (SyncPolicy::Every(interval), None) => interval.is_zero(),
+            (SyncPolicy::Never, _) => false,
+        }
     }
 
     /// Finds the tail, if it is not known.
