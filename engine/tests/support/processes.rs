@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -101,16 +101,21 @@ impl Process {
         }
     }
 
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("waited for")
+    }
+
     /// Kills it, and waits until it is gone; its lines can still be heard.
     pub fn kill(&mut self) {
         self.child.kill().expect("killed");
-        self.child.wait().expect("waited for");
+        self.wait();
     }
 
     /// Waits for its end, which must be a good one.
     pub fn succeeds(mut self) {
         while self.lines.next().is_some() {}
-        let status = self.child.wait().expect("waited for");
+        let status = self.wait();
         assert!(status.success(), "{status}");
     }
 }
