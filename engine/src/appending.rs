@@ -96,6 +96,16 @@ impl Appending {
         self.active.is_full(room)
     }
 
+    /// Whether so many further observations may reach to where they are synced,
+    /// asked or not.
+    pub(crate) fn may_sync(&self, observations: usize, room: Room) -> bool {
+        self.active.may_reach(observations, room.segment_bytes_max, UNSYNCED_BYTES_MAX)
+    }
+
+    pub(crate) fn has_doubts(&self) -> bool {
+        self.active.has_doubts()
+    }
+
     pub(crate) fn has_unsynced(&self) -> bool {
         self.active.unsynced_bytes() > 0
     }

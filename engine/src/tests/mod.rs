@@ -10,6 +10,7 @@ mod in_doubt;
 mod mixed_stores;
 mod order_of_syncs;
 mod power_cut;
+mod seen_stays_seen;
 mod tail_after_lock;
 mod torn_or_rotten;
 mod vanished_files;
