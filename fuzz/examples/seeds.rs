@@ -39,7 +39,7 @@ fn main() -> Done {
     }
     for (name, input) in [
         ("numbers", "\0\0 14.2\r\n-1e300\n\n0x10\n.5\n1_0\ninfinity\nnan\n+7\n4.9e-324"),
-        ("portions", "\u{1}\013\n\u{e9}\u{2028}\n\t 15 \n\u{1b}[31mred"),
+        ("portions", "\u{1}\u{1}\u{c}13\n\u{e9}\u{2028}\n\t 15 \n\u{1b}[31mred"),
         ("long", "\u{7}\u{4}0.12345678901234567890"),
     ] {
         write(&seeds, "lines", name, input.as_bytes())?;

@@ -79,3 +79,21 @@ fn a_store_whose_last_header_rotted_keeps_its_origin_without_a_checkpoint() {
     assert!(told && is_of(&found, 0));
     assert!(found.len() as u64 >= 3 * EACH, "{} are left", found.len());
 }
+
+#[test]
+fn another_stores_checkpoint_speaks_for_no_segment_whose_header_rotted() {
+    const OTHER: u64 = 100_000;
+    let (_guard, ours) = place();
+    let (_other_guard, theirs) = place();
+    fill(&ours, 0);
+    fill(&theirs, OTHER);
+    let last = segment_path(&ours, 4);
+    std::fs::copy(segment_path(&theirs, 4), &last).expect("copied");
+    std::fs::copy(theirs.join(checkpoint::NAME), ours.join(checkpoint::NAME)).expect("copied");
+    super::flip(&last, 30);
+    let (found, told) = read(&ours);
+    assert!(told && found.len() as u64 == 3 * EACH && is_of(&found, 0), "{} found", found.len());
+    // Nor is anything written behind it.
+    let store = small(SyncPolicy::Always).open(&ours).expect("opened");
+    assert!(store.append(observation(0)).is_err());
+}
