@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::sync::{Condvar, MutexGuard};
+use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::thread;
 
 use super::*;
@@ -17,7 +17,12 @@ struct Waits {
     asleep: BTreeMap<String, u64>,
     receiving: BTreeMap<String, u64>,
     released: bool,
+    /// How often somebody looked since time last passed.
+    idle: u32,
 }
+
+/// So many looks of a millisecond or so in which nothing happens are the end.
+const IDLE_MOST: u32 = 60_000;
 
 impl Waits {
     /// Moves time to the first wake where nobody has anything to do before it. A run
@@ -32,7 +37,10 @@ impl Waits {
         if !self.lanes.is_empty() && self.lanes.iter().all(waits) {
             let wakes = self.asleep.values().chain(self.receiving.values());
             self.now_ns = wakes.copied().min().unwrap_or(self.now_ns);
+            self.idle = 0;
         }
+        self.idle += 1;
+        assert!(self.idle < IDLE_MOST, "nobody moves: {self:?}");
     }
 }
 
@@ -58,9 +66,9 @@ impl Lockstep {
     }
 
     fn retire(&self, lane: &str) {
-        let mut waits = self.waits.lock().unwrap();
+        // Also where a thread panicked with it: another panic here would hide that one.
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
         waits.lanes.remove(lane);
-        waits.pass();
         self.passed.notify_all();
     }
 
