@@ -71,6 +71,9 @@ impl Appending {
 
     /// Begins the first segment of an empty store.
     pub(crate) fn first(directory: &Path) -> Result<Self> {
+        // Whoever made the store may have died before its marker's name was durable,
+        // and a segment without the marker can neither be opened nor created anew.
+        disk::sync_directory(directory)?;
         let view = View::take(directory, true)?;
         let derived = Derived::of(&view)?;
         Self::begin(&view, derived, 1, None, &[])
