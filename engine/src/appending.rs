@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::segment::active::{Active, Mark, Room};
 use crate::segment::format::{Position, Predecessor, SegmentHeader};
-use crate::segment::names::rows_name;
+use crate::segment::names::{SEGMENTS_MAX, rows_name};
 use crate::segment::recover::UNSYNCED_BYTES_MAX;
 use crate::view::View;
 
@@ -249,6 +249,13 @@ impl Appending {
         observations: &[Observation],
     ) -> Result<Self> {
         let directory = view.chain().directory();
+        if view.chain().len() >= SEGMENTS_MAX {
+            let detail = format!(
+                "the store has {SEGMENTS_MAX} segments, the most there may be; go on in a new \
+                 store, with larger segments"
+            );
+            return Err(Error::new(ErrorKind::Invalid, directory, detail));
+        }
         let identity = draw_identity(directory)?;
         let header = SegmentHeader {
             identity,

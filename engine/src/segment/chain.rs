@@ -109,6 +109,8 @@ pub(crate) struct Chain {
     checkpoint: Option<Checkpoint>,
     generation: u64,
     links: Vec<Link>,
+    /// The identity of the store's first segment, once it has been looked for.
+    origin: OnceLock<Option<u64>>,
     /// The device did not give a header: what counts as damaged may be whole.
     refused: AtomicBool,
 }
@@ -117,7 +119,7 @@ pub(crate) struct Chain {
 #[derive(Debug)]
 struct Link {
     ordinal: u64,
-    header: OnceLock<std::result::Result<Segment, Damage>>,
+    header: OnceLock<Box<std::result::Result<Segment, Damage>>>,
 }
 
 /// What others than a segment's own header say of it.
@@ -142,6 +144,7 @@ impl Chain {
             generation: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation),
             checkpoint,
             links: links.collect(),
+            origin: OnceLock::new(),
             refused: AtomicBool::new(false),
         })
     }
@@ -172,6 +175,7 @@ impl Chain {
     /// Does without the checkpoint: it is not of this store.
     pub(crate) fn drop_checkpoint(&mut self) {
         self.checkpoint = None;
+        self.origin = OnceLock::new();
         // A header may have been made up for by its word.
         self.links.iter_mut().for_each(|link| link.header = OnceLock::new());
     }
@@ -183,6 +187,7 @@ impl Chain {
 
     /// Sets the last file aside: it is not a segment of this store.
     pub(crate) fn drop_last(&mut self) {
+        self.origin = OnceLock::new();
         self.links.pop();
     }
 
@@ -226,6 +231,14 @@ impl Chain {
     /// The identity of the store's first segment, as the last file states it, or
     /// else the checkpoint, or else the last file that can be read.
     pub(crate) fn origin(&self) -> Result<Option<u64>> {
+        if let Some(known) = self.origin.get() {
+            return Ok(*known);
+        }
+        let found = self.find_origin()?;
+        Ok(*self.origin.get_or_init(|| found))
+    }
+
+    fn find_origin(&self) -> Result<Option<u64>> {
         for index in (0..self.len()).rev() {
             if let Ok(Segment { origin: Some(stated), .. }) = self.header(index)? {
                 return Ok(Some(*stated));
@@ -283,7 +296,7 @@ impl Chain {
             }
             other => Ok(other?),
         };
-        Ok(header.get_or_init(|| read))
+        Ok(header.get_or_init(|| Box::new(read)))
     }
 
     fn read_segment(&self, index: usize, path: &Path) -> Result<Segment> {

@@ -317,6 +317,10 @@ impl Walk {
             if self.block.is_empty() && !self.unreadable {
                 return Ok(None);
             }
+            // There may be very many of these, where a file has been made long.
+            if self.block.iter().all(|byte| *byte == 0) {
+                continue;
+            }
             if let Some(oath) = self.enter_later_block(least) {
                 return Ok(Some(oath));
             }
