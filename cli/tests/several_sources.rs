@@ -194,7 +194,6 @@ fn a_run_that_was_killed_is_told_from_one_that_goes_on() {
 fn a_store_that_nobody_collected_into_has_a_status() {
     let bench = Bench::holding(&[1.0, 2.0]);
     let dir = bench.dir.path();
-    fs::remove_file(bench.store.join("collector.json")).unwrap();
     let text = ran(dir, &["status", "--log", "service.log"]).succeeds().stdout;
     assert!(text.contains("nothing is known") && text.contains("1.5"), "{text}");
     fs::write(bench.store.join("collector.json"), "{").unwrap();
@@ -287,7 +286,8 @@ fn every_command_has_examples() {
 
 #[test]
 fn the_counts_of_a_store_do_not_show_in_the_service() {
-    let bench = Bench::holding(&[3.0]);
+    let bench = Bench::bare();
+    bench.collect(&[3.0]).succeeds();
     assert!(names_in(&bench.store).contains(&"collector.json".to_owned()));
     let mut command = bench.command(SERVICE, &["--stats"]);
     command.stdin(Stdio::null());
