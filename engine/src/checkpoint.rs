@@ -11,7 +11,7 @@ use std::path::Path;
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
-use crate::disk::DiskFile;
+use crate::disk::{self, DiskFile};
 use crate::error::Result;
 use crate::segment::format::{
     EDGE_NODES_MAX, FRAME_OBSERVATIONS_MAX, ORDINAL_MAX, Position, SEQUENCE_MAX, SUMMARY_BYTES,
@@ -107,11 +107,28 @@ fn is_consistent(checkpoint: &Checkpoint) -> bool {
 /// The newest whole checkpoint of the store in `directory`, if there is one.
 pub(crate) fn read(directory: &Path) -> Option<Checkpoint> {
     // Any failure means: do without.
-    let file = Bytes::open(&directory.join(NAME), true).ok()?;
-    let mut bytes = vec![0; 2 * SLOT_BYTES];
-    let length = file.read_by_position(0, &mut bytes).ok()?;
-    bytes.truncate(length);
+    let bytes = read_file(directory).ok()?;
     bytes.chunks(SLOT_BYTES).filter_map(decode).max_by_key(|checkpoint| checkpoint.generation)
+}
+
+/// The slots that are not empty, by offset: what each says, or `None` where it
+/// does not hold.
+pub(crate) fn slots(directory: &Path) -> Result<Vec<(u64, Option<Checkpoint>)>> {
+    if !disk::is_there(&directory.join(NAME))? {
+        return Ok(Vec::new());
+    }
+    let bytes = read_file(directory)?;
+    let slots = (0..).step_by(SLOT_BYTES).zip(bytes.chunks(SLOT_BYTES));
+    let filled = slots.filter(|(_, slot)| slot.iter().any(|byte| *byte != 0));
+    Ok(filled.map(|(offset, slot)| (offset, decode(slot))).collect())
+}
+
+fn read_file(directory: &Path) -> Result<Vec<u8>> {
+    let file = Bytes::open(&directory.join(NAME), true)?;
+    let mut bytes = vec![0; 2 * SLOT_BYTES];
+    let length = file.read_by_position(0, &mut bytes)?;
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 /// Writes `checkpoint` over the slot that does not hold its predecessor.

@@ -173,8 +173,8 @@ pub(crate) fn announce(_path: &Path, _operation: Operation) -> io::Result<()> {
 
 #[cfg(not(test))]
 #[inline]
-fn announce_write(_path: &Path, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
-    Ok(())
+fn announce_write(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    announce(path, Operation::Write { offset, length: bytes.len() })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use crate::disk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scan::read_leaves;
 use crate::segment::chain::Segment;
 use crate::segment::map::Bytes;
@@ -30,7 +30,7 @@ const ENTRIES_MAX: u64 = 256 * 1024;
 const NEGATIVE: u64 = 1 << 63;
 
 /// The leaves of the segment at `index` of the view's chain.
-fn leaves_of(view: &View, index: usize, segment: &Segment) -> Result<Range<u64>> {
+pub(crate) fn leaves_of(view: &View, index: usize, segment: &Segment) -> Result<Range<u64>> {
     let first = segment.first_sequence / LEAF;
     Ok(first..(view.held_until(index, segment)? / LEAF).max(first))
 }
@@ -108,21 +108,34 @@ fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Resu
     Ok(wider)
 }
 
-fn path(view: &View, segment: &Segment) -> PathBuf {
+/// The file of a segment's guide.
+pub(crate) fn path(view: &View, segment: &Segment) -> PathBuf {
     view.chain().directory().join(derived_name(segment.ordinal, KIND))
 }
 
 /// The stored guide and the leaf it reaches to; `None` where there is none that
 /// holds for `leaves`.
 fn read(view: &View, segment: &Segment, leaves: Range<u64>) -> Option<(Guide, u64)> {
-    let file = Bytes::open(&path(view, segment), true).ok()?;
-    let limit = FIXED_BYTES as u64 + ENTRIES_MAX * ENTRY_BYTES as u64;
-    let length = usize::try_from(file.len().ok()?.min(limit)).ok()?;
-    let mut bytes = vec![0; length];
-    let read = file.read_by_position(0, &mut bytes).ok()?;
-    bytes.truncate(read);
-    let (guide, known) = decode(segment.identity, &bytes)?;
+    let (guide, known) = stored(view, segment).ok()??;
     (known.start == leaves.start && known.end <= leaves.end).then_some((guide, known.end))
+}
+
+/// The stored guide and the leaves that it counts; `None` where there is none,
+/// an error where there is something that does not hold.
+pub(crate) fn stored(view: &View, segment: &Segment) -> Result<Option<(Guide, Range<u64>)>> {
+    let path = path(view, segment);
+    if !disk::is_there(&path)? {
+        return Ok(None);
+    }
+    let file = Bytes::open(&path, true)?;
+    let limit = FIXED_BYTES as u64 + ENTRIES_MAX * ENTRY_BYTES as u64;
+    // One byte more, so that a file that is longer is seen to be.
+    let length = usize::try_from(file.len()?.min(limit + 1)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    let read = file.read_by_position(0, &mut bytes)?;
+    bytes.truncate(read);
+    let detail = "the guide to the quantiles does not match its checksum";
+    decode(segment.identity, &bytes).map(Some).ok_or_else(|| Error::damaged(&path, 0, detail))
 }
 
 fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {

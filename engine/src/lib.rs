@@ -55,6 +55,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod time_order;
+mod verify;
 mod view;
 mod writer;
 
@@ -68,6 +69,7 @@ pub use snapshot::{Histogram, Snapshot};
 pub use stats::summary::Summary;
 pub use store::{Found, Store};
 pub use time_order::TimeOrdered;
+pub use verify::Verification;
 pub use writer::Writer;
 
 /// The examples of the project's front page.

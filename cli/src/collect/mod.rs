@@ -1,7 +1,6 @@
 //! `gaugelog collect`: polls a source into a store, and shows what comes.
 
 mod duration;
-mod figures;
 mod input;
 mod progress;
 mod report;
@@ -17,8 +16,8 @@ use gaugelog_sources::{Collector, Pace};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::exit::Exit;
+use crate::figures::{count, plural};
 use crate::{explain, output};
-use figures::{count, plural};
 use input::Input;
 use progress::Progress;
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use gaugelog::{Store, Summary};
 use gaugelog_sources::Event;
 
-use super::figures::{count, figure, figure_or_dash, plural};
 use crate::exit::Exit;
 use crate::explain::explained;
+use crate::figures::{count, figure, figure_or_dash, plural};
 use crate::output;
 
 /// A terminal is redrawn at most so often.

@@ -5,8 +5,8 @@ use std::path::Path;
 use gaugelog::{Observation, Store};
 use gaugelog_sources::{EndedBy, Report};
 
-use super::figures::{count, figure, figure_or_dash};
 use crate::exit::Exit;
+use crate::figures::{count, figure, figure_or_dash};
 use crate::output;
 use crate::service::{draw_distribution, draw_series, metrics};
 use crate::utc::Clock;

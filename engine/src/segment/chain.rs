@@ -269,6 +269,14 @@ impl Chain {
         }
     }
 
+    /// The edge that the header at `index` states, read again; `None` if it was lost
+    /// with the header.
+    pub(crate) fn edge_of(&self, index: usize) -> Result<Option<Vec<Summary>>> {
+        let ordinal = self.links[index].ordinal;
+        let bytes = Bytes::open(&self.directory.join(rows_name(ordinal)), true)?;
+        Ok(read_header(&bytes, ordinal)?.ok().map(|(header, _)| header.edge))
+    }
+
     /// Makes up for a rotted header from what others state of the segment.
     fn without_header(&self, index: usize, path: &Path, bytes: &Bytes) -> Result<Segment> {
         let detail = "the segment's header does not match its checksum";

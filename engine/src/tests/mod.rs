@@ -12,6 +12,7 @@ mod power_cut;
 mod tail_after_lock;
 mod torn_or_rotten;
 mod vanished_files;
+mod verifying;
 mod zeros_behind;
 
 use std::path::{Path, PathBuf};

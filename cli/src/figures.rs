@@ -3,7 +3,7 @@
 use crate::json;
 
 /// A number rounded to so many significant digits, without zeros at its end.
-pub(super) fn figure(value: f64, digits: usize) -> String {
+pub(crate) fn figure(value: f64, digits: usize) -> String {
     let decimals = digits.saturating_sub(1);
     // By way of text: rounding to decimal digits is no operation on binary numbers.
     let rounded = format!("{value:.decimals$e}").parse().ok().filter(|read: &f64| read.is_finite());
@@ -14,12 +14,12 @@ pub(super) fn figure(value: f64, digits: usize) -> String {
 }
 
 /// The same of a number that there may not be.
-pub(super) fn figure_or_dash(value: Option<f64>, digits: usize) -> String {
+pub(crate) fn figure_or_dash(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |value| figure(value, digits))
 }
 
 /// A count, its thousands apart.
-pub(super) fn count(count: u64) -> String {
+pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -32,7 +32,7 @@ pub(super) fn count(count: u64) -> String {
 }
 
 /// The ending of a noun behind a count.
-pub(super) fn plural(count: u64) -> &'static str {
+pub(crate) fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
