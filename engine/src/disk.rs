@@ -158,6 +158,11 @@ pub(crate) fn is_there(path: &Path) -> Result<bool> {
     }
 }
 
+/// Whether the directory lists a link under this name.
+pub(crate) fn is_link(path: &Path) -> bool {
+    announce(path, Operation::Look).is_ok_and(|()| path.is_symlink())
+}
+
 /// Makes a directory, whose name is not durable yet.
 pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
     announce(path, Operation::CreateDirectory)?;
@@ -227,7 +232,6 @@ pub(crate) mod watch {
 
     /// From here on, segments begun by this thread have identities that are
     /// counted on from this one, so that a run can be repeated byte for byte.
-    #[expect(dead_code, reason = "the power-cut enumerator counts them")]
     pub(crate) fn count_identities_from(first: u64) {
         IDENTITY.set(Some(first));
     }

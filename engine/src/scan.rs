@@ -96,8 +96,12 @@ impl<'v> Scan<'v> {
     fn step(&mut self, open: &mut Open, into: &mut Vec<Observation>) -> Result<bool> {
         match open.walk.step()? {
             Step::Frame(frame) => {
-                self.take(&open.walk, &frame, into);
-                return Ok(true);
+                self.take(open, &frame, into);
+                // Frames behind may be valid, where the header that says where this
+                // segment ends has rotted: they are the next one's.
+                if open.walk.at().sequence < open.end_sequence {
+                    return Ok(true);
+                }
             }
             Step::BadBlock { offset } => {
                 let at = open.walk.at().sequence;
@@ -130,15 +134,15 @@ impl<'v> Scan<'v> {
         Ok(false)
     }
 
-    fn take(&mut self, walk: &Walk, frame: &Frame, into: &mut Vec<Observation>) {
-        let frame_end = frame.start.sequence.saturating_add(frame.count);
+    fn take(&mut self, open: &Open, frame: &Frame, into: &mut Vec<Observation>) {
+        let frame_end = frame.start.sequence.saturating_add(frame.count).min(open.end_sequence);
         let Some(skip) = self.next.checked_sub(frame.start.sequence) else { return };
         if frame_end <= self.next {
             return;
         }
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let wanted = usize::try_from(frame_end.min(self.end) - self.next).unwrap_or(usize::MAX);
-        into.extend(walk.observations(frame).skip(skip).take(wanted));
+        into.extend(open.walk.observations(frame).skip(skip).take(wanted));
         self.next = frame_end.min(self.end);
     }
 
@@ -175,7 +179,7 @@ impl<'v> Scan<'v> {
             self.gap(ordinal, self.end);
             return Ok(());
         }
-        if extent.limit == u64::MAX {
+        if extent.limit == u64::MAX && !chain.adjoins_rotted_header(index)? {
             // Nobody says where it ends. What lies behind that place is not data,
             // though its frames may be valid.
             let bytes = chain.open(segment)?;

@@ -237,8 +237,10 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
         return Ok(Ok(()));
     }
     Ok(match chain.header(before)? {
-        Ok(before)
-            if before.ordinal + 1 == segment.ordinal && before.identity != stated.identity =>
+        Ok(foreign)
+            if foreign.ordinal + 1 == segment.ordinal
+                && foreign.identity != stated.identity
+                && !is_alone_of_another_store(chain, before, foreign, segment)? =>
         {
             Err(Damage {
                 path: segment.path.clone(),
@@ -249,6 +251,18 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
         }
         _ => Ok(()),
     })
+}
+
+/// Whether the segment at `index` is of another store than those on both sides of it.
+fn is_alone_of_another_store(
+    chain: &Chain,
+    index: usize,
+    segment: &Segment,
+    behind: &Segment,
+) -> Result<bool> {
+    let Some(before) = index.checked_sub(1) else { return Ok(false) };
+    let origin = chain.header(before)?.as_ref().ok().and_then(|before| before.origin);
+    Ok(origin.is_some() && origin == behind.origin && origin != segment.origin)
 }
 
 fn last(chain: &Chain) -> Result<std::result::Result<&Segment, Damage>> {
