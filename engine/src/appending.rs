@@ -71,6 +71,9 @@ impl Appending {
 
     /// Begins the first segment of an empty store.
     pub(crate) fn first(directory: &Path) -> Result<Self> {
+        // Whoever made the store may have died before its marker's name was durable,
+        // and a segment without the marker can neither be opened nor created anew.
+        disk::sync_directory(directory)?;
         let view = View::take(directory, true)?;
         let derived = Derived::of(&view)?;
         Self::begin(&view, derived, 1, None, &[])
@@ -94,6 +97,16 @@ impl Appending {
 
     pub(crate) fn is_full(&self, room: Room) -> bool {
         self.active.is_full(room)
+    }
+
+    /// Whether so many further observations may reach to where they are synced,
+    /// asked or not.
+    pub(crate) fn may_sync(&self, observations: usize, room: Room) -> bool {
+        self.active.may_reach(observations, room.segment_bytes_max, UNSYNCED_BYTES_MAX)
+    }
+
+    pub(crate) fn has_doubts(&self) -> bool {
+        self.active.has_doubts()
     }
 
     pub(crate) fn has_unsynced(&self) -> bool {
@@ -235,6 +248,10 @@ impl Appending {
 fn draw_identity(directory: &Path) -> Result<u64> {
     #[cfg(test)]
     if let Some(counted) = crate::disk::watch::next_identity() {
+        return Ok(counted);
+    }
+    #[cfg(fuzzing)]
+    if let Some(counted) = crate::fuzzing::next_identity() {
         return Ok(counted);
     }
     loop {

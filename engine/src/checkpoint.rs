@@ -45,7 +45,7 @@ pub(crate) struct Checkpoint {
     pub(crate) edge: Vec<Summary>,
 }
 
-fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
+pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut bytes = vec![0; FIXED_BYTES];
     let length = FIXED_BYTES + checkpoint.edge.len() * SUMMARY_BYTES;
     LE::write_u32(&mut bytes[4..], u32::try_from(length).expect("an edge has at most 64 nodes"));
@@ -67,7 +67,7 @@ fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     bytes
 }
 
-fn decode(slot: &[u8]) -> Option<Checkpoint> {
+pub(crate) fn decode(slot: &[u8]) -> Option<Checkpoint> {
     let fixed = slot.get(..FIXED_BYTES)?;
     let length = usize::try_from(LE::read_u32(&fixed[4..])).ok()?;
     let whole = slot.get(..length).filter(|whole| whole.len() >= FIXED_BYTES)?;

@@ -115,18 +115,27 @@ fn replace(directory: &Path, name: &str, content: &[u8], synced: bool) -> Result
     });
     if written.is_err() {
         // The error to tell is the one that made us stop; a left-over temporary
-        // file is overwritten by the next attempt.
+        // file is removed by the next attempt.
         drop(remove(&temporary));
     }
     written
 }
 
 fn write_new(path: &Path, content: &[u8], synced: bool) -> Result<()> {
-    let file = announce(path, Operation::Create)
-        .and_then(|()| {
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)
-        })
-        .map_err(|error| Error::io(path, "create the file", error))?;
+    let create = || {
+        announce(path, Operation::Create)?;
+        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    };
+    let file = match create() {
+        // Left over by a process that was killed, perhaps because a sync of it had
+        // failed: what is written there again may never reach the disk (rule 3).
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            remove(path)?;
+            create()
+        }
+        created => created,
+    };
+    let file = file.map_err(|error| Error::io(path, "create the file", error))?;
     let file = DiskFile { file, path: path.to_owned() };
     file.write(0, content)?;
     if synced { file.sync() } else { Ok(()) }

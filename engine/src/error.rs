@@ -43,7 +43,8 @@ pub enum ErrorKind {
     Locked,
     /// The store was opened for reading only.
     ReadOnly,
-    /// A value is NaN or infinite, an option or an argument is out of range.
+    /// A value is NaN or infinite, an option or an argument is out of range, or a
+    /// writer is used in another process than the one that opened it.
     Invalid,
     /// Bytes that were once written do not match their checksum, or a file that
     /// was once there is gone.

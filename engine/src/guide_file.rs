@@ -138,7 +138,7 @@ pub(crate) fn stored(view: &View, segment: &Segment) -> Result<Option<(Guide, Ra
     decode(segment.identity, &bytes).map(Some).ok_or_else(|| Error::damaged(&path, 0, detail))
 }
 
-fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {
+pub(crate) fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {
     let mut bytes = vec![0; FIXED_BYTES];
     let mut count = 0;
     for Entry { negative, lowest, count: values } in guide.entries() {
@@ -159,12 +159,14 @@ fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {
     bytes
 }
 
-fn decode(identity: u64, bytes: &[u8]) -> Option<(Guide, Range<u64>)> {
+pub(crate) fn decode(identity: u64, bytes: &[u8]) -> Option<(Guide, Range<u64>)> {
     let fixed = bytes.get(..FIXED_BYTES)?;
     let entries = &bytes[FIXED_BYTES..];
     let count = usize::try_from(LE::read_u64(&fixed[48..])).ok()?;
     if crc32fast::hash(&bytes[4..]) != LE::read_u32(fixed)
         || fixed[8..16] != MAGIC
+        || LE::read_u32(&fixed[4..]) != 0
+        || LE::read_u64(&fixed[56..]) != 0
         || LE::read_u64(&fixed[16..]) != identity
         || count.checked_mul(ENTRY_BYTES) != Some(entries.len())
     {

@@ -43,6 +43,10 @@ mod descent;
 mod disk;
 mod downsample;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "for the fuzz targets alone")]
+pub mod fuzzing;
 mod guide_file;
 mod lock;
 mod observation;

@@ -97,8 +97,6 @@ impl<'v> Scan<'v> {
         match open.walk.step()? {
             Step::Frame(frame) => {
                 self.take(open, &frame, into);
-                // Frames behind may be valid, where the header that says where this
-                // segment ends has rotted: they are the next one's.
                 if open.walk.at().sequence < open.end_sequence {
                     return Ok(true);
                 }
@@ -134,8 +132,11 @@ impl<'v> Scan<'v> {
         Ok(false)
     }
 
+    /// Takes what is wanted of a frame. Behind the segment's end, where only the
+    /// number is known that it ends before, there may be frames that were given up.
     fn take(&mut self, open: &Open, frame: &Frame, into: &mut Vec<Observation>) {
-        let frame_end = frame.start.sequence.saturating_add(frame.count).min(open.end_sequence);
+        let behind = frame.start.sequence.saturating_add(frame.count);
+        let frame_end = behind.min(open.end_sequence);
         let Some(skip) = self.next.checked_sub(frame.start.sequence) else { return };
         if frame_end <= self.next {
             return;

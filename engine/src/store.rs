@@ -38,6 +38,12 @@ const MARKER_BYTES: usize = 16;
 /// assert_eq!(store.snapshot()?.summary()?.mean(), Some(14.0));
 /// # Ok::<(), gaugelog::Error>(())
 /// ```
+///
+/// # Forks
+/// After a fork, parent and child may both go on with a store that was open, if
+/// no other thread was using it at that moment; otherwise, and of a [`Writer`]
+/// always, the child opens the store again. What was appended before the fork and
+/// is not synced yet is the parent's to sync.
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,

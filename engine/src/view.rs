@@ -77,9 +77,7 @@ impl View {
 
     /// The identity of the store's first segment, where there is one.
     pub(crate) fn origin(&self) -> Option<u64> {
-        let active = self.active().ok().flatten();
-        let stated = active.and_then(|(segment, _)| segment.origin);
-        stated.or_else(|| self.chain.checkpoint().map(|checkpoint| checkpoint.origin))
+        self.chain.origin().ok().flatten()
     }
 
     /// Whether the checkpoint names `segment`.
@@ -238,8 +236,7 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
     }
     Ok(match chain.header(before)? {
         Ok(foreign)
-            if foreign.ordinal + 1 == segment.ordinal
-                && foreign.identity != stated.identity
+            if is_before_another(foreign, segment, stated)
                 && !is_alone_of_another_store(chain, before, foreign, segment)? =>
         {
             Err(Damage {
@@ -263,6 +260,15 @@ fn is_alone_of_another_store(
     let Some(before) = index.checked_sub(1) else { return Ok(false) };
     let origin = chain.header(before)?.as_ref().ok().and_then(|before| before.origin);
     Ok(origin.is_some() && origin == behind.origin && origin != segment.origin)
+}
+
+/// Whether `before` cannot be of the store of `segment`, which states `stated`
+/// of the one before it.
+fn is_before_another(before: &Segment, segment: &Segment, stated: Predecessor) -> bool {
+    let adjacent = before.ordinal + 1 == segment.ordinal;
+    let origins = before.origin.zip(segment.origin);
+    adjacent && before.identity != stated.identity
+        || origins.is_some_and(|(one, other)| one != other)
 }
 
 fn last(chain: &Chain) -> Result<std::result::Result<&Segment, Damage>> {

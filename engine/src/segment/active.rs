@@ -214,6 +214,16 @@ impl Active {
         self.end.offset >= room.segment_bytes_max && self.end.sequence.is_multiple_of(LEAF)
     }
 
+    /// Whether so many further observations may make the segment full, or more
+    /// unsynced bytes than there shall be.
+    pub(crate) fn may_reach(&self, observations: usize, full: u64, unsynced: u64) -> bool {
+        // One to a frame, each in a block of its own, they take no more than this.
+        const BYTES_MOST: u64 = (FRAME_BYTES_MIN + BLOCK_HEADER_BYTES) as u64;
+        let most = (observations as u64).saturating_mul(BYTES_MOST);
+        self.end.offset.saturating_add(most) >= full
+            || self.unsynced_bytes().saturating_add(most) >= unsynced
+    }
+
     /// Where appending is now, for [`Active::undo`].
     pub(crate) fn mark(&self) -> Mark {
         Mark { end: self.end, block_first: self.block_first }

@@ -118,6 +118,13 @@ struct Link {
     header: OnceLock<std::result::Result<Segment, Damage>>,
 }
 
+/// What others than a segment's own header say of it.
+struct Stated {
+    identity: u64,
+    first_sequence: u64,
+    origin: Option<u64>,
+}
+
 impl Chain {
     /// Lists the segments in `directory`.
     pub(crate) fn list(
@@ -157,6 +164,8 @@ impl Chain {
     /// Does without the checkpoint: it is not of this store.
     pub(crate) fn drop_checkpoint(&mut self) {
         self.checkpoint = None;
+        // A header may have been made up for by its word.
+        self.links.iter_mut().for_each(|link| link.header = OnceLock::new());
     }
 
     /// The last file's ordinal.
@@ -206,9 +215,28 @@ impl Chain {
         Ok(None)
     }
 
-    /// Whether the file at `index` has a header that is whole, but the next one,
-    /// which is itself vouched for, follows another.
+    /// The identity of the store's first segment, as the last file states it, or
+    /// else the checkpoint, or else the last file that can be read.
+    pub(crate) fn origin(&self) -> Result<Option<u64>> {
+        for index in (0..self.len()).rev() {
+            if let Ok(Segment { origin: Some(stated), .. }) = self.header(index)? {
+                return Ok(Some(*stated));
+            }
+            if let Some(checkpoint) = &self.checkpoint {
+                return Ok(Some(checkpoint.origin));
+            }
+        }
+        Ok(self.checkpoint.as_ref().map(|checkpoint| checkpoint.origin))
+    }
+
+    /// Whether the file at `index` has a header that is whole, but of another
+    /// store, or the next one, which is itself vouched for, follows another.
     fn is_foreign(&self, index: usize, segment: &Segment) -> Result<bool> {
+        if let (Some(stated), Some(origin)) = (segment.origin, self.origin()?)
+            && stated != origin
+        {
+            return Ok(true);
+        }
         let Some(next) = self.adjacent(index)? else { return Ok(false) };
         let vouched_for = match self.adjacent(index + 1)? {
             Some(after) => after.predecessor.is_none_or(|stated| stated.identity == next.identity),
@@ -285,14 +313,16 @@ impl Chain {
     /// Makes up for a rotted header from what others state of the segment.
     fn without_header(&self, index: usize, path: &Path, bytes: &Bytes) -> Result<Segment> {
         let detail = "the segment's header does not match its checksum";
-        let Some((identity, first_sequence)) = self.stated_by_others(index, bytes)? else {
+        let Some(Stated { identity, first_sequence, origin }) =
+            self.stated_by_others(index, bytes)?
+        else {
             return Err(Error::damaged(path, 0, detail));
         };
         Ok(Segment {
             path: path.to_owned(),
             ordinal: self.links[index].ordinal,
             identity,
-            origin: None,
+            origin,
             first_sequence,
             frames_start: 0,
             predecessor: None,
@@ -306,25 +336,33 @@ impl Chain {
         })
     }
 
-    /// The identity and first sequence number of a segment, from its
-    /// successor's header, the checkpoint, or, for the first, its second block.
-    fn stated_by_others(&self, index: usize, bytes: &Bytes) -> Result<Option<(u64, u64)>> {
+    /// What is stated of a segment by its successor's header, the checkpoint, or,
+    /// for the first, its second block.
+    fn stated_by_others(&self, index: usize, bytes: &Bytes) -> Result<Option<Stated>> {
         let ordinal = self.links[index].ordinal;
         if self.links.get(index + 1).is_some_and(|next| next.ordinal == ordinal + 1) {
             // Its own bytes: one that is itself made up for states nothing, and
             // asking it would go on through any number of rotted files.
             let next = Bytes::open(&self.directory.join(rows_name(ordinal + 1)), true)?;
             let header = read_header(&next, ordinal + 1)?.ok();
-            let stated = header.and_then(|(header, _)| header.predecessor);
-            return Ok(stated.map(|segment| (segment.identity, segment.first_sequence)));
+            return Ok(header.and_then(|(header, _)| {
+                let Predecessor { identity, first_sequence, .. } = header.predecessor?;
+                Some(Stated { identity, first_sequence, origin: Some(header.origin) })
+            }));
         }
         if let Some(checkpoint) = self.checkpoint.as_ref().filter(|it| it.ordinal == ordinal) {
-            return Ok(Some((checkpoint.identity, checkpoint.segment_first)));
+            let Checkpoint { identity, segment_first: first_sequence, .. } = *checkpoint;
+            // Whether the checkpoint is of this store is what others are asked.
+            return Ok(Some(Stated { identity, first_sequence, origin: None }));
         }
         if ordinal == 1 {
             let mut header = [0; BLOCK_HEADER_BYTES];
             let read = bytes.read_by_position(BLOCK_BYTES, &mut header)?;
-            return Ok(identify_block(BLOCK_BYTES, &header[..read]).map(|(found, _)| (found, 0)));
+            return Ok(identify_block(BLOCK_BYTES, &header[..read]).map(|(identity, _)| Stated {
+                identity,
+                first_sequence: 0,
+                origin: Some(identity),
+            }));
         }
         Ok(None)
     }

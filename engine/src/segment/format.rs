@@ -1,6 +1,8 @@
 //! The bytes of a segment: constants, and each encoder beside its decoder.
 //! `FORMAT.md` is this file in words; the two change together.
 
+use std::ops::Range;
+
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use crate::observation::Observation;
@@ -284,7 +286,10 @@ pub(crate) fn decode_segment_header(bytes: &[u8]) -> Result<(SegmentHeader, u64)
         predecessor: (predecessor.identity != 0).then_some(predecessor),
         edge,
     };
-    if !is_plausible(&header) {
+    // Other bytes there mean something that this version does not know.
+    let zero = |range: Range<usize>| whole[range].iter().all(|byte| *byte == 0);
+    let reserved_zero = zero(20..24) && (header.predecessor.is_some() || zero(56..72));
+    if !reserved_zero || !is_plausible(&header) {
         return Err(HeaderFault::Damaged);
     }
     let length = u64::try_from(length).map_err(|_| HeaderFault::Damaged)?;

@@ -53,7 +53,7 @@ fn list_once(directory: &Path) -> Result<Vec<u64>> {
 }
 
 /// The ordinal in a segment file's name; `None` for any other name.
-fn ordinal_of(name: &str) -> Option<u64> {
+pub(crate) fn ordinal_of(name: &str) -> Option<u64> {
     let ordinal = name.strip_suffix(ROWS)?.strip_suffix('.')?.parse().ok()?;
     // Only the one spelling counts, so that no two files claim an ordinal.
     (ordinal > 0 && rows_name(ordinal) == name).then_some(ordinal)
