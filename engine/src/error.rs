@@ -53,6 +53,9 @@ pub enum ErrorKind {
     Io,
 }
 
+/// `EIO`, the same on every Linux.
+const INPUT_OUTPUT: i32 = 5;
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, path: &Path, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -77,6 +80,11 @@ impl Error {
         }))
     }
 
+    /// The device did not give the bytes at `offset`, as told before.
+    pub(crate) fn refused(path: &Path, offset: u64) -> Self {
+        Self::io(path, "read", io::Error::from_raw_os_error(INPUT_OUTPUT)).at(offset)
+    }
+
     pub(crate) fn damaged(path: &Path, offset: u64, detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::Damaged, path, detail).at(offset)
     }
@@ -94,6 +102,16 @@ impl Error {
     /// Adds what went wrong when it was tried to make up for this error.
     pub(crate) fn followed_by(mut self, second: &Error) -> Self {
         self.0.detail = format!("{} (and then: {second})", self.0.detail);
+        self
+    }
+
+    /// Says that observations reported as failed are still to be found, because
+    /// of a `second` error.
+    pub(crate) fn leaving_in_doubt(mut self, second: &Error) -> Self {
+        self.0.detail = format!(
+            "{} (what was written of it could not be taken back, so it may be found later: {second})",
+            self.0.detail
+        );
         self
     }
 
@@ -115,10 +133,21 @@ impl Error {
         })
     }
 
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The process, or the machine, lacks what it takes to ask: descriptors,
+    /// memory, an hour without signals. That says nothing of the file.
+    pub(crate) fn is_lack(&self) -> bool {
+        /// `EINTR`, `ENOMEM`, `ENFILE` and `EMFILE`, the same on every Linux.
+        const LACKS: [i32; 4] = [4, 12, 23, 24];
+        let errno = self.io_error().and_then(io::Error::raw_os_error);
+        errno.is_some_and(|errno| LACKS.contains(&errno))
+    }
+
     /// The device under the file failed, for these bytes or altogether.
     pub(crate) fn is_device_failure(&self) -> bool {
-        /// `EIO`, the same on every Linux.
-        const INPUT_OUTPUT: i32 = 5;
         self.io_error().is_some_and(|error| error.raw_os_error() == Some(INPUT_OUTPUT))
     }
 

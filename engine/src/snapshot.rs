@@ -9,7 +9,7 @@ use crate::downsample::{Column, downsample};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guide_file;
 use crate::observation::Observation;
-use crate::scan::read_leaves;
+use crate::scan::{Refused, read_leaves, read_leaves_where};
 use crate::stats::bins::Edges;
 use crate::stats::buckets::Buckets;
 use crate::stats::guide::Guide;
@@ -82,13 +82,15 @@ impl Snapshot {
     pub fn summary(&self) -> Result<Summary> {
         let end = self.view.end_sequence();
         let mut edge = self.view.edge()?;
-        read_leaves(&self.view, edge.leaves()..end / LEAF, |index, leaf| {
+        // What cannot be read is told by the count.
+        let lost = Refused::IsLost;
+        read_leaves_where(&self.view, edge.leaves()..end / LEAF, lost, |index, leaf| {
             edge.skip_to(index);
             edge.push(Summary::of(leaf), |_, _, _| {});
         })?;
         edge.skip_to(end / LEAF);
         let mut open = Summary::EMPTY;
-        read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |_, leaf| {
+        read_leaves_where(&self.view, end / LEAF..end.div_ceil(LEAF), lost, |_, leaf| {
             open = Summary::of(leaf);
         })?;
         Ok(edge.total(&open))

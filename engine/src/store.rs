@@ -106,7 +106,9 @@ impl Store {
             return Err(error);
         }
         drop(lock);
-        Self::open_with(path, options, false)
+        // Not by looking at it: what then failed would be told of a store that is there.
+        let (directory, found) = (path.to_owned(), Found::default());
+        Ok(Self { directory, options, read_only: false, found, left: Mutex::default() })
     }
 
     pub(crate) fn open_with(path: &Path, options: Options, read_only: bool) -> Result<Self> {
@@ -294,7 +296,7 @@ fn create_directory(path: &Path) -> Result<()> {
 /// has left.
 fn only_left_overs(path: &Path) -> Result<()> {
     let listing = |error| Error::io(path, "create a store here", error);
-    let entries = disk::announce(path, Operation::List).and_then(|()| std::fs::read_dir(path));
+    let entries = disk::call(path, Operation::List, || std::fs::read_dir(path));
     for entry in entries.map_err(listing)? {
         let name = entry.map_err(listing)?.file_name();
         if name != lock::NAME && name.to_str() != Some(&format!("{MARKER}.tmp")) {
@@ -345,7 +347,7 @@ fn check_marker(path: &Path) -> Result<Option<Damage>> {
 /// What it means that the marker of `path` cannot be opened.
 fn not_a_store(path: &Path, error: Error) -> Error {
     let kind = error.io_error().map(io::Error::kind);
-    let there = disk::announce(path, Operation::Look).and_then(|()| path.metadata());
+    let there = disk::call(path, Operation::Look, || path.metadata());
     match (kind, there) {
         (Some(io::ErrorKind::NotFound), Ok(_)) => {
             Error::new(ErrorKind::NotAStore, path, "the directory is not a store")
@@ -353,9 +355,10 @@ fn not_a_store(path: &Path, error: Error) -> Error {
         (Some(io::ErrorKind::NotADirectory), _) => {
             Error::new(ErrorKind::NotAStore, path, "not a directory, so not a store")
         }
-        (Some(io::ErrorKind::NotFound), Err(_)) => {
+        (Some(io::ErrorKind::NotFound), Err(why)) if why.kind() == io::ErrorKind::NotFound => {
             Error::new(ErrorKind::NotFound, path, "there is no store here")
         }
+        (Some(io::ErrorKind::NotFound), Err(why)) => Error::io(path, "look for the store", why),
         _ => error,
     }
 }

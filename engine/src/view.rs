@@ -41,7 +41,7 @@ impl View {
         let mut looks = 1;
         loop {
             // The checkpoint first: what it names is then there to be listed.
-            let checkpoint = checkpoint::read(directory);
+            let checkpoint = checkpoint::find(directory)?;
             let mut chain = Chain::list(directory, positioned_reads, checkpoint)?;
             let listed = chain.last_ordinal();
             let found = look(&mut chain);
@@ -85,8 +85,9 @@ impl View {
         self.chain.checkpoint().is_some_and(|checkpoint| describes(checkpoint, segment))
     }
 
-    /// A file in the place of the last segment that is none: nothing may be
-    /// appended before somebody has looked at it.
+    /// A file in the place of the last segment that is none, or whose end the
+    /// device does not give: nothing may be appended before somebody has looked
+    /// at it.
     pub(crate) fn unreadable(&self) -> Option<&Damage> {
         self.unreadable.as_ref()
     }
@@ -199,6 +200,9 @@ fn look(chain: &mut Chain) -> Result<Found> {
         let again = segment.damage.as_ref().map(|damage| damage.offset);
         let others = tail.damage.iter().filter(|damage| Some(damage.offset) != again);
         found.damage.extend(others.cloned());
+        if tail.refused {
+            found.unreadable = tail.damage.last().cloned();
+        }
         found.damage.extend(cut_short(chain, segment, &tail)?);
         found.damage.extend(missing_first(chain)?);
         found.tail = Some(tail);

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::Checkpoint;
 use crate::damage::Damage;
@@ -109,6 +110,8 @@ pub(crate) struct Chain {
     checkpoint: Option<Checkpoint>,
     generation: u64,
     links: Vec<Link>,
+    /// The device did not give a header: what counts as damaged may be whole.
+    refused: AtomicBool,
 }
 
 /// A file named as a segment; its header is read when it is first wanted.
@@ -140,6 +143,7 @@ impl Chain {
             generation: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation),
             checkpoint,
             links: links.collect(),
+            refused: AtomicBool::new(false),
         })
     }
 
@@ -159,6 +163,11 @@ impl Chain {
     /// That of the checkpoint found, be it of this store or not.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether the device did not give a header that was asked for.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Does without the checkpoint: it is not of this store.
@@ -265,7 +274,12 @@ impl Chain {
         }
         let path = self.directory.join(rows_name(*ordinal));
         let read = match self.read_segment(index, &path) {
-            Err(error) if error.is_device_failure() || error.kind() == ErrorKind::Damaged => {
+            Err(error) if error.is_device_failure() => {
+                self.refused.store(true, Ordering::Relaxed);
+                let detail = "the device does not give the segment's header (input/output error)";
+                Err(Damage { path, offset: 0, lost: 0..0, detail: detail.into() })
+            }
+            Err(error) if error.kind() == ErrorKind::Damaged => {
                 Err(Damage { path, offset: 0, lost: 0..0, detail: error.detail().into() })
             }
             // Not gone, or it would not be listed.

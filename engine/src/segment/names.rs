@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::disk::{Operation, announce};
+use crate::disk::{Operation, call};
 use crate::error::{Error, Result};
 
 const ROWS: &str = "rows";
@@ -42,7 +42,7 @@ fn settled(mut list: impl FnMut() -> Result<Vec<u64>>) -> Result<Vec<u64>> {
 
 fn list_once(directory: &Path) -> Result<Vec<u64>> {
     let doing = "list the directory";
-    let entries = announce(directory, Operation::List).and_then(|()| std::fs::read_dir(directory));
+    let entries = call(directory, Operation::List, || std::fs::read_dir(directory));
     let mut ordinals = Vec::new();
     for entry in entries.map_err(|error| Error::io(directory, doing, error))? {
         let name = entry.map_err(|error| Error::io(directory, doing, error))?.file_name();
