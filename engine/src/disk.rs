@@ -162,6 +162,11 @@ pub(crate) fn is_there(path: &Path) -> Result<bool> {
     }
 }
 
+/// Whether the directory lists a link under this name.
+pub(crate) fn is_link(path: &Path) -> bool {
+    announce(path, Operation::Look).is_ok_and(|()| path.is_symlink())
+}
+
 /// Makes a directory, whose name is not durable yet.
 pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
     call(path, Operation::CreateDirectory, || std::fs::create_dir(path))

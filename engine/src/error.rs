@@ -124,6 +124,15 @@ impl Error {
         self.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
     }
 
+    /// There is nothing behind the name, or only the same name again.
+    pub(crate) fn leads_nowhere(&self) -> bool {
+        /// `ELOOP`, on every Linux but those of PA-RISC, SPARC and Alpha.
+        const LOOP: i32 = 40;
+        self.io_error().is_some_and(|error| {
+            error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(LOOP)
+        })
+    }
+
     pub(crate) fn is_not_found(&self) -> bool {
         self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
     }

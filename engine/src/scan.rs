@@ -196,7 +196,7 @@ impl<'v> Scan<'v> {
             self.gap(ordinal, self.end);
             return Ok(());
         }
-        if extent.limit == u64::MAX {
+        if extent.limit == u64::MAX && !chain.adjoins_rotted_header(index)? {
             // Nobody says where it ends. What lies behind that place is not data,
             // though its frames may be valid.
             let bytes = chain.open(segment)?;

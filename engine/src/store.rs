@@ -112,18 +112,7 @@ impl Store {
     }
 
     pub(crate) fn open_with(path: &Path, options: Options, read_only: bool) -> Result<Self> {
-        let mut damage = Vec::from_iter(check_marker(path)?);
-        let view = View::take(path, options.positioned_reads)?;
-        if !damage.is_empty() && view.chain().len() == 0 {
-            let detail = "the directory holds a file named as a store's marker, and no segment";
-            return Err(Error::new(ErrorKind::NotAStore, path, detail));
-        }
-        damage.extend_from_slice(view.damage());
-        let found = Found {
-            observations: view.end_sequence(),
-            dropped_bytes: view.active()?.map_or(0, |(_, tail)| tail.dropped_bytes),
-            damage,
-        };
+        let (found, _) = look(path, options.positioned_reads)?;
         Ok(Self { directory: path.to_owned(), options, read_only, found, left: Mutex::default() })
     }
 
@@ -260,6 +249,23 @@ impl Drop for Store {
             drop(self.sync());
         }
     }
+}
+
+/// What opening the store at `path` finds, and the view that it was found in.
+pub(crate) fn look(path: &Path, positioned_reads: bool) -> Result<(Found, View)> {
+    let mut damage = Vec::from_iter(check_marker(path)?);
+    let view = View::take(path, positioned_reads)?;
+    if !damage.is_empty() && view.chain().len() == 0 {
+        let detail = "the directory holds a file named as a store's marker, and no segment";
+        return Err(Error::new(ErrorKind::NotAStore, path, detail));
+    }
+    damage.extend_from_slice(view.damage());
+    let found = Found {
+        observations: view.end_sequence(),
+        dropped_bytes: view.active()?.map_or(0, |(_, tail)| tail.dropped_bytes),
+        damage,
+    };
+    Ok((found, view))
 }
 
 fn encode_marker() -> [u8; MARKER_BYTES] {

@@ -239,14 +239,31 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
         return Ok(Ok(()));
     }
     Ok(match chain.header(before)? {
-        Ok(before) if is_before_another(before, segment, stated) => Err(Damage {
-            path: segment.path.clone(),
-            offset: 0,
-            lost: 0..0,
-            detail: "it follows a segment of another store".into(),
-        }),
+        Ok(foreign)
+            if is_before_another(foreign, segment, stated)
+                && !is_alone_of_another_store(chain, before, foreign, segment)? =>
+        {
+            Err(Damage {
+                path: segment.path.clone(),
+                offset: 0,
+                lost: 0..0,
+                detail: "it follows a segment of another store".into(),
+            })
+        }
         _ => Ok(()),
     })
+}
+
+/// Whether the segment at `index` is of another store than those on both sides of it.
+fn is_alone_of_another_store(
+    chain: &Chain,
+    index: usize,
+    segment: &Segment,
+    behind: &Segment,
+) -> Result<bool> {
+    let Some(before) = index.checked_sub(1) else { return Ok(false) };
+    let origin = chain.header(before)?.as_ref().ok().and_then(|before| before.origin);
+    Ok(origin.is_some() && origin == behind.origin && origin != segment.origin)
 }
 
 /// Whether `before` cannot be of the store of `segment`, which states `stated`

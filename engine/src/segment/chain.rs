@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::Checkpoint;
 use crate::damage::Damage;
+use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::format::{
     BLOCK_BYTES, BLOCK_BYTES_USIZE, BLOCK_HEADER_BYTES, HeaderFault, Position, Predecessor,
@@ -294,6 +295,10 @@ impl Chain {
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 Err(Damage { path, offset: 0, lost: 0..0, detail: error.detail().into() })
             }
+            // Not gone, or it would not be listed.
+            Err(error) if error.leads_nowhere() && disk::is_link(&path) => {
+                Err(Damage { path, offset: 0, lost: 0..0, detail: "a link to nothing".into() })
+            }
             other => Ok(other?),
         };
         Ok(header.get_or_init(|| Box::new(read)))
@@ -402,6 +407,16 @@ impl Chain {
         Ok(Some(Extent {
             limit: stated.map_or(u64::MAX, |stated| stated.end_offset),
             end_sequence: next.first_sequence,
+        }))
+    }
+
+    /// Whether the segment behind the one at `index` is known, though its header, which
+    /// says where this one ends, has rotted. What lies behind that end has sequence
+    /// numbers from the next one's first on.
+    pub(crate) fn adjoins_rotted_header(&self, index: usize) -> Result<bool> {
+        let ordinal = self.links[index].ordinal;
+        Ok(self.known_behind(index)?.is_some_and(|(_, next)| {
+            next.ordinal == ordinal + 1 && next.damage.is_some() && next.predecessor.is_none()
         }))
     }
 

@@ -2,6 +2,7 @@
 //! of what it does to the disk.
 
 mod checkpoint_is_derived;
+mod corruption;
 mod disk_watch;
 mod failed_calls;
 mod failed_sync;
