@@ -8,6 +8,7 @@ mod failed_calls;
 mod failed_sync;
 mod hostile_chain;
 mod in_doubt;
+mod lock_of_the_named;
 mod mixed_stores;
 mod order_of_syncs;
 mod power_cut;
