@@ -32,10 +32,12 @@ fn lives(pid: &str) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// Waits until a process is gone, for as long as it takes; the test would hang else.
+/// Waits until a process is gone, on a machine however slow.
 fn wait_until_gone(pid: &str) {
     assert!(!pid.trim().is_empty());
+    let begun = Instant::now();
     while lives(pid) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "{pid} is still there");
         thread::sleep(Duration::from_millis(5));
     }
 }
@@ -157,9 +159,8 @@ fn what_a_program_leaves_behind_is_killed_too() {
 #[test]
 fn a_stop_ends_a_program_at_once() {
     let stop = Arc::new(AtomicBool::new(false));
-    let settings = Settings::new().stop(Arc::clone(&stop)).deadline(Duration::from_secs(600));
+    let settings = Settings::new().stop(Arc::clone(&stop)).deadline(Duration::from_secs(60));
     let mut source = Program::parse("sleep 600", &settings).unwrap();
-    let begun = Instant::now();
     let stopper = thread::spawn(move || {
         thread::sleep(Duration::from_millis(50));
         stop.store(true, Ordering::Relaxed);
@@ -167,5 +168,4 @@ fn a_stop_ends_a_program_at_once() {
     let error = source.poll().unwrap_err();
     stopper.join().unwrap();
     assert_eq!(error.to_string(), "sleep: it was killed because the collector stops");
-    assert!(begun.elapsed() < Duration::from_secs(300), "{:?}", begun.elapsed());
 }

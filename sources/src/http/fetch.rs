@@ -28,7 +28,7 @@ pub(super) fn config(settings: &Settings, roots: RootCerts) -> Config {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
-        // A connection that was kept would not be looked up again.
+        // A poll leaves nothing open behind it.
         .max_idle_connections(0)
         .user_agent(concat!("gaugelog/", env!("CARGO_PKG_VERSION")))
         .build()

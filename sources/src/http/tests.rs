@@ -1,6 +1,7 @@
 //! Redirects from a public address. Servers on 127.0.0.1 count as public here, all
 //! others on loopback as private.
 
+use std::io::Read;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -109,6 +110,20 @@ fn a_name_that_changes_its_mind_does_not_help() {
     let said = read(&url, Names::new(&["127.0.0.1", "127.0.0.1 127.0.0.2"])).unwrap_err();
     assert!(said.ends_with("not a public address"), "{said}");
     let said = read(&url, Names::new(&["127.0.0.1 127.0.0.2", "127.0.0.2"])).unwrap_err();
+    assert!(said.ends_with("not a public address"), "{said}");
+}
+
+/// Nor does a connection that the server would keep open: the library looks a name up
+/// also where it has one to it.
+#[test]
+fn each_redirect_is_looked_up() {
+    let server = Server::start(|_, stream| {
+        say(stream, &redirect("/again"));
+        let _ = stream.read(&mut [0; 1024]);
+        say(stream, &ok(b"7", ""));
+    });
+    let url = format!("http://rebind.example:{}/", server.address.port());
+    let said = read(&url, Names::new(&["127.0.0.1", "127.0.0.2"])).unwrap_err();
     assert!(said.ends_with("not a public address"), "{said}");
 }
 

@@ -43,3 +43,22 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
     }
     Ok(certificates)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_of_ones_own_come_on_top_of_the_usual() {
+        assert!(matches!(roots(None).unwrap(), RootCerts::WebPki));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.pem");
+        let key = rcgen::KeyPair::generate().unwrap();
+        let own = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
+        std::fs::write(&path, format!("A comment\n{}{}", own.pem(), key.serialize_pem())).unwrap();
+        let RootCerts::Specific(all) = roots(Some(&path)).unwrap() else { panic!("not all") };
+        assert_eq!(all.len(), webpki_root_certs::TLS_SERVER_ROOT_CERTS.len() + 1);
+        assert!(all.len() > 100);
+        assert_eq!(all.last().unwrap().der(), &own.der()[..]);
+    }
+}
