@@ -125,7 +125,7 @@ impl Specimen {
             }
             What::Frame { sequences, .. } if is_last && !self.has_rotted(start) => {
                 expected.sight.observations = sequences.start;
-                expected.sight.served = vec![0..sequences.start];
+                expected.sight.served = Vec::from([0..sequences.start]);
                 expected.summary = self.summary(&(0..0), sequences.start);
                 expected.dropped_from = Some((file, start));
             }
@@ -147,7 +147,7 @@ impl Specimen {
 
     fn untouched(&self) -> Expected {
         let sight =
-            Sight { observations: self.len(), served: vec![0..self.len()], ..Sight::default() };
+            Sight { observations: self.len(), served: Vec::from([0..self.len()]), ..Sight::default() };
         let summary = self.summary(&(0..0), self.len());
         Expected { sight, summary, dropped_from: None, verified: None }
     }
@@ -163,7 +163,7 @@ impl Specimen {
         let sight = Sight {
             observations: end,
             found: vec![unreadable.clone()],
-            served: vec![0..end],
+            served: Vec::from([0..end]),
             ..Sight::default()
         };
         Expected {
