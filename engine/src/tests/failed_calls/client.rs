@@ -311,7 +311,7 @@ impl Client {
         if fresh.is_some() {
             self.store = fresh;
         }
-        self.append_again(1);
+        self.append_again(30);
         self.check_all();
     }
 
