@@ -186,10 +186,25 @@ fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<u64> {
         if read == 0 {
             break;
         }
-        if let Some(index) = buffer[..read].iter().rposition(|byte| *byte != 0) {
+        if let Some(index) = last_nonzero_index(&buffer[..read]) {
             last = at - from + index as u64 + 1;
         }
         at += read as u64;
     }
     Ok(last)
+}
+
+/// By the kilobyte: every append looks through what is written ahead, and byte
+/// by byte that takes ten times as long.
+fn last_nonzero_index(bytes: &[u8]) -> Option<usize> {
+    const ZEROS: [u8; 1024] = [0; 1024];
+    let mut end = bytes.len();
+    for chunk in bytes.rchunks(ZEROS.len()) {
+        if chunk != &ZEROS[..chunk.len()] {
+            let within = chunk.iter().rposition(|byte| *byte != 0)?;
+            return Some(end - chunk.len() + within);
+        }
+        end -= chunk.len();
+    }
+    None
 }

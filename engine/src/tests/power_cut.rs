@@ -23,6 +23,7 @@ mod content;
 mod enumerator;
 mod explorer;
 mod identity;
+mod last_segment;
 mod look;
 mod observer;
 mod place;
@@ -47,8 +48,8 @@ fn every_state_that_a_power_cut_may_leave_holds_what_was_acknowledged() {
     let seed = from_environment("GAUGELOG_SEED", 1);
     if let Ok(name) = std::env::var("GAUGELOG_POWER_CUT_STATE") {
         let identity = name.parse().unwrap_or_else(|told: String| panic!("{told}"));
-        check_again(WORKLOADS, &identity, seed).unwrap_or_else(|told| panic!("{told}"));
-        println!("power cuts: {name} holds, seed {seed}");
+        let trace = check_again(WORKLOADS, &identity, seed).unwrap_or_else(|told| panic!("{told}"));
+        println!("{trace}power cuts: {name} holds, seed {seed}");
         return;
     }
     let states = from_environment("GAUGELOG_POWER_CUT_STATES", STATES);

@@ -146,8 +146,11 @@ impl Specimen {
     }
 
     fn untouched(&self) -> Expected {
-        let sight =
-            Sight { observations: self.len(), served: Vec::from([0..self.len()]), ..Sight::default() };
+        let sight = Sight {
+            observations: self.len(),
+            served: Vec::from([0..self.len()]),
+            ..Sight::default()
+        };
         let summary = self.summary(&(0..0), self.len());
         Expected { sight, summary, dropped_from: None, verified: None }
     }

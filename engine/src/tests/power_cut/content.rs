@@ -1,5 +1,6 @@
 //! The content of a file, in the units that a disk writes whole or not at all.
 
+use std::cell::OnceCell;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::rc::Rc;
@@ -49,10 +50,18 @@ impl PartialEq for Sector {
 }
 
 /// A file's bytes. What a last sector has behind the length is zeros.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Content {
     sectors: Vec<Sector>,
     length: usize,
+    /// Taken when it is first wanted.
+    digest: OnceCell<u64>,
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.length == other.length && self.sectors == other.sectors
+    }
 }
 
 impl Content {
@@ -77,6 +86,7 @@ impl Content {
 
     /// Writes `bytes`, and returns the sectors touched.
     pub(super) fn write(&mut self, offset: usize, bytes: &[u8]) -> Range<usize> {
+        self.digest.take();
         let end = offset + bytes.len();
         if end > self.length {
             self.resize(end);
@@ -94,6 +104,7 @@ impl Content {
 
     /// Puts a whole sector in its place; [`Content::resize`] comes last.
     pub(super) fn put(&mut self, index: usize, sector: Sector) {
+        self.digest.take();
         if index >= self.sectors.len() {
             self.sectors.resize(index + 1, Sector::default());
         }
@@ -102,6 +113,7 @@ impl Content {
 
     /// Cuts the content off, or adds zeros.
     pub(super) fn resize(&mut self, length: usize) {
+        self.digest.take();
         self.sectors.resize(length.div_ceil(SECTOR_BYTES), Sector::default());
         self.length = length;
         let within = length % SECTOR_BYTES;
@@ -140,6 +152,6 @@ impl Content {
         let mixed = |digest: u64, sector: &Sector| {
             (digest.rotate_left(5) ^ sector.digest()).wrapping_mul(0x9E37_79B9_7F4A_7C15)
         };
-        self.sectors.iter().fold(self.length as u64, mixed)
+        *self.digest.get_or_init(|| self.sectors.iter().fold(self.length as u64, mixed))
     }
 }

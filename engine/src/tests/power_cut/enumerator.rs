@@ -55,19 +55,23 @@ fn explore(workload: &'static Workload, states: u64, seed: u64) -> Result<Figure
     }
 }
 
-/// Checks one state again.
+/// Checks one state again, and returns what led to it.
 pub(super) fn check_again(
     workloads: &'static [Workload],
     identity: &Identity,
     seed: u64,
-) -> Result<(), String> {
+) -> Result<String, String> {
     let workload = workloads.iter().find(|it| it.name == identity.workload);
     let workload = workload.ok_or(format!("there is no workload {}", identity.workload))?;
     let mut explorer = Explorer::of(workload, seed);
     let checked = catch_unwind(AssertUnwindSafe(|| explorer.check_again(identity)));
-    checked.map_err(|cause| {
-        format!("{}\nwhat came before:\n{}", failed(identity, seed, &*cause), explorer.trace)
-    })
+    let trace = explorer.trace;
+    match checked {
+        Ok(()) => Ok(trace),
+        Err(cause) => {
+            Err(format!("{}\nwhat came before:\n{trace}", failed(identity, seed, &*cause)))
+        }
+    }
 }
 
 /// What failed, and the one command that checks it again.

@@ -23,7 +23,7 @@ const DRAWN: u64 = 48;
 /// So many places are drawn to kill a process at in a long write.
 const KILLS: usize = 12;
 /// So many states of one recovery are checked, but in each eighth round all.
-const SECOND_MOST: usize = 24;
+const SECOND_MOST: usize = 32;
 const ROUNDS: u64 = 8;
 
 /// Beyond what any workload comes to: observations and segments of recoveries.
@@ -358,13 +358,16 @@ impl Explorer {
 
     /// Checks the one state of this name, and what led to it.
     pub(super) fn check_again(&mut self, identity: &Identity) {
+        let moments = self.moments.len();
+        assert!(identity.moment < moments, "the workload has {moments} moments");
         self.trace = told_trace(&self.moments[..=identity.moment]);
         let Some(second) = identity.second else {
             self.check(identity.moment, identity.end);
             return;
         };
         let (moments, seed) = self.recover(identity.moment, identity.end, second.recovery);
-        self.trace += "-- and then\n";
+        self.trace += "and then\n";
+        assert!(second.moment < moments.len(), "what went on has {} moments", moments.len());
         self.trace += &told_trace(&moments[..=second.moment]);
         self.check_second_cut(&moments, second.moment, second.number, seed);
     }
