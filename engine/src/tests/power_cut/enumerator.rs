@@ -23,7 +23,7 @@ pub(super) fn enumerate(
         while failure.lock().expect("not poisoned").is_none()
             && let Some(workload) = workloads.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            match explore(workload, states / workloads.len() as u64, seed) {
+            match explore(workload, states.div_ceil(workloads.len() as u64), seed) {
                 Ok(found) => figures.lock().expect("not poisoned").push((workload.name, found)),
                 Err(told) => drop(failure.lock().expect("not poisoned").get_or_insert(told)),
             }

@@ -68,7 +68,6 @@ pub(super) enum Call {
     WriteTemporary,
     SyncTemporary,
     RenameSegment,
-    RemoveTemporary,
     SyncDirectory,
     /// Whatever is done to files that can be made again from others.
     Derived,
@@ -84,8 +83,7 @@ impl Call {
             | (Self::RenameSegment, Operation::Rename) => segment,
             (Self::CreateTemporary, Operation::Create)
             | (Self::WriteTemporary, Operation::Write { .. })
-            | (Self::SyncTemporary, Operation::Sync)
-            | (Self::RemoveTemporary, Operation::Remove) => temporary,
+            | (Self::SyncTemporary, Operation::Sync) => temporary,
             (Self::SyncDirectory, Operation::SyncDirectory) => true,
             (Self::Derived, _) => {
                 name == checkpoint::NAME || name.contains(".tree") || name.contains(".guide")
