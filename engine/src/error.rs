@@ -119,9 +119,11 @@ impl Error {
         &self.0.detail
     }
 
-    pub(crate) fn is_disk_full(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
-        self.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
+    /// The disk is full, or a limit is reached.
+    pub(crate) fn is_lack_of_room(&self) -> bool {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let kind = self.io_error().map(io::Error::kind);
+        matches!(kind, Some(StorageFull | QuotaExceeded | FileTooLarge))
     }
 
     /// There is nothing behind the name, or only the same name again.

@@ -3,74 +3,13 @@
 
 mod support;
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use gaugelog::{ErrorKind, Observation, Options, Store, SyncPolicy};
+use support::mounts::{Disk, fill, small_tmpfs};
 use support::{arrivals, series, small_segments};
 use tempfile::TempDir;
-
-/// A mounted file system, unmounted when dropped, also by a failing test.
-struct Mounted {
-    at: PathBuf,
-}
-
-impl Mounted {
-    /// `None` where this machine does not let us.
-    fn mount(at: PathBuf, arguments: &[&str]) -> Option<Self> {
-        std::fs::create_dir(&at).expect("a directory");
-        let mounted = Self { at };
-        mounted.mount_again(arguments).then_some(mounted)
-    }
-
-    fn mount_again(&self, arguments: &[&str]) -> bool {
-        run(Command::new("mount").args(arguments).arg(&self.at))
-    }
-
-    fn unmount(&self) -> bool {
-        run(Command::new("umount").arg(&self.at))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        drop(Command::new("umount").args(["--lazy", "--quiet"]).arg(&self.at).output());
-    }
-}
-
-fn run(command: &mut Command) -> bool {
-    match command.output() {
-        Ok(output) if output.status.success() => true,
-        Ok(output) => {
-            eprintln!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-            false
-        }
-        Err(error) => {
-            eprintln!("{command:?}: {error}");
-            false
-        }
-    }
-}
-
-fn small_tmpfs(place: &TempDir, size: &str) -> Option<Mounted> {
-    let options = format!("size={size}");
-    let mounted =
-        Mounted::mount(place.path().join("tmpfs"), &["-t", "tmpfs", "-o", &options, "none"]);
-    if mounted.is_none() {
-        eprintln!("NOT RUN: this test needs to mount a tmpfs, which takes root");
-    }
-    mounted
-}
-
-/// Takes all the space that is left.
-fn fill(path: &Path) {
-    let mut file = File::create(path).expect("created");
-    for size in [1 << 16, 1 << 12, 1] {
-        while file.write_all(&vec![0xFF; size]).is_ok() {}
-    }
-}
 
 #[test]
 fn a_full_disk_is_an_error_and_work_resumes_when_there_is_space() {
@@ -130,47 +69,26 @@ fn fill_by_appends(at: &Path, policy: SyncPolicy, single: bool) {
     assert!(arrivals(&fresh.snapshot().expect("a snapshot")) == all[..stored]);
 }
 
-/// A file system of its own in a file on a small tmpfs: the file system has
-/// space, the disk that it thinks it lies on has none.
+/// A file system in an image on a small tmpfs: the file system has space, the
+/// disk that it thinks it lies on has none.
 struct FailingDisk {
-    image: PathBuf,
     ballast: PathBuf,
-    options: &'static str,
-    disk: Mounted,
-    _tmpfs: Mounted,
+    disk: Disk,
 }
 
 impl FailingDisk {
     /// `options` are those of mount, `loop` among them.
     fn new(place: &TempDir, options: &'static str) -> Option<Self> {
-        let tmpfs = small_tmpfs(place, "12m")?;
-        let image = tmpfs.at.join("image");
-        let created = File::create(&image).and_then(|file| file.set_len(64 << 20));
-        created.expect("an image");
         // Without a journal a failed write stays a matter of the file alone. With
         // blocks smaller than pages Linux 6.18 tells no sync at all of it.
-        let made = run(Command::new("mke2fs")
-            .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-O", "^has_journal"])
-            .args(["-E", "lazy_itable_init=0"])
-            .arg(&image));
-        let arguments = ["-o", options, image.to_str().expect("a plain path")];
-        let disk = made.then(|| Mounted::mount(place.path().join("disk"), &arguments)).flatten();
-        if disk.is_none() {
-            eprintln!("NOT RUN: this test needs mke2fs and a loop device, which takes root");
-        }
-        let ballast = tmpfs.at.join("ballast");
-        Some(Self { image, ballast, options, disk: disk?, _tmpfs: tmpfs })
+        let make = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-O", "^has_journal"];
+        let make = [&make[..], &["-E", "lazy_itable_init=0"]].concat();
+        let disk = Disk::make(place, 64, "12m", &make, options)?;
+        Some(Self { ballast: disk.memory.at.join("ballast"), disk })
     }
 
     fn path(&self) -> PathBuf {
-        self.disk.at.join("store")
-    }
-
-    /// Everything that is not on the disk is forgotten, as by a power cut.
-    fn remount(&self) {
-        assert!(self.disk.unmount(), "nothing is open any more");
-        let image = self.image.to_str().expect("a plain path");
-        assert!(self.disk.mount_again(&["-o", self.options, image]));
+        self.disk.mounted.at.join("store")
     }
 }
 
@@ -218,7 +136,7 @@ fn append_behind_dropped_frames(options: &'static str) {
     let store = Store::open(&path).expect("opened");
     store.append(all[20_001]).expect("acknowledged");
     drop(store);
-    disk.remount();
+    disk.disk.remount();
     let store = Store::open(&path).expect("opened");
     assert_eq!(store.found().observations, 20_002, "{:?}", store.found());
     assert!(store.found().damage.is_empty(), "{:?}", store.found());
@@ -254,7 +172,7 @@ fn go_on_after_a_failed_sync(next: impl FnOnce(Store, &Path) -> Store) {
     let store = next(store, &path);
     store.append_batch(&all[1_000..22_000]).expect("there is space");
     drop(store);
-    disk.remount();
+    disk.disk.remount();
     let store = Store::open(&path).expect("opened");
     assert!(store.found().damage.is_empty(), "{:?}", store.found());
     assert!(arrivals(&store.snapshot().expect("a snapshot")) == all[..22_000]);

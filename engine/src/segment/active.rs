@@ -18,7 +18,7 @@ use crate::segment::format::{
 };
 use crate::segment::map::Bytes;
 use crate::segment::names::rows_name;
-use crate::segment::recover::{FILE_BYTES_MAX, Start, Tail, find_tail};
+use crate::segment::recover::{FILE_BYTES_MAX, Start, Tail, find_tail, last_nonzero};
 use crate::segment::walk::{Frame, Owner, Step, Walk};
 use crate::stats::tree::LEAF;
 
@@ -260,7 +260,7 @@ impl Active {
         }
         match self.file.write(self.end.offset, buffer) {
             // There may be room for the frames, if not for zeros ahead of them.
-            Err(error) if error.is_disk_full() && reach > frames_end => {
+            Err(error) if error.is_lack_of_room() && reach > frames_end => {
                 buffer.truncate(frames_bytes);
                 self.file.write(self.end.offset, buffer)?;
                 self.file_bytes = self.file_bytes.max(frames_end);
@@ -283,8 +283,12 @@ impl Active {
         if sync_failed {
             over[..GIVEN_UP.len()].copy_from_slice(GIVEN_UP);
         }
-        // What a failed write reached is only known from the file.
-        let mut until = self.file.len()?.min(FILE_BYTES_MAX);
+        // What a failed write reached is only known from the file. Zeros there are
+        // not written again: that may take space, or room below a limit.
+        let mut until = match self.nonzero_until(mark.end.offset) {
+            Ok(until) => until,
+            Err(_) => self.file.len()?.min(FILE_BYTES_MAX),
+        };
         if sync_failed {
             until = until.max(mark.end.offset + GIVEN_UP.len() as u64);
         }
@@ -296,6 +300,13 @@ impl Active {
             at += length;
         }
         Ok(())
+    }
+
+    /// Behind the last byte from `from` on that is not zero.
+    fn nonzero_until(&self, from: u64) -> Result<u64> {
+        let bytes = Bytes::open(&self.path, true)?;
+        let length = bytes.len()?.min(FILE_BYTES_MAX);
+        Ok(from + last_nonzero(&bytes, from, length)?)
     }
 
     /// Whether others wrote frames that nobody knows to be synced.

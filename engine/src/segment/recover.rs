@@ -174,7 +174,7 @@ fn sworn_past(walk: &mut Walk, bad: u64, sworn: &mut u64) -> Result<bool> {
 }
 
 /// How many bytes from `from` on reach to the last one that is not zero.
-fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<u64> {
+pub(crate) fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<u64> {
     if file_bytes.saturating_sub(from) > ZEROS_BYTES_MAX {
         return Ok(file_bytes - from);
     }

@@ -6,6 +6,7 @@
     reason = "the numbers are small and made here"
 )]
 
+pub mod mounts;
 pub mod processes;
 pub mod strace;
 

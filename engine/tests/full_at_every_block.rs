@@ -1,0 +1,191 @@
+//! Promise 7 on real file systems: where the disk is full at any block of a
+//! segment, or while the next is begun, it is an error; what was acknowledged is
+//! there, what was refused is not, and work resumes when there is space.
+//!
+//! `GAUGELOG_FULL_DISK` says at how many blocks: `all`, or one in so many. The
+//! file systems have to be mounted, which takes root; where that cannot be done
+//! the tests say so.
+
+mod support;
+
+use std::path::Path;
+
+use gaugelog::{Error, ErrorKind, Observation, Store, SyncPolicy};
+use support::mounts::{Ballast, Disk, small_tmpfs};
+use support::{arrivals, series, small_segments};
+use tempfile::TempDir;
+
+/// One block in so many where nobody asks for more.
+const ONE_IN: usize = 9;
+/// What an error says of observations that could not be taken back.
+const IN_DOUBT: &str = "may be found later";
+const ENOSPC: i32 = 28;
+
+/// Small ones, for which space is written ahead, and batches.
+const SIZES: [&[usize]; 2] = [&[1, 40, 1, 64], &[97]];
+
+/// A program that appends until the disk is full.
+struct Program<'a> {
+    path: &'a Path,
+    policy: SyncPolicy,
+    all: &'a [Observation],
+    stored: usize,
+    /// Refused, but said to be there perhaps.
+    in_doubt: usize,
+}
+
+impl Program<'_> {
+    fn open(&self) -> Store {
+        let options = small_segments().sync(self.policy);
+        let store = options.open(self.path).expect("opened, be the disk full or not");
+        assert!(store.found().damage.is_empty(), "{:?}", store.found());
+        store
+    }
+
+    fn append(&mut self, store: &Store, count: usize) -> Result<(), Error> {
+        let batch = &self.all[self.stored..self.stored + count];
+        match store.append_batch(batch) {
+            Ok(range) => {
+                assert_eq!(range.start, self.stored as u64);
+                self.stored += count;
+                Ok(())
+            }
+            Err(error) => {
+                self.stored += error.stored();
+                if error.to_string().contains(IN_DOUBT) {
+                    self.in_doubt = count - error.stored();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything acknowledged is there, and nothing that was refused.
+    fn check(&mut self, store: &Store) {
+        let found = arrivals(&store.snapshot().expect("a snapshot"));
+        let most = self.stored + std::mem::take(&mut self.in_doubt);
+        assert!((self.stored..=most).contains(&found.len()), "{} of {}", found.len(), self.stored);
+        assert!(found == self.all[..found.len()]);
+        self.stored = found.len();
+    }
+
+    /// Appends until that is refused, and a few times more.
+    fn fill(&mut self, store: &Store, sizes: &[usize]) {
+        let mut refused = 0;
+        for count in sizes.iter().cycle() {
+            let Err(error) = self.append(store, *count) else {
+                assert!(self.stored + 1_000 < self.all.len(), "the disk is never full");
+                continue;
+            };
+            assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+            let cause = error.io_error().and_then(std::io::Error::raw_os_error);
+            assert_eq!(cause, Some(ENOSPC), "{error}");
+            assert!(error.path().starts_with(self.path), "{error}");
+            self.check(store);
+            refused += 1;
+            if refused == 3 {
+                return;
+            }
+        }
+    }
+}
+
+/// How a file system is laid out.
+struct Layout<'a> {
+    at: &'a Path,
+    /// So many blocks hold a segment and what stands beside it.
+    blocks: u64,
+    remount: &'a dyn Fn(),
+}
+
+fn at_every_block(name: &str, layout: &Layout<'_>) {
+    let one_in = match std::env::var("GAUGELOG_FULL_DISK") {
+        Ok(all) if all == "all" => 1,
+        Ok(asked) => asked.parse().expect("a number"),
+        Err(_) => ONE_IN,
+    };
+    let programs = [SyncPolicy::Always, SyncPolicy::Never]
+        .into_iter()
+        .flat_map(|policy| SIZES.map(|sizes| (policy, sizes)));
+    let mut runs = 0;
+    for free in (0..=layout.blocks).step_by(one_in) {
+        for (turn, (policy, sizes)) in (0..).zip(programs.clone()) {
+            let path = layout.at.join("store");
+            let all = series(12_000);
+            let mut program = Program { path: &path, policy, all: &all, stored: 0, in_doubt: 0 };
+            fill_and_go_on(&mut program, layout, sizes, free);
+            // It takes a while, so of each number of blocks one program does it.
+            if (free + turn).is_multiple_of(4) {
+                (layout.remount)();
+            }
+            let store = program.open();
+            program.check(&store);
+            program.append(&store, 1).expect("there is space");
+            drop(store);
+            std::fs::remove_dir_all(&path).expect("removed");
+            runs += 1;
+        }
+    }
+    println!("full disks: {name}: 0 to {} blocks free, {runs} runs", layout.blocks);
+}
+
+fn fill_and_go_on(program: &mut Program<'_>, layout: &Layout<'_>, sizes: &[usize], free: u64) {
+    let options = small_segments().sync(program.policy);
+    let store = options.create(program.path).expect("created");
+    program.append(&store, 10).expect("there is space yet");
+    let ballast = Ballast::take_all(layout.at, layout.blocks);
+    ballast.give_back(free);
+
+    program.fill(&store, sizes);
+    let fresh = program.open();
+    program.fill(&fresh, sizes);
+    ballast.give_all_back();
+
+    program.append(&store, 1).expect("there is space");
+    program.append(&fresh, 300).expect("there is space");
+    program.check(&fresh);
+    assert!(fresh.verify().expect("read").is_sound());
+}
+
+#[test]
+fn a_tmpfs_may_be_full_at_every_block() {
+    let place = TempDir::new().expect("a directory");
+    let Some(tmpfs) = small_tmpfs(&place, "2m") else { return };
+    at_every_block("tmpfs", &Layout { at: &tmpfs.at, blocks: 26, remount: &|| {} });
+}
+
+fn on_disk(name: &str, disk: Option<Disk>, blocks: u64) {
+    let Some(disk) = disk else { return };
+    let remount = || disk.remount();
+    at_every_block(name, &Layout { at: &disk.mounted.at, blocks, remount: &remount });
+}
+
+fn ext4(block_bytes: &str, blocks: u64) {
+    let place = TempDir::new().expect("a directory");
+    let make = ["mkfs.ext4", "-q", "-F", "-m", "0", "-b", block_bytes];
+    on_disk("ext4", Disk::make(&place, 16, "20m", &make, "loop"), blocks);
+}
+
+#[test]
+fn an_ext4_may_be_full_at_every_block() {
+    ext4("4096", 26);
+}
+
+#[test]
+fn an_ext4_with_small_blocks_may_be_full_at_every_block() {
+    ext4("1024", 84);
+}
+
+#[test]
+fn an_xfs_may_be_full_at_every_block() {
+    let place = TempDir::new().expect("a directory");
+    let disk = Disk::make(&place, 300, "320m", &["mkfs.xfs", "-q", "-f"], "loop");
+    on_disk("xfs", disk, 26);
+}
+
+#[test]
+fn a_btrfs_may_be_full_at_every_block() {
+    let place = TempDir::new().expect("a directory");
+    let disk = Disk::make(&place, 112, "160m", &["mkfs.btrfs", "-q", "-f"], "loop");
+    on_disk("btrfs", disk, 26);
+}

@@ -1,0 +1,174 @@
+//! File systems of a test's own. To mount them takes root; where this machine
+//! does not let us, the tests say so.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::fs::{FallocateFlags, fallocate, statvfs, syncfs};
+use tempfile::TempDir;
+
+use super::processes::not_run;
+
+/// A mounted file system, unmounted when dropped, also by a failing test.
+pub struct Mounted {
+    pub at: PathBuf,
+}
+
+impl Mounted {
+    /// `None` where this machine does not let us.
+    pub fn mount(at: PathBuf, arguments: &[&str]) -> Option<Self> {
+        std::fs::create_dir(&at).expect("a directory");
+        let mounted = Self { at };
+        mounted.mount_again(arguments).then_some(mounted)
+    }
+
+    pub fn mount_again(&self, arguments: &[&str]) -> bool {
+        run(Command::new("mount").args(arguments).arg(&self.at))
+    }
+
+    pub fn unmount(&self) -> bool {
+        run(Command::new("umount").arg(&self.at))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        drop(Command::new("umount").args(["--lazy", "--quiet"]).arg(&self.at).output());
+    }
+}
+
+/// Runs a program, and says whether it succeeded.
+pub fn run(command: &mut Command) -> bool {
+    match command.output() {
+        Ok(output) if output.status.success() => true,
+        Ok(output) => {
+            eprintln!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+            false
+        }
+        Err(error) => {
+            eprintln!("{command:?}: {error}");
+            false
+        }
+    }
+}
+
+pub fn small_tmpfs(place: &TempDir, size: &str) -> Option<Mounted> {
+    let options = format!("size={size}");
+    let mounted =
+        Mounted::mount(place.path().join("tmpfs"), &["-t", "tmpfs", "-o", &options, "none"]);
+    if mounted.is_none() {
+        not_run("this test needs to mount a tmpfs, which takes root");
+    }
+    mounted
+}
+
+/// A file system made for a test: on a tmpfs, in an image that is mounted by a
+/// loop device.
+pub struct Disk {
+    image: PathBuf,
+    options: &'static str,
+    pub mounted: Mounted,
+    /// Where the image lies.
+    pub memory: Mounted,
+}
+
+impl Disk {
+    /// An image of so many MiB on a tmpfs of such a size. `make` is the command
+    /// that makes the file system; `options` are those of mount, `loop` among them.
+    pub fn make(
+        place: &TempDir,
+        image_mib: u64,
+        memory: &str,
+        make: &[&str],
+        options: &'static str,
+    ) -> Option<Self> {
+        let memory = small_tmpfs(place, memory)?;
+        let image = memory.at.join("image");
+        let created = File::create(&image).and_then(|file| file.set_len(image_mib << 20));
+        created.expect("an image");
+        let made = run(Command::new(make[0]).args(&make[1..]).arg(&image));
+        let arguments = ["-o", options, image.to_str().expect("a plain path")];
+        let at = place.path().join("disk");
+        let Some(mounted) = made.then(|| Mounted::mount(at, &arguments)).flatten() else {
+            not_run(&format!("this test needs {} and a loop device, which takes root", make[0]));
+            return None;
+        };
+        Some(Self { image, options, mounted, memory })
+    }
+
+    /// Everything that is not on the disk is forgotten, as by a power cut.
+    pub fn remount(&self) {
+        assert!(self.mounted.unmount(), "nothing is open any more");
+        let image = self.image.to_str().expect("a plain path");
+        assert!(self.mounted.mount_again(&["-o", self.options, image]));
+    }
+}
+
+/// Takes all the space that is left.
+pub fn fill(path: &Path) {
+    let mut file = File::create(path).expect("created");
+    for size in [1 << 16, 1 << 12, 1] {
+        while file.write_all(&vec![0xFF; size]).is_ok() {}
+    }
+}
+
+/// Files that take all the space of a file system, of which some can be given
+/// back block by block.
+pub struct Ballast {
+    directory: PathBuf,
+    block_bytes: u64,
+}
+
+impl Ballast {
+    /// Takes everything, so that up to `blocks` can be given back.
+    pub fn take_all(at: &Path, blocks: u64) -> Self {
+        let directory = at.join("ballast");
+        std::fs::create_dir(&directory).expect("a directory");
+        let block_bytes = statvfs(at).expect("a file system").f_frsize;
+        let ballast = Self { directory, block_bytes };
+        for block in 0..blocks {
+            // Neither zeros nor a hole: some file systems keep those elsewhere.
+            let content = vec![0xFF; usize::try_from(block_bytes).expect("small")];
+            std::fs::write(ballast.block(block), content).expect("there is space yet");
+        }
+        let rest = File::create(ballast.directory.join("rest")).expect("created");
+        ballast.settle();
+        let mut taken = 0;
+        let mut bytes = statvfs(at).expect("a file system").f_bfree * block_bytes;
+        while bytes >= block_bytes {
+            let none = FallocateFlags::empty();
+            if fallocate(&rest, none, taken, bytes).is_ok() {
+                taken += bytes;
+            } else {
+                bytes /= 2;
+            }
+        }
+        ballast.settle();
+        ballast
+    }
+
+    fn block(&self, number: u64) -> PathBuf {
+        self.directory.join(number.to_string())
+    }
+
+    /// Gives so many blocks back.
+    pub fn give_back(&self, blocks: u64) {
+        for block in 0..blocks {
+            std::fs::remove_file(self.block(block)).expect("removed");
+        }
+        self.settle();
+    }
+
+    /// Some file systems count space as free once it is written down.
+    fn settle(&self) {
+        syncfs(File::open(&self.directory).expect("opened")).expect("synced");
+    }
+
+    pub fn give_all_back(self) {
+        std::fs::remove_dir_all(&self.directory).expect("removed");
+        let parent = self.directory.parent().expect("the file system");
+        syncfs(File::open(parent).expect("opened")).expect("synced");
+    }
+}
