@@ -125,7 +125,7 @@ impl Specimen {
             }
             What::Frame { sequences, .. } if is_last && !self.has_rotted(start) => {
                 expected.sight.observations = sequences.start;
-                expected.sight.served = Vec::from([0..sequences.start]);
+                expected.sight.served = std::iter::once(0..sequences.start).collect();
                 expected.summary = self.summary(&(0..0), sequences.start);
                 expected.dropped_from = Some((file, start));
             }
@@ -148,7 +148,7 @@ impl Specimen {
     fn untouched(&self) -> Expected {
         let sight = Sight {
             observations: self.len(),
-            served: Vec::from([0..self.len()]),
+            served: std::iter::once(0..self.len()).collect(),
             ..Sight::default()
         };
         let summary = self.summary(&(0..0), self.len());
@@ -166,7 +166,7 @@ impl Specimen {
         let sight = Sight {
             observations: end,
             found: vec![unreadable.clone()],
-            served: Vec::from([0..end]),
+            served: std::iter::once(0..end).collect(),
             ..Sight::default()
         };
         Expected {
