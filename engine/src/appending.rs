@@ -8,9 +8,9 @@
 use std::path::Path;
 
 use crate::checkpoint;
-use crate::derived::Derived;
+use crate::derived::{Derived, IfRefused};
 use crate::disk;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::segment::active::{Active, Mark, Room};
 use crate::segment::format::{Position, Predecessor, SegmentHeader};
@@ -25,6 +25,8 @@ pub(crate) struct Appending {
     active: Active,
     kept: Mark,
     sync_failed: bool,
+    /// The device has just given all that it took to look at the store.
+    found_now: bool,
 }
 
 impl Appending {
@@ -45,7 +47,7 @@ impl Appending {
         let end = Mark { end: tail.end, block_first: tail.block_first };
         let active = Active::resume(directory, segment, tail, view.is_named(segment))?;
         let kept = active.mark();
-        let mut found = Self { view, derived, active, kept, sync_failed: give_up };
+        let mut found = Self { view, derived, active, kept, sync_failed: give_up, found_now: true };
         if give_up || (!continued && found.active.has_doubts()) {
             found.give_up()?;
         } else if !continued {
@@ -135,6 +137,7 @@ impl Appending {
     /// What was written counts as stored, though it may not be durable.
     pub(crate) fn keep(&mut self) {
         self.kept = self.active.mark();
+        self.found_now = false;
     }
 
     /// Makes what was written durable, then part of what is derived. Where the
@@ -176,14 +179,6 @@ impl Appending {
     /// appended like any other.
     fn give_up(&mut self) -> Result<()> {
         let (durable, beyond) = self.active.beyond_durable()?;
-        let read_back = durable.end.sequence + beyond.len() as u64;
-        if read_back != self.active.end().sequence {
-            let last = self.active.end().sequence - 1;
-            let detail = format!(
-                "after a failed sync, observations {read_back} to {last} cannot be read back"
-            );
-            return Err(Error::new(ErrorKind::Io, self.view.chain().directory(), detail));
-        }
         let kept = self.kept.end.sequence.saturating_sub(durable.end.sequence);
         let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(beyond.len());
         let (kept, mut rest) = beyond.split_at(kept);
@@ -204,7 +199,10 @@ impl Appending {
     /// Begins the segment after this one, which ends, durable, at `end`.
     fn succeed(&mut self, end: Mark, observations: &[Observation]) -> Result<Self> {
         self.view.extend(end.end, end.block_first);
-        self.derived.finish(&self.view)?;
+        // A device that gives nothing for a while shall not cost a leaf its summary;
+        // one that has lost a leaf shall not stop appending.
+        let if_refused = if self.found_now { IfRefused::TakeTheRest } else { IfRefused::Fail };
+        self.derived.finish(&self.view, if_refused)?;
         let predecessor = Predecessor {
             identity: self.active.identity(),
             first_sequence: self.active.first_sequence(),
@@ -237,7 +235,7 @@ impl Appending {
         // Synced this once: it stands in for the header, should that rot.
         drop(derived.advance(&view).and_then(|()| checkpoint::sync(directory)));
         let kept = active.mark();
-        Ok(Self { view, derived, active, kept, sync_failed: false })
+        Ok(Self { view, derived, active, kept, sync_failed: false, found_now: false })
     }
 }
 

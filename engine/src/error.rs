@@ -53,6 +53,9 @@ pub enum ErrorKind {
     Io,
 }
 
+/// `EIO`, the same on every Linux.
+const INPUT_OUTPUT: i32 = 5;
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, path: &Path, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
@@ -106,10 +109,13 @@ impl Error {
         self.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
     }
 
+    /// That the device did not give a file's bytes.
+    pub(crate) fn device_failure(path: &Path) -> Self {
+        Self::io(path, "read", io::Error::from_raw_os_error(INPUT_OUTPUT))
+    }
+
     /// The device under the file failed, for these bytes or altogether.
     pub(crate) fn is_device_failure(&self) -> bool {
-        /// `EIO`, the same on every Linux.
-        const INPUT_OUTPUT: i32 = 5;
         self.io_error().is_some_and(|error| error.raw_os_error() == Some(INPUT_OUTPUT))
     }
 

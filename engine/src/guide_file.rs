@@ -76,20 +76,21 @@ fn empty(view: &View, leaves: Range<u64>) -> Result<Guide> {
     for leaf in leaves {
         match nodes.get(0, leaf) {
             Some(summary) => largest = largest.max(summary.min.abs()).max(summary.max.abs()),
-            None => read_leaves(view, leaf..leaf + 1, |_, leaf| {
+            None => drop(read_leaves(view, leaf..leaf + 1, |_, leaf| {
                 let magnitudes = leaf.iter().map(|observation| observation.value.abs());
                 largest = magnitudes.fold(largest, f64::max);
-            })?,
+            })?),
         }
     }
     Ok(Guide::for_magnitude(largest))
 }
 
 /// Adds the values of `leaves` to `guide`, which knows those from `first` on.
-/// Values beyond its range make it begin again with a wider one.
+/// Values beyond its range make it begin again with a wider one. Fails where the
+/// device does not give some of them.
 fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Result<Guide> {
     let mut beyond: f64 = 0.0;
-    read_leaves(view, leaves.clone(), |_, leaf| {
+    let refusal = read_leaves(view, leaves.clone(), |_, leaf| {
         for observation in leaf {
             if guide.fits(observation.value) {
                 guide.record(observation.value);
@@ -99,13 +100,13 @@ fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Resu
         }
     })?;
     if beyond == 0.0 {
-        return Ok(guide);
+        return refusal.map_or(Ok(guide), Err);
     }
     let mut wider = Guide::for_magnitude(beyond);
-    read_leaves(view, first..leaves.end, |_, leaf| {
+    let refusal = read_leaves(view, first..leaves.end, |_, leaf| {
         leaf.iter().for_each(|observation| wider.record(observation.value));
     })?;
-    Ok(wider)
+    refusal.map_or(Ok(wider), Err)
 }
 
 fn path(view: &View, segment: &Segment) -> PathBuf {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::damage::Damage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::segment::map::Bytes;
 use crate::segment::recover::find_tail;
@@ -38,6 +38,8 @@ pub(crate) struct Scan<'v> {
     closed: Option<(usize, Bytes)>,
     /// Found behind observations that are to be handed on first.
     pending: Option<Damage>,
+    /// What the device said that did not give some of it.
+    refusal: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,15 @@ struct Open {
 impl<'v> Scan<'v> {
     pub(crate) fn new(view: &'v View, sequences: Range<u64>) -> Self {
         let end = sequences.end.min(view.end_sequence());
-        Self { view, next: sequences.start, end, segment: None, closed: None, pending: None }
+        Self {
+            view,
+            next: sequences.start,
+            end,
+            segment: None,
+            closed: None,
+            pending: None,
+            refusal: None,
+        }
     }
 
     /// Goes on with other sequence numbers: quickly where they are the next ones.
@@ -108,6 +118,7 @@ impl<'v> Scan<'v> {
                 let bad = open.walk.at();
                 let detail = open.walk.bad_frame();
                 let found = open.walk.resume()?.map(|_| open.walk.at().sequence);
+                self.refusal = open.walk.take_refusal().or(self.refusal.take());
                 let resumed = found.unwrap_or(u64::MAX).min(open.end_sequence);
                 let more = resumed < open.end_sequence;
                 self.report(open, bad.offset, detail, bad.sequence..resumed);
@@ -211,19 +222,25 @@ impl<'v> Scan<'v> {
 }
 
 /// Hands on each of `leaves`, by its index, with its observations; of a damaged
-/// one those that are left, and none that has nothing left.
+/// one those that are left, and none that has nothing left. Returns what the
+/// device said where it did not give some of them: it may do so the next time, so
+/// nothing that is written down should be made of what is left now.
 pub(crate) fn read_leaves(
     view: &View,
     leaves: Range<u64>,
     mut each: impl FnMut(u64, &[Observation]),
-) -> Result<()> {
+) -> Result<Option<Error>> {
     let mut scan = Scan::new(view, leaves.start * LEAF..leaves.end * LEAF);
     let mut run = Vec::new();
     let mut leaf = Vec::new();
     let mut current = leaves.start;
+    let mut refusal = None;
     while let Some(found) = scan.next(&mut run)? {
-        // Damage is reported to whoever reads the observations.
-        let Run::Observations { first } = found else { continue };
+        let Run::Observations { first } = found else {
+            // Damage is reported to whoever reads the observations.
+            refusal = refusal.or(scan.refusal.take()).or_else(|| view.chain().refusal());
+            continue;
+        };
         for (sequence, observation) in (first..).zip(&run) {
             if sequence / LEAF != current {
                 if !leaf.is_empty() {
@@ -238,5 +255,5 @@ pub(crate) fn read_leaves(
     if !leaf.is_empty() {
         each(current, &leaf);
     }
-    Ok(())
+    Ok(refusal)
 }

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, DiskFile};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::segment::chain::Segment;
 use crate::segment::format::{
@@ -327,7 +327,7 @@ impl Active {
     }
 
     /// The durable position in full, and the observations between it and the
-    /// end, as far as they can still be read.
+    /// end, which must all be readable.
     pub(crate) fn beyond_durable(&self) -> Result<(Mark, Vec<Observation>)> {
         let mut walk = self.walk_to_durable(self.end.offset)?;
         let durable = Mark { end: walk.at(), block_first: walk.block_first() };
@@ -335,7 +335,16 @@ impl Active {
         while let Some(frame) = next_frame(&mut walk)? {
             observations.extend(walk.observations(&frame));
         }
-        Ok((durable, observations))
+        let read_back = durable.end.sequence + observations.len() as u64;
+        if read_back == self.end.sequence {
+            return Ok((durable, observations));
+        }
+        Err(walk.take_refusal().unwrap_or_else(|| {
+            let last = self.end.sequence - 1;
+            let detail =
+                format!("observations {read_back} to {last}, in doubt, cannot be read back");
+            Error::new(ErrorKind::Io, &self.path, detail)
+        }))
     }
 
     /// A walk that stands at the durable position and ends at `limit`.

@@ -108,6 +108,8 @@ pub(crate) struct Chain {
     checkpoint: Option<Checkpoint>,
     generation: u64,
     links: Vec<Link>,
+    /// A file whose header the device did not give.
+    refused: OnceLock<PathBuf>,
 }
 
 /// A file named as a segment; its header is read when it is first wanted.
@@ -132,6 +134,7 @@ impl Chain {
             generation: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation),
             checkpoint,
             links: links.collect(),
+            refused: OnceLock::new(),
         })
     }
 
@@ -237,11 +240,19 @@ impl Chain {
         let path = self.directory.join(rows_name(*ordinal));
         let read = match self.read_segment(index, &path) {
             Err(error) if error.is_device_failure() || error.kind() == ErrorKind::Damaged => {
+                if error.is_device_failure() {
+                    self.refused.get_or_init(|| path.clone());
+                }
                 Err(Damage { path, offset: 0, lost: 0..0, detail: error.detail().into() })
             }
             other => Ok(other?),
         };
         Ok(header.get_or_init(|| read))
+    }
+
+    /// Whether the device did not give some header, which it may the next time.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        self.refused.get().map(|path| Error::device_failure(path))
     }
 
     fn read_segment(&self, index: usize, path: &Path) -> Result<Segment> {

@@ -6,6 +6,8 @@
 //! * Valid frames behind an invalid place mean nothing, because a disk writes
 //!   pages in any order, unless one of them, or a block header, swears that the
 //!   place was synced before: then the place has rotted since (2).
+//! * What the device does not give is not the end, unless more was sworn: nobody
+//!   knows what it is.
 //! * What follows the end may be written over only if every byte of it is zero (4).
 
 use crate::damage::Damage;
@@ -81,6 +83,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
     let mut sworn = 0;
     let (end, block_first) = loop {
         let here = (walk.at(), walk.block_first());
+        drop(walk.take_refusal());
         match walk.step()? {
             Step::Frame(frame) => swear(&frame),
             Step::BadBlock { offset } => {
@@ -93,7 +96,11 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
                 let bad = walk.at();
                 let detail = walk.bad_frame().into();
                 if !sworn_past(&mut walk, bad.offset, &mut sworn)? {
-                    break here;
+                    match walk.take_refusal() {
+                        // What was not read may be frames, or an oath.
+                        Some(refusal) => return Err(refusal),
+                        None => break here,
+                    }
                 }
                 let behind = (walk.at(), walk.block_first());
                 // A writer may have written, synced and sworn since the place was

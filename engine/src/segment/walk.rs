@@ -80,6 +80,8 @@ pub(crate) struct Walk {
     by_position: bool,
     /// The device failed to give the block: it counts as damaged.
     unreadable: bool,
+    /// What it last said, when it was asked a second time.
+    refusal: Option<Error>,
 }
 
 impl Walk {
@@ -103,6 +105,7 @@ impl Walk {
             block_first,
             by_position: false,
             unreadable: false,
+            refusal: None,
         }
     }
 
@@ -231,8 +234,15 @@ impl Walk {
         } else {
             self.bytes.read(start, &mut self.block)
         };
-        self.unreadable = read.as_ref().is_err_and(Error::is_device_failure);
-        self.block.truncate(if self.unreadable { 0 } else { read? });
+        let read = match read {
+            Err(error) if error.is_device_failure() => Err(error),
+            other => Ok(other?),
+        };
+        self.unreadable = read.is_err();
+        self.block.truncate(*read.as_ref().unwrap_or(&0));
+        if by_position {
+            self.refusal = read.err().or(self.refusal.take());
+        }
         self.block_start = start;
         self.by_position = by_position;
         Ok(())
@@ -264,6 +274,12 @@ impl Walk {
             offset: frame.start.offset + frame.bytes(),
             sequence: frame.start.sequence + frame.count,
         };
+    }
+
+    /// What the device said that did not give some block, if that was since this
+    /// was last asked.
+    pub(crate) fn take_refusal(&mut self) -> Option<Error> {
+        self.refusal.take()
     }
 
     /// What to call the bad place that the last step found.

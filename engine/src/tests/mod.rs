@@ -9,6 +9,7 @@ mod hostile_chain;
 mod in_doubt;
 mod order_of_syncs;
 mod power_cut;
+mod refused_reads;
 mod seen_stays_seen;
 mod tail_after_lock;
 mod torn_or_rotten;
