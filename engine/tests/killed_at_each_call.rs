@@ -9,14 +9,13 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use gaugelog::{ErrorKind, Observation, Options, Snapshot, Store, SyncPolicy};
-use support::processes::{Process, again, amount, called, not_run, tell, wait_to_go_on};
-use support::{arrivals, bits, quick_place, small_segments};
+use support::processes::{Process, again, amount, called, tell, wait_to_go_on};
+use support::{arrivals, bits, quick_place, small_segments, strace};
 
 /// How often an operation that fails is tried again.
 const ATTEMPTS: i64 = 8;
@@ -155,11 +154,7 @@ const SCENES: [(&str, Scene); 3] =
 fn the_process_that_is_killed() {
     let Some((path, word)) = called() else { return };
     let (_, scene) = SCENES.into_iter().find(|(name, _)| *name == word).expect("a scene");
-    // SAFETY: takes and gives numbers only.
-    #[allow(unsafe_code, reason = "nothing safe lets another process trace this one")]
-    let (thread, _) =
-        unsafe { (libc::gettid(), libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY)) };
-    tell(&format!("thread {thread}"));
+    tell(&format!("thread {}", strace::traceable_thread()));
     wait_to_go_on();
     scene.play(&path);
     tell("done");
@@ -179,7 +174,7 @@ struct Ended {
 fn play(scene: &str, path: &Path, before: u64, what: &[&str]) -> Option<Ended> {
     let mut process = Process::start(&mut again("the_process_that_is_killed", path, scene));
     let thread = process.must_hear("thread");
-    let mut strace = attach(&thread, what)?;
+    let mut strace = strace::attach(&thread, what)?;
     process.go_on();
     let mut ended = Ended { acknowledged: vec![0; at(before)], ..Ended::default() };
     while let Some(told) = process.hear("") {
@@ -202,44 +197,26 @@ fn at(sequence: u64) -> usize {
     usize::try_from(sequence).expect("a small number")
 }
 
-/// Attaches strace to a thread; it has done so when this returns.
-fn attach(thread: &str, what: &[&str]) -> Option<Child> {
-    let mut command = Command::new("strace");
-    command.args(["-p", thread]).args(what).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut strace = match command.spawn() {
-        Ok(started) => started,
-        Err(error) => {
-            not_run(&format!("strace cannot be started: {error}"));
-            return None;
+/// Copies what is there before a scene, if there is anything.
+fn copy(made: &Path, path: &Path) {
+    if made.exists() {
+        std::fs::create_dir(path).expect("a directory");
+        for entry in std::fs::read_dir(made).expect("a directory") {
+            let entry = entry.expect("an entry");
+            std::fs::copy(entry.path(), path.join(entry.file_name())).expect("copied");
         }
-    };
-    let mut told = String::new();
-    let mut out = BufReader::new(strace.stderr.take().expect("a pipe"));
-    out.read_line(&mut told).expect("readable");
-    if told.contains("attached") {
-        // Whatever else it says must not fill the pipe.
-        std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-        return Some(strace);
     }
-    strace.wait().expect("waited for");
-    not_run(&format!("strace cannot attach to a process: {}", told.trim()));
-    None
 }
 
-/// How many calls of each kind a scene makes.
-fn count_calls(scene: &str, path: &Path, before: u64) -> Option<BTreeMap<String, u64>> {
+/// How many calls of each kind a scene makes that begins with a copy of `made`.
+fn count_calls(scene: &str, made: &Path, before: u64) -> Option<BTreeMap<String, u64>> {
+    let (_guard, path) = quick_place();
+    copy(made, &path);
     let log = path.with_extension("log");
     let file = log.to_str().expect("a plain path");
-    let ended = play(scene, path, before, &["-e", "trace=all", "-o", file])?;
+    let ended = play(scene, &path, before, &["-e", "trace=all", "-o", file])?;
     assert!(ended.done && ended.failures == 0, "{ended:?}");
-    let mut counts = BTreeMap::new();
-    for line in std::fs::read_to_string(&log).expect("a log").lines() {
-        let name = line.split('(').next().expect("a first part");
-        if line.contains('(') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            *counts.entry(name.to_owned()).or_insert(0) += 1;
-        }
-    }
-    Some(counts)
+    Some(strace::count_calls(&log))
 }
 
 /// Whatever happened to the process: all that was acknowledged is there, once and
@@ -290,14 +267,15 @@ type Way = (&'static str, u64);
 /// be hit; `does` says in what ways.
 fn at_each_call(name: &str, stride: usize, does: impl Fn(&str) -> &'static [Way]) {
     let (_, scene) = SCENES.into_iter().find(|(it, _)| *it == name).expect("a scene");
-    let (_guard, path) = quick_place();
-    let Some(counts) = count_calls(name, &path, scene.prepare(&path)) else { return };
+    let (_guard, made) = quick_place();
+    let before = scene.prepare(&made);
+    let Some(counts) = count_calls(name, &made, before) else { return };
     let (mut runs, mut killed, mut failures, mut missed) = (0, 0, 0, 0);
     for (kind, count) in &counts {
         for (first, (way, times)) in (1..).zip(does(kind)) {
             for n in (first..=*count).step_by(stride) {
                 let (_guard, path) = quick_place();
-                let before = scene.prepare(&path);
+                copy(&made, &path);
                 let inject = format!("inject={kind}:{way}:when={n}..{}", n + times - 1);
                 let trace = format!("trace={kind}");
                 let what = ["-o", "/dev/null", "-e", &trace, "-e", &inject];
@@ -321,7 +299,7 @@ fn at_each_call(name: &str, stride: usize, does: impl Fn(&str) -> &'static [Way]
 }
 
 fn stride() -> usize {
-    usize::try_from(amount("GAUGELOG_CALLS_STRIDE", 16)).expect("a small number")
+    usize::try_from(amount("GAUGELOG_CALLS_STRIDE", 24)).expect("a small number")
 }
 
 /// A kill comes before the call is made, so all of them are between all calls.

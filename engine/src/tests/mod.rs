@@ -7,6 +7,7 @@ mod failed_sync;
 mod failing_disk;
 mod hostile_chain;
 mod in_doubt;
+mod lock_of_the_named;
 mod order_of_syncs;
 mod power_cut;
 mod refused_reads;

@@ -7,6 +7,7 @@
 )]
 
 pub mod processes;
+pub mod strace;
 
 use std::path::{Path, PathBuf};
 
