@@ -227,7 +227,9 @@ fn filled(path: &Path) -> u64 {
     let store = small_segments().sync(SyncPolicy::Never).create(path).expect("created");
     let all = 6 * OBSERVATIONS_A_SEGMENT + 700;
     let batch: Vec<_> = (0..all).map(observation).collect();
-    batch.chunks(512).for_each(|part| drop(store.append_batch(part).expect("appended")));
+    for part in batch.chunks(512) {
+        store.append_batch(part).expect("appended");
+    }
     store.sync().expect("synced");
     all
 }
