@@ -28,7 +28,9 @@ fn way_out(error: &Error) -> Option<&'static str> {
         }
         ErrorKind::NotAStore => Some("name another place with --log DIR"),
         ErrorKind::Version => Some("use a gaugelog of the version that wrote it"),
-        ErrorKind::Damaged => Some("`simple_service --dump` prints what can still be read"),
+        ErrorKind::Damaged => {
+            Some("`gaugelog verify DIR` lists all of it, `simple_service --dump` prints the rest")
+        }
         ErrorKind::Io => error.io_error().and_then(way_out_of_io),
         // The engine says what to do about a lock; the rest has no way out but
         // another argument, which the text names.

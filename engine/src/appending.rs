@@ -8,13 +8,13 @@
 use std::path::Path;
 
 use crate::checkpoint;
-use crate::derived::{Derived, IfRefused};
+use crate::derived::Derived;
 use crate::disk;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::segment::active::{Active, Mark, Room};
 use crate::segment::format::{Position, Predecessor, SegmentHeader};
-use crate::segment::names::rows_name;
+use crate::segment::names::{SEGMENTS_MAX, rows_name};
 use crate::segment::recover::UNSYNCED_BYTES_MAX;
 use crate::view::View;
 
@@ -25,8 +25,17 @@ pub(crate) struct Appending {
     active: Active,
     kept: Mark,
     sync_failed: bool,
-    /// The device has just given all that it took to look at the store.
-    found_now: bool,
+}
+
+/// What is left after a failure.
+#[derive(Debug)]
+pub(crate) struct TakenBack {
+    /// Observations before this sequence number stay stored.
+    pub(crate) kept: u64,
+    pub(crate) sync_failed: bool,
+    /// Where this failed too, what was written is in doubt for the next writer,
+    /// as after a crash: it may come to be stored though it was reported as failed.
+    pub(crate) undone: Result<()>,
 }
 
 impl Appending {
@@ -34,10 +43,7 @@ impl Appending {
     /// tail one that can be continued; `None` where nothing was ever appended.
     /// After a failed sync, `give_up` says not to go on with the same segment.
     pub(crate) fn find(directory: &Path, give_up: bool) -> Result<Option<Self>> {
-        let view = View::take(directory, true)?;
-        if let Some(damage) = view.unreadable() {
-            return Err(damage.clone().into());
-        }
+        let view = Self::look(directory)?;
         let derived = Derived::of(&view)?;
         if let Some((ordinal, predecessor)) = view.lost_last() {
             return Self::begin(&view, derived, ordinal + 1, Some(predecessor), &[]).map(Some);
@@ -45,9 +51,15 @@ impl Appending {
         let Some((segment, tail)) = view.active()? else { return Ok(None) };
         let continued = tail.may_be_continued();
         let end = Mark { end: tail.end, block_first: tail.block_first };
-        let active = Active::resume(directory, segment, tail, view.is_named(segment))?;
+        if !tail.appended_to && !view.is_named(segment) {
+            // The file was synced before it got its name, but whoever made it may
+            // have died before that was durable (rule 5). The file is not synced
+            // again: if that failed, it would have to be given up.
+            disk::sync_directory(directory)?;
+        }
+        let active = Active::resume(segment, tail)?;
         let kept = active.mark();
-        let mut found = Self { view, derived, active, kept, sync_failed: give_up, found_now: true };
+        let mut found = Self { view, derived, active, kept, sync_failed: give_up };
         if give_up || (!continued && found.active.has_doubts()) {
             found.give_up()?;
         } else if !continued {
@@ -60,9 +72,10 @@ impl Appending {
     /// Whether the store is still as it was when this was let go of, so that
     /// appending can go on without looking at all of the tail again.
     pub(crate) fn is_current(&self, directory: &Path) -> Result<bool> {
-        let checkpoint = checkpoint::read(directory);
+        let checkpoint = checkpoint::find(directory)?;
         let next = directory.join(rows_name(self.active.ordinal() + 1));
         if checkpoint.map(|it| it.generation) != Some(self.derived.generation())
+            || self.view.chain().is_refused()
             || disk::is_there(&next)?
         {
             return Ok(false);
@@ -71,9 +84,21 @@ impl Appending {
         Ok(tail.end == self.active.end() && tail.may_be_continued())
     }
 
+    /// A view whose last segment is the store's last.
+    fn look(directory: &Path) -> Result<View> {
+        let view = View::take(directory, true)?;
+        match view.unreadable() {
+            Some(damage) => Err(damage.clone().into()),
+            None => Ok(view),
+        }
+    }
+
     /// Begins the first segment of an empty store.
     pub(crate) fn first(directory: &Path) -> Result<Self> {
-        let view = View::take(directory, true)?;
+        // Whoever made the store may have died before its marker's name was durable,
+        // and a segment without the marker can neither be opened nor created anew.
+        disk::sync_directory(directory)?;
+        let view = Self::look(directory)?;
         let derived = Derived::of(&view)?;
         Self::begin(&view, derived, 1, None, &[])
     }
@@ -137,7 +162,6 @@ impl Appending {
     /// What was written counts as stored, though it may not be durable.
     pub(crate) fn keep(&mut self) {
         self.kept = self.active.mark();
-        self.found_now = false;
     }
 
     /// Makes what was written durable, then part of what is derived. Where the
@@ -163,14 +187,13 @@ impl Appending {
         drop(self.derived.advance(&self.view));
     }
 
-    /// After a failure: takes back what is not to be found again. Returns the
-    /// sequence number up to which observations stay stored, and whether a sync
-    /// had failed.
-    pub(crate) fn take_back(mut self) -> (u64, bool) {
-        // If even this fails, what was written is in doubt for the next writer,
-        // as after a crash: it may come to be stored though it was reported as failed.
-        drop(self.active.undo(self.kept, self.sync_failed));
-        (self.kept.end.sequence, self.sync_failed)
+    /// After a failure: takes back what is not to be found again.
+    pub(crate) fn take_back(mut self) -> TakenBack {
+        TakenBack {
+            kept: self.kept.end.sequence,
+            sync_failed: self.sync_failed,
+            undone: self.active.undo(self.kept, self.sync_failed),
+        }
     }
 
     /// Ends the segment at its last durable byte (rules 3 and 6). What lies behind it
@@ -179,6 +202,14 @@ impl Appending {
     /// appended like any other.
     fn give_up(&mut self) -> Result<()> {
         let (durable, beyond) = self.active.beyond_durable()?;
+        let read_back = durable.end.sequence + beyond.len() as u64;
+        if read_back != self.active.end().sequence {
+            let last = self.active.end().sequence - 1;
+            let detail = format!(
+                "after a failed sync, observations {read_back} to {last} cannot be read back"
+            );
+            return Err(Error::new(ErrorKind::Io, self.view.chain().directory(), detail));
+        }
         let kept = self.kept.end.sequence.saturating_sub(durable.end.sequence);
         let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(beyond.len());
         let (kept, mut rest) = beyond.split_at(kept);
@@ -199,10 +230,7 @@ impl Appending {
     /// Begins the segment after this one, which ends, durable, at `end`.
     fn succeed(&mut self, end: Mark, observations: &[Observation]) -> Result<Self> {
         self.view.extend(end.end, end.block_first);
-        // A device that gives nothing for a while shall not cost a leaf its summary;
-        // one that has lost a leaf shall not stop appending.
-        let if_refused = if self.found_now { IfRefused::TakeTheRest } else { IfRefused::Fail };
-        self.derived.finish(&self.view, if_refused)?;
+        self.derived.finish(&self.view)?;
         let predecessor = Predecessor {
             identity: self.active.identity(),
             first_sequence: self.active.first_sequence(),
@@ -221,6 +249,13 @@ impl Appending {
         observations: &[Observation],
     ) -> Result<Self> {
         let directory = view.chain().directory();
+        if view.chain().len() >= SEGMENTS_MAX {
+            let detail = format!(
+                "the store has {SEGMENTS_MAX} segments, the most there may be; go on in a new \
+                 store, with larger segments"
+            );
+            return Err(Error::new(ErrorKind::Invalid, directory, detail));
+        }
         let identity = draw_identity(directory)?;
         let header = SegmentHeader {
             identity,
@@ -231,11 +266,11 @@ impl Appending {
             edge: derived.edge().nodes().to_vec(),
         };
         let active = Active::begin(directory, &header, observations)?;
-        let view = View::take(directory, true)?;
+        let view = Self::look(directory)?;
         // Synced this once: it stands in for the header, should that rot.
         drop(derived.advance(&view).and_then(|()| checkpoint::sync(directory)));
         let kept = active.mark();
-        Ok(Self { view, derived, active, kept, sync_failed: false, found_now: false })
+        Ok(Self { view, derived, active, kept, sync_failed: false })
     }
 }
 
@@ -243,6 +278,10 @@ impl Appending {
 fn draw_identity(directory: &Path) -> Result<u64> {
     #[cfg(test)]
     if let Some(counted) = crate::disk::watch::next_identity() {
+        return Ok(counted);
+    }
+    #[cfg(fuzzing)]
+    if let Some(counted) = crate::fuzzing::next_identity() {
         return Ok(counted);
     }
     loop {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
-use crate::disk::DiskFile;
+use crate::disk::{self, DiskFile};
 use crate::error::Result;
 use crate::segment::format::{
     EDGE_NODES_MAX, FRAME_OBSERVATIONS_MAX, ORDINAL_MAX, Position, SEQUENCE_MAX, SUMMARY_BYTES,
@@ -45,7 +45,7 @@ pub(crate) struct Checkpoint {
     pub(crate) edge: Vec<Summary>,
 }
 
-fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
+pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut bytes = vec![0; FIXED_BYTES];
     let length = FIXED_BYTES + checkpoint.edge.len() * SUMMARY_BYTES;
     LE::write_u32(&mut bytes[4..], u32::try_from(length).expect("an edge has at most 64 nodes"));
@@ -67,7 +67,7 @@ fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     bytes
 }
 
-fn decode(slot: &[u8]) -> Option<Checkpoint> {
+pub(crate) fn decode(slot: &[u8]) -> Option<Checkpoint> {
     let fixed = slot.get(..FIXED_BYTES)?;
     let length = usize::try_from(LE::read_u32(&fixed[4..])).ok()?;
     let whole = slot.get(..length).filter(|whole| whole.len() >= FIXED_BYTES)?;
@@ -104,14 +104,44 @@ fn is_consistent(checkpoint: &Checkpoint) -> bool {
         && (1..=ORDINAL_MAX).contains(&checkpoint.ordinal)
 }
 
-/// The newest whole checkpoint of the store in `directory`, if there is one.
+/// The newest whole checkpoint of the store in `directory`, if there is one. A
+/// file that cannot be read is done without; it is another matter where the
+/// process lacks what it takes to read it, because the checkpoint also knows
+/// whether the last segment is missing.
+pub(crate) fn find(directory: &Path) -> Result<Option<Checkpoint>> {
+    let bytes = match read_file(directory) {
+        Err(error) if error.is_lack() => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(bytes) => bytes,
+    };
+    let slots = bytes.chunks(SLOT_BYTES).filter_map(decode);
+    Ok(slots.max_by_key(|checkpoint| checkpoint.generation))
+}
+
+/// As [`find`], where nothing is known to be lacking.
+#[cfg(test)]
 pub(crate) fn read(directory: &Path) -> Option<Checkpoint> {
-    // Any failure means: do without.
-    let file = Bytes::open(&directory.join(NAME), true).ok()?;
+    find(directory).ok().flatten()
+}
+
+/// The slots that are not empty, by offset: what each says, or `None` where it
+/// does not hold.
+pub(crate) fn slots(directory: &Path) -> Result<Vec<(u64, Option<Checkpoint>)>> {
+    if !disk::is_there(&directory.join(NAME))? {
+        return Ok(Vec::new());
+    }
+    let bytes = read_file(directory)?;
+    let slots = (0..).step_by(SLOT_BYTES).zip(bytes.chunks(SLOT_BYTES));
+    let filled = slots.filter(|(_, slot)| slot.iter().any(|byte| *byte != 0));
+    Ok(filled.map(|(offset, slot)| (offset, decode(slot))).collect())
+}
+
+fn read_file(directory: &Path) -> Result<Vec<u8>> {
+    let file = Bytes::open(&directory.join(NAME), true)?;
     let mut bytes = vec![0; 2 * SLOT_BYTES];
-    let length = file.read_by_position(0, &mut bytes).ok()?;
+    let length = file.read_by_position(0, &mut bytes)?;
     bytes.truncate(length);
-    bytes.chunks(SLOT_BYTES).filter_map(decode).max_by_key(|checkpoint| checkpoint.generation)
+    Ok(bytes)
 }
 
 /// Writes `checkpoint` over the slot that does not hold its predecessor.

@@ -4,12 +4,10 @@
 //! Nothing derived ever speaks of an observation that was not synced: after a
 //! power cut another one might come to have its sequence number.
 
-use std::time::Duration;
-
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::Result;
 use crate::guide_file;
-use crate::scan::read_leaves;
+use crate::scan::{Refused, read_leaves, read_leaves_where};
 use crate::segment::chain::Segment;
 use crate::segment::nodes::{NodeBatch, Nodes};
 use crate::stats::summary::Summary;
@@ -20,22 +18,13 @@ use crate::view::View;
 /// reads besides the one scan.
 const GUIDE_LEAVES_BEHIND: u64 = 128;
 
+/// How often a device is asked for what it does not give, before it counts as lost.
+const ASKED_MOST: usize = 3;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Derived {
     edge: Edge,
     generation: u64,
-}
-
-/// Between the attempts to read what the device does not give; then it is lost.
-const PAUSES_MS: [u64; 5] = [5, 20, 50, 100, 300];
-
-/// What to do where the device does not give some observations.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum IfRefused {
-    /// It may give them the next time.
-    Fail,
-    /// It gives others, and these not when asked again: they are lost.
-    TakeTheRest,
 }
 
 impl Derived {
@@ -56,7 +45,7 @@ impl Derived {
     /// Takes in all of `view`, which ends where its last segment is durable.
     pub(crate) fn advance(&mut self, view: &View) -> Result<()> {
         let Some((segment, tail)) = view.active()? else { return Ok(()) };
-        if let Some(nodes) = self.grow(view, segment, IfRefused::Fail)? {
+        if let Some(nodes) = self.grow(view, segment, Refused::IsAnError)? {
             nodes.write(view.chain().directory())?;
             guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
         }
@@ -79,10 +68,10 @@ impl Derived {
     /// Brings the edge up to the end of `view`, and what stands beside its last
     /// segment, before that is left for good: complete and durable, unless the
     /// file system refuses; then readers compute it again.
-    pub(crate) fn finish(&mut self, view: &View, if_refused: IfRefused) -> Result<()> {
+    pub(crate) fn finish(&mut self, view: &View) -> Result<()> {
         let Some((segment, _)) = view.active()? else { return Ok(()) };
         let directory = view.chain().directory();
-        if let Some(nodes) = self.grow_patiently(view, segment, if_refused)? {
+        if let Some(nodes) = self.grow_for_good(view, segment)? {
             drop(nodes.write(directory));
         }
         drop(guide_file::bring_up(view, 1));
@@ -90,25 +79,18 @@ impl Derived {
         Ok(())
     }
 
-    /// As [`grow`](Self::grow); asks the device several times before it gives
-    /// anything up.
-    fn grow_patiently(
-        &mut self,
-        view: &View,
-        segment: &Segment,
-        if_refused: IfRefused,
-    ) -> Result<Option<NodeBatch>> {
-        for pause_ms in PAUSES_MS {
-            match self.grow(view, segment, IfRefused::Fail) {
-                Err(error) if error.is_device_failure() && if_refused != IfRefused::Fail => {
-                    // Tests do not wait.
-                    let pause_ms = if cfg!(test) { 0 } else { pause_ms };
-                    std::thread::sleep(Duration::from_millis(pause_ms));
-                }
-                grown => return grown,
+    /// As [`Derived::grow`], where what the device does not give will never be
+    /// asked for again: it is asked more than once, and only where it gives the
+    /// segment's header does a place that it refuses count as lost.
+    fn grow_for_good(&mut self, view: &View, segment: &Segment) -> Result<Option<NodeBatch>> {
+        for _ in 0..ASKED_MOST {
+            match self.grow(view, segment, Refused::IsAnError) {
+                Err(error) if error.is_device_failure() => {}
+                other => return other,
             }
         }
-        self.grow(view, segment, if_refused)
+        view.chain().edge_of(view.chain().len() - 1)?;
+        self.grow(view, segment, Refused::IsLost)
     }
 
     /// Takes further complete leaves into the edge, and returns the nodes that
@@ -117,7 +99,7 @@ impl Derived {
         &mut self,
         view: &View,
         segment: &Segment,
-        if_refused: IfRefused,
+        refused: Refused,
     ) -> Result<Option<NodeBatch>> {
         let leaves = view.end_sequence() / LEAF;
         if leaves <= self.edge.leaves() {
@@ -125,13 +107,10 @@ impl Derived {
         }
         let mut nodes = NodeBatch::new(segment);
         let mut edge = self.edge.clone();
-        let refusal = read_leaves(view, edge.leaves()..leaves, |index, leaf| {
+        read_leaves_where(view, edge.leaves()..leaves, refused, |index, leaf| {
             edge.skip_to(index);
             edge.push(Summary::of(leaf), |level, index, node| nodes.push(level, index, node));
         })?;
-        if let (Some(refusal), IfRefused::Fail) = (refusal, if_refused) {
-            return Err(refusal);
-        }
         edge.skip_to(leaves);
         self.edge = edge;
         Ok(Some(nodes))
@@ -149,9 +128,7 @@ fn complete_nodes(view: &View) -> Result<()> {
         for leaf in first..end {
             let mut summary = stored.get(0, leaf);
             if summary.is_none() {
-                let refusal =
-                    read_leaves(view, leaf..leaf + 1, |_, leaf| summary = Some(Summary::of(leaf)))?;
-                refusal.map_or(Ok(()), Err)?;
+                read_leaves(view, leaf..leaf + 1, |_, leaf| summary = Some(Summary::of(leaf)))?;
             }
             edge.push(summary.unwrap_or(Summary::EMPTY), |level, index, node| {
                 // One that holds is kept, though its leaves may have rotted since.

@@ -80,6 +80,11 @@ impl Error {
         }))
     }
 
+    /// The device did not give the bytes at `offset`, as told before.
+    pub(crate) fn refused(path: &Path, offset: u64) -> Self {
+        Self::io(path, "read", io::Error::from_raw_os_error(INPUT_OUTPUT)).at(offset)
+    }
+
     pub(crate) fn damaged(path: &Path, offset: u64, detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::Damaged, path, detail).at(offset)
     }
@@ -100,6 +105,16 @@ impl Error {
         self
     }
 
+    /// Says that observations reported as failed are still to be found, because
+    /// of a `second` error.
+    pub(crate) fn leaving_in_doubt(mut self, second: &Error) -> Self {
+        self.0.detail = format!(
+            "{} (what was written of it could not be taken back, so it may be found later: {second})",
+            self.0.detail
+        );
+        self
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
     }
@@ -109,9 +124,26 @@ impl Error {
         self.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
     }
 
-    /// That the device did not give a file's bytes.
-    pub(crate) fn device_failure(path: &Path) -> Self {
-        Self::io(path, "read", io::Error::from_raw_os_error(INPUT_OUTPUT))
+    /// There is nothing behind the name, or only the same name again.
+    pub(crate) fn leads_nowhere(&self) -> bool {
+        /// `ELOOP`, on every Linux but those of PA-RISC, SPARC and Alpha.
+        const LOOP: i32 = 40;
+        self.io_error().is_some_and(|error| {
+            error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(LOOP)
+        })
+    }
+
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The process, or the machine, lacks what it takes to ask: descriptors,
+    /// memory, an hour without signals. That says nothing of the file.
+    pub(crate) fn is_lack(&self) -> bool {
+        /// `EINTR`, `ENOMEM`, `ENFILE` and `EMFILE`, the same on every Linux.
+        const LACKS: [i32; 4] = [4, 12, 23, 24];
+        let errno = self.io_error().and_then(io::Error::raw_os_error);
+        errno.is_some_and(|errno| LACKS.contains(&errno))
     }
 
     /// The device under the file failed, for these bytes or altogether.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use crate::disk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scan::read_leaves;
 use crate::segment::chain::Segment;
 use crate::segment::map::Bytes;
@@ -30,7 +30,7 @@ const ENTRIES_MAX: u64 = 256 * 1024;
 const NEGATIVE: u64 = 1 << 63;
 
 /// The leaves of the segment at `index` of the view's chain.
-fn leaves_of(view: &View, index: usize, segment: &Segment) -> Result<Range<u64>> {
+pub(crate) fn leaves_of(view: &View, index: usize, segment: &Segment) -> Result<Range<u64>> {
     let first = segment.first_sequence / LEAF;
     Ok(first..(view.held_until(index, segment)? / LEAF).max(first))
 }
@@ -60,7 +60,13 @@ pub(crate) fn bring_up(view: &View, lag: u64) -> Result<()> {
 /// file, and what the file lacks from the observations. `None` where there is
 /// no segment to be read.
 pub(crate) fn complete(view: &View, index: usize) -> Result<Option<Guide>> {
-    let Some(segment) = view.chain().known(index)? else { return Ok(None) };
+    let segment = match view.chain().segment(index)? {
+        Ok(segment) => segment,
+        Err(damage) if view.chain().is_refused() => {
+            return Err(Error::refused(&damage.path, damage.offset));
+        }
+        Err(_) => return Ok(None),
+    };
     let leaves = leaves_of(view, index, segment)?;
     let (guide, until) = match read(view, segment, leaves.clone()) {
         Some(stored) => stored,
@@ -76,21 +82,20 @@ fn empty(view: &View, leaves: Range<u64>) -> Result<Guide> {
     for leaf in leaves {
         match nodes.get(0, leaf) {
             Some(summary) => largest = largest.max(summary.min.abs()).max(summary.max.abs()),
-            None => drop(read_leaves(view, leaf..leaf + 1, |_, leaf| {
+            None => read_leaves(view, leaf..leaf + 1, |_, leaf| {
                 let magnitudes = leaf.iter().map(|observation| observation.value.abs());
                 largest = magnitudes.fold(largest, f64::max);
-            })?),
+            })?,
         }
     }
     Ok(Guide::for_magnitude(largest))
 }
 
 /// Adds the values of `leaves` to `guide`, which knows those from `first` on.
-/// Values beyond its range make it begin again with a wider one. Fails where the
-/// device does not give some of them.
+/// Values beyond its range make it begin again with a wider one.
 fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Result<Guide> {
     let mut beyond: f64 = 0.0;
-    let refusal = read_leaves(view, leaves.clone(), |_, leaf| {
+    read_leaves(view, leaves.clone(), |_, leaf| {
         for observation in leaf {
             if guide.fits(observation.value) {
                 guide.record(observation.value);
@@ -100,33 +105,46 @@ fn record(view: &View, mut guide: Guide, first: u64, leaves: Range<u64>) -> Resu
         }
     })?;
     if beyond == 0.0 {
-        return refusal.map_or(Ok(guide), Err);
+        return Ok(guide);
     }
     let mut wider = Guide::for_magnitude(beyond);
-    let refusal = read_leaves(view, first..leaves.end, |_, leaf| {
+    read_leaves(view, first..leaves.end, |_, leaf| {
         leaf.iter().for_each(|observation| wider.record(observation.value));
     })?;
-    refusal.map_or(Ok(wider), Err)
+    Ok(wider)
 }
 
-fn path(view: &View, segment: &Segment) -> PathBuf {
+/// The file of a segment's guide.
+pub(crate) fn path(view: &View, segment: &Segment) -> PathBuf {
     view.chain().directory().join(derived_name(segment.ordinal, KIND))
 }
 
 /// The stored guide and the leaf it reaches to; `None` where there is none that
 /// holds for `leaves`.
 fn read(view: &View, segment: &Segment, leaves: Range<u64>) -> Option<(Guide, u64)> {
-    let file = Bytes::open(&path(view, segment), true).ok()?;
-    let limit = FIXED_BYTES as u64 + ENTRIES_MAX * ENTRY_BYTES as u64;
-    let length = usize::try_from(file.len().ok()?.min(limit)).ok()?;
-    let mut bytes = vec![0; length];
-    let read = file.read_by_position(0, &mut bytes).ok()?;
-    bytes.truncate(read);
-    let (guide, known) = decode(segment.identity, &bytes)?;
+    let (guide, known) = stored(view, segment).ok()??;
     (known.start == leaves.start && known.end <= leaves.end).then_some((guide, known.end))
 }
 
-fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {
+/// The stored guide and the leaves that it counts; `None` where there is none,
+/// an error where there is something that does not hold.
+pub(crate) fn stored(view: &View, segment: &Segment) -> Result<Option<(Guide, Range<u64>)>> {
+    let path = path(view, segment);
+    if !disk::is_there(&path)? {
+        return Ok(None);
+    }
+    let file = Bytes::open(&path, true)?;
+    let limit = FIXED_BYTES as u64 + ENTRIES_MAX * ENTRY_BYTES as u64;
+    // One byte more, so that a file that is longer is seen to be.
+    let length = usize::try_from(file.len()?.min(limit + 1)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    let read = file.read_by_position(0, &mut bytes)?;
+    bytes.truncate(read);
+    let detail = "the guide to the quantiles does not match its checksum";
+    decode(segment.identity, &bytes).map(Some).ok_or_else(|| Error::damaged(&path, 0, detail))
+}
+
+pub(crate) fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {
     let mut bytes = vec![0; FIXED_BYTES];
     let mut count = 0;
     for Entry { negative, lowest, count: values } in guide.entries() {
@@ -147,12 +165,14 @@ fn encode(identity: u64, leaves: Range<u64>, guide: &Guide) -> Vec<u8> {
     bytes
 }
 
-fn decode(identity: u64, bytes: &[u8]) -> Option<(Guide, Range<u64>)> {
+pub(crate) fn decode(identity: u64, bytes: &[u8]) -> Option<(Guide, Range<u64>)> {
     let fixed = bytes.get(..FIXED_BYTES)?;
     let entries = &bytes[FIXED_BYTES..];
     let count = usize::try_from(LE::read_u64(&fixed[48..])).ok()?;
     if crc32fast::hash(&bytes[4..]) != LE::read_u32(fixed)
         || fixed[8..16] != MAGIC
+        || LE::read_u32(&fixed[4..]) != 0
+        || LE::read_u64(&fixed[56..]) != 0
         || LE::read_u64(&fixed[16..]) != identity
         || count.checked_mul(ENTRY_BYTES) != Some(entries.len())
     {

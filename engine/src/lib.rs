@@ -43,6 +43,10 @@ mod descent;
 mod disk;
 mod downsample;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "for the fuzz targets alone")]
+pub mod fuzzing;
 mod guide_file;
 mod lock;
 mod observation;
@@ -55,6 +59,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod time_order;
+mod verify;
 mod view;
 mod writer;
 
@@ -68,6 +73,7 @@ pub use snapshot::{Histogram, Snapshot};
 pub use stats::summary::Summary;
 pub use store::{Found, Store};
 pub use time_order::TimeOrdered;
+pub use verify::Verification;
 pub use writer::Writer;
 
 /// The examples of the project's front page.

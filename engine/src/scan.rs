@@ -38,8 +38,8 @@ pub(crate) struct Scan<'v> {
     closed: Option<(usize, Bytes)>,
     /// Found behind observations that are to be handed on first.
     pending: Option<Damage>,
-    /// What the device said that did not give some of it.
-    refusal: Option<Error>,
+    /// The device did not give a place that was reported as damaged.
+    refused: bool,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl<'v> Scan<'v> {
             segment: None,
             closed: None,
             pending: None,
-            refusal: None,
+            refused: false,
         }
     }
 
@@ -77,6 +77,11 @@ impl<'v> Scan<'v> {
                 self.closed = Some((open.index, open.walk.into_bytes()));
             }
         }
+    }
+
+    /// Whether damage that was handed on may be what the device did not give.
+    fn is_refused(&self) -> bool {
+        self.refused || self.view.chain().is_refused()
     }
 
     /// Puts the next run into `into` (cleared first); `None` at the end.
@@ -106,8 +111,10 @@ impl<'v> Scan<'v> {
     fn step(&mut self, open: &mut Open, into: &mut Vec<Observation>) -> Result<bool> {
         match open.walk.step()? {
             Step::Frame(frame) => {
-                self.take(&open.walk, &frame, into);
-                return Ok(true);
+                self.take(open, &frame, into);
+                if open.walk.at().sequence < open.end_sequence {
+                    return Ok(true);
+                }
             }
             Step::BadBlock { offset } => {
                 let at = open.walk.at().sequence;
@@ -117,8 +124,8 @@ impl<'v> Scan<'v> {
             Step::BadFrame => {
                 let bad = open.walk.at();
                 let detail = open.walk.bad_frame();
+                self.refused |= open.walk.is_refused();
                 let found = open.walk.resume()?.map(|_| open.walk.at().sequence);
-                self.refusal = open.walk.take_refusal().or(self.refusal.take());
                 let resumed = found.unwrap_or(u64::MAX).min(open.end_sequence);
                 let more = resumed < open.end_sequence;
                 self.report(open, bad.offset, detail, bad.sequence..resumed);
@@ -141,15 +148,18 @@ impl<'v> Scan<'v> {
         Ok(false)
     }
 
-    fn take(&mut self, walk: &Walk, frame: &Frame, into: &mut Vec<Observation>) {
-        let frame_end = frame.start.sequence.saturating_add(frame.count);
+    /// Takes what is wanted of a frame. Behind the segment's end, where only the
+    /// number is known that it ends before, there may be frames that were given up.
+    fn take(&mut self, open: &Open, frame: &Frame, into: &mut Vec<Observation>) {
+        let behind = frame.start.sequence.saturating_add(frame.count);
+        let frame_end = behind.min(open.end_sequence);
         let Some(skip) = self.next.checked_sub(frame.start.sequence) else { return };
         if frame_end <= self.next {
             return;
         }
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let wanted = usize::try_from(frame_end.min(self.end) - self.next).unwrap_or(usize::MAX);
-        into.extend(walk.observations(frame).skip(skip).take(wanted));
+        into.extend(open.walk.observations(frame).skip(skip).take(wanted));
         self.next = frame_end.min(self.end);
     }
 
@@ -186,7 +196,7 @@ impl<'v> Scan<'v> {
             self.gap(ordinal, self.end);
             return Ok(());
         }
-        if extent.limit == u64::MAX {
+        if extent.limit == u64::MAX && !chain.adjoins_rotted_header(index)? {
             // Nobody says where it ends. What lies behind that place is not data,
             // though its frames may be valid.
             let bytes = chain.open(segment)?;
@@ -222,24 +232,43 @@ impl<'v> Scan<'v> {
 }
 
 /// Hands on each of `leaves`, by its index, with its observations; of a damaged
-/// one those that are left, and none that has nothing left. Returns what the
-/// device said where it did not give some of them: it may do so the next time, so
-/// nothing that is written down should be made of what is left now.
+/// one those that are left, and none that has nothing left. What the device does
+/// not give is an error: it may give it later.
 pub(crate) fn read_leaves(
     view: &View,
     leaves: Range<u64>,
+    each: impl FnMut(u64, &[Observation]),
+) -> Result<()> {
+    read_leaves_where(view, leaves, Refused::IsAnError, each)
+}
+
+/// What to do where the device does not give observations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    IsAnError,
+    /// As where they are damaged.
+    IsLost,
+}
+
+/// As [`read_leaves`].
+pub(crate) fn read_leaves_where(
+    view: &View,
+    leaves: Range<u64>,
+    refused: Refused,
     mut each: impl FnMut(u64, &[Observation]),
-) -> Result<Option<Error>> {
+) -> Result<()> {
     let mut scan = Scan::new(view, leaves.start * LEAF..leaves.end * LEAF);
     let mut run = Vec::new();
     let mut leaf = Vec::new();
     let mut current = leaves.start;
-    let mut refusal = None;
     while let Some(found) = scan.next(&mut run)? {
-        let Run::Observations { first } = found else {
-            // Damage is reported to whoever reads the observations.
-            refusal = refusal.or(scan.refusal.take()).or_else(|| view.chain().refusal());
-            continue;
+        let first = match found {
+            Run::Observations { first } => first,
+            Run::Damaged(damage) if refused == Refused::IsAnError && scan.is_refused() => {
+                return Err(Error::refused(&damage.path, damage.offset));
+            }
+            // Reported to whoever reads the observations.
+            Run::Damaged(_) => continue,
         };
         for (sequence, observation) in (first..).zip(&run) {
             if sequence / LEAF != current {
@@ -255,5 +284,5 @@ pub(crate) fn read_leaves(
     if !leaf.is_empty() {
         each(current, &leaf);
     }
-    Ok(refusal)
+    Ok(())
 }

@@ -41,7 +41,7 @@ impl View {
         let mut looks = 1;
         loop {
             // The checkpoint first: what it names is then there to be listed.
-            let checkpoint = checkpoint::read(directory);
+            let checkpoint = checkpoint::find(directory)?;
             let mut chain = Chain::list(directory, positioned_reads, checkpoint)?;
             let listed = chain.last_ordinal();
             let found = look(&mut chain);
@@ -77,9 +77,7 @@ impl View {
 
     /// The identity of the store's first segment, where there is one.
     pub(crate) fn origin(&self) -> Option<u64> {
-        let active = self.active().ok().flatten();
-        let stated = active.and_then(|(segment, _)| segment.origin);
-        stated.or_else(|| self.chain.checkpoint().map(|checkpoint| checkpoint.origin))
+        self.chain.origin().ok().flatten()
     }
 
     /// Whether the checkpoint names `segment`.
@@ -87,8 +85,9 @@ impl View {
         self.chain.checkpoint().is_some_and(|checkpoint| describes(checkpoint, segment))
     }
 
-    /// A file in the place of the last segment that is none: nothing may be
-    /// appended before somebody has looked at it.
+    /// A file in the place of the last segment that is none, or whose end the
+    /// device does not give: nothing may be appended before somebody has looked
+    /// at it.
     pub(crate) fn unreadable(&self) -> Option<&Damage> {
         self.unreadable.as_ref()
     }
@@ -201,6 +200,9 @@ fn look(chain: &mut Chain) -> Result<Found> {
         let again = segment.damage.as_ref().map(|damage| damage.offset);
         let others = tail.damage.iter().filter(|damage| Some(damage.offset) != again);
         found.damage.extend(others.cloned());
+        if tail.refused {
+            found.unreadable = tail.damage.last().cloned();
+        }
         found.damage.extend(cut_short(chain, segment, &tail)?);
         found.damage.extend(missing_first(chain)?);
         found.tail = Some(tail);
@@ -237,8 +239,9 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
         return Ok(Ok(()));
     }
     Ok(match chain.header(before)? {
-        Ok(before)
-            if before.ordinal + 1 == segment.ordinal && before.identity != stated.identity =>
+        Ok(foreign)
+            if is_before_another(foreign, segment, stated)
+                && !is_alone_of_another_store(chain, before, foreign, segment)? =>
         {
             Err(Damage {
                 path: segment.path.clone(),
@@ -249,6 +252,27 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
         }
         _ => Ok(()),
     })
+}
+
+/// Whether the segment at `index` is of another store than those on both sides of it.
+fn is_alone_of_another_store(
+    chain: &Chain,
+    index: usize,
+    segment: &Segment,
+    behind: &Segment,
+) -> Result<bool> {
+    let Some(before) = index.checked_sub(1) else { return Ok(false) };
+    let origin = chain.header(before)?.as_ref().ok().and_then(|before| before.origin);
+    Ok(origin.is_some() && origin == behind.origin && origin != segment.origin)
+}
+
+/// Whether `before` cannot be of the store of `segment`, which states `stated`
+/// of the one before it.
+fn is_before_another(before: &Segment, segment: &Segment, stated: Predecessor) -> bool {
+    let adjacent = before.ordinal + 1 == segment.ordinal;
+    let origins = before.origin.zip(segment.origin);
+    adjacent && before.identity != stated.identity
+        || origins.is_some_and(|(one, other)| one != other)
 }
 
 fn last(chain: &Chain) -> Result<std::result::Result<&Segment, Damage>> {

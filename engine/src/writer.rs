@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::appending::Appending;
+use crate::appending::{Appending, TakenBack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Lock;
 use crate::observation::Observation;
@@ -160,7 +160,7 @@ impl Writer {
         self.buffer = pushed;
         self.buffer.drain(..stored);
         self.failed = flushed.is_err();
-        flushed
+        flushed.map_err(|error| error.having_stored(stored))
     }
 
     /// Writes what was pushed and makes everything appended durable, under any
@@ -169,15 +169,17 @@ impl Writer {
     /// # Errors
     /// As [`Writer::flush`].
     pub fn sync(&mut self) -> Result<()> {
+        let pushed = self.buffer.len();
         self.flush()?;
-        self.prepare()?;
+        self.prepare().map_err(|error| error.having_stored(pushed))?;
         let Some(appending) = &mut self.appending else { return Ok(()) };
         if appending.has_unsynced() {
             let synced = appending.sync();
-            if synced.is_err() {
+            if let Err(error) = synced {
+                // All of it is stored, so there is nothing to be in doubt.
                 self.fail();
                 self.failed = true;
-                return synced;
+                return Err(error.having_stored(pushed));
             }
         }
         self.unsynced_since = None;
@@ -229,12 +231,20 @@ impl Writer {
     ) -> Result<u64> {
         self.prepare()?;
         let begun = self.appending.as_ref().map_or(0, |appending| appending.end().sequence);
-        let end = self.append_all(observations).inspect_err(|_| {
-            let kept = self.fail().saturating_sub(begun);
-            *stored = usize::try_from(kept).unwrap_or(usize::MAX).min(observations.len());
-        })?;
-        *stored = observations.len();
-        Ok(end)
+        let error = match self.append_all(observations) {
+            Ok(end) => {
+                *stored = observations.len();
+                return Ok(end);
+            }
+            Err(error) => error,
+        };
+        let Some(TakenBack { kept, undone, .. }) = self.fail() else { return Err(error) };
+        let kept = kept.saturating_sub(begun);
+        *stored = usize::try_from(kept).unwrap_or(usize::MAX).min(observations.len());
+        Err(match undone {
+            Ok(()) => error,
+            Err(second) => error.leaving_in_doubt(&second),
+        })
     }
 
     fn append_all(&mut self, observations: &[Observation]) -> Result<u64> {
@@ -317,13 +327,11 @@ impl Writer {
         Err(Error::new(ErrorKind::Invalid, &self.directory, detail))
     }
 
-    /// Leaves nothing behind that was reported as failed. Returns the sequence
-    /// number up to which observations stay stored.
-    fn fail(&mut self) -> u64 {
-        let Some(appending) = self.appending.take() else { return 0 };
-        let (kept, sync_failed) = appending.take_back();
-        self.sync_failed |= sync_failed;
-        kept
+    /// Leaves nothing behind that was reported as failed.
+    fn fail(&mut self) -> Option<TakenBack> {
+        let taken_back = self.appending.take()?.take_back();
+        self.sync_failed |= taken_back.sync_failed;
+        Some(taken_back)
     }
 
     fn room(&self, count: usize) -> Room {

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, DiskFile};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::segment::chain::Segment;
 use crate::segment::format::{
@@ -145,22 +145,10 @@ impl Active {
         })
     }
 
-    /// Goes on with a segment that was found on the disk; `named` says that the
-    /// checkpoint names it, which is written once the file and its name are durable.
-    pub(crate) fn resume(
-        directory: &Path,
-        segment: &Segment,
-        tail: &Tail,
-        named: bool,
-    ) -> Result<Self> {
-        let file = DiskFile::open(&segment.path)?;
-        if !named && !tail.appended_to {
-            // Whoever made it may have died before the name was durable (rule 5).
-            file.sync()?;
-            disk::sync_directory(directory)?;
-        }
+    /// Goes on with a segment that was found on the disk.
+    pub(crate) fn resume(segment: &Segment, tail: &Tail) -> Result<Self> {
         Ok(Self {
-            file,
+            file: DiskFile::open(&segment.path)?,
             path: segment.path.clone(),
             ordinal: segment.ordinal,
             identity: segment.identity,
@@ -327,7 +315,7 @@ impl Active {
     }
 
     /// The durable position in full, and the observations between it and the
-    /// end, which must all be readable.
+    /// end, as far as they have not rotted.
     pub(crate) fn beyond_durable(&self) -> Result<(Mark, Vec<Observation>)> {
         let mut walk = self.walk_to_durable(self.end.offset)?;
         let durable = Mark { end: walk.at(), block_first: walk.block_first() };
@@ -335,16 +323,11 @@ impl Active {
         while let Some(frame) = next_frame(&mut walk)? {
             observations.extend(walk.observations(&frame));
         }
-        let read_back = durable.end.sequence + observations.len() as u64;
-        if read_back == self.end.sequence {
-            return Ok((durable, observations));
+        let whole = durable.end.sequence + observations.len() as u64 == self.end.sequence;
+        if !whole && walk.refusals() > 0 {
+            return Err(Error::refused(&self.path, walk.at().offset));
         }
-        Err(walk.take_refusal().unwrap_or_else(|| {
-            let last = self.end.sequence - 1;
-            let detail =
-                format!("observations {read_back} to {last}, in doubt, cannot be read back");
-            Error::new(ErrorKind::Io, &self.path, detail)
-        }))
+        Ok((durable, observations))
     }
 
     /// A walk that stands at the durable position and ends at `limit`.

@@ -6,9 +6,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::Checkpoint;
 use crate::damage::Damage;
+use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::format::{
     BLOCK_BYTES, BLOCK_BYTES_USIZE, BLOCK_HEADER_BYTES, HeaderFault, Position, Predecessor,
@@ -108,15 +110,24 @@ pub(crate) struct Chain {
     checkpoint: Option<Checkpoint>,
     generation: u64,
     links: Vec<Link>,
-    /// A file whose header the device did not give.
-    refused: OnceLock<PathBuf>,
+    /// The identity of the store's first segment, once it has been looked for.
+    origin: OnceLock<Option<u64>>,
+    /// The device did not give a header: what counts as damaged may be whole.
+    refused: AtomicBool,
 }
 
 /// A file named as a segment; its header is read when it is first wanted.
 #[derive(Debug)]
 struct Link {
     ordinal: u64,
-    header: OnceLock<std::result::Result<Segment, Damage>>,
+    header: OnceLock<Box<std::result::Result<Segment, Damage>>>,
+}
+
+/// What others than a segment's own header say of it.
+struct Stated {
+    identity: u64,
+    first_sequence: u64,
+    origin: Option<u64>,
 }
 
 impl Chain {
@@ -134,7 +145,8 @@ impl Chain {
             generation: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation),
             checkpoint,
             links: links.collect(),
-            refused: OnceLock::new(),
+            origin: OnceLock::new(),
+            refused: AtomicBool::new(false),
         })
     }
 
@@ -156,9 +168,17 @@ impl Chain {
         self.generation
     }
 
+    /// Whether the device did not give a header that was asked for.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Does without the checkpoint: it is not of this store.
     pub(crate) fn drop_checkpoint(&mut self) {
         self.checkpoint = None;
+        self.origin = OnceLock::new();
+        // A header may have been made up for by its word.
+        self.links.iter_mut().for_each(|link| link.header = OnceLock::new());
     }
 
     /// The last file's ordinal.
@@ -168,6 +188,7 @@ impl Chain {
 
     /// Sets the last file aside: it is not a segment of this store.
     pub(crate) fn drop_last(&mut self) {
+        self.origin = OnceLock::new();
         self.links.pop();
     }
 
@@ -208,9 +229,36 @@ impl Chain {
         Ok(None)
     }
 
-    /// Whether the file at `index` has a header that is whole, but the next one,
-    /// which is itself vouched for, follows another.
+    /// The identity of the store's first segment, as the last file states it, or
+    /// else the checkpoint, or else the last file that can be read.
+    pub(crate) fn origin(&self) -> Result<Option<u64>> {
+        if let Some(known) = self.origin.get() {
+            return Ok(*known);
+        }
+        let found = self.find_origin()?;
+        Ok(*self.origin.get_or_init(|| found))
+    }
+
+    fn find_origin(&self) -> Result<Option<u64>> {
+        for index in (0..self.len()).rev() {
+            if let Ok(Segment { origin: Some(stated), .. }) = self.header(index)? {
+                return Ok(Some(*stated));
+            }
+            if let Some(checkpoint) = &self.checkpoint {
+                return Ok(Some(checkpoint.origin));
+            }
+        }
+        Ok(self.checkpoint.as_ref().map(|checkpoint| checkpoint.origin))
+    }
+
+    /// Whether the file at `index` has a header that is whole, but of another
+    /// store, or the next one, which is itself vouched for, follows another.
     fn is_foreign(&self, index: usize, segment: &Segment) -> Result<bool> {
+        if let (Some(stated), Some(origin)) = (segment.origin, self.origin()?)
+            && stated != origin
+        {
+            return Ok(true);
+        }
         let Some(next) = self.adjacent(index)? else { return Ok(false) };
         let vouched_for = match self.adjacent(index + 1)? {
             Some(after) => after.predecessor.is_none_or(|stated| stated.identity == next.identity),
@@ -239,20 +287,21 @@ impl Chain {
         }
         let path = self.directory.join(rows_name(*ordinal));
         let read = match self.read_segment(index, &path) {
-            Err(error) if error.is_device_failure() || error.kind() == ErrorKind::Damaged => {
-                if error.is_device_failure() {
-                    self.refused.get_or_init(|| path.clone());
-                }
+            Err(error) if error.is_device_failure() => {
+                self.refused.store(true, Ordering::Relaxed);
+                let detail = "the device does not give the segment's header (input/output error)";
+                Err(Damage { path, offset: 0, lost: 0..0, detail: detail.into() })
+            }
+            Err(error) if error.kind() == ErrorKind::Damaged => {
                 Err(Damage { path, offset: 0, lost: 0..0, detail: error.detail().into() })
+            }
+            // Not gone, or it would not be listed.
+            Err(error) if error.leads_nowhere() && disk::is_link(&path) => {
+                Err(Damage { path, offset: 0, lost: 0..0, detail: "a link to nothing".into() })
             }
             other => Ok(other?),
         };
-        Ok(header.get_or_init(|| read))
-    }
-
-    /// Whether the device did not give some header, which it may the next time.
-    pub(crate) fn refusal(&self) -> Option<Error> {
-        self.refused.get().map(|path| Error::device_failure(path))
+        Ok(header.get_or_init(|| Box::new(read)))
     }
 
     fn read_segment(&self, index: usize, path: &Path) -> Result<Segment> {
@@ -280,17 +329,27 @@ impl Chain {
         }
     }
 
+    /// The edge that the header at `index` states, read again; `None` if it was lost
+    /// with the header.
+    pub(crate) fn edge_of(&self, index: usize) -> Result<Option<Vec<Summary>>> {
+        let ordinal = self.links[index].ordinal;
+        let bytes = Bytes::open(&self.directory.join(rows_name(ordinal)), true)?;
+        Ok(read_header(&bytes, ordinal)?.ok().map(|(header, _)| header.edge))
+    }
+
     /// Makes up for a rotted header from what others state of the segment.
     fn without_header(&self, index: usize, path: &Path, bytes: &Bytes) -> Result<Segment> {
         let detail = "the segment's header does not match its checksum";
-        let Some((identity, first_sequence)) = self.stated_by_others(index, bytes)? else {
+        let Some(Stated { identity, first_sequence, origin }) =
+            self.stated_by_others(index, bytes)?
+        else {
             return Err(Error::damaged(path, 0, detail));
         };
         Ok(Segment {
             path: path.to_owned(),
             ordinal: self.links[index].ordinal,
             identity,
-            origin: None,
+            origin,
             first_sequence,
             frames_start: 0,
             predecessor: None,
@@ -304,25 +363,33 @@ impl Chain {
         })
     }
 
-    /// The identity and first sequence number of a segment, from its
-    /// successor's header, the checkpoint, or, for the first, its second block.
-    fn stated_by_others(&self, index: usize, bytes: &Bytes) -> Result<Option<(u64, u64)>> {
+    /// What is stated of a segment by its successor's header, the checkpoint, or,
+    /// for the first, its second block.
+    fn stated_by_others(&self, index: usize, bytes: &Bytes) -> Result<Option<Stated>> {
         let ordinal = self.links[index].ordinal;
         if self.links.get(index + 1).is_some_and(|next| next.ordinal == ordinal + 1) {
             // Its own bytes: one that is itself made up for states nothing, and
             // asking it would go on through any number of rotted files.
             let next = Bytes::open(&self.directory.join(rows_name(ordinal + 1)), true)?;
             let header = read_header(&next, ordinal + 1)?.ok();
-            let stated = header.and_then(|(header, _)| header.predecessor);
-            return Ok(stated.map(|segment| (segment.identity, segment.first_sequence)));
+            return Ok(header.and_then(|(header, _)| {
+                let Predecessor { identity, first_sequence, .. } = header.predecessor?;
+                Some(Stated { identity, first_sequence, origin: Some(header.origin) })
+            }));
         }
         if let Some(checkpoint) = self.checkpoint.as_ref().filter(|it| it.ordinal == ordinal) {
-            return Ok(Some((checkpoint.identity, checkpoint.segment_first)));
+            let Checkpoint { identity, segment_first: first_sequence, .. } = *checkpoint;
+            // Whether the checkpoint is of this store is what others are asked.
+            return Ok(Some(Stated { identity, first_sequence, origin: None }));
         }
         if ordinal == 1 {
             let mut header = [0; BLOCK_HEADER_BYTES];
             let read = bytes.read_by_position(BLOCK_BYTES, &mut header)?;
-            return Ok(identify_block(BLOCK_BYTES, &header[..read]).map(|(found, _)| (found, 0)));
+            return Ok(identify_block(BLOCK_BYTES, &header[..read]).map(|(identity, _)| Stated {
+                identity,
+                first_sequence: 0,
+                origin: Some(identity),
+            }));
         }
         Ok(None)
     }
@@ -340,6 +407,16 @@ impl Chain {
         Ok(Some(Extent {
             limit: stated.map_or(u64::MAX, |stated| stated.end_offset),
             end_sequence: next.first_sequence,
+        }))
+    }
+
+    /// Whether the segment behind the one at `index` is known, though its header, which
+    /// says where this one ends, has rotted. What lies behind that end has sequence
+    /// numbers from the next one's first on.
+    pub(crate) fn adjoins_rotted_header(&self, index: usize) -> Result<bool> {
+        let ordinal = self.links[index].ordinal;
+        Ok(self.known_behind(index)?.is_some_and(|(_, next)| {
+            next.ordinal == ordinal + 1 && next.damage.is_some() && next.predecessor.is_none()
         }))
     }
 

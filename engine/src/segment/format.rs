@@ -1,6 +1,8 @@
 //! The bytes of a segment: constants, and each encoder beside its decoder.
 //! `FORMAT.md` is this file in words; the two change together.
 
+use std::ops::Range;
+
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use crate::observation::Observation;
@@ -111,12 +113,17 @@ pub(crate) fn decode_frame(
     bytes: &[u8],
 ) -> Option<(FrameHeader, u64)> {
     let header = peek_frame(bytes)?;
+    // First, since it costs nothing: behind damage every aligned position is tried,
+    // and what is taken for a header there is hardly ever so small.
+    if header.oath > offset {
+        return None;
+    }
     let length = frame_bytes(header.count);
     let sequence = block_first.checked_add(u64::from(header.index))?;
     let frame = bytes.get(..length)?;
     let crc = checksum(identity, offset, sequence, &frame[4..]);
-    let valid = crc == LE::read_u32(frame) && header.oath <= offset;
-    (valid && all_finite(&frame[FRAME_HEADER_BYTES..])).then_some((header, sequence))
+    let valid = crc == LE::read_u32(frame) && all_finite(&frame[FRAME_HEADER_BYTES..]);
+    valid.then_some((header, sequence))
 }
 
 /// Only finite values are ever written, and nothing behind is made for others.
@@ -279,7 +286,10 @@ pub(crate) fn decode_segment_header(bytes: &[u8]) -> Result<(SegmentHeader, u64)
         predecessor: (predecessor.identity != 0).then_some(predecessor),
         edge,
     };
-    if !is_plausible(&header) {
+    // Other bytes there mean something that this version does not know.
+    let zero = |range: Range<usize>| whole[range].iter().all(|byte| *byte == 0);
+    let reserved_zero = zero(20..24) && (header.predecessor.is_some() || zero(56..72));
+    if !reserved_zero || !is_plausible(&header) {
         return Err(HeaderFault::Damaged);
     }
     let length = u64::try_from(length).map_err(|_| HeaderFault::Damaged)?;

@@ -5,10 +5,10 @@
 //! A node belongs to the segment that holds its last observation. Records
 //! stand in order of completion, so their place follows from level and index.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::disk::DiskFile;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::segment::chain::Segment;
 use crate::segment::format::{NODE_BYTES, decode_node, encode_node};
 use crate::segment::map::Bytes;
@@ -79,29 +79,62 @@ impl NodeBatch {
 #[derive(Debug)]
 pub(crate) struct Nodes<'v> {
     view: &'v View,
-    open: Option<(usize, Option<Bytes>)>,
+    opened: Option<(usize, Option<Bytes>)>,
 }
 
 impl<'v> Nodes<'v> {
     pub(crate) fn new(view: &'v View) -> Self {
-        Self { view, open: None }
+        Self { view, opened: None }
     }
 
     /// The stored summary of a complete node; `None` where it is not to be had.
     pub(crate) fn get(&mut self, level: u32, index: u64) -> Option<Summary> {
+        self.look(level, index).ok().flatten()
+    }
+
+    /// As [`Nodes::get`]; an error where something is stored that does not hold.
+    pub(crate) fn look(&mut self, level: u32, index: u64) -> Result<Option<Summary>> {
+        let Some((segment, offset)) = self.open(level, index)? else { return Ok(None) };
+        let Some((_, Some(bytes))) = &self.opened else { return Ok(None) };
+        let mut record = [0; NODE_BYTES];
+        let read = bytes.read_by_position(offset, &mut record)?;
+        let record = &record[..read];
+        // A hole, where a power cut or a full disk has left nothing.
+        if record.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let detail = "a node of the summary tree does not match its checksum";
+        decode_node(segment.identity, level, index, record)
+            .map(Some)
+            .ok_or_else(|| Error::damaged(bytes.path(), offset, detail))
+    }
+
+    /// The file that a node is written to, and where its record begins there.
+    pub(crate) fn place(&mut self, level: u32, index: u64) -> Result<Option<(PathBuf, u64)>> {
+        let found = self.open(level, index)?;
+        Ok(found.map(|(segment, offset)| (path(self.view, segment), offset)))
+    }
+
+    /// Opens the file that a node is written to; its segment, and where its record
+    /// begins there.
+    fn open(&mut self, level: u32, index: u64) -> Result<Option<(&'v Segment, u64)>> {
         let chain = self.view.chain();
-        let last = (((index + 1) << level) * LEAF).checked_sub(1)?;
-        let (at, segment) = chain.find(last).ok()??;
-        if self.open.as_ref().is_none_or(|(opened, _)| *opened != at) {
-            let path = chain.directory().join(derived_name(segment.ordinal, KIND));
+        let Some(last) = (((index + 1) << level) * LEAF).checked_sub(1) else { return Ok(None) };
+        let Some((at, segment)) = chain.find(last)? else { return Ok(None) };
+        if self.opened.as_ref().is_none_or(|(opened, _)| *opened != at) {
             // By position: a failed write may have left a hole, and reading a hole
             // through a map can be a signal (a full tmpfs).
-            self.open = Some((at, Bytes::open(&path, true).ok()));
+            let bytes = match Bytes::open(&path(self.view, segment), true) {
+                Err(error) if error.is_not_found() => None,
+                opened => Some(opened?),
+            };
+            self.opened = Some((at, bytes));
         }
-        let bytes = self.open.as_mut()?.1.as_mut()?;
-        let offset = offset(segment.first_sequence, level, index)?;
-        let mut record = [0; NODE_BYTES];
-        let read = bytes.read(offset, &mut record).ok()?;
-        decode_node(segment.identity, level, index, &record[..read])
+        Ok(offset(segment.first_sequence, level, index).map(|offset| (segment, offset)))
     }
+}
+
+/// The file of a segment's nodes.
+fn path(view: &View, segment: &Segment) -> PathBuf {
+    view.chain().directory().join(derived_name(segment.ordinal, KIND))
 }

@@ -80,8 +80,8 @@ pub(crate) struct Walk {
     by_position: bool,
     /// The device failed to give the block: it counts as damaged.
     unreadable: bool,
-    /// What it last said, when it was asked a second time.
-    refusal: Option<Error>,
+    /// How many blocks it failed to give, asked past any map.
+    refusals: u64,
 }
 
 impl Walk {
@@ -105,7 +105,7 @@ impl Walk {
             block_first,
             by_position: false,
             unreadable: false,
-            refusal: None,
+            refusals: 0,
         }
     }
 
@@ -234,15 +234,9 @@ impl Walk {
         } else {
             self.bytes.read(start, &mut self.block)
         };
-        let read = match read {
-            Err(error) if error.is_device_failure() => Err(error),
-            other => Ok(other?),
-        };
-        self.unreadable = read.is_err();
-        self.block.truncate(*read.as_ref().unwrap_or(&0));
-        if by_position {
-            self.refusal = read.err().or(self.refusal.take());
-        }
+        self.unreadable = read.as_ref().is_err_and(Error::is_device_failure);
+        self.refusals += u64::from(self.unreadable && by_position);
+        self.block.truncate(if self.unreadable { 0 } else { read? });
         self.block_start = start;
         self.by_position = by_position;
         Ok(())
@@ -276,10 +270,15 @@ impl Walk {
         };
     }
 
-    /// What the device said that did not give some block, if that was since this
-    /// was last asked.
-    pub(crate) fn take_refusal(&mut self) -> Option<Error> {
-        self.refusal.take()
+    /// Whether the bad place that the last step found is one that the device
+    /// does not give.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.unreadable
+    }
+
+    /// How many blocks the device has not given so far.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.refusals
     }
 
     /// What to call the bad place that the last step found.
@@ -317,6 +316,10 @@ impl Walk {
             self.load(next, true)?;
             if self.block.is_empty() && !self.unreadable {
                 return Ok(None);
+            }
+            // There may be very many of these, where a file has been made long.
+            if self.block.iter().all(|byte| *byte == 0) {
+                continue;
             }
             if let Some(oath) = self.enter_later_block(least) {
                 return Ok(Some(oath));

@@ -61,6 +61,11 @@ impl Guide {
         Self::with_scale((BITS_AT_FIRST - bits).clamp(SCALE_MIN, SCALE_MAX))
     }
 
+    /// A guide to nothing yet, in the same units.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::with_scale(self.scale_exponent)
+    }
+
     fn with_scale(scale_exponent: i32) -> Self {
         Self { scale_exponent, positive: histogram(), negative: histogram() }
     }

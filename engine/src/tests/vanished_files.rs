@@ -108,20 +108,43 @@ fn rule_7_where_all_are_missing_the_checkpoint_still_knows() {
 }
 
 #[test]
-
 fn rule_7_stale_frames_are_not_served_where_the_segment_that_ends_them_is_missing() {
-    let (_guard, path) = place();
+    let (_guard, path) = given_up_at_61();
+    std::fs::remove_file(segment_path(&path, 2)).expect("removed");
+    assert_nothing_stale(&path);
+}
+
+#[test]
+fn rule_7_stale_frames_are_not_served_where_the_segment_that_ends_them_has_rotted() {
+    let (_guard, path) = given_up_at_61();
+    edit(&segment_path(&path, 2), |bytes| bytes[..88].fill(0));
+    // What was given up can be read again: only its numbers tell.
+    let whole = std::fs::read(path.with_extension("whole")).expect("kept");
+    std::fs::write(segment_path(&path, 1), whole).expect("written");
+    assert_nothing_stale(&path);
+}
+
+/// Segment 1 had 160 observations, of which a torn place left 61; what follows
+/// in segments 2 and 3 are others. The whole segment 1 is kept beside the store.
+fn given_up_at_61() -> (TempDir, PathBuf) {
+    let (guard, path) = place();
     let store = options(SyncPolicy::Never).create(&path).expect("created");
-    append_each(&store, 0..160);
+    append_each(&store, 0..61);
+    store.sync().expect("synced");
+    append_each(&store, 61..160);
     drop(store);
+    std::fs::copy(segment_path(&path, 1), path.with_extension("whole")).expect("copied");
     // Torn, so that segment 2 follows at observation 61.
     edit(&segment_path(&path, 1), |bytes| bytes[2_048..4_096].fill(0));
     let store = small(SyncPolicy::Always).open(&path).expect("opened");
     let rest: Vec<_> = (61..8_000).map(|n| observation(n + 10_000)).collect();
     store.append_batch(&rest).expect("appended");
     assert_eq!(segments(&path), 3);
-    std::fs::remove_file(segment_path(&path, 2)).expect("removed");
-    let (_, found, errors) = open_and_read(&path);
+    (guard, path)
+}
+
+fn assert_nothing_stale(path: &Path) {
+    let (_, found, errors) = open_and_read(path);
     let right =
         |&(n, it): &(u64, Observation)| it == observation(if n < 61 { n } else { n + 10_000 });
     assert!(found.iter().all(right), "frames from before the cut were served");

@@ -136,6 +136,18 @@ fn no_flipped_bit_of_a_segment_header_is_believed() {
 }
 
 #[test]
+fn a_segment_header_is_read_only_as_it_is_written() {
+    // Reserved, and what is said of a segment before the first one.
+    for at in (20..24).chain(56..72) {
+        let mut bytes = encode_segment_header(&header());
+        bytes[at] = 1;
+        let crc = crc32fast::hash(&bytes[4..]);
+        LE::write_u32(&mut bytes, crc);
+        assert_eq!(decode_segment_header(&bytes), Err(HeaderFault::Damaged), "byte {at}");
+    }
+}
+
+#[test]
 fn a_node_comes_back_only_as_itself() {
     let summary = Summary::of(&observations());
     let mut record = Vec::new();

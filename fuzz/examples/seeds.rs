@@ -1,0 +1,97 @@
+//! Writes the seeds made by hand into `seeds/`: real records of a real store,
+//! and a few things to do to one. `cargo run --example seeds`, in `fuzz/`.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use gaugelog::{Observation, Options, Store, SyncPolicy};
+
+type Done = Result<(), Box<dyn Error>>;
+
+fn main() -> Done {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
+    records(&seeds)?;
+    // How many steps, the steps, how many things are done to the files, which,
+    // and how the store is opened, asked, appended to and opened again.
+    let behind = [0, 0, 1, 2, 0, 9, 1, 4, 1, 60, 30, 200, 1, 3, 1, 1, 5, 4, 20, 7];
+    for (name, input) in [
+        ("undamaged", &[5, 0, 3, 5, 6, 2, 0][..]),
+        ("flipped", &[2, 1, 3, 1, 3, 1, 0, 1, 0, 1, 40, 3]),
+        ("zeroed", &[3, 0, 5, 4, 1, 3, 2, 1, 1, 0, 3, 9, 1]),
+        ("signed_again", &[3, 8, 6, 2, 2, 0, 1, 1, 2, 2, 5, 1, 1, 1, 0, 3, 0, 1, 0, 7, 255, 1]),
+        ("cut_short", &[2, 8, 10, 1, 5, 2, 1, 0, 90, 0, 0, 5]),
+        ("removed", &[4, 3, 3, 5, 0, 2, 7, 2, 7, 5]),
+        ("renamed", &[4, 3, 5, 3, 0, 1, 6, 2, 0, 1, 1]),
+        ("of_another", &[4, 3, 5, 3, 0, 2, 8, 2, 0, 9, 5, 0]),
+    ] {
+        write(&seeds, "directory", name, &[input, &behind].concat())?;
+    }
+    // The options, then what is done: see `operate`.
+    for (name, input) in [
+        ("appends", &[1, 0, 1, 99, 0, 2, 40, 1, 7, 9, 0, 64, 10, 0, 15, 1, 15, 2][..]),
+        ("a_writer", &[0, 4, 5, 3, 1, 50, 1, 60, 0, 1, 7, 0, 5, 0, 65, 7, 9, 8, 1, 14, 15, 3]),
+        ("crashes", &[2, 2, 255, 1, 44, 12, 1, 2, 20, 1, 3, 11, 12, 3, 0, 0, 11, 15, 5, 30]),
+        ("derived", &[5, 2, 250, 2, 9, 13, 7, 2, 210, 3, 1, 1, 13, 1, 10, 4, 14, 15, 4, 90]),
+        ("refused", &[16, 3, 4, 3, 6, 1, 0, 128, 7, 1, 136, 0, 10, 8, 131, 11, 11, 11, 11, 1]),
+    ] {
+        write(&seeds, "operations", name, input)?;
+    }
+    for (name, input) in [
+        ("numbers", "\0\0 14.2\r\n-1e300\n\n0x10\n.5\n1_0\ninfinity\nnan\n+7\n4.9e-324"),
+        ("portions", "\u{1}\u{1}\u{c}13\n\u{e9}\u{2028}\n\t 15 \n\u{1b}[31mred"),
+        ("long", "\u{7}\u{4}0.12345678901234567890"),
+    ] {
+        write(&seeds, "lines", name, input.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn write(seeds: &Path, target: &str, name: &str, bytes: &[u8]) -> Done {
+    fs::create_dir_all(seeds.join(target))?;
+    Ok(fs::write(seeds.join(target).join(name), bytes)?)
+}
+
+/// The records of a store of two segments.
+fn records(seeds: &Path) -> Done {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("store");
+    let options = Options::new().segment_bytes_max(64 * 1024).sync(SyncPolicy::Never);
+    let store = options.create(&path)?;
+    let some = |from: i64, to: i64| -> Vec<Observation> {
+        (from..to).map(|n| Observation::new(n * 1000, (n % 5) as f64 - 1.5)).collect()
+    };
+    append(&store, &some(0, 2))?;
+    append(&store, &some(2, 5_120))?;
+    append(&store, &some(5_120, 5_130))?;
+    store.sync()?;
+
+    let [first, second] = [1, 2].map(|n| fs::read(path.join(format!("000000000{n}.rows"))));
+    let (first, second) = (first?, second?);
+    let identity = &first[24..32];
+    let number = |number: u64| number.to_le_bytes();
+    let (at, block) = (number(88), number(32_768));
+    let frame = [&[0, 0][..], identity, &at, &number(0), &first[88..136]].concat();
+    write(seeds, "frame", "frame", &frame)?;
+    let header = [&[1, 0][..], identity, &block, &first[32_768..32_808]].concat();
+    write(seeds, "frame", "block_header", &header)?;
+    write(seeds, "frame", "first_segment", &[&[2, 0], &first[..88]].concat())?;
+    write(seeds, "frame", "second_segment", &[&[2, 0], &second[..88 + 2 * 88]].concat())?;
+    let tree = fs::read(path.join("0000000001.tree"))?;
+    write(seeds, "frame", "summary", &[&[3, 0], &tree[8..96]].concat())?;
+    let node = [&[4, 0][..], identity, &number(0), &[0], &tree[..96]].concat();
+    write(seeds, "frame", "node", &node)?;
+    write(seeds, "frame", "name", b"\x05\x000000000012.rows")?;
+
+    let checkpoint = fs::read(path.join("checkpoint"))?;
+    let length = usize::try_from(u32::from_le_bytes(checkpoint[4..8].try_into()?))?;
+    write(seeds, "checkpoint", "slot", &[&[0, 0], &checkpoint[..length]].concat())?;
+    let guide = fs::read(path.join("0000000001.guide"))?;
+    write(seeds, "checkpoint", "guide", &[&[1, 0], identity, &guide].concat())?;
+    Ok(())
+}
+
+fn append(store: &Store, observations: &[Observation]) -> Done {
+    store.append_batch(observations)?;
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! Damage to the files of a store, and forgery: changed records that are signed
+//! again.
+
+use std::ops::Range;
+
+use crate::input::Input;
+use crate::layout::{Record, records, sign_again};
+use crate::scratch::Files;
+use crate::signing::u64_at;
+use crate::template::template;
+
+const FILE_BYTES_MAX: usize = 512 * 1024;
+const INSERTED_MAX: usize = 4096;
+
+/// What was done, as far as it matters to what may be found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Done {
+    /// Bytes were signed that nobody wrote: nothing found can be relied on.
+    pub(crate) forged: bool,
+    /// Files of another store are there.
+    pub(crate) mixed: bool,
+}
+
+/// Does one thing to `files`, those of a store made by `recipe`.
+pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, done: &mut Done) {
+    match input.byte() % 12 {
+        0..=2 => change_field(input, files, done),
+        3 => change_bytes(input, files),
+        4 => rearrange(input, files),
+        5 => resize(input, files),
+        6 => rename(input, files),
+        7 => drop(pick(input, files).and_then(|name| files.remove(&name))),
+        8 => {
+            done.mixed = true;
+            copy_from(input, files, &template(1, recipe).files);
+        }
+        9 => {
+            let (_, earlier) = recipe.split_last().unwrap_or((&0, recipe));
+            copy_from(input, files, &template(0, earlier).files);
+        }
+        10 => forge(input, files, done),
+        _ => {
+            // A file without a byte, or no file.
+            let (name, slash) = (a_name(input), if input.flag() { "/" } else { "" });
+            drop(files.insert(name + slash, Vec::new()));
+        }
+    }
+}
+
+fn pick(input: &mut Input<'_>, files: &Files) -> Option<String> {
+    let at = input.below(files.len());
+    files.keys().nth(at).cloned()
+}
+
+/// A name that a store's file may have, or nearly.
+fn a_name(input: &mut Input<'_>) -> String {
+    let (kind, ordinal) = (input.byte(), u64::from(input.byte()));
+    let ordinal = if ordinal == 255 { u64::MAX } else { ordinal % 8 };
+    match kind % 8 {
+        0..=2 => format!("{ordinal:010}.rows"),
+        3 => format!("{ordinal:010}.tree"),
+        4 => format!("{ordinal:010}.guide"),
+        5 => "checkpoint".into(),
+        6 => ["gaugelog", "gaugelog.tmp", "lock", "checkpoint.tmp"][usize::from(kind >> 6)].into(),
+        _ => ["0000000002.rows.tmp", "1.rows", "junk", "00000000002.rows"][usize::from(kind >> 6)]
+            .into(),
+    }
+}
+
+fn a_record(input: &mut Input<'_>, name: &str, bytes: &[u8]) -> Option<Record> {
+    let mut all = records(name, bytes);
+    // From the front or from the back, where most is decided.
+    let (back, at) = (input.flag(), input.below(all.len()));
+    let at = if back { all.len() - at.min(all.len()) } else { at };
+    let at = at.min(all.len().checked_sub(1)?);
+    Some(all.swap_remove(at))
+}
+
+/// Another number in a field of a record, signed again or not.
+fn change_field(input: &mut Input<'_>, files: &mut Files, done: &mut Done) {
+    let Some(name) = pick(input, files) else { return };
+    let Some(record) = a_record(input, &name, &files[&name]) else { return };
+    let width = [2, 4, 8, 8][usize::from(input.byte() % 4)];
+    let fields = record.bytes.len() / width;
+    let at = record.bytes.start + width * input.below(fields.min(64));
+    let bytes = files.get_mut(&name).expect("it was picked");
+    let value = a_number(input, bytes, at);
+    if let Some(field) = bytes.get_mut(at..at + width) {
+        field.copy_from_slice(&value.to_le_bytes()[..width]);
+    }
+    if input.flag() {
+        sign_again(files, &name, &record);
+        done.forged = true;
+    }
+}
+
+/// A number that might be believed in the place of the one at `at`.
+fn a_number(input: &mut Input<'_>, bytes: &[u8], at: usize) -> u64 {
+    let now = u64_at(bytes, at);
+    match input.byte() % 8 {
+        0 => u64::from(input.byte()),
+        1 => now.wrapping_add(u64::from(input.byte())),
+        2 => now.wrapping_sub(u64::from(input.byte())),
+        3 => 1 << (input.byte() % 64),
+        4 => u64::MAX.wrapping_sub(u64::from(input.byte())),
+        5 => bytes.len() as u64,
+        6 => u64_at(bytes, 8 * input.below(bytes.len() / 8)),
+        _ => input.u64(),
+    }
+}
+
+/// Signs a record as it is.
+fn forge(input: &mut Input<'_>, files: &mut Files, done: &mut Done) {
+    let Some(name) = pick(input, files) else { return };
+    if let Some(record) = a_record(input, &name, &files[&name]) {
+        sign_again(files, &name, &record);
+        done.forged = true;
+    }
+}
+
+/// A place in a file: within a record, or anywhere.
+fn a_place(input: &mut Input<'_>, name: &str, bytes: &[u8]) -> usize {
+    if input.flag()
+        && let Some(record) = a_record(input, name, bytes)
+    {
+        return record.bytes.start + input.below(record.bytes.len().min(256));
+    }
+    input.below(bytes.len())
+}
+
+fn a_range(input: &mut Input<'_>, name: &str, bytes: &[u8]) -> Range<usize> {
+    let start = a_place(input, name, bytes);
+    // Whole sectors, pages and blocks among others.
+    let length = match input.byte() % 4 {
+        0 => 512,
+        1 => 4096 << (input.byte() % 4),
+        _ => input.below(300),
+    };
+    let start = if length >= 512 && input.flag() { start - start % 512 } else { start };
+    start..(start + length).min(bytes.len())
+}
+
+/// Bytes that are flipped, set or zeroed; the length stays.
+fn change_bytes(input: &mut Input<'_>, files: &mut Files) {
+    let Some(name) = pick(input, files) else { return };
+    let bytes = files.get_mut(&name).expect("it was picked");
+    match input.byte() % 4 {
+        0 => {
+            let (at, bit) = (a_place(input, &name, bytes), input.byte() % 8);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << bit;
+            }
+        }
+        1 => {
+            let range = a_range(input, &name, bytes);
+            bytes[range].fill(0);
+        }
+        2 => {
+            let (range, value) = (a_range(input, &name, bytes), input.byte());
+            bytes[range].fill(value);
+        }
+        _ => {
+            let at = a_place(input, &name, bytes);
+            let count = input.below(33);
+            let new = input.bytes(count);
+            let until = (at + new.len()).min(bytes.len());
+            bytes[at..until].copy_from_slice(&new[..until - at]);
+        }
+    }
+}
+
+/// Ranges that are duplicated or swapped.
+fn rearrange(input: &mut Input<'_>, files: &mut Files) {
+    let Some(name) = pick(input, files) else { return };
+    let bytes = files.get_mut(&name).expect("it was picked");
+    let range = a_range(input, &name, bytes);
+    let to = a_place(input, &name, bytes);
+    let count = range.len().min(bytes.len().saturating_sub(to));
+    let (from, swap) = (range.start, input.flag());
+    if swap && (to >= from + count || from >= to + count) {
+        for n in 0..count {
+            bytes.swap(from + n, to + n);
+        }
+    } else {
+        bytes.copy_within(from..from + count, to);
+    }
+}
+
+/// Bytes that are inserted, deleted, duplicated or cut off; the rest moves.
+fn resize(input: &mut Input<'_>, files: &mut Files) {
+    let Some(name) = pick(input, files) else { return };
+    let bytes = files.get_mut(&name).expect("it was picked");
+    let what = input.byte() % 5;
+    let range = a_range(input, &name, bytes);
+    match what {
+        0 => drop(bytes.drain(range)),
+        1 => bytes.truncate(range.start),
+        2 => {
+            let again = bytes[range.clone()].to_vec();
+            drop(bytes.splice(range.start..range.start, again));
+        }
+        3 => {
+            let count = input.below(INSERTED_MAX);
+            bytes.resize(bytes.len() + count, 0);
+        }
+        _ => {
+            let (count, value) = (8 * input.below(16), input.byte());
+            drop(bytes.splice(range.start..range.start, vec![value; count]));
+        }
+    }
+    bytes.truncate(FILE_BYTES_MAX);
+}
+
+/// A file under another name, moved or copied, or two that change places.
+fn rename(input: &mut Input<'_>, files: &mut Files) {
+    let Some(name) = pick(input, files) else { return };
+    let (to, what) = (a_name(input), input.byte() % 3);
+    let bytes = files[&name].clone();
+    let replaced = files.insert(to, bytes);
+    match (what, replaced) {
+        (0, _) => {}
+        (1, Some(replaced)) => drop(files.insert(name, replaced)),
+        _ => drop(files.remove(&name)),
+    }
+}
+
+fn copy_from(input: &mut Input<'_>, files: &mut Files, from: &Files) {
+    let Some(name) = pick(input, from) else { return };
+    let to = if input.flag() { a_name(input) } else { name.clone() };
+    files.insert(to, from[&name].clone());
+}

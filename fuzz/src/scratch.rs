@@ -1,0 +1,63 @@
+//! A place for stores, used again by each input. `fuzz/run` puts it into memory
+//! (by TMPDIR) and removes it behind the fuzzer.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The files of a store, by name; a name that ends in a slash is a directory's.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+thread_local! {
+    static NUMBER: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A directory, removed with all that is in it when this is dropped.
+pub(crate) struct Place(PathBuf);
+
+impl Place {
+    /// A name that nothing has.
+    pub(crate) fn new() -> Self {
+        let number = NUMBER.get();
+        NUMBER.set(number + 1);
+        let name = format!("gaugelog-fuzz-{}-{number}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    /// A directory that holds `files`.
+    pub(crate) fn with(files: &Files) -> Self {
+        let place = Self::new();
+        fs::create_dir(&place.0).expect("a place that is free");
+        for (name, bytes) in files {
+            // One of the two where a file and a directory have the same name.
+            drop(match name.strip_suffix('/') {
+                Some(name) => fs::create_dir(place.0.join(name)),
+                None => fs::write(place.0.join(name), bytes),
+            });
+        }
+        place
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What the files in it hold now.
+    pub(crate) fn files(&self) -> Files {
+        let entries = fs::read_dir(&self.0).expect("a directory");
+        entries
+            .map(|entry| {
+                let entry = entry.expect("an entry");
+                let name = entry.file_name().into_string().expect("a plain name");
+                (name, fs::read(entry.path()).expect("a file"))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
