@@ -348,14 +348,14 @@ impl Writer {
 impl Drop for Writer {
     /// Writes what is left, as far as that succeeds; [`Writer::close`] tells.
     /// What was reported as failed is not tried again: the caller may have
-    /// stored it otherwise. And in a forked child nothing is written.
+    /// stored it otherwise. In a forked child it does not succeed.
     fn drop(&mut self) {
-        let due = self.unsynced_since.is_some() || !self.buffer.is_empty();
-        if !due || self.failed || !self.lock.is_of_this_process() {
+        if self.failed {
             return;
         }
+        let due = self.unsynced_since.is_some() || !self.buffer.is_empty();
         match self.options.sync {
-            SyncPolicy::Every(_) => drop(self.sync()),
+            SyncPolicy::Every(_) if due => drop(self.sync()),
             _ if !self.buffer.is_empty() => drop(self.flush()),
             _ => {}
         }

@@ -15,7 +15,7 @@ use gaugelog::{Observation, Options, Store, SyncPolicy};
 use support::processes::{Process, again, amount, called, tell};
 use support::{Random, arrivals, bits, place, small_segments};
 
-const WRITERS: u64 = 16;
+const WRITERS: usize = 16;
 const READERS: usize = 3;
 /// The most that a writer appends at once, and so the most that one that is
 /// killed has not acknowledged.
@@ -35,8 +35,8 @@ fn writer_of(observation: &Observation) -> usize {
 
 /// Asserts that nothing is lost, doubled or out of order of what each writer has
 /// appended, and returns how much that is.
-fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS as usize] {
-    let mut next = [0; WRITERS as usize];
+fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS] {
+    let mut next = [0; WRITERS];
     for (sequence, stored) in all.iter().enumerate() {
         let writer = writer_of(stored);
         assert_eq!(*stored, observation(writer as u64, next[writer]), "number {sequence}");
@@ -148,7 +148,7 @@ fn run_writer(path: &Path, writer: u64, each: u64, random: &mut Random) -> Writt
 #[test]
 fn one_of_the_readers() {
     let Some((path, each)) = called() else { return };
-    let all = at(WRITERS * each.parse::<u64>().expect("a number"));
+    let all = WRITERS * each.parse::<usize>().expect("a number");
     let store = Store::open_read_only(&path).expect("opened");
     let mut before: Vec<Observation> = Vec::new();
     let mut snapshots = 0_u64;
@@ -185,7 +185,7 @@ fn at(number: u64) -> usize {
 /// Each acknowledged number holds the observation it was given to, and of the
 /// others there is no more than one batch for each kill.
 fn assert_as_acknowledged(stored: &[Observation], each: u64, written: &[Written]) {
-    assert_eq!(stored.len() as u64, WRITERS * each);
+    assert_eq!(stored.len(), WRITERS * at(each));
     assert_each_in_order(stored);
     for (writer, Written { numbers, kills }) in (0..).zip(written) {
         assert_eq!(numbers.len() as u64, each);
@@ -214,7 +214,7 @@ fn many_processes_append_and_read_at_once_and_some_are_killed() {
             let (path, mut random) = (&path, Random(seed << 8 | writer));
             scope.spawn(move || run_writer(path, writer, each, &mut random))
         };
-        let running: Vec<_> = (0..WRITERS).map(run).collect();
+        let running: Vec<_> = (0..WRITERS as u64).map(run).collect();
         running.into_iter().map(|it| it.join().expect("it wrote all")).collect()
     });
     let snapshots = readers.into_iter().map(|mut reader| reader.must_hear("snapshots"));
