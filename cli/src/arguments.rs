@@ -45,7 +45,8 @@ pub(crate) fn parse<T: clap::Parser>(
     }
 }
 
-fn usage_error(program: Program, message: &str) -> Exit {
+/// What makes no sense, in argparse's words.
+pub(crate) fn usage_error(program: Program, message: &str) -> Exit {
     let Program { name, usage, .. } = program;
     Exit::Usage(format!("usage: {usage}\n{name}: error: {message}\n"))
 }
@@ -111,6 +112,8 @@ fn candidates<T: CommandFactory>(abbreviation: &str) -> Vec<String> {
 fn kind_of(option: &str) -> &'static str {
     match option {
         "--add" => "float",
+        "--every" => "duration",
+        "--source" => "source",
         _ => "path",
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers as people read them on a terminal.
 
+use gaugelog_sources::Counts;
+
 use crate::json;
 
 /// A number rounded to so many significant digits, without zeros at its end.
@@ -31,6 +33,19 @@ pub(crate) fn count(count: u64) -> String {
     text
 }
 
+/// The part of the expected observations that is there: `99.98% of 10,000 expected`.
+/// Rounded down, so that only all of them are 100%.
+pub(crate) fn coverage(counts: &Counts) -> String {
+    let expected = counts.expected();
+    if expected == 0 {
+        return "-".to_owned();
+    }
+    let hundredths = u128::from(counts.stored) * 10_000 / u128::from(expected);
+    let (whole, rest) = (hundredths / 100, hundredths % 100);
+    let percent = if rest == 0 { format!("{whole}%") } else { format!("{whole}.{rest:02}%") };
+    format!("{percent} of {} expected", count(expected))
+}
+
 /// The ending of a noun behind a count.
 pub(crate) fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
@@ -55,6 +70,21 @@ mod tests {
             assert_eq!(figure(value, digits), text);
         }
         assert_eq!(figure_or_dash(None, 6), "-");
+    }
+
+    #[test]
+    fn only_all_of_them_are_a_hundred_percent() {
+        let text = |stored, missed| {
+            coverage(&Counts { polls: stored, stored, missed, ..Counts::default() })
+        };
+        assert_eq!(text(0, 0), "-");
+        assert_eq!(text(100, 0), "100% of 100 expected");
+        assert_eq!(text(9_999_999, 1), "99.99% of 10,000,000 expected");
+        assert_eq!(text(1, 2), "33.33% of 3 expected");
+        assert_eq!(text(0, 7), "0% of 7 expected");
+        assert_eq!(text(5, 95), "5% of 100 expected");
+        assert_eq!(text(5, 100), "4.76% of 105 expected");
+        assert_eq!(text(101, 99), "50.50% of 200 expected");
     }
 
     #[test]

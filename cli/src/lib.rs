@@ -4,7 +4,7 @@
 //! | program | is |
 //! |---|---|
 //! | [`service`] | `simple_service`: five commands over one store, for other programs |
-//! | [`simulate`] | `simulate_observations`: the daemon, one draw a second |
+//! | [`simulate`] | `simulate_observations`: the daemon, one draw or poll a second |
 //! | [`control`] | `simulate_observations_ctl`: starts and stops it |
 //! | [`tool`] | `gaugelog`: for people |
 //!
@@ -17,17 +17,21 @@ mod arguments;
 mod collect;
 pub mod control;
 mod drain;
+mod duration;
 mod exit;
 mod explain;
 mod figures;
 mod instance;
 mod json;
+mod listing;
+mod logging;
 mod output;
 mod place;
 pub mod plot;
 mod python_float;
 pub mod service;
 pub mod simulate;
+mod status;
 pub mod tool;
 mod utc;
 mod verify;

@@ -121,7 +121,10 @@ fn what_makes_no_sense_is_a_usage_error_that_stores_nothing() {
         &["stdin", "--every", "1s"],
         &["thermometer"],
         &[],
-        &["normal", "stdin"],
+        &["normal", "normal"],
+        &["a/b=normal"],
+        &["a=stdin", "b=stdin"],
+        &["normal", "--deadline", "0s"],
     ] {
         let ran = collect(bench.dir.path(), arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");

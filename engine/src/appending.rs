@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::segment::active::{Active, Mark, Room};
 use crate::segment::format::{Position, Predecessor, SegmentHeader};
-use crate::segment::names::rows_name;
+use crate::segment::names::{SEGMENTS_MAX, rows_name};
 use crate::segment::recover::UNSYNCED_BYTES_MAX;
 use crate::view::View;
 
@@ -27,15 +27,23 @@ pub(crate) struct Appending {
     sync_failed: bool,
 }
 
+/// What is left after a failure.
+#[derive(Debug)]
+pub(crate) struct TakenBack {
+    /// Observations before this sequence number stay stored.
+    pub(crate) kept: u64,
+    pub(crate) sync_failed: bool,
+    /// Where this failed too, what was written is in doubt for the next writer,
+    /// as after a crash: it may come to be stored though it was reported as failed.
+    pub(crate) undone: Result<()>,
+}
+
 impl Appending {
     /// Looks at the store in `directory`, under the lock (rule 1), and makes its
     /// tail one that can be continued; `None` where nothing was ever appended.
     /// After a failed sync, `give_up` says not to go on with the same segment.
     pub(crate) fn find(directory: &Path, give_up: bool) -> Result<Option<Self>> {
-        let view = View::take(directory, true)?;
-        if let Some(damage) = view.unreadable() {
-            return Err(damage.clone().into());
-        }
+        let view = Self::look(directory)?;
         let derived = Derived::of(&view)?;
         if let Some((ordinal, predecessor)) = view.lost_last() {
             return Self::begin(&view, derived, ordinal + 1, Some(predecessor), &[]).map(Some);
@@ -43,7 +51,13 @@ impl Appending {
         let Some((segment, tail)) = view.active()? else { return Ok(None) };
         let continued = tail.may_be_continued();
         let end = Mark { end: tail.end, block_first: tail.block_first };
-        let active = Active::resume(directory, segment, tail, view.is_named(segment))?;
+        if !tail.appended_to && !view.is_named(segment) {
+            // The file was synced before it got its name, but whoever made it may
+            // have died before that was durable (rule 5). The file is not synced
+            // again: if that failed, it would have to be given up.
+            disk::sync_directory(directory)?;
+        }
+        let active = Active::resume(segment, tail)?;
         let kept = active.mark();
         let mut found = Self { view, derived, active, kept, sync_failed: give_up };
         if give_up || (!continued && found.active.has_doubts()) {
@@ -58,9 +72,10 @@ impl Appending {
     /// Whether the store is still as it was when this was let go of, so that
     /// appending can go on without looking at all of the tail again.
     pub(crate) fn is_current(&self, directory: &Path) -> Result<bool> {
-        let checkpoint = checkpoint::read(directory);
+        let checkpoint = checkpoint::find(directory)?;
         let next = directory.join(rows_name(self.active.ordinal() + 1));
         if checkpoint.map(|it| it.generation) != Some(self.derived.generation())
+            || self.view.chain().is_refused()
             || disk::is_there(&next)?
         {
             return Ok(false);
@@ -69,9 +84,21 @@ impl Appending {
         Ok(tail.end == self.active.end() && tail.may_be_continued())
     }
 
+    /// A view whose last segment is the store's last.
+    fn look(directory: &Path) -> Result<View> {
+        let view = View::take(directory, true)?;
+        match view.unreadable() {
+            Some(damage) => Err(damage.clone().into()),
+            None => Ok(view),
+        }
+    }
+
     /// Begins the first segment of an empty store.
     pub(crate) fn first(directory: &Path) -> Result<Self> {
-        let view = View::take(directory, true)?;
+        // Whoever made the store may have died before its marker's name was durable,
+        // and a segment without the marker can neither be opened nor created anew.
+        disk::sync_directory(directory)?;
+        let view = Self::look(directory)?;
         let derived = Derived::of(&view)?;
         Self::begin(&view, derived, 1, None, &[])
     }
@@ -94,6 +121,16 @@ impl Appending {
 
     pub(crate) fn is_full(&self, room: Room) -> bool {
         self.active.is_full(room)
+    }
+
+    /// Whether so many further observations may reach to where they are synced,
+    /// asked or not.
+    pub(crate) fn may_sync(&self, observations: usize, room: Room) -> bool {
+        self.active.may_reach(observations, room.segment_bytes_max, UNSYNCED_BYTES_MAX)
+    }
+
+    pub(crate) fn has_doubts(&self) -> bool {
+        self.active.has_doubts()
     }
 
     pub(crate) fn has_unsynced(&self) -> bool {
@@ -150,14 +187,13 @@ impl Appending {
         drop(self.derived.advance(&self.view));
     }
 
-    /// After a failure: takes back what is not to be found again. Returns the
-    /// sequence number up to which observations stay stored, and whether a sync
-    /// had failed.
-    pub(crate) fn take_back(mut self) -> (u64, bool) {
-        // If even this fails, what was written is in doubt for the next writer,
-        // as after a crash: it may come to be stored though it was reported as failed.
-        drop(self.active.undo(self.kept, self.sync_failed));
-        (self.kept.end.sequence, self.sync_failed)
+    /// After a failure: takes back what is not to be found again.
+    pub(crate) fn take_back(mut self) -> TakenBack {
+        TakenBack {
+            kept: self.kept.end.sequence,
+            sync_failed: self.sync_failed,
+            undone: self.active.undo(self.kept, self.sync_failed),
+        }
     }
 
     /// Ends the segment at its last durable byte (rules 3 and 6). What lies behind it
@@ -213,6 +249,13 @@ impl Appending {
         observations: &[Observation],
     ) -> Result<Self> {
         let directory = view.chain().directory();
+        if view.chain().len() >= SEGMENTS_MAX {
+            let detail = format!(
+                "the store has {SEGMENTS_MAX} segments, the most there may be; go on in a new \
+                 store, with larger segments"
+            );
+            return Err(Error::new(ErrorKind::Invalid, directory, detail));
+        }
         let identity = draw_identity(directory)?;
         let header = SegmentHeader {
             identity,
@@ -223,7 +266,7 @@ impl Appending {
             edge: derived.edge().nodes().to_vec(),
         };
         let active = Active::begin(directory, &header, observations)?;
-        let view = View::take(directory, true)?;
+        let view = Self::look(directory)?;
         // Synced this once: it stands in for the header, should that rot.
         drop(derived.advance(&view).and_then(|()| checkpoint::sync(directory)));
         let kept = active.mark();

@@ -41,6 +41,7 @@ impl Iterator for Arrivals<'_> {
                 Err(error) => {
                     // The file cannot be read; asking again would say the same.
                     self.scan.go_to(0..0);
+                    self.run.clear();
                     return Some(Err(error));
                 }
             }

@@ -104,11 +104,24 @@ fn is_consistent(checkpoint: &Checkpoint) -> bool {
         && (1..=ORDINAL_MAX).contains(&checkpoint.ordinal)
 }
 
-/// The newest whole checkpoint of the store in `directory`, if there is one.
+/// The newest whole checkpoint of the store in `directory`, if there is one. A
+/// file that cannot be read is done without; it is another matter where the
+/// process lacks what it takes to read it, because the checkpoint also knows
+/// whether the last segment is missing.
+pub(crate) fn find(directory: &Path) -> Result<Option<Checkpoint>> {
+    let bytes = match read_file(directory) {
+        Err(error) if error.is_lack() => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(bytes) => bytes,
+    };
+    let slots = bytes.chunks(SLOT_BYTES).filter_map(decode);
+    Ok(slots.max_by_key(|checkpoint| checkpoint.generation))
+}
+
+/// As [`find`], where nothing is known to be lacking.
+#[cfg(test)]
 pub(crate) fn read(directory: &Path) -> Option<Checkpoint> {
-    // Any failure means: do without.
-    let bytes = read_file(directory).ok()?;
-    bytes.chunks(SLOT_BYTES).filter_map(decode).max_by_key(|checkpoint| checkpoint.generation)
+    find(directory).ok().flatten()
 }
 
 /// The slots that are not empty, by offset: what each says, or `None` where it

@@ -14,7 +14,7 @@ pub struct Damage {
     /// The first byte of it that is not as written.
     pub offset: u64,
     /// The sequence numbers of the observations lost by it; empty where only
-    /// bookkeeping is hit.
+    /// bookkeeping is hit, up to `u64::MAX` where nobody can tell how many.
     pub lost: Range<u64>,
     /// What was found there.
     pub detail: String,
@@ -24,6 +24,9 @@ impl From<Damage> for Error {
     fn from(damage: Damage) -> Self {
         let lost = damage.lost.end.saturating_sub(damage.lost.start);
         let what = match lost {
+            _ if damage.lost.end == u64::MAX => {
+                format!("{}; observations from {} on are lost", damage.detail, damage.lost.start)
+            }
             0 => format!("{}; no observation is lost by it", damage.detail),
             1 => format!("{}; observation {} is lost", damage.detail, damage.lost.start),
             _ => format!(

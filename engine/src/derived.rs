@@ -7,7 +7,7 @@
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::Result;
 use crate::guide_file;
-use crate::scan::read_leaves;
+use crate::scan::{Refused, read_leaves, read_leaves_where};
 use crate::segment::chain::Segment;
 use crate::segment::nodes::{NodeBatch, Nodes};
 use crate::stats::summary::Summary;
@@ -17,6 +17,9 @@ use crate::view::View;
 /// Complete leaves that a guide may be behind its segment: what a quantile
 /// reads besides the one scan.
 const GUIDE_LEAVES_BEHIND: u64 = 128;
+
+/// How often a device is asked for what it does not give, before it counts as lost.
+const ASKED_MOST: usize = 3;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Derived {
@@ -42,7 +45,7 @@ impl Derived {
     /// Takes in all of `view`, which ends where its last segment is durable.
     pub(crate) fn advance(&mut self, view: &View) -> Result<()> {
         let Some((segment, tail)) = view.active()? else { return Ok(()) };
-        if let Some(nodes) = self.grow(view, segment)? {
+        if let Some(nodes) = self.grow(view, segment, Refused::IsAnError)? {
             nodes.write(view.chain().directory())?;
             guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
         }
@@ -68,7 +71,7 @@ impl Derived {
     pub(crate) fn finish(&mut self, view: &View) -> Result<()> {
         let Some((segment, _)) = view.active()? else { return Ok(()) };
         let directory = view.chain().directory();
-        if let Some(nodes) = self.grow(view, segment)? {
+        if let Some(nodes) = self.grow_for_good(view, segment)? {
             drop(nodes.write(directory));
         }
         drop(guide_file::bring_up(view, 1));
@@ -76,16 +79,35 @@ impl Derived {
         Ok(())
     }
 
+    /// As [`Derived::grow`], where what the device does not give will never be
+    /// asked for again: it is asked more than once, and only where it gives the
+    /// segment's header does a place that it refuses count as lost.
+    fn grow_for_good(&mut self, view: &View, segment: &Segment) -> Result<Option<NodeBatch>> {
+        for _ in 0..ASKED_MOST {
+            match self.grow(view, segment, Refused::IsAnError) {
+                Err(error) if error.is_device_failure() => {}
+                other => return other,
+            }
+        }
+        view.chain().edge_of(view.chain().len() - 1)?;
+        self.grow(view, segment, Refused::IsLost)
+    }
+
     /// Takes further complete leaves into the edge, and returns the nodes that
     /// they completed.
-    fn grow(&mut self, view: &View, segment: &Segment) -> Result<Option<NodeBatch>> {
+    fn grow(
+        &mut self,
+        view: &View,
+        segment: &Segment,
+        refused: Refused,
+    ) -> Result<Option<NodeBatch>> {
         let leaves = view.end_sequence() / LEAF;
         if leaves <= self.edge.leaves() {
             return Ok(None);
         }
         let mut nodes = NodeBatch::new(segment);
         let mut edge = self.edge.clone();
-        read_leaves(view, edge.leaves()..leaves, |index, leaf| {
+        read_leaves_where(view, edge.leaves()..leaves, refused, |index, leaf| {
             edge.skip_to(index);
             edge.push(Summary::of(leaf), |level, index, node| nodes.push(level, index, node));
         })?;

@@ -1,7 +1,7 @@
 //! Every operation that changes the disk goes through these few functions, so
 //! that the order of writes and syncs can be read in one place. Every call to
-//! the file system, those that only read included, is announced here before it
-//! is made, so that a test can record it and make it fail.
+//! the file system, those that only read included, is made by [`call`], which
+//! announces it before, so that a test can record it and make it fail.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -51,40 +51,39 @@ pub(crate) struct DiskFile {
 
 impl DiskFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        announce(path, Operation::OpenForWriting)
-            .and_then(|()| OpenOptions::new().read(true).write(true).open(path))
+        let open = || OpenOptions::new().read(true).write(true).open(path);
+        call(path, Operation::OpenForWriting, open)
             .map(|file| Self { file, path: path.to_owned() })
             .map_err(|error| Error::io(path, "open the file for writing", error))
     }
 
     /// Opens a derived file, which may not be there yet.
     pub(crate) fn open_derived(path: &Path) -> Result<Self> {
-        announce(path, Operation::Create)
-            .and_then(|()| {
-                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
-            })
+        let open =
+            || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        call(path, Operation::Create, open)
             .map(|file| Self { file, path: path.to_owned() })
             .map_err(|error| Error::io(path, "open the file for writing", error))
     }
 
     /// Writes all of `bytes` at `offset`, or fails having written a part.
     pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        announce_write(&self.path, offset, bytes)
-            .and_then(|()| self.file.write_all_at(bytes, offset))
-            .map_err(|error| Error::io(&self.path, "write", error).at(offset))
+        let write = || {
+            announce_write(&self.path, offset, bytes)
+                .and_then(|()| self.file.write_all_at(bytes, offset))
+        };
+        uninterrupted(write).map_err(|error| Error::io(&self.path, "write", error).at(offset))
     }
 
     /// Forces what was written, and the length, to the disk.
     pub(crate) fn sync(&self) -> Result<()> {
-        announce(&self.path, Operation::Sync)
-            .and_then(|()| self.file.sync_data())
+        call(&self.path, Operation::Sync, || self.file.sync_data())
             .map_err(|error| Error::io(&self.path, "sync to disk", error))
     }
 
     /// The file's length in bytes now.
     pub(crate) fn len(&self) -> Result<u64> {
-        announce(&self.path, Operation::Size)
-            .and_then(|()| self.file.metadata())
+        call(&self.path, Operation::Size, || self.file.metadata())
             .map(|metadata| metadata.len())
             .map_err(|error| Error::io(&self.path, "read the size", error))
     }
@@ -109,24 +108,32 @@ fn replace(directory: &Path, name: &str, content: &[u8], synced: bool) -> Result
     let target = directory.join(name);
     let temporary = directory.join(format!("{name}.tmp"));
     let written = write_new(&temporary, content, synced).and_then(|()| {
-        announce(&target, Operation::Rename)
-            .and_then(|()| std::fs::rename(&temporary, &target))
+        call(&target, Operation::Rename, || std::fs::rename(&temporary, &target))
             .map_err(|error| Error::io(&target, "rename a new file to this name", error))
     });
     if written.is_err() {
         // The error to tell is the one that made us stop; a left-over temporary
-        // file is overwritten by the next attempt.
+        // file is removed by the next attempt.
         drop(remove(&temporary));
     }
     written
 }
 
 fn write_new(path: &Path, content: &[u8], synced: bool) -> Result<()> {
-    let file = announce(path, Operation::Create)
-        .and_then(|()| {
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)
-        })
-        .map_err(|error| Error::io(path, "create the file", error))?;
+    let create = || {
+        let open = || OpenOptions::new().read(true).write(true).create_new(true).open(path);
+        call(path, Operation::Create, open)
+    };
+    let file = match create() {
+        // Left over by a process that was killed, perhaps because a sync of it had
+        // failed: what is written there again may never reach the disk (rule 3).
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            remove(path)?;
+            create()
+        }
+        created => created,
+    };
+    let file = file.map_err(|error| Error::io(path, "create the file", error))?;
     let file = DiskFile { file, path: path.to_owned() };
     file.write(0, content)?;
     if synced { file.sync() } else { Ok(()) }
@@ -134,22 +141,19 @@ fn write_new(path: &Path, content: &[u8], synced: bool) -> Result<()> {
 
 /// Removes a file that nothing refers to any more.
 pub(crate) fn remove(path: &Path) -> Result<()> {
-    announce(path, Operation::Remove)
-        .and_then(|()| std::fs::remove_file(path))
+    call(path, Operation::Remove, || std::fs::remove_file(path))
         .map_err(|error| Error::io(path, "remove the file", error))
 }
 
 /// Forces the names in `directory` to the disk.
 pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
-    announce(directory, Operation::SyncDirectory)
-        .and_then(|()| File::open(directory)?.sync_all())
+    call(directory, Operation::SyncDirectory, || File::open(directory)?.sync_all())
         .map_err(|error| Error::io(directory, "sync the directory to disk", error))
 }
 
 /// Whether the directory lists anything under this name.
 pub(crate) fn is_there(path: &Path) -> Result<bool> {
-    let looked = announce(path, Operation::Look).and_then(|()| path.symlink_metadata());
-    match looked {
+    match call(path, Operation::Look, || path.symlink_metadata()) {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(false)
@@ -158,13 +162,40 @@ pub(crate) fn is_there(path: &Path) -> Result<bool> {
     }
 }
 
-/// Makes a directory, whose name is not durable yet.
-pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
-    announce(path, Operation::CreateDirectory)?;
-    std::fs::create_dir(path)
+/// Whether the directory lists a link under this name.
+pub(crate) fn is_link(path: &Path) -> bool {
+    announce(path, Operation::Look).is_ok_and(|()| path.is_symlink())
 }
 
-/// To be called before each call to the file system.
+/// Makes a directory, whose name is not durable yet.
+pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
+    call(path, Operation::CreateDirectory, || std::fs::create_dir(path))
+}
+
+/// A call that a signal interrupts is made again; not without end, so that a
+/// file system that answers nothing else is an error.
+const INTERRUPTIONS_MAX: usize = 100;
+
+/// Makes one call to the file system.
+pub(crate) fn call<T>(
+    path: &Path,
+    operation: Operation,
+    mut make: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    uninterrupted(|| announce(path, operation).and_then(|()| make()))
+}
+
+/// The standard library does so for some calls, and without end.
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..INTERRUPTIONS_MAX {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+    call()
+}
+
 #[cfg(not(test))]
 #[inline]
 pub(crate) fn announce(_path: &Path, _operation: Operation) -> io::Result<()> {
@@ -227,7 +258,6 @@ pub(crate) mod watch {
 
     /// From here on, segments begun by this thread have identities that are
     /// counted on from this one, so that a run can be repeated byte for byte.
-    #[expect(dead_code, reason = "the power-cut enumerator counts them")]
     pub(crate) fn count_identities_from(first: u64) {
         IDENTITY.set(Some(first));
     }

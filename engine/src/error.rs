@@ -43,7 +43,8 @@ pub enum ErrorKind {
     Locked,
     /// The store was opened for reading only.
     ReadOnly,
-    /// A value is NaN or infinite, an option or an argument is out of range.
+    /// A value is NaN or infinite, an option or an argument is out of range, or a
+    /// writer is used in another process than the one that opened it.
     Invalid,
     /// Bytes that were once written do not match their checksum, or a file that
     /// was once there is gone.
@@ -51,6 +52,9 @@ pub enum ErrorKind {
     /// The file system refused: no space, no permission, an I/O error.
     Io,
 }
+
+/// `EIO`, the same on every Linux.
+const INPUT_OUTPUT: i32 = 5;
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, path: &Path, detail: impl Into<String>) -> Self {
@@ -76,6 +80,11 @@ impl Error {
         }))
     }
 
+    /// The device did not give the bytes at `offset`, as told before.
+    pub(crate) fn refused(path: &Path, offset: u64) -> Self {
+        Self::io(path, "read", io::Error::from_raw_os_error(INPUT_OUTPUT)).at(offset)
+    }
+
     pub(crate) fn damaged(path: &Path, offset: u64, detail: impl Into<String>) -> Self {
         Self::new(ErrorKind::Damaged, path, detail).at(offset)
     }
@@ -96,6 +105,16 @@ impl Error {
         self
     }
 
+    /// Says that observations reported as failed are still to be found, because
+    /// of a `second` error.
+    pub(crate) fn leaving_in_doubt(mut self, second: &Error) -> Self {
+        self.0.detail = format!(
+            "{} (what was written of it could not be taken back, so it may be found later: {second})",
+            self.0.detail
+        );
+        self
+    }
+
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
     }
@@ -105,10 +124,30 @@ impl Error {
         self.io_error().is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded))
     }
 
+    /// There is nothing behind the name, or only the same name again.
+    pub(crate) fn leads_nowhere(&self) -> bool {
+        /// `ELOOP`, on every Linux but those of PA-RISC, SPARC and Alpha.
+        const LOOP: i32 = 40;
+        self.io_error().is_some_and(|error| {
+            error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(LOOP)
+        })
+    }
+
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// The process, or the machine, lacks what it takes to ask: descriptors,
+    /// memory, an hour without signals. That says nothing of the file.
+    pub(crate) fn is_lack(&self) -> bool {
+        /// `EINTR`, `ENOMEM`, `ENFILE` and `EMFILE`, the same on every Linux.
+        const LACKS: [i32; 4] = [4, 12, 23, 24];
+        let errno = self.io_error().and_then(io::Error::raw_os_error);
+        errno.is_some_and(|errno| LACKS.contains(&errno))
+    }
+
     /// The device under the file failed, for these bytes or altogether.
     pub(crate) fn is_device_failure(&self) -> bool {
-        /// `EIO`, the same on every Linux.
-        const INPUT_OUTPUT: i32 = 5;
         self.io_error().is_some_and(|error| error.raw_os_error() == Some(INPUT_OUTPUT))
     }
 

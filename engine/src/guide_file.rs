@@ -60,7 +60,13 @@ pub(crate) fn bring_up(view: &View, lag: u64) -> Result<()> {
 /// file, and what the file lacks from the observations. `None` where there is
 /// no segment to be read.
 pub(crate) fn complete(view: &View, index: usize) -> Result<Option<Guide>> {
-    let Some(segment) = view.chain().known(index)? else { return Ok(None) };
+    let segment = match view.chain().segment(index)? {
+        Ok(segment) => segment,
+        Err(damage) if view.chain().is_refused() => {
+            return Err(Error::refused(&damage.path, damage.offset));
+        }
+        Err(_) => return Ok(None),
+    };
     let leaves = leaves_of(view, index, segment)?;
     let (guide, until) = match read(view, segment, leaves.clone()) {
         Some(stored) => stored,

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::damage::Damage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::segment::map::Bytes;
 use crate::segment::recover::find_tail;
@@ -38,6 +38,8 @@ pub(crate) struct Scan<'v> {
     closed: Option<(usize, Bytes)>,
     /// Found behind observations that are to be handed on first.
     pending: Option<Damage>,
+    /// The device did not give a place that was reported as damaged.
+    refused: bool,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,15 @@ struct Open {
 impl<'v> Scan<'v> {
     pub(crate) fn new(view: &'v View, sequences: Range<u64>) -> Self {
         let end = sequences.end.min(view.end_sequence());
-        Self { view, next: sequences.start, end, segment: None, closed: None, pending: None }
+        Self {
+            view,
+            next: sequences.start,
+            end,
+            segment: None,
+            closed: None,
+            pending: None,
+            refused: false,
+        }
     }
 
     /// Goes on with other sequence numbers: quickly where they are the next ones.
@@ -67,6 +77,11 @@ impl<'v> Scan<'v> {
                 self.closed = Some((open.index, open.walk.into_bytes()));
             }
         }
+    }
+
+    /// Whether damage that was handed on may be what the device did not give.
+    fn is_refused(&self) -> bool {
+        self.refused || self.view.chain().is_refused()
     }
 
     /// Puts the next run into `into` (cleared first); `None` at the end.
@@ -109,6 +124,7 @@ impl<'v> Scan<'v> {
             Step::BadFrame => {
                 let bad = open.walk.at();
                 let detail = open.walk.bad_frame();
+                self.refused |= open.walk.is_refused();
                 let found = open.walk.resume()?.map(|_| open.walk.at().sequence);
                 let resumed = found.unwrap_or(u64::MAX).min(open.end_sequence);
                 let more = resumed < open.end_sequence;
@@ -180,7 +196,7 @@ impl<'v> Scan<'v> {
             self.gap(ordinal, self.end);
             return Ok(());
         }
-        if extent.limit == u64::MAX {
+        if extent.limit == u64::MAX && !chain.adjoins_rotted_header(index)? {
             // Nobody says where it ends. What lies behind that place is not data,
             // though its frames may be valid.
             let bytes = chain.open(segment)?;
@@ -216,10 +232,29 @@ impl<'v> Scan<'v> {
 }
 
 /// Hands on each of `leaves`, by its index, with its observations; of a damaged
-/// one those that are left, and none that has nothing left.
+/// one those that are left, and none that has nothing left. What the device does
+/// not give is an error: it may give it later.
 pub(crate) fn read_leaves(
     view: &View,
     leaves: Range<u64>,
+    each: impl FnMut(u64, &[Observation]),
+) -> Result<()> {
+    read_leaves_where(view, leaves, Refused::IsAnError, each)
+}
+
+/// What to do where the device does not give observations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    IsAnError,
+    /// As where they are damaged.
+    IsLost,
+}
+
+/// As [`read_leaves`].
+pub(crate) fn read_leaves_where(
+    view: &View,
+    leaves: Range<u64>,
+    refused: Refused,
     mut each: impl FnMut(u64, &[Observation]),
 ) -> Result<()> {
     let mut scan = Scan::new(view, leaves.start * LEAF..leaves.end * LEAF);
@@ -227,8 +262,14 @@ pub(crate) fn read_leaves(
     let mut leaf = Vec::new();
     let mut current = leaves.start;
     while let Some(found) = scan.next(&mut run)? {
-        // Damage is reported to whoever reads the observations.
-        let Run::Observations { first } = found else { continue };
+        let first = match found {
+            Run::Observations { first } => first,
+            Run::Damaged(damage) if refused == Refused::IsAnError && scan.is_refused() => {
+                return Err(Error::refused(&damage.path, damage.offset));
+            }
+            // Reported to whoever reads the observations.
+            Run::Damaged(_) => continue,
+        };
         for (sequence, observation) in (first..).zip(&run) {
             if sequence / LEAF != current {
                 if !leaf.is_empty() {

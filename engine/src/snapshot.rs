@@ -9,7 +9,7 @@ use crate::downsample::{Column, downsample};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guide_file;
 use crate::observation::Observation;
-use crate::scan::read_leaves;
+use crate::scan::{Refused, read_leaves, read_leaves_where};
 use crate::stats::bins::Edges;
 use crate::stats::buckets::Buckets;
 use crate::stats::guide::Guide;
@@ -80,15 +80,20 @@ impl Snapshot {
     /// # Errors
     /// [`ErrorKind::Io`] where the file system refuses.
     pub fn summary(&self) -> Result<Summary> {
+        // What the device does not give is told by the count.
+        self.summary_where(Refused::IsLost)
+    }
+
+    fn summary_where(&self, refused: Refused) -> Result<Summary> {
         let end = self.view.end_sequence();
         let mut edge = self.view.edge()?;
-        read_leaves(&self.view, edge.leaves()..end / LEAF, |index, leaf| {
+        read_leaves_where(&self.view, edge.leaves()..end / LEAF, refused, |index, leaf| {
             edge.skip_to(index);
             edge.push(Summary::of(leaf), |_, _, _| {});
         })?;
         edge.skip_to(end / LEAF);
         let mut open = Summary::EMPTY;
-        read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |_, leaf| {
+        read_leaves_where(&self.view, end / LEAF..end.div_ceil(LEAF), refused, |_, leaf| {
             open = Summary::of(leaf);
         })?;
         Ok(edge.total(&open))
@@ -161,7 +166,7 @@ impl Snapshot {
     /// [`ErrorKind::Io`].
     pub fn quantile(&self, q: f64) -> Result<Option<f64>> {
         self.check_quantile(q)?;
-        let summary = self.summary()?;
+        let summary = self.summary_where(Refused::IsAnError)?;
         let buckets = self.buckets()?;
         quantile::exact(&mut Stored { view: &self.view }, &buckets, summary.count, q)
     }
@@ -173,7 +178,7 @@ impl Snapshot {
     /// As [`Snapshot::quantile`].
     pub fn quantile_estimate(&self, q: f64) -> Result<Option<f64>> {
         self.check_quantile(q)?;
-        let summary = self.summary()?;
+        let summary = self.summary_where(Refused::IsAnError)?;
         let (Some(min), Some(max)) = (summary.min(), summary.max()) else { return Ok(None) };
         Ok(quantile::estimate(&self.buckets()?, min, max, q))
     }
@@ -188,7 +193,7 @@ impl Snapshot {
     /// [`ErrorKind::Damaged`] or [`ErrorKind::Io`].
     pub fn histogram(&self, bins: usize) -> Result<Option<Histogram>> {
         self.check_parts(bins, "bins")?;
-        let summary = self.summary()?;
+        let summary = self.summary_where(Refused::IsAnError)?;
         let (Some(min), Some(max)) = (summary.min(), summary.max()) else { return Ok(None) };
         let edges = Edges::new(min, max, bins);
         let mut counting = Counting { counts: vec![0; edges.bins()], edges };
@@ -206,7 +211,7 @@ impl Snapshot {
     /// [`ErrorKind::Damaged`] or [`ErrorKind::Io`].
     pub fn downsample(&self, columns: usize) -> Result<Vec<Column>> {
         self.check_parts(columns, "columns")?;
-        downsample(&self.view, &self.summary()?, columns)
+        downsample(&self.view, &self.summary_where(Refused::IsAnError)?, columns)
     }
 
     /// How many values lie where, by the guides of all segments and of what is

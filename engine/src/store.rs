@@ -38,6 +38,12 @@ const MARKER_BYTES: usize = 16;
 /// assert_eq!(store.snapshot()?.summary()?.mean(), Some(14.0));
 /// # Ok::<(), gaugelog::Error>(())
 /// ```
+///
+/// # Forks
+/// After a fork, parent and child may both go on with a store that was open, if
+/// no other thread was using it at that moment; otherwise, and of a [`Writer`]
+/// always, the child opens the store again. What was appended before the fork and
+/// is not synced yet is the parent's to sync.
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
@@ -100,22 +106,13 @@ impl Store {
             return Err(error);
         }
         drop(lock);
-        Self::open_with(path, options, false)
+        // Not by looking at it: what then failed would be told of a store that is there.
+        let (directory, found) = (path.to_owned(), Found::default());
+        Ok(Self { directory, options, read_only: false, found, left: Mutex::default() })
     }
 
     pub(crate) fn open_with(path: &Path, options: Options, read_only: bool) -> Result<Self> {
-        let mut damage = Vec::from_iter(check_marker(path)?);
-        let view = View::take(path, options.positioned_reads)?;
-        if !damage.is_empty() && view.chain().len() == 0 {
-            let detail = "the directory holds a file named as a store's marker, and no segment";
-            return Err(Error::new(ErrorKind::NotAStore, path, detail));
-        }
-        damage.extend_from_slice(view.damage());
-        let found = Found {
-            observations: view.end_sequence(),
-            dropped_bytes: view.active()?.map_or(0, |(_, tail)| tail.dropped_bytes),
-            damage,
-        };
+        let (found, _) = look(path, options.positioned_reads)?;
         Ok(Self { directory: path.to_owned(), options, read_only, found, left: Mutex::default() })
     }
 
@@ -254,6 +251,23 @@ impl Drop for Store {
     }
 }
 
+/// What opening the store at `path` finds, and the view that it was found in.
+pub(crate) fn look(path: &Path, positioned_reads: bool) -> Result<(Found, View)> {
+    let mut damage = Vec::from_iter(check_marker(path)?);
+    let view = View::take(path, positioned_reads)?;
+    if !damage.is_empty() && view.chain().len() == 0 {
+        let detail = "the directory holds a file named as a store's marker, and no segment";
+        return Err(Error::new(ErrorKind::NotAStore, path, detail));
+    }
+    damage.extend_from_slice(view.damage());
+    let found = Found {
+        observations: view.end_sequence(),
+        dropped_bytes: view.active()?.map_or(0, |(_, tail)| tail.dropped_bytes),
+        damage,
+    };
+    Ok((found, view))
+}
+
 fn encode_marker() -> [u8; MARKER_BYTES] {
     let mut bytes = [0; MARKER_BYTES];
     bytes[..8].copy_from_slice(&MAGIC);
@@ -282,7 +296,7 @@ fn create_directory(path: &Path) -> Result<()> {
 /// has left.
 fn only_left_overs(path: &Path) -> Result<()> {
     let listing = |error| Error::io(path, "create a store here", error);
-    let entries = disk::announce(path, Operation::List).and_then(|()| std::fs::read_dir(path));
+    let entries = disk::call(path, Operation::List, || std::fs::read_dir(path));
     for entry in entries.map_err(listing)? {
         let name = entry.map_err(listing)?.file_name();
         if name != lock::NAME && name.to_str() != Some(&format!("{MARKER}.tmp")) {
@@ -333,7 +347,7 @@ fn check_marker(path: &Path) -> Result<Option<Damage>> {
 /// What it means that the marker of `path` cannot be opened.
 fn not_a_store(path: &Path, error: Error) -> Error {
     let kind = error.io_error().map(io::Error::kind);
-    let there = disk::announce(path, Operation::Look).and_then(|()| path.metadata());
+    let there = disk::call(path, Operation::Look, || path.metadata());
     match (kind, there) {
         (Some(io::ErrorKind::NotFound), Ok(_)) => {
             Error::new(ErrorKind::NotAStore, path, "the directory is not a store")
@@ -341,9 +355,10 @@ fn not_a_store(path: &Path, error: Error) -> Error {
         (Some(io::ErrorKind::NotADirectory), _) => {
             Error::new(ErrorKind::NotAStore, path, "not a directory, so not a store")
         }
-        (Some(io::ErrorKind::NotFound), Err(_)) => {
+        (Some(io::ErrorKind::NotFound), Err(why)) if why.kind() == io::ErrorKind::NotFound => {
             Error::new(ErrorKind::NotFound, path, "there is no store here")
         }
+        (Some(io::ErrorKind::NotFound), Err(why)) => Error::io(path, "look for the store", why),
         _ => error,
     }
 }

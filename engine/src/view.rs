@@ -41,7 +41,7 @@ impl View {
         let mut looks = 1;
         loop {
             // The checkpoint first: what it names is then there to be listed.
-            let checkpoint = checkpoint::read(directory);
+            let checkpoint = checkpoint::find(directory)?;
             let mut chain = Chain::list(directory, positioned_reads, checkpoint)?;
             let listed = chain.last_ordinal();
             let found = look(&mut chain);
@@ -85,8 +85,9 @@ impl View {
         self.chain.checkpoint().is_some_and(|checkpoint| describes(checkpoint, segment))
     }
 
-    /// A file in the place of the last segment that is none: nothing may be
-    /// appended before somebody has looked at it.
+    /// A file in the place of the last segment that is none, or whose end the
+    /// device does not give: nothing may be appended before somebody has looked
+    /// at it.
     pub(crate) fn unreadable(&self) -> Option<&Damage> {
         self.unreadable.as_ref()
     }
@@ -199,6 +200,9 @@ fn look(chain: &mut Chain) -> Result<Found> {
         let again = segment.damage.as_ref().map(|damage| damage.offset);
         let others = tail.damage.iter().filter(|damage| Some(damage.offset) != again);
         found.damage.extend(others.cloned());
+        if tail.refused {
+            found.unreadable = tail.damage.last().cloned();
+        }
         found.damage.extend(cut_short(chain, segment, &tail)?);
         found.damage.extend(missing_first(chain)?);
         found.tail = Some(tail);
@@ -235,14 +239,31 @@ fn last_that_follows(chain: &Chain) -> Result<std::result::Result<(), Damage>> {
         return Ok(Ok(()));
     }
     Ok(match chain.header(before)? {
-        Ok(before) if is_before_another(before, segment, stated) => Err(Damage {
-            path: segment.path.clone(),
-            offset: 0,
-            lost: 0..0,
-            detail: "it follows a segment of another store".into(),
-        }),
+        Ok(foreign)
+            if is_before_another(foreign, segment, stated)
+                && !is_alone_of_another_store(chain, before, foreign, segment)? =>
+        {
+            Err(Damage {
+                path: segment.path.clone(),
+                offset: 0,
+                lost: 0..0,
+                detail: "it follows a segment of another store".into(),
+            })
+        }
         _ => Ok(()),
     })
+}
+
+/// Whether the segment at `index` is of another store than those on both sides of it.
+fn is_alone_of_another_store(
+    chain: &Chain,
+    index: usize,
+    segment: &Segment,
+    behind: &Segment,
+) -> Result<bool> {
+    let Some(before) = index.checked_sub(1) else { return Ok(false) };
+    let origin = chain.header(before)?.as_ref().ok().and_then(|before| before.origin);
+    Ok(origin.is_some() && origin == behind.origin && origin != segment.origin)
 }
 
 /// Whether `before` cannot be of the store of `segment`, which states `stated`

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::appending::Appending;
+use crate::appending::{Appending, TakenBack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lock::Lock;
 use crate::observation::Observation;
@@ -35,11 +35,23 @@ pub(crate) struct Left {
     known: Option<Appending>,
     sync_failed: bool,
     unsynced_since: Option<Instant>,
+    /// The process that left it.
+    process: u32,
 }
 
 impl Left {
     pub(crate) fn has_unsynced(&self) -> bool {
-        self.unsynced_since.is_some()
+        self.unsynced_since.is_some() && self.process == std::process::id()
+    }
+
+    /// What of it holds in `process`. A child forked from the process that left it
+    /// wrote none of what is not synced yet (rule 3), and has its files open
+    /// together with it: a sync that failed is told to one of the two only.
+    fn in_process(self, process: u32) -> Self {
+        if self.process == process {
+            return self;
+        }
+        Self { sync_failed: self.sync_failed, ..Self::default() }
     }
 }
 
@@ -64,11 +76,22 @@ impl Left {
 /// assert_eq!(store.snapshot()?.len(), 10_000);
 /// # Ok::<(), gaugelog::Error>(())
 /// ```
+///
+/// # Forks
+/// A writer belongs to the process that opened it. In a child forked from that
+/// one it writes nothing, not when it is dropped either, and says so with
+/// [`ErrorKind::Invalid`]; what was pushed before the fork is the parent's to
+/// flush. The child opens the store again, and waits for the lock like any other
+/// process.
+///
+/// The lock ends with the parent's writer, whatever children there are. But if
+/// the parent dies without dropping it, by SIGKILL say, a child that it has
+/// forked keeps the lock until it ends too or starts another program.
 #[derive(Debug)]
 pub struct Writer {
     directory: PathBuf,
     options: Options,
-    _lock: Lock,
+    lock: Lock,
     held: bool,
     /// As an earlier writer left it; the store may have changed since.
     known: Option<Appending>,
@@ -85,11 +108,11 @@ pub struct Writer {
 impl Writer {
     /// Goes on, under the lock, from what an earlier writer left.
     pub(crate) fn open(lock: Lock, directory: &Path, options: &Options, left: Left) -> Self {
-        let Left { known, sync_failed, unsynced_since } = left;
+        let Left { known, sync_failed, unsynced_since, .. } = left.in_process(lock.process());
         Self {
             directory: directory.to_owned(),
             options: options.clone(),
-            _lock: lock,
+            lock,
             held: true,
             known,
             appending: None,
@@ -125,10 +148,11 @@ impl Writer {
     /// returns the sequence number that the next observation will have.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] where the file system refuses (no space, an I/O error)
-    /// and [`ErrorKind::Damaged`] where the store cannot be continued. What was
-    /// pushed and not stored stays in the writer: calling again, once the
-    /// cause is gone, stores it, and once only.
+    /// [`ErrorKind::Io`] where the file system refuses (no space, an I/O error),
+    /// [`ErrorKind::Damaged`] where the store cannot be continued, and
+    /// [`ErrorKind::Invalid`] in another process than the one that opened the
+    /// writer. What was pushed and not stored stays in the writer: calling again,
+    /// once the cause is gone, stores it, and once only.
     pub fn flush(&mut self) -> Result<u64> {
         let pushed = std::mem::take(&mut self.buffer);
         let mut stored = 0;
@@ -136,7 +160,7 @@ impl Writer {
         self.buffer = pushed;
         self.buffer.drain(..stored);
         self.failed = flushed.is_err();
-        flushed
+        flushed.map_err(|error| error.having_stored(stored))
     }
 
     /// Writes what was pushed and makes everything appended durable, under any
@@ -145,15 +169,17 @@ impl Writer {
     /// # Errors
     /// As [`Writer::flush`].
     pub fn sync(&mut self) -> Result<()> {
+        let pushed = self.buffer.len();
         self.flush()?;
-        self.prepare()?;
+        self.prepare().map_err(|error| error.having_stored(pushed))?;
         let Some(appending) = &mut self.appending else { return Ok(()) };
         if appending.has_unsynced() {
             let synced = appending.sync();
-            if synced.is_err() {
+            if let Err(error) = synced {
+                // All of it is stored, so there is nothing to be in doubt.
                 self.fail();
                 self.failed = true;
-                return synced;
+                return Err(error.having_stored(pushed));
             }
         }
         self.unsynced_since = None;
@@ -191,6 +217,7 @@ impl Writer {
             known: self.appending.take().or(self.known.take()),
             sync_failed: self.sync_failed,
             unsynced_since: self.unsynced_since.take(),
+            process: self.lock.process(),
         }
     }
 
@@ -204,16 +231,25 @@ impl Writer {
     ) -> Result<u64> {
         self.prepare()?;
         let begun = self.appending.as_ref().map_or(0, |appending| appending.end().sequence);
-        let end = self.append_all(observations).inspect_err(|_| {
-            let kept = self.fail().saturating_sub(begun);
-            *stored = usize::try_from(kept).unwrap_or(usize::MAX).min(observations.len());
-        })?;
-        *stored = observations.len();
-        Ok(end)
+        let error = match self.append_all(observations) {
+            Ok(end) => {
+                *stored = observations.len();
+                return Ok(end);
+            }
+            Err(error) => error,
+        };
+        let Some(TakenBack { kept, undone, .. }) = self.fail() else { return Err(error) };
+        let kept = kept.saturating_sub(begun);
+        *stored = usize::try_from(kept).unwrap_or(usize::MAX).min(observations.len());
+        Err(match undone {
+            Ok(()) => error,
+            Err(second) => error.leaving_in_doubt(&second),
+        })
     }
 
     fn append_all(&mut self, observations: &[Observation]) -> Result<u64> {
         let room = self.room(observations.len());
+        let due = self.is_due();
         let mut rest = observations;
         while !rest.is_empty() {
             let appending = match &mut self.appending {
@@ -223,6 +259,9 @@ impl Writer {
             if appending.is_full(room) {
                 appending.leave()?;
             }
+            if due || appending.may_sync(rest.len(), room) {
+                appending.settle_doubts()?;
+            }
             let taken = appending.write(rest, room)?;
             rest = &rest[taken..];
             self.unsynced_since.get_or_insert_with(Instant::now);
@@ -231,13 +270,11 @@ impl Writer {
                 self.unsynced_since = None;
             }
         }
+        let due = due || self.is_due();
         let Some(appending) = &mut self.appending else { return Ok(0) };
-        let due = match (self.options.sync, self.unsynced_since) {
-            (SyncPolicy::Always, _) => true,
-            (SyncPolicy::Every(interval), Some(since)) => since.elapsed() >= interval,
-            (SyncPolicy::Every(_), None) | (SyncPolicy::Never, _) => false,
-        };
-        if due && appending.has_unsynced() {
+        // With frames in doubt, what was just written would be taken out of sight
+        // and written again; so the next append, or sync, is the one to sync.
+        if due && appending.has_unsynced() && (observations.is_empty() || !appending.has_doubts()) {
             appending.sync()?;
             self.unsynced_since = None;
         }
@@ -245,8 +282,19 @@ impl Writer {
         Ok(appending.end().sequence)
     }
 
+    /// Whether what is written is to be synced now.
+    fn is_due(&self) -> bool {
+        match (self.options.sync, self.unsynced_since) {
+            (SyncPolicy::Always, _) => true,
+            (SyncPolicy::Every(interval), Some(since)) => since.elapsed() >= interval,
+            (SyncPolicy::Every(interval), None) => interval.is_zero(),
+            (SyncPolicy::Never, _) => false,
+        }
+    }
+
     /// Finds the tail, if it is not known.
     fn prepare(&mut self) -> Result<()> {
+        self.check_process()?;
         if let Some(known) = self.known.take()
             && !self.sync_failed
             && known.is_current(&self.directory)?
@@ -264,13 +312,26 @@ impl Writer {
         Ok(())
     }
 
-    /// Leaves nothing behind that was reported as failed. Returns the sequence
-    /// number up to which observations stay stored.
-    fn fail(&mut self) -> u64 {
-        let Some(appending) = self.appending.take() else { return 0 };
-        let (kept, sync_failed) = appending.take_back();
-        self.sync_failed |= sync_failed;
-        kept
+    /// Refuses to write in a forked child: parent and child have the one lock
+    /// together, and would write over each other's frames.
+    fn check_process(&self) -> Result<()> {
+        if self.lock.is_of_this_process() {
+            return Ok(());
+        }
+        let detail = format!(
+            "process {} opened this writer, and its lock is not that of process {}, which was \
+             forked from it; open the store again in the new process",
+            self.lock.process(),
+            std::process::id()
+        );
+        Err(Error::new(ErrorKind::Invalid, &self.directory, detail))
+    }
+
+    /// Leaves nothing behind that was reported as failed.
+    fn fail(&mut self) -> Option<TakenBack> {
+        let taken_back = self.appending.take()?.take_back();
+        self.sync_failed |= taken_back.sync_failed;
+        Some(taken_back)
     }
 
     fn room(&self, count: usize) -> Room {
@@ -287,14 +348,14 @@ impl Writer {
 impl Drop for Writer {
     /// Writes what is left, as far as that succeeds; [`Writer::close`] tells.
     /// What was reported as failed is not tried again: the caller may have
-    /// stored it otherwise.
+    /// stored it otherwise. And in a forked child nothing is written.
     fn drop(&mut self) {
-        if self.failed {
+        let due = self.unsynced_since.is_some() || !self.buffer.is_empty();
+        if !due || self.failed || !self.lock.is_of_this_process() {
             return;
         }
-        let due = self.unsynced_since.is_some() || !self.buffer.is_empty();
         match self.options.sync {
-            SyncPolicy::Every(_) if due => drop(self.sync()),
+            SyncPolicy::Every(_) => drop(self.sync()),
             _ if !self.buffer.is_empty() => drop(self.flush()),
             _ => {}
         }

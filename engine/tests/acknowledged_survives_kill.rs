@@ -1,19 +1,25 @@
 //! Promise 1, as far as a running kernel can show it, and promise 3: whatever
 //! was acknowledged before SIGKILL is there, and opening works the first time.
+//!
+//! `GAUGELOG_KILLS` says how often to kill, `GAUGELOG_SEED` which moments are
+//! drawn; with `--nocapture` the figures are shown.
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 use gaugelog::{Observation, Options, Store, SyncPolicy};
+use support::processes::{Process, again, amount, called, tell};
 use support::{Random, arrivals, bits, place, small_segments};
 
-const CYCLES: u64 = 200;
-const PATH: &str = "GAUGELOG_TEST_KILLED_PATH";
-const SEED: &str = "GAUGELOG_TEST_KILLED_SEED";
+/// A store is killed so often, then another is begun: however long it goes on, it
+/// takes no more space.
+const KILLS_A_STORE: u64 = 250;
+/// All that is stored is compared after so many, the new alone after each.
+const KILLS_A_COMPARISON: u64 = 20;
+/// The most that is appended at once, and so the most that is not acknowledged.
+const BATCH_MOST: u64 = 700;
 
 /// What stands at a sequence number: so nothing can be lost, doubled or moved
 /// unseen.
@@ -25,9 +31,8 @@ fn observation(sequence: u64) -> Observation {
 /// Not a test by itself: what is run again as the process that is killed.
 #[test]
 fn the_process_that_is_killed() {
-    let Some(path) = std::env::var_os(PATH) else { return };
-    let seed = std::env::var(SEED).expect("a seed").parse().expect("a number");
-    append_for_ever(&PathBuf::from(path), &mut Random(seed));
+    let Some((path, seed)) = called() else { return };
+    append_for_ever(&path, &mut Random(seed.parse().expect("a number")));
 }
 
 /// Appends in every way there is, and says up to where it was acknowledged.
@@ -41,7 +46,7 @@ fn append_for_ever(path: &Path, random: &mut Random) {
     assert!(store.found().damage.is_empty(), "{:?}", store.found());
     let mut next = store.found().observations;
     loop {
-        let count = if random.below(3) == 0 { random.below(700) } else { 1 };
+        let count = if random.below(3) == 0 { random.below(BATCH_MOST) } else { 1 };
         let batch: Vec<_> = (next..next + count).map(observation).collect();
         match random.below(4) {
             0 => {
@@ -55,43 +60,26 @@ fn append_for_ever(path: &Path, random: &mut Random) {
             _ => drop(store.append_batch(&batch).expect("appended")),
         }
         next += count;
-        acknowledge(next);
+        tell(&format!("acknowledged {next}"));
     }
-}
-
-/// One line on the pipe to the parent, among those of the test harness.
-fn acknowledge(next: u64) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("\nacknowledged {next}\n").as_bytes()).expect("written");
-    out.flush().expect("flushed");
-}
-
-fn start(path: &Path, seed: u64) -> Child {
-    Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "the_process_that_is_killed", "--nocapture"])
-        .env(PATH, path)
-        .env(SEED, seed.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started")
 }
 
 /// Lets a process append and kills it at a random moment: after some
 /// acknowledgements, and a little more. Returns the last one's number.
-fn run_and_kill(path: &Path, seed: u64, random: &mut Random) -> u64 {
-    let mut child = start(path, seed);
-    let out = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut numbers = out.lines().filter_map(|line| {
-        line.ok()?.strip_prefix("acknowledged ").and_then(|number| number.parse::<u64>().ok())
-    });
+fn run_and_kill(path: &Path, random: &mut Random) -> u64 {
+    let seed = random.next().to_string();
+    let mut process = Process::start(&mut again("the_process_that_is_killed", path, &seed));
+    let number = |told: String| told.parse::<u64>().expect("a number");
     let mut last = 0;
     for _ in 0..random.below(12) {
-        last = numbers.next().expect("it goes on until it is killed");
+        last = number(process.must_hear("acknowledged"));
     }
     std::thread::sleep(Duration::from_micros(random.below(4_000)));
-    child.kill().expect("killed");
-    child.wait().expect("waited for");
-    numbers.last().unwrap_or(last)
+    process.kill();
+    while let Some(told) = process.hear("acknowledged") {
+        last = number(told);
+    }
+    last
 }
 
 /// Compares what is stored from `from` on, and the statistics.
@@ -127,25 +115,58 @@ fn check_statistics(path: &Path) {
     assert_eq!(ranges(&snapshot), ranges(&expected));
 }
 
+/// What has come of it so far.
+#[derive(Debug, Default)]
+struct Figures {
+    kills: u64,
+    before_an_acknowledgement: u64,
+    acknowledged: u64,
+    found: u64,
+    segments: usize,
+    stores: u64,
+}
+
+impl Figures {
+    /// Kills processes that append to a new store, `kills` times.
+    fn add_store(&mut self, kills: u64, random: &mut Random) {
+        let (_guard, path) = place();
+        small_segments().create(&path).expect("created");
+        let mut stored = 0;
+        for kill in 1..=kills {
+            let acknowledged = run_and_kill(&path, random).max(stored);
+            self.kills += 1;
+            self.before_an_acknowledgement += u64::from(acknowledged == stored);
+            self.acknowledged += acknowledged - stored;
+            let whole = kill % KILLS_A_COMPARISON == 0 || kill == kills;
+            let now = check(&path, &small_segments(), if whole { 0 } else { stored }, acknowledged);
+            assert!(now <= acknowledged + BATCH_MOST, "{acknowledged} acknowledged, {now} found");
+            if whole {
+                check_statistics(&path);
+            }
+            stored = now;
+        }
+        self.found += stored;
+        self.segments += segments(&path);
+        self.stores += 1;
+    }
+}
+
+fn segments(path: &Path) -> usize {
+    let names = std::fs::read_dir(path).expect("listed").map(|entry| entry.expect("an entry"));
+    names.filter(|name| name.file_name().to_string_lossy().ends_with(".rows")).count()
+}
+
 #[test]
 fn acknowledged_survives_kill() {
-    let (_guard, path) = place();
-    small_segments().create(&path).expect("created");
-    let mut random = Random(2);
-    let mut stored = 0;
-    for cycle in 0..CYCLES {
-        let acknowledged = run_and_kill(&path, cycle, &mut random);
-        let whole = cycle % 20 == 19;
-        let from = if whole { 0 } else { stored };
-        let now = check(&path, &small_segments(), from, acknowledged.max(stored));
-        if whole {
-            check_statistics(&path);
-        }
-        stored = now;
+    let kills = amount("GAUGELOG_KILLS", 100);
+    let seed = amount("GAUGELOG_SEED", 2);
+    println!("seed {seed}");
+    let mut random = Random(seed);
+    let mut figures = Figures::default();
+    while figures.kills < kills {
+        figures.add_store(KILLS_A_STORE.min(kills - figures.kills), &mut random);
+        println!("{figures:?}");
     }
-    let segments = std::fs::read_dir(&path).expect("listed").filter(|entry| {
-        let name = entry.as_ref().expect("an entry").file_name();
-        name.to_string_lossy().ends_with(".rows")
-    });
-    assert!(segments.count() > 3, "segments were left and begun meanwhile");
+    assert!(figures.found >= figures.acknowledged);
+    assert!(figures.segments > 3, "segments were left and begun meanwhile");
 }

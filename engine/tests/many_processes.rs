@@ -1,109 +1,241 @@
-//! Promise 6: any number of processes append and read at once.
+//! Promise 6: any number of processes append and read at once, also where some
+//! of them are killed at random.
+//!
+//! `GAUGELOG_APPENDS` says how many observations each writer appends,
+//! `GAUGELOG_SEED` which moments are drawn; with `--nocapture` the figures are
+//! shown.
 
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
 
-use gaugelog::{Observation, Store, SyncPolicy};
-use support::{arrivals, bits, place, small_segments};
+use gaugelog::{Observation, Options, Store, SyncPolicy};
+use support::processes::{Process, again, amount, called, tell};
+use support::{Random, arrivals, bits, place, small_segments};
 
-const WRITERS: usize = 8;
-const EACH: usize = 500;
-const READERS: usize = 2;
-const PATH: &str = "GAUGELOG_TEST_SHARED_PATH";
-const ROLE: &str = "GAUGELOG_TEST_SHARED_ROLE";
+const WRITERS: u64 = 16;
+const READERS: usize = 3;
+/// The most that a writer appends at once, and so the most that one that is
+/// killed has not acknowledged.
+const BATCH_MOST: u64 = 11;
+/// A writer is killed about once in so many acknowledgements.
+const ACKNOWLEDGEMENTS_A_KILL: u64 = 8;
 
 /// The `n`-th observation of a writer: the two can be told from it again.
-fn observation(writer: usize, n: usize) -> Observation {
-    let number = i64::try_from(writer * EACH + n).expect("a small number");
-    Observation::new(number, n as f64 / 7.0)
+fn observation(writer: u64, n: u64) -> Observation {
+    let [writer, number] = [writer, n].map(|it| u32::try_from(it).expect("a small number"));
+    Observation::new((i64::from(writer) << 32) | i64::from(number), f64::from(number) / 7.0)
 }
 
-/// Not a test by itself: what is run again as each of the processes.
-#[test]
-fn one_of_the_processes() {
-    let Some(path) = std::env::var_os(PATH).map(PathBuf::from) else { return };
-    let role = std::env::var(ROLE).expect("a role");
-    match role.parse() {
-        Ok(writer) => append(&path, writer),
-        Err(_) => read(&path),
-    }
+fn writer_of(observation: &Observation) -> usize {
+    usize::try_from(observation.timestamp_ns >> 32).expect("as appended")
 }
 
-/// Appends through one handle, now and then through another, and in batches.
-fn append(path: &Path, writer: usize) {
-    // Where nothing is synced, only the segment itself tells of an append.
-    let policy = if writer.is_multiple_of(2) { SyncPolicy::Always } else { SyncPolicy::Never };
-    let options = small_segments().sync(policy);
-    let mut store = options.open(path).expect("opened");
-    let mut n = 0;
-    while n < EACH {
-        if n % 50 == 49 {
-            store = options.open(path).expect("opened");
-        }
-        let count = if n % 90 == 89 { 11.min(EACH - n) } else { 1 };
-        let batch: Vec<_> = (n..n + count).map(|n| observation(writer, n)).collect();
-        store.append_batch(&batch).expect("appended");
-        n += count;
-    }
-}
-
-/// Takes snapshots until all is there; each is a prefix of all later ones.
-fn read(path: &Path) {
-    let store = Store::open_read_only(path).expect("opened");
-    let mut before: Vec<Observation> = Vec::new();
-    while before.len() < WRITERS * EACH {
-        let snapshot = store.snapshot().expect("a snapshot");
-        let now = arrivals(&snapshot);
-        assert_eq!(now.len() as u64, snapshot.len());
-        assert!(now.starts_with(&before), "what was seen does not change");
-        assert_eq!(snapshot.summary().expect("a summary").count(), snapshot.len());
-        assert_each_in_order(&now);
-        assert_eq!(arrivals(&snapshot), now, "a snapshot does not move");
-        before = now;
-    }
-}
-
-/// Nothing is lost or doubled of what each writer has appended so far.
-fn assert_each_in_order(all: &[Observation]) {
-    let mut next = [0; WRITERS];
-    for stored in all {
-        let writer = usize::try_from(stored.timestamp_ns).expect("as appended") / EACH;
-        assert_eq!(*stored, observation(writer, next[writer]));
+/// Asserts that nothing is lost, doubled or out of order of what each writer has
+/// appended, and returns how much that is.
+fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS as usize] {
+    let mut next = [0; WRITERS as usize];
+    for (sequence, stored) in all.iter().enumerate() {
+        let writer = writer_of(stored);
+        assert_eq!(*stored, observation(writer as u64, next[writer]), "number {sequence}");
         next[writer] += 1;
     }
+    next
 }
 
-fn start(path: &Path, role: &str) -> Child {
-    Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "one_of_the_processes"])
-        .env(PATH, path)
-        .env(ROLE, role)
-        .spawn()
-        .expect("started")
+/// Where some do not sync, only the segment itself tells of an append; and others
+/// find frames in doubt.
+fn options(writer: u64) -> Options {
+    let policy = match writer {
+        0 => SyncPolicy::Never,
+        1 | 2 => SyncPolicy::Every(Duration::from_millis(3)),
+        _ => SyncPolicy::Always,
+    };
+    small_segments().sync(policy).lock_wait(Duration::from_secs(60))
+}
+
+/// Not a test by itself: a writer, or one that goes on for one that was killed.
+#[test]
+fn one_of_the_writers() {
+    let Some((path, words)) = called() else { return };
+    let numbers: Vec<u64> = words.split(' ').map(|it| it.parse().expect("a number")).collect();
+    let [writer, each, seed] = numbers[..] else { panic!("three numbers") };
+    append_rest(&path, writer, each, &mut Random(seed));
+}
+
+/// Appends what is not stored yet, in every way there is.
+fn append_rest(path: &Path, writer: u64, each: u64, random: &mut Random) {
+    let mut store = options(writer).open(path).expect("opened the first time");
+    let snapshot = store.snapshot().expect("a snapshot");
+    let mut n = assert_each_in_order(&arrivals(&snapshot))[at(writer)];
+    tell(&format!("found {n}"));
+    while n < each {
+        let count = if random.below(4) == 0 { 1 + random.below(BATCH_MOST) } else { 1 };
+        let batch: Vec<_> = (n..each.min(n + count)).map(|n| observation(writer, n)).collect();
+        n += batch.len() as u64;
+        let stored = match random.below(8) {
+            0 => append_held(&store, &batch),
+            _ => store.append_batch(&batch).expect("appended"),
+        };
+        tell(&format!("acknowledged {} {}", stored.start, stored.end));
+        if random.below(30) == 0 {
+            store = options(writer).open(path).expect("opened");
+        }
+    }
+    tell("done");
+}
+
+fn append_held(store: &Store, batch: &[Observation]) -> Range<u64> {
+    let mut writer = store.writer().expect("a writer");
+    for observation in batch {
+        writer.push(*observation).expect("pushed");
+    }
+    let end = writer.flush().expect("flushed");
+    writer.close().expect("closed");
+    end - batch.len() as u64..end
+}
+
+/// What came of one writer.
+#[derive(Debug, Default)]
+struct Written {
+    /// The number that its `n`-th observation was acknowledged to have; `None` for
+    /// one that was stored and not acknowledged when it was killed.
+    numbers: Vec<Option<usize>>,
+    kills: u64,
+}
+
+/// Runs a writer until it is done, and kills it now and then.
+fn run_writer(path: &Path, writer: u64, each: u64, random: &mut Random) -> Written {
+    let mut written = Written::default();
+    loop {
+        let words = format!("{writer} {each} {}", random.next());
+        let mut process = Process::start(&mut again("one_of_the_writers", path, &words));
+        let until_killed = random.below(2 * ACKNOWLEDGEMENTS_A_KILL);
+        let mut heard = 0;
+        let mut done = false;
+        while let Some(told) = process.hear("") {
+            done |= told == "done";
+            if let Some(found) = told.strip_prefix("found ") {
+                let found = at(found.parse().expect("a number"));
+                let unknown = found.checked_sub(written.numbers.len());
+                let most = if written.kills > 0 { at(BATCH_MOST) } else { 0 };
+                assert!(unknown.is_some_and(|it| it <= most), "{found} found, {written:?}");
+                written.numbers.resize(found, None);
+            }
+            if let Some(stored) = told.strip_prefix("acknowledged ") {
+                let (start, end) = stored.split_once(' ').expect("two numbers");
+                let [start, end] = [start, end].map(|it| it.parse().expect("a number"));
+                written.numbers.extend((start..end).map(Some));
+                heard += 1;
+                if heard == until_killed {
+                    std::thread::sleep(Duration::from_micros(random.below(3_000)));
+                    process.kill();
+                }
+            }
+        }
+        if done {
+            return written;
+        }
+        assert!(heard >= until_killed, "it ended before it was killed");
+        written.kills += 1;
+    }
+}
+
+/// Not a test by itself: takes snapshots until all is there; each is a prefix of
+/// all later ones.
+#[test]
+fn one_of_the_readers() {
+    let Some((path, each)) = called() else { return };
+    let all = at(WRITERS * each.parse::<u64>().expect("a number"));
+    let store = Store::open_read_only(&path).expect("opened");
+    let mut before: Vec<Observation> = Vec::new();
+    let mut snapshots = 0_u64;
+    while before.len() < all {
+        let snapshot = store.snapshot().expect("a snapshot");
+        assert!(snapshot.damage().is_empty(), "{:?}", snapshot.damage());
+        let now = arrivals(&snapshot);
+        assert_eq!(now.len() as u64, snapshot.len());
+        assert!(now.starts_with(&before), "{} seen, now there are {}", before.len(), now.len());
+        assert_each_in_order(&now);
+        assert_summarised(&snapshot, &now);
+        assert_eq!(arrivals(&snapshot), now, "a snapshot does not move");
+        before = now;
+        snapshots += 1;
+    }
+    tell(&format!("snapshots {snapshots}"));
+}
+
+/// What needs no computing again is exactly that of the observations.
+fn assert_summarised(snapshot: &gaugelog::Snapshot, all: &[Observation]) {
+    let summary = snapshot.summary().expect("a summary");
+    assert_eq!(summary.count(), all.len() as u64);
+    let by_time = |it: &&Observation| it.timestamp_ns;
+    assert_eq!(summary.first(), all.iter().min_by_key(by_time).copied());
+    assert_eq!(summary.last(), all.iter().max_by_key(by_time).copied());
+    assert_eq!(summary.min(), all.iter().map(|it| it.value).min_by(f64::total_cmp));
+    assert_eq!(summary.max(), all.iter().map(|it| it.value).max_by(f64::total_cmp));
+}
+
+fn at(number: u64) -> usize {
+    usize::try_from(number).expect("a small number")
+}
+
+/// Each acknowledged number holds the observation it was given to, and of the
+/// others there is no more than one batch for each kill.
+fn assert_as_acknowledged(stored: &[Observation], each: u64, written: &[Written]) {
+    assert_eq!(stored.len() as u64, WRITERS * each);
+    assert_each_in_order(stored);
+    for (writer, Written { numbers, kills }) in (0..).zip(written) {
+        assert_eq!(numbers.len() as u64, each);
+        for (n, number) in (0..).zip(numbers) {
+            if let Some(number) = number {
+                assert_eq!(stored[*number], observation(writer, n), "number {number}");
+            }
+        }
+        let unknown = numbers.iter().filter(|number| number.is_none()).count();
+        assert!(unknown as u64 <= kills * BATCH_MOST, "{unknown} unknown, {kills} kills");
+    }
 }
 
 #[test]
-fn many_processes_append_and_read_at_once() {
+fn many_processes_append_and_read_at_once_and_some_are_killed() {
+    let each = amount("GAUGELOG_APPENDS", 60);
+    let seed = amount("GAUGELOG_SEED", 5);
+    println!("seed {seed}");
     let (_guard, path) = place();
     small_segments().create(&path).expect("created");
-    let writers = (0..WRITERS).map(|writer| start(&path, &writer.to_string()));
-    let readers = (0..READERS).map(|_| start(&path, "reader"));
-    let all: Vec<Child> = writers.chain(readers).collect();
-    for mut child in all {
-        assert!(child.wait().expect("waited for").success());
-    }
+    let readers: Vec<Process> = (0..READERS)
+        .map(|_| Process::start(&mut again("one_of_the_readers", &path, &each.to_string())))
+        .collect();
+    let written: Vec<Written> = std::thread::scope(|scope| {
+        let run = |writer| {
+            let (path, mut random) = (&path, Random(seed << 8 | writer));
+            scope.spawn(move || run_writer(path, writer, each, &mut random))
+        };
+        let running: Vec<_> = (0..WRITERS).map(run).collect();
+        running.into_iter().map(|it| it.join().expect("it wrote all")).collect()
+    });
+    let snapshots = readers.into_iter().map(|mut reader| reader.must_hear("snapshots"));
+    let snapshots: Vec<String> = snapshots.collect();
     let store = Store::open(&path).expect("opened");
-    assert_eq!(store.found().observations, (WRITERS * EACH) as u64);
+    assert!(store.found().damage.is_empty(), "{:?}", store.found());
     let snapshot = store.snapshot().expect("a snapshot");
     let stored = arrivals(&snapshot);
-    assert_eq!(stored.len(), WRITERS * EACH);
-    assert_each_in_order(&stored);
+    assert_as_acknowledged(&stored, each, &written);
     // The same in one go gives the same statistics.
     let (_guard, calm) = place();
-    let alone = Store::create(&calm).expect("created");
+    let alone = Options::new().sync(SyncPolicy::Never).create(&calm).expect("created");
     alone.append_batch(&stored).expect("appended");
     let expected = alone.snapshot().expect("a snapshot").summary().expect("a summary");
     assert_eq!(bits(&snapshot.summary().expect("a summary")), bits(&expected));
+    let kills: u64 = written.iter().map(|it| it.kills).sum();
+    assert!(kills > 0, "some are killed");
+    let known = written.iter().flat_map(|it| &it.numbers).filter(|it| it.is_some()).count();
+    println!(
+        "{WRITERS} writers, {kills} killed; {} stored, {known} acknowledged; {READERS} readers, \
+         snapshots {snapshots:?}",
+        stored.len()
+    );
 }

@@ -7,19 +7,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gaugelog::Store;
-use support::series;
+use support::{quick_place, series};
 
 const READERS: usize = 3;
 /// Without a second look one in five hundred openings met a false alarm.
 const OPENINGS: usize = 8_000;
-
-/// In memory, where there is such a place: a sync then costs next to nothing, and
-/// the writer is as often in the midst of a frame as can be.
-fn quick_place() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    made.expect("a temporary directory")
-}
 
 fn append_until(stop: &AtomicBool, path: &Path) {
     let store = Store::open(path).expect("opened");
@@ -59,8 +51,8 @@ fn read_again_and_again(path: &Path) {
 
 #[test]
 fn a_writer_in_the_midst_of_a_frame_is_no_damage() {
-    let place = quick_place();
-    let path = place.path().join("store");
+    // The writer is as often in the midst of a frame as can be.
+    let (_guard, path) = quick_place();
     Store::create(&path).expect("created");
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {

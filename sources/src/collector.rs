@@ -1,6 +1,11 @@
-//! The loop that polls a source into a store.
+//! The loop that polls sources into stores.
 
+mod back_off;
 mod clock;
+mod feed;
+mod jitter;
+mod keeper;
+mod record;
 mod report;
 mod run;
 mod schedule;
@@ -15,12 +20,14 @@ use gaugelog::Store;
 
 use crate::source::Source;
 use clock::{Clock, SystemClock};
+pub use feed::Feed;
+pub use record::{Counts, LastError, Record};
 pub use report::{Cause, CollectError, EndedBy, Event, Report};
 use run::Run;
 use sink::{Sink, StoreSink};
 
-/// Polls a source and appends what it yields to a store, until a stop flag is set, a
-/// duration is over, or the source ends.
+/// Polls sources and appends what they yield, each to a store of its own, until a stop
+/// flag is set, a duration is over, or the sources end.
 ///
 /// # The schedule
 /// Poll *n*, from 0, is due at the start plus *n* × interval, on the monotonic clock.
@@ -30,8 +37,31 @@ use sink::{Sink, StoreSink};
 /// over after the last of them: 10 s of 100 ms are the hundred polls at 0, 0.1, … 9.9 s.
 /// A poll under way at the end is waited for a second longer, then counts as failed.
 ///
+/// [Aligned](Self::align), polls are due where the wall clock shows a multiple of the
+/// interval, counted from the Unix epoch: full minutes, every quarter of an hour. Where
+/// that clock is set, the next poll is due at the first multiple that it then shows, at
+/// least half an interval and less than two behind the one before. What the clock leaps
+/// over is not missed, because no time passed, and nothing is polled twice where it
+/// goes back. [Jitter](Self::jitter) moves all polls of a source by a fixed part of the
+/// interval.
+///
 /// A source that [delivers at its own pace](crate::Pace::Own) has no schedule: it is
 /// polled all the time, and what is waiting, up to 4,096 readings, is appended together.
+///
+/// # Failures
+/// A failed poll is told and counted, and costs its own reading: the next is made when
+/// it is due. From the second failure in a row on the source is left alone, for
+/// interval × 2ⁿ⁻¹ after the *n*-th, at most five minutes or the interval, to the
+/// nearest tick; the ticks in between count as missed. The first success ends this.
+///
+/// A poll that has not returned at its [deadline](Self::deadline) has failed. It cannot
+/// be cut off from outside: the source is polled again once it has returned, its value
+/// is dropped, and the ticks until then count as missed. Other sources do not notice.
+///
+/// # Counts
+/// What became of the polls is kept with the store, in its `collector.json`, for this
+/// run and for all: [`Record::read`]. It is written at most once a second and at the
+/// end, so a crash loses the counts of the last second and nothing of the store.
 ///
 /// # Time
 /// An observation bears the time that its source gives it, else the wall clock when
@@ -78,6 +108,10 @@ use sink::{Sink, StoreSink};
 pub struct Collector {
     interval: Duration,
     duration: Option<Duration>,
+    aligned: bool,
+    /// What the parts of the interval are drawn from.
+    jitter: Option<u64>,
+    deadline: Option<Duration>,
     stop: Arc<AtomicBool>,
     clock: Arc<dyn Clock>,
 }
@@ -95,6 +129,9 @@ impl Collector {
         Self {
             interval: Duration::from_secs(1),
             duration: None,
+            aligned: false,
+            jitter: None,
+            deadline: None,
             stop: Arc::default(),
             clock: Arc::new(SystemClock::new()),
         }
@@ -121,8 +158,32 @@ impl Collector {
         self
     }
 
-    /// Collects, and returns when it is over. `on_event` is called in this thread for
-    /// everything that happens, and holds up the loop while it runs.
+    /// Polls on multiples of the interval of the wall clock: see
+    /// [the schedule](#the-schedule).
+    #[must_use]
+    pub fn align(mut self, aligned: bool) -> Self {
+        self.aligned = aligned;
+        self
+    }
+
+    /// Polls each source later by a part of the interval, less than the whole, that the
+    /// seed and the source's name fix: different seeds keep machines out of step.
+    #[must_use]
+    pub fn jitter(mut self, seed: u64) -> Self {
+        self.jitter = Some(seed);
+        self
+    }
+
+    /// How long a poll on the schedule may take: see [failures](#failures). Without
+    /// one it may take for ever.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Collects from one source, and returns when it is over. `on_event` is called in
+    /// this thread for everything that happens, and holds up the loop while it runs.
     ///
     /// # Errors
     /// [`Cause::Source`] where the source says that it cannot be polled again or
@@ -135,16 +196,40 @@ impl Collector {
         store: &Store,
         mut on_event: impl FnMut(Event<'_>),
     ) -> Result<Report, CollectError> {
-        self.collect(Box::new(source), &mut StoreSink::new(store), &mut on_event)
+        let source = Box::new(source);
+        let name = source.name().to_owned();
+        self.collect(&name, source, &mut StoreSink::new(store), &mut on_event)
+    }
+
+    /// Collects from several sources at once, on the same schedule, and returns when
+    /// all of them are over: the outcome of each, in their order. A source that ends or
+    /// fails for good ends its own run only; the stop flag and the duration end all.
+    ///
+    /// Each has threads of its own, so none waits for another's polls or store.
+    /// `on_event` is told which source it is about, counted from 0; it is called for
+    /// one event at a time, and holds up the source that it is about while it runs, and
+    /// every other one that has something to tell.
+    pub fn run_all(
+        &self,
+        feeds: Vec<Feed<'_>>,
+        on_event: impl FnMut(usize, Event<'_>) + Send,
+    ) -> Vec<Result<Report, CollectError>> {
+        let lanes = feeds.into_iter().map(|Feed { name, source, store }| feed::Lane {
+            name,
+            source,
+            sink: StoreSink::new(store),
+        });
+        feed::collect_all(self, lanes.collect(), on_event)
     }
 
     fn collect(
         &self,
+        name: &str,
         source: Box<dyn Source>,
         sink: &mut dyn Sink,
         on_event: &mut dyn FnMut(Event<'_>),
     ) -> Result<Report, CollectError> {
-        Run::new(self, sink, on_event).collect(source)
+        Run::new(self, name, sink, on_event).collect(source)
     }
 }
 

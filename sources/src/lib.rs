@@ -15,17 +15,36 @@
 //! | source | yields | pace |
 //! |---|---|---|
 //! | [`RandomNormal`] | draws from a normal distribution, reproducible by seed | the collector's |
+//! | [`Program`] | the number that a program prints | the collector's |
+//! | [`Page`] | a number on a page, over HTTP or HTTPS | the collector's |
+//! | [`Sensor`] | what a Linux machine measures: chips, thermal zones, batteries, load | the collector's |
 //! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
 //!
-//! A source of your own is twenty lines: see [`Source`].
+//! A [`Registry`] opens the source that a string names, as a command line does. A source
+//! of your own is twenty lines: see [`Source`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod collector;
+mod exec;
+mod http;
 mod normal;
+mod quote;
+mod registry;
+mod sensor;
+mod settings;
 mod source;
+mod spec;
 mod stdin;
 
-pub use collector::{Cause, CollectError, Collector, EndedBy, Event, Report};
+pub use collector::{
+    Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
+};
+pub use exec::Program;
+pub use http::Page;
 pub use normal::RandomNormal;
+pub use registry::{GRAMMAR, Registry};
+pub use sensor::{Available, Sensor, available};
+pub use settings::Settings;
 pub use source::{Pace, Reading, Source, SourceError};
+pub use spec::{SpecError, short_name, without_secrets};
 pub use stdin::Lines;

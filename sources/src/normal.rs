@@ -62,6 +62,29 @@ impl RandomNormal {
         Ok(Self { mean, std_dev, seed, generator: Xoshiro256PlusPlus::seed_from_u64(seed) })
     }
 
+    /// `mean=14,std_dev=3,seed=7`, each of which may be left out.
+    pub(crate) fn from_parameters(parameters: &str) -> Result<Self, SourceError> {
+        let (mut mean, mut std_dev, mut seed) = (Self::DEFAULT_MEAN, Self::DEFAULT_STD_DEV, None);
+        for parameter in parameters.split(',').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let wrong = |what| SourceError::fatal(format!("{name} is {value:?}, {what}"));
+            let number = || value.parse::<f64>().map_err(|_| wrong("which is no number"));
+            match name {
+                "mean" => mean = number()?,
+                "std_dev" => std_dev = number()?,
+                "seed" => {
+                    let wrong = |_| wrong("which is no whole number from 0");
+                    seed = Some(value.parse().map_err(wrong)?);
+                }
+                _ => {
+                    let message = format!("normal has mean, std_dev and seed, and no {name:?}");
+                    return Err(SourceError::fatal(message));
+                }
+            }
+        }
+        Self::new(mean, std_dev, seed)
+    }
+
     /// Draws again where a huge mean or deviation overflows. At least a third of all
     /// draws do not: those between no and one deviation on the side of zero.
     fn draw(&mut self) -> f64 {
@@ -145,6 +168,21 @@ mod tests {
         ];
         for (mean, std_dev, message) in cases {
             let error = RandomNormal::new(mean, std_dev, Some(0)).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn parameters_are_read_from_text() {
+        let source = RandomNormal::from_parameters("seed=1,mean=1e9,").unwrap();
+        assert_eq!((source.mean, source.std_dev, source.seed), (1e9, 3.0, 1));
+        for (text, message) in [
+            ("median=3", "normal has mean, std_dev and seed, and no \"median\""),
+            ("mean", "mean is \"\", which is no number"),
+            ("mean=nan", "mean is NaN; it must be finite"),
+            ("seed=-1", "seed is \"-1\", which is no whole number from 0"),
+        ] {
+            let error = RandomNormal::from_parameters(text).unwrap_err();
             assert_eq!(error.to_string(), message);
         }
     }

@@ -4,12 +4,28 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Something that yields a number when it is asked for one: a simulator, a
-/// sensor, standard input.
+/// Something that yields a number when it is asked for one: a simulator, a sensor, a
+/// page on the web, a program, standard input.
 ///
 /// A [`Collector`](crate::Collector) owns the source for the length of a run and
 /// polls it from one thread of its own, never twice at once, so a source needs no
 /// locks and may block. It knows nothing of schedules or stores.
+///
+/// # Writing one
+/// Three methods are enough. What makes a source good to live with:
+///
+/// - It fails in words: which file or server, what was found there, in one line, with
+///   nothing in it that is secret. A failed poll is nothing special; the next one is
+///   made when it is due.
+/// - It starts from nothing at each poll: what was plugged in again is found again, and a
+///   number that the kernel gave out yesterday is not trusted today.
+/// - It takes what it reads for hostile: so many bytes and no more, and no longer than
+///   [`Settings::deadline`](crate::Settings::deadline) where it can see to that.
+/// - It has no value rather than a wrong one: a number that might be something else,
+///   such as the first of several, is an error.
+///
+/// A program adds it to a [`Registry`](crate::Registry) under a scheme of its own, so
+/// that a spec names it; `examples/custom_source.rs` is such a program.
 ///
 /// A source of twenty lines: the temperature of a Linux machine, which the kernel
 /// gives in thousandths of a degree.
@@ -144,6 +160,13 @@ impl SourceError {
     /// was being done, in words that follow "cannot".
     pub(crate) fn fatal_io(doing: &str, cause: io::Error) -> Self {
         Self { message: format!("cannot {doing}: {cause}"), fatal: true, cause: Some(cause) }
+    }
+
+    /// An error of one poll, with the operating system's error behind it and, where it is
+    /// known, what that means here.
+    pub(crate) fn io(doing: &str, meaning: &str, cause: io::Error) -> Self {
+        let message = format!("cannot {doing}: {cause}{meaning}");
+        Self { message, fatal: false, cause: Some(cause) }
     }
 
     /// Whether the source may be polled again.

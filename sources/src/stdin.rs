@@ -1,7 +1,10 @@
-//! Standard input, or any other stream of text: a number a line.
+//! Standard input, or any other stream of text: a number a line, or a time and a number.
+
+mod moment;
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use crate::quote::quoted;
 use crate::source::{Pace, Reading, Source, SourceError};
 
 /// The longest line that is read, in bytes without its end. A number needs 25, or
@@ -12,6 +15,10 @@ const LINE_BYTES_MAX: usize = 4096;
 const QUOTED_CHARS_MAX: usize = 40;
 
 /// The numbers of a stream, one a line, taken as they arrive.
+///
+/// A time may stand before the number: in RFC 3339 (`2026-06-01T12:00:00.5Z`), or seconds
+/// since 1970 with or without a fraction, both to the nanosecond. Without one, a number
+/// is of the moment at which it was read.
 ///
 /// White space around a number is allowed and blank lines are skipped. A line that
 /// is no finite number, is not UTF-8 or is longer than 4,096 bytes is an error that
@@ -25,6 +32,8 @@ const QUOTED_CHARS_MAX: usize = 40;
 /// assert_eq!(lines.poll().unwrap_err().to_string(), r#"line 3: "warm" is not a finite number"#);
 /// assert_eq!(lines.poll()?, Some(Reading::new(10.0)));
 /// assert_eq!(lines.poll()?, None);
+/// let mut lines = Lines::new("1780315200.25 14.2".as_bytes());
+/// assert_eq!(lines.poll()?, Some(Reading::at(1_780_315_200_250_000_000, 14.2)));
 /// # Ok::<(), gaugelog_sources::SourceError>(())
 /// ```
 #[derive(Debug)]
@@ -129,19 +138,28 @@ impl<R: Read + Send> Lines<R> {
 
     fn bad_line(&self, what: &str) -> SourceError {
         let number = self.line_number;
-        SourceError::new(format!("line {number}: \"{}\" {what}", quoted(&self.line)))
+        let line = quoted(&self.line, QUOTED_CHARS_MAX);
+        SourceError::new(format!("line {number}: \"{line}\" {what}"))
     }
 
-    /// The number on the line, or `None` where the line is blank.
-    fn number(&self) -> Result<Option<f64>, SourceError> {
+    /// What the line says, or `None` where it is blank.
+    fn reading(&self) -> Result<Option<Reading>, SourceError> {
         let text = str::from_utf8(&self.line).map_err(|_| self.bad_line("is not UTF-8"))?.trim();
         if text.is_empty() {
             return Ok(None);
         }
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Some(number)),
-            _ => Err(self.bad_line("is not a finite number")),
+        // RFC 3339 allows a space within the time: the number is the last word.
+        let (time, number) = text.rsplit_once(char::is_whitespace).unwrap_or(("", text));
+        let value = match number.parse::<f64>() {
+            Ok(value) if value.is_finite() => value,
+            _ if time.is_empty() => return Err(self.bad_line("is not a finite number")),
+            _ => return Err(self.bad_line("does not end in a finite number")),
+        };
+        if time.is_empty() {
+            return Ok(Some(Reading::new(value)));
         }
+        let timestamp_ns = moment::parse(time.trim_end()).map_err(|what| self.bad_line(what))?;
+        Ok(Some(Reading::at(timestamp_ns, value)))
     }
 }
 
@@ -169,26 +187,13 @@ impl<R: Read + Send> Source for Lines<R> {
                     let what = format!("is longer than {LINE_BYTES_MAX} bytes");
                     return Err(self.bad_line(&what));
                 }
-                Found::Line => match self.number()? {
-                    Some(number) => return Ok(Some(Reading::new(number))),
+                Found::Line => match self.reading()? {
                     None => continue,
+                    reading => return Ok(reading),
                 },
             }
         }
     }
-}
-
-/// The beginning of a line as one that a terminal may be shown: no control
-/// characters, no bytes that are not text.
-fn quoted(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line);
-    let mut chars = text.trim().chars();
-    let mut quoted: String =
-        chars.by_ref().take(QUOTED_CHARS_MAX).flat_map(char::escape_debug).collect();
-    if chars.next().is_some() {
-        quoted.push('…');
-    }
-    quoted
 }
 
 #[cfg(test)]

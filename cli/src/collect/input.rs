@@ -1,92 +1,151 @@
-//! The sources that can be named on the command line.
+//! The sources that the command line names, and where the store of each is.
 
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use gaugelog_sources::{Lines, RandomNormal, Source};
+use gaugelog_sources::{Registry, Settings, Source, short_name};
 
-/// A source that was named, with its parameters in order.
-#[derive(Clone, Debug)]
-pub(super) enum Input {
-    /// Draws from a normal distribution.
-    Normal(RandomNormal),
-    /// Standard input.
-    Stdin,
+use crate::exit::Exit;
+
+/// A file system takes 255 bytes.
+const NAME_BYTES_MAX: usize = 100;
+
+/// `[NAME=]SPEC`, not yet opened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Named {
+    name: Option<String>,
+    spec: String,
 }
 
-impl Input {
-    pub(super) fn open(self) -> Box<dyn Source> {
-        match self {
-            Self::Normal(source) => Box::new(source),
-            Self::Stdin => Box::new(Lines::stdin()),
-        }
-    }
-}
-
-impl FromStr for Input {
+impl FromStr for Named {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':').unwrap_or((text, "")) {
-            ("normal", parameters) => normal(parameters).map(Self::Normal),
-            ("stdin", "") => Ok(Self::Stdin),
-            ("stdin", _) => Err("stdin takes no parameters".to_owned()),
-            _ => Err("there are the sources normal and stdin".to_owned()),
+        // Behind a colon, an equals sign belongs to the spec: `normal:mean=14`.
+        match text.split_once('=') {
+            Some((name, spec)) if !name.contains(':') => {
+                check(name)?;
+                Ok(Self { name: Some(name.to_owned()), spec: spec.to_owned() })
+            }
+            _ => Ok(Self { name: None, spec: text.to_owned() }),
         }
     }
 }
 
-/// `mean=14,std_dev=3,seed=7`, each of which may be left out.
-fn normal(parameters: &str) -> Result<RandomNormal, String> {
-    let mut mean = RandomNormal::DEFAULT_MEAN;
-    let mut std_dev = RandomNormal::DEFAULT_STD_DEV;
-    let mut seed = None;
-    for parameter in parameters.split(',').filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let wrong = |_| format!("{name} is {value:?}, which is no number");
-        match name {
-            "mean" => mean = value.parse().map_err(wrong)?,
-            "std_dev" => std_dev = value.parse().map_err(wrong)?,
-            "seed" => {
-                let wrong = |_| format!("seed is {value:?}; it must be a whole number from 0");
-                seed = Some(value.parse().map_err(wrong)?);
-            }
-            _ => return Err(format!("normal has mean, std_dev and seed, and no {name:?}")),
-        }
+/// A name is a directory's, and nothing that a shell or an option might take for its own.
+fn check(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(format!("a name has 1 to {NAME_BYTES_MAX} bytes, as in room=SPEC"));
     }
-    RandomNormal::new(mean, std_dev, seed).map_err(|error| error.to_string())
+    if name.starts_with(['.', '-']) || !name.chars().all(allowed) {
+        return Err(format!(
+            "{name:?} cannot be a name; use letters, digits, - _ and ., the first no - or ."
+        ));
+    }
+    Ok(())
+}
+
+/// A source that was named and could be opened.
+pub(super) struct Input {
+    pub(super) name: String,
+    pub(super) source: Box<dyn Source>,
+    /// Where its store is or will be.
+    pub(super) directory: PathBuf,
+}
+
+/// Opens all of them. The store of one without a name is `log` itself; of several, or
+/// with a name, it is a directory in there.
+pub(super) fn open(named: Vec<Named>, settings: &Settings, log: &Path) -> Result<Vec<Input>, Exit> {
+    let registry = Registry::standard();
+    let alone = named.len() == 1;
+    let mut taken = HashSet::new();
+    let mut inputs = Vec::new();
+    for Named { name, spec } in named {
+        let source = registry
+            .open(&spec, settings)
+            .map_err(|error| Exit::Usage(format!("error: {error}\n")))?;
+        let directory = match &name {
+            None if alone => log.to_owned(),
+            Some(name) => log.join(name),
+            None => log.join(short_name(&spec)),
+        };
+        let name = name.unwrap_or_else(|| short_name(&spec));
+        if !taken.insert(name.clone()) {
+            return Err(Exit::Usage(format!(
+                "error: two sources are called {name}; give each a name of its own: \
+                 {name}-1=SPEC {name}-2=SPEC\n"
+            )));
+        }
+        inputs.push(Input { name, source, directory });
+    }
+    if inputs.iter().filter(|input| input.source.name() == "stdin").count() > 1 {
+        return Err(Exit::Usage(
+            "error: there is one standard input; name stdin once\n".to_owned(),
+        ));
+    }
+    Ok(inputs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn sources_are_named_with_their_parameters() {
-        for (text, description) in [
-            ("normal:seed=7", "mean 14, standard deviation 3 and seed 7"),
-            ("normal:mean=-2.5,std_dev=0,seed=0", "mean -2.5, standard deviation 0 and seed 0"),
-            ("normal:seed=1,mean=1e9,", "mean 1000000000, standard deviation 3 and seed 1"),
-        ] {
-            let source = text.parse::<Input>().unwrap().open();
-            assert!(source.description().ends_with(description), "{}", source.description());
-        }
-        assert_eq!("normal".parse::<Input>().unwrap().open().name(), "normal");
-        assert_eq!("stdin".parse::<Input>().unwrap().open().name(), "stdin");
+    fn named(text: &str) -> (Option<String>, String) {
+        let Named { name, spec } = text.parse().unwrap();
+        (name, spec)
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
-        for (text, message) in [
-            ("", "there are the sources normal and stdin"),
-            ("Normal", "there are the sources normal and stdin"),
-            ("stdin:x", "stdin takes no parameters"),
-            ("normal:median=3", "normal has mean, std_dev and seed, and no \"median\""),
-            ("normal:mean", "mean is \"\", which is no number"),
-            ("normal:mean=nan", "mean is NaN; it must be finite"),
-            ("normal:std_dev=-1", "std_dev is -1; it must be finite and not negative"),
-            ("normal:seed=-1", "seed is \"-1\"; it must be a whole number from 0"),
+    fn a_name_stands_before_an_equals_sign_that_no_colon_precedes() {
+        for (text, name, spec) in [
+            ("normal", None, "normal"),
+            ("normal:mean=14,std_dev=3", None, "normal:mean=14,std_dev=3"),
+            ("room=normal:mean=14", Some("room"), "normal:mean=14"),
+            ("x-1.b_ü=stdin", Some("x-1.b_ü"), "stdin"),
+            ("http://host/?a=b", None, "http://host/?a=b"),
+            ("web=http://host/?a=b#/c=d", Some("web"), "http://host/?a=b#/c=d"),
+            ("sensor:file=/x", None, "sensor:file=/x"),
         ] {
-            assert_eq!(text.parse::<Input>().unwrap_err(), message);
+            assert_eq!(named(text), (name.map(str::to_owned), spec.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_directory_is_refused() {
+        let long = format!("{}=normal", "a".repeat(101));
+        for text in
+            ["=normal", "a/b=normal", "..=normal", ".x=normal", "-x=normal", "a b=normal", &long]
+        {
+            assert!(text.parse::<Named>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn stores_lie_where_they_are_expected() {
+        let directories = |texts: &[&str]| -> Result<Vec<PathBuf>, Exit> {
+            let named = texts.iter().map(|text| text.parse().unwrap()).collect();
+            let inputs = open(named, &Settings::new(), Path::new("log"))?;
+            Ok(inputs.into_iter().map(|input| input.directory).collect())
+        };
+        for (texts, expected) in [
+            (&["normal"][..], &["log"][..]),
+            (&["a=normal"], &["log/a"]),
+            (&["normal", "stdin"], &["log/normal", "log/stdin"]),
+            (&["normal", "b=normal:seed=3"], &["log/normal", "log/b"]),
+        ] {
+            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(directories(texts).unwrap(), expected);
+        }
+        for (texts, why) in [
+            (&["normal", "normal"][..], "two sources are called normal"),
+            (&["a=normal", "a=stdin"], "two sources are called a"),
+            (&["a=stdin", "b=stdin"], "one standard input"),
+            (&["normal", "thermometer"], "source \"thermometer\""),
+        ] {
+            let Err(Exit::Usage(text)) = directories(texts) else { panic!("{texts:?}") };
+            assert!(text.contains(why), "{text}");
         }
     }
 }

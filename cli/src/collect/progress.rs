@@ -1,5 +1,5 @@
-//! What is shown while collecting: one live line on a terminal, else now and then a
-//! plain one.
+//! What is shown while collecting: one live line on a terminal, else, or where there
+//! are several sources, now and then a plain one.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal, stdout};
@@ -28,11 +28,16 @@ const TOLD_MOST: u32 = 10;
 const WIDTH_DEFAULT: usize = 80;
 const DIGITS: usize = 6;
 
-/// Follows a collector and shows how it does.
+/// Follows the collecting from one source and shows how it does.
 pub(super) struct Progress<'a> {
     store: &'a Store,
     stop: &'a AtomicBool,
-    terminal: bool,
+    /// What the source is called where there are several.
+    name: Option<&'a str>,
+    /// Nothing is shown; what goes wrong is told.
+    quiet: bool,
+    /// One line that is drawn anew: for one source on a terminal.
+    live: bool,
     begun: Instant,
     /// When what was shown, and how many were stored then; the oldest first.
     shown: VecDeque<(Instant, u64)>,
@@ -45,11 +50,18 @@ pub(super) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(store: &'a Store, stop: &'a AtomicBool) -> Self {
+    pub(super) fn new(
+        store: &'a Store,
+        stop: &'a AtomicBool,
+        name: Option<&'a str>,
+        quiet: bool,
+    ) -> Self {
         Self {
             store,
             stop,
-            terminal: stdout().is_terminal(),
+            name,
+            quiet,
+            live: name.is_none() && !quiet && stdout().is_terminal(),
             begun: Instant::now(),
             shown: VecDeque::new(),
             stored: 0,
@@ -66,7 +78,7 @@ impl<'a> Progress<'a> {
                 if self.failing.take().is_some() {
                     self.warn("observations are stored again");
                 }
-                if let (true, Some(last)) = (self.is_due(), observations.last()) {
+                if let (true, Some(last)) = (!self.quiet && self.is_due(), observations.last()) {
                     self.show(last.value);
                 }
             }
@@ -92,14 +104,14 @@ impl<'a> Progress<'a> {
     /// # Errors
     /// That nothing could be shown from some moment on, which ended the run.
     pub(super) fn finish(mut self) -> Result<(), Exit> {
-        if self.terminal && !self.shown.is_empty() {
+        if self.live && !self.shown.is_empty() {
             self.print("\n");
         }
         self.unheard.map_or(Ok(()), Err)
     }
 
     fn is_due(&self) -> bool {
-        let pause = if self.terminal {
+        let pause = if self.live {
             REDRAW
         } else {
             (self.begun.elapsed() / 10).clamp(PLAIN_LEAST, PLAIN_MOST)
@@ -118,11 +130,12 @@ impl<'a> Progress<'a> {
             self.shown.pop_front();
         }
         let fields = fields(&summary, last, self.rate(now));
-        if self.terminal {
+        if self.live {
             let line = fitting(&fields, terminal_width().saturating_sub(1));
             self.print(&format!("\r{line}\x1b[K"));
         } else {
-            self.print(&format!("{}\n", fields.join("  ")));
+            let name = self.name.map(|name| format!("{name}: ")).unwrap_or_default();
+            self.print(&format!("{name}{}\n", fields.join("  ")));
         }
     }
 
@@ -137,10 +150,13 @@ impl<'a> Progress<'a> {
 
     /// On stderr, past the live line.
     fn warn(&mut self, text: &str) {
-        if self.terminal && !self.shown.is_empty() {
+        if self.live && !self.shown.is_empty() {
             self.print("\r\x1b[K");
         }
-        output::say("gaugelog", text);
+        match self.name {
+            Some(name) => output::say("gaugelog", &format!("{name}: {text}")),
+            None => output::say("gaugelog", text),
+        }
     }
 
     /// Where nobody looks any more, the run ends, as a program in a pipe would.

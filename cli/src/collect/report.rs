@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use gaugelog::{Observation, Store};
-use gaugelog_sources::{EndedBy, Report};
+use gaugelog_sources::{EndedBy, Record, Report};
 
 use crate::exit::Exit;
-use crate::figures::{count, figure, figure_or_dash};
+use crate::figures::{count, coverage, figure, figure_or_dash};
 use crate::output;
 use crate::service::{draw_distribution, draw_series, metrics};
 use crate::utc::Clock;
@@ -14,14 +14,23 @@ use crate::utc::Clock;
 const DIGITS: usize = 10;
 
 /// Prints the totals of the run, the statistics of the store, and the paths of both
-/// pictures, which are drawn into `out`.
-pub(super) fn print(store: &Store, totals: &Report, out: &Path) -> Result<(), Exit> {
-    output::print(format!("{}\n", sentence(totals)).as_bytes())?;
+/// pictures, which are drawn into `out`. The source has a name where there are several.
+pub(super) fn print(
+    name: Option<&String>,
+    store: &Store,
+    totals: &Report,
+    out: &Path,
+) -> Result<(), Exit> {
+    let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
+    output::print(format!("{name}{}\n", sentence(totals)).as_bytes())?;
     let snapshot = store.snapshot()?;
     let summary = snapshot.summary()?;
     let metrics = metrics(&snapshot, |error| output::say("gaugelog", &format!("error: {error}")))?;
     let mut rows =
         vec![("store", store.path().display().to_string()), ("observations", count(metrics.size))];
+    if let Ok(Some(record)) = Record::read(store.path()) {
+        rows.push(("coverage", coverage(&record.all)));
+    }
     let named = metrics.named();
     rows.extend(named.iter().map(|(name, value)| (*name, figure_or_dash(*value, DIGITS))));
     rows.push(("first", moment(summary.first())));

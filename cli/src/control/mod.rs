@@ -6,16 +6,18 @@ mod stop;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser};
 
 use crate::arguments::{self, HELP_TEMPLATE, Program};
 use crate::exit::{self, Exit};
+use crate::simulate::Polled;
 use crate::{place, simulate};
 
 const PROGRAM: Program = Program {
     name: "simulate_observations_ctl",
-    usage: "simulate_observations_ctl [-h] (--start | --stop) [--log DIR]",
+    usage: "simulate_observations_ctl [-h] (--start | --stop) [--source SPEC] [--every DUR] [--log DIR]",
     one_of: "--start --stop",
 };
 
@@ -23,12 +25,15 @@ const EXAMPLES: &str = "\
 examples:
   simulate_observations_ctl --start      returns once the first observation is stored
   simulate_observations_ctl --stop       returns once the daemon has ended
+  simulate_observations_ctl --start --source sensor:loadavg/1 --every 10s
+  gaugelog status --log service.log      what became of the polls
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program; `simple_service --init` creates it. What goes wrong while the daemon runs is
 in simulate_observations.log in the store's directory (64 KiB at most).";
 
-/// Start or stop the daemon that adds a draw from N(14, 3) to the store each second.
+/// Start or stop the daemon that adds a draw from N(14, 3) to the store each second, or
+/// what another source yields.
 #[derive(Debug, Parser)]
 #[command(
     name = PROGRAM.name,
@@ -41,6 +46,8 @@ in simulate_observations.log in the store's directory (64 KiB at most).";
 struct Arguments {
     #[command(flatten)]
     command: Command,
+    #[command(flatten)]
+    polled: Polled,
     /// The directory of the store.
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -73,9 +80,23 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     exit::conclude(PROGRAM.name, arguments::parse(PROGRAM, arguments).and_then(control))
 }
 
-fn control(Arguments { command, log }: Arguments) -> Result<(), Exit> {
+fn control(Arguments { command, polled, log }: Arguments) -> Result<(), Exit> {
+    let senseless = |message: &str| arguments::usage_error(PROGRAM, message);
+    for (option, given) in
+        [("--source", polled.source.is_some()), ("--every", polled.every.is_some())]
+    {
+        if command.stop && given {
+            let message = format!("argument {option}: not allowed with argument --stop");
+            return Err(senseless(&message));
+        }
+    }
     let store = place::store(log)?;
-    if command.start { start::run(&store) } else { stop::run(&store) }
+    if command.stop {
+        return stop::run(&store);
+    }
+    // What is wrong with the spec is told here, where the usage is.
+    polled.open(&Arc::default()).map_err(|error| senseless(&error))?;
+    start::run(&store, &polled)
 }
 
 /// The lock's file could not be looked at.

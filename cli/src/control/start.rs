@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::unknown;
 use crate::exit::Exit;
+use crate::simulate::Polled;
 use crate::{instance, simulate};
 
 /// Longer than the daemon itself waits for the writers' lock.
@@ -24,11 +25,11 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(30);
 /// What is kept of what it says: an error is a line.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-pub(super) fn run(store: &Path) -> Result<(), Exit> {
+pub(super) fn run(store: &Path, polled: &Polled) -> Result<(), Exit> {
     if let Some(holder) = instance::running(store).map_err(|error| unknown(store, &error))? {
         return Err(Exit::Error(simulate::already_running(store, &holder)));
     }
-    let (mut daemon, mut heard) = spawn(store)
+    let (mut daemon, mut heard) = spawn(store, polled)
         .map_err(|error| Exit::Error(format!("cannot start {}: {error}", simulate::NAME)))?;
     let text = match listen(&mut heard, Instant::now() + BEGIN_WITHIN) {
         Ok(Some(text)) => text,
@@ -42,17 +43,17 @@ pub(super) fn run(store: &Path) -> Result<(), Exit> {
 }
 
 /// Starts this program again under the daemon's name.
-fn spawn(store: &Path) -> io::Result<(Child, PipeReader)> {
+fn spawn(store: &Path, polled: &Polled) -> io::Result<(Child, PipeReader)> {
     let (heard, said) = pipe()?;
-    let daemon = Command::new(env::current_exe()?)
-        .arg0(simulate::NAME)
-        .arg("--background")
-        .arg("--log")
-        .arg(store)
-        .stdin(Stdio::null())
-        .stdout(said.try_clone()?)
-        .stderr(said)
-        .spawn()?;
+    let mut command = Command::new(env::current_exe()?);
+    command.arg0(simulate::NAME).arg("--background").arg("--log").arg(store);
+    if let Some(source) = &polled.source {
+        command.arg(format!("--source={source}"));
+    }
+    if let Some(every) = polled.every {
+        command.arg(format!("--every={}ns", every.as_nanos()));
+    }
+    let daemon = command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).spawn()?;
     Ok((daemon, heard))
 }
 

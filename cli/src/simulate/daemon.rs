@@ -85,7 +85,7 @@ pub(super) struct Daemon<'a> {
     begun: bool,
     /// What the store refuses appends for, once told.
     failing: Option<String>,
-    /// Why the first observation was not stored, which is the end.
+    /// Why there is no first observation in the store, which is the end.
     pub(super) refused: Option<String>,
 }
 
@@ -105,8 +105,9 @@ impl<'a> Daemon<'a> {
                     self.failing = Some(why);
                 }
             }
+            Event::PollFailed(error) if !self.begun => self.refuse(error.to_string()),
             Event::PollFailed(error) => self.voice.say(&format!("error: {error}")),
-            Event::Missed(polls) => self.voice.say(&format!("{polls} draws came too late")),
+            Event::Missed(polls) => self.voice.say(&format!("{polls} polls were missed")),
             _ => {}
         }
     }
@@ -130,7 +131,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// A daemon that cannot store its first observation does not begin.
+    /// A daemon whose first poll fails or cannot be stored does not begin.
     fn refuse(&mut self, why: String) {
         self.refused.get_or_insert(why);
         self.stop.store(true, Ordering::Relaxed);
@@ -190,6 +191,6 @@ mod tests {
             assert!(bytes < JOURNAL_BYTES_MAX + 1024, "{bytes}");
         }
         let journal = std::fs::read_to_string(dir.path().join(JOURNAL)).unwrap();
-        assert!(journal.ends_with("4999 draws came too late\n"));
+        assert!(journal.ends_with("4999 polls were missed\n"));
     }
 }

@@ -1,5 +1,5 @@
-//! `simulate_observations`: the daemon. It adds one draw from N(14, 3) a second to
-//! the service's store until it is told to stop.
+//! `simulate_observations`: the daemon. It adds one draw from N(14, 3) a second, or what
+//! another source yields, to the service's store until it is told to stop.
 //!
 //! It says on stdout that it has begun once the first observation is on disk. In the
 //! background it then lets go of its standard descriptors: errors go to a file in the
@@ -15,16 +15,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser};
 use gaugelog::Options;
-use gaugelog_sources::{Collector, RandomNormal};
+use gaugelog_sources::{Collector, Pace, Registry, Settings, Source};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::arguments::{self, HELP_TEMPLATE, Program};
+use crate::collect::DEADLINE_GRACE;
 use crate::exit::{self, Exit};
 use crate::explain::{self, way_out_of_io};
 use crate::instance::{Holder, Instance, Refused};
-use crate::place;
+use crate::{duration, logging, place};
 use daemon::{Daemon, Voice};
 
 pub(crate) use daemon::BEGUN;
@@ -36,20 +37,33 @@ pub(crate) const NAME: &str = "simulate_observations";
 /// it is short; an append that did not get its turn is tried again.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
+/// The original simulator.
+const SOURCE_DEFAULT: &str = "normal:mean=14,std_dev=3";
+const EVERY_DEFAULT: Duration = Duration::from_secs(1);
+
 const PROGRAM: Program = Program {
     name: NAME,
-    usage: "simulate_observations [-h] [--log DIR] [--background]",
+    usage: "simulate_observations [-h] [--source SPEC] [--every DUR] [--log DIR] [--background]",
     one_of: "",
 };
 
 const NOTES: &str = "\
+examples:
+  simulate_observations
+  simulate_observations --source sensor:loadavg/1 --every 10s
+  simulate_observations --source https://example.org/now#/temp --every 1m
+
+A source is polled, never read as it comes: `gaugelog collect stdin` does that, and
+`gaugelog collect --help` explains SPEC. Files in it are best named by absolute paths.
+
 `simulate_observations_ctl --start` starts it in the background and --stop ends it;
 here it runs in the foreground until SIGINT (Ctrl-C) or SIGTERM.
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program; `simple_service --init` creates it.";
 
-/// Add a draw from the normal distribution N(14, 3) to the store each second.
+/// Add a draw from the normal distribution N(14, 3) to the store each second, or what
+/// another source yields.
 #[derive(Debug, Parser)]
 #[command(
     name = NAME,
@@ -60,12 +74,43 @@ program; `simple_service --init` creates it.";
     args_override_self = true,
 )]
 struct Arguments {
+    #[command(flatten)]
+    polled: Polled,
     /// The directory of the store.
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
     /// Leave the terminal, and stdout and stderr once begun.
     #[arg(long)]
     background: bool,
+}
+
+/// What is polled, and how often.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Polled {
+    /// What is polled [default: normal:mean=14,std_dev=3].
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) source: Option<String>,
+    /// The time from one poll to the next, such as 100ms, 1s or 2m [default: 1s].
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
+    pub(crate) every: Option<Duration>,
+}
+
+impl Polled {
+    /// Opens the source; the error says what is wrong with the spec. The flag ends a
+    /// program that it waits for.
+    pub(crate) fn open(&self, stop: &Arc<AtomicBool>) -> Result<Box<dyn Source>, String> {
+        let spec = self.source.as_deref().unwrap_or(SOURCE_DEFAULT);
+        let settings = Settings::new().stop(Arc::clone(stop));
+        let source =
+            Registry::standard().open(spec, &settings).map_err(|error| error.to_string())?;
+        if source.pace() == Pace::Own {
+            let name = source.name();
+            return Err(format!(
+                "{name} comes at its own pace and is not polled; use `gaugelog collect {name}`"
+            ));
+        }
+        Ok(source)
+    }
 }
 
 /// Runs `simulate_observations` with these arguments, of which the first is its name.
@@ -83,21 +128,24 @@ pub(crate) fn already_running(store: &Path, holder: &Holder) -> String {
     )
 }
 
-fn simulate(Arguments { log, background }: Arguments) -> Result<(), Exit> {
+fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit> {
+    logging::begin(NAME, 0).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
     let path = place::store(log)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Exit::Error(format!("cannot listen for signals: {error}")))?;
     }
+    let source = polled.open(&stop).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
     let store = Options::new().lock_wait(LOCK_WAIT).open(&path)?;
     let _instance = claim(&path)?;
     let voice = if background { Voice::background(&path)? } else { Voice::Foreground };
-    let source = RandomNormal::new(RandomNormal::DEFAULT_MEAN, RandomNormal::DEFAULT_STD_DEV, None)
-        .map_err(|error| Exit::Error(error.to_string()))?;
     let mut daemon = Daemon::new(&path, voice, &stop);
-    let ended =
-        Collector::new().stop(Arc::clone(&stop)).run(source, &store, |event| daemon.note(&event));
+    let collector = Collector::new()
+        .interval(polled.every.unwrap_or(EVERY_DEFAULT))
+        .deadline(Settings::new().deadline.saturating_add(DEADLINE_GRACE))
+        .stop(Arc::clone(&stop));
+    let ended = collector.run(source, &store, |event| daemon.note(&event));
     match (daemon.refused, ended) {
         (Some(why), _) => Err(Exit::Error(why)),
         (None, Err(error)) => Err(Exit::Error(explain::collecting(&error))),

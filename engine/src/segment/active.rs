@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, DiskFile};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::segment::chain::Segment;
 use crate::segment::format::{
@@ -145,22 +145,10 @@ impl Active {
         })
     }
 
-    /// Goes on with a segment that was found on the disk; `named` says that the
-    /// checkpoint names it, which is written once the file and its name are durable.
-    pub(crate) fn resume(
-        directory: &Path,
-        segment: &Segment,
-        tail: &Tail,
-        named: bool,
-    ) -> Result<Self> {
-        let file = DiskFile::open(&segment.path)?;
-        if !named && !tail.appended_to {
-            // Whoever made it may have died before the name was durable (rule 5).
-            file.sync()?;
-            disk::sync_directory(directory)?;
-        }
+    /// Goes on with a segment that was found on the disk.
+    pub(crate) fn resume(segment: &Segment, tail: &Tail) -> Result<Self> {
         Ok(Self {
-            file,
+            file: DiskFile::open(&segment.path)?,
             path: segment.path.clone(),
             ordinal: segment.ordinal,
             identity: segment.identity,
@@ -212,6 +200,16 @@ impl Active {
     /// Whether the next observation belongs into a new segment.
     pub(crate) fn is_full(&self, room: Room) -> bool {
         self.end.offset >= room.segment_bytes_max && self.end.sequence.is_multiple_of(LEAF)
+    }
+
+    /// Whether so many further observations may make the segment full, or more
+    /// unsynced bytes than there shall be.
+    pub(crate) fn may_reach(&self, observations: usize, full: u64, unsynced: u64) -> bool {
+        // One to a frame, each in a block of its own, they take no more than this.
+        const BYTES_MOST: u64 = (FRAME_BYTES_MIN + BLOCK_HEADER_BYTES) as u64;
+        let most = (observations as u64).saturating_mul(BYTES_MOST);
+        self.end.offset.saturating_add(most) >= full
+            || self.unsynced_bytes().saturating_add(most) >= unsynced
     }
 
     /// Where appending is now, for [`Active::undo`].
@@ -317,13 +315,17 @@ impl Active {
     }
 
     /// The durable position in full, and the observations between it and the
-    /// end, as far as they can still be read.
+    /// end, as far as they have not rotted.
     pub(crate) fn beyond_durable(&self) -> Result<(Mark, Vec<Observation>)> {
         let mut walk = self.walk_to_durable(self.end.offset)?;
         let durable = Mark { end: walk.at(), block_first: walk.block_first() };
         let mut observations = Vec::new();
         while let Some(frame) = next_frame(&mut walk)? {
             observations.extend(walk.observations(&frame));
+        }
+        let whole = durable.end.sequence + observations.len() as u64 == self.end.sequence;
+        if !whole && walk.refusals() > 0 {
+            return Err(Error::refused(&self.path, walk.at().offset));
         }
         Ok((durable, observations))
     }

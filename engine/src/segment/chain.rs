@@ -6,9 +6,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::checkpoint::Checkpoint;
 use crate::damage::Damage;
+use crate::disk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::segment::format::{
     BLOCK_BYTES, BLOCK_BYTES_USIZE, BLOCK_HEADER_BYTES, HeaderFault, Position, Predecessor,
@@ -108,13 +110,17 @@ pub(crate) struct Chain {
     checkpoint: Option<Checkpoint>,
     generation: u64,
     links: Vec<Link>,
+    /// The identity of the store's first segment, once it has been looked for.
+    origin: OnceLock<Option<u64>>,
+    /// The device did not give a header: what counts as damaged may be whole.
+    refused: AtomicBool,
 }
 
 /// A file named as a segment; its header is read when it is first wanted.
 #[derive(Debug)]
 struct Link {
     ordinal: u64,
-    header: OnceLock<std::result::Result<Segment, Damage>>,
+    header: OnceLock<Box<std::result::Result<Segment, Damage>>>,
 }
 
 /// What others than a segment's own header say of it.
@@ -139,6 +145,8 @@ impl Chain {
             generation: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.generation),
             checkpoint,
             links: links.collect(),
+            origin: OnceLock::new(),
+            refused: AtomicBool::new(false),
         })
     }
 
@@ -160,9 +168,15 @@ impl Chain {
         self.generation
     }
 
+    /// Whether the device did not give a header that was asked for.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     /// Does without the checkpoint: it is not of this store.
     pub(crate) fn drop_checkpoint(&mut self) {
         self.checkpoint = None;
+        self.origin = OnceLock::new();
         // A header may have been made up for by its word.
         self.links.iter_mut().for_each(|link| link.header = OnceLock::new());
     }
@@ -174,6 +188,7 @@ impl Chain {
 
     /// Sets the last file aside: it is not a segment of this store.
     pub(crate) fn drop_last(&mut self) {
+        self.origin = OnceLock::new();
         self.links.pop();
     }
 
@@ -217,6 +232,14 @@ impl Chain {
     /// The identity of the store's first segment, as the last file states it, or
     /// else the checkpoint, or else the last file that can be read.
     pub(crate) fn origin(&self) -> Result<Option<u64>> {
+        if let Some(known) = self.origin.get() {
+            return Ok(*known);
+        }
+        let found = self.find_origin()?;
+        Ok(*self.origin.get_or_init(|| found))
+    }
+
+    fn find_origin(&self) -> Result<Option<u64>> {
         for index in (0..self.len()).rev() {
             if let Ok(Segment { origin: Some(stated), .. }) = self.header(index)? {
                 return Ok(Some(*stated));
@@ -264,12 +287,21 @@ impl Chain {
         }
         let path = self.directory.join(rows_name(*ordinal));
         let read = match self.read_segment(index, &path) {
-            Err(error) if error.is_device_failure() || error.kind() == ErrorKind::Damaged => {
+            Err(error) if error.is_device_failure() => {
+                self.refused.store(true, Ordering::Relaxed);
+                let detail = "the device does not give the segment's header (input/output error)";
+                Err(Damage { path, offset: 0, lost: 0..0, detail: detail.into() })
+            }
+            Err(error) if error.kind() == ErrorKind::Damaged => {
                 Err(Damage { path, offset: 0, lost: 0..0, detail: error.detail().into() })
+            }
+            // Not gone, or it would not be listed.
+            Err(error) if error.leads_nowhere() && disk::is_link(&path) => {
+                Err(Damage { path, offset: 0, lost: 0..0, detail: "a link to nothing".into() })
             }
             other => Ok(other?),
         };
-        Ok(header.get_or_init(|| read))
+        Ok(header.get_or_init(|| Box::new(read)))
     }
 
     fn read_segment(&self, index: usize, path: &Path) -> Result<Segment> {
@@ -375,6 +407,16 @@ impl Chain {
         Ok(Some(Extent {
             limit: stated.map_or(u64::MAX, |stated| stated.end_offset),
             end_sequence: next.first_sequence,
+        }))
+    }
+
+    /// Whether the segment behind the one at `index` is known, though its header, which
+    /// says where this one ends, has rotted. What lies behind that end has sequence
+    /// numbers from the next one's first on.
+    pub(crate) fn adjoins_rotted_header(&self, index: usize) -> Result<bool> {
+        let ordinal = self.links[index].ordinal;
+        Ok(self.known_behind(index)?.is_some_and(|(_, next)| {
+            next.ordinal == ordinal + 1 && next.damage.is_some() && next.predecessor.is_none()
         }))
     }
 

@@ -113,12 +113,17 @@ pub(crate) fn decode_frame(
     bytes: &[u8],
 ) -> Option<(FrameHeader, u64)> {
     let header = peek_frame(bytes)?;
+    // First, since it costs nothing: behind damage every aligned position is tried,
+    // and what is taken for a header there is hardly ever so small.
+    if header.oath > offset {
+        return None;
+    }
     let length = frame_bytes(header.count);
     let sequence = block_first.checked_add(u64::from(header.index))?;
     let frame = bytes.get(..length)?;
     let crc = checksum(identity, offset, sequence, &frame[4..]);
-    let valid = crc == LE::read_u32(frame) && header.oath <= offset;
-    (valid && all_finite(&frame[FRAME_HEADER_BYTES..])).then_some((header, sequence))
+    let valid = crc == LE::read_u32(frame) && all_finite(&frame[FRAME_HEADER_BYTES..]);
+    valid.then_some((header, sequence))
 }
 
 /// Only finite values are ever written, and nothing behind is made for others.

@@ -18,13 +18,13 @@
 #![allow(unsafe_code, reason = "memory maps cannot be had without it")]
 
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::disk::{Operation, announce};
+use crate::disk::{Operation, call};
 use crate::error::{Error, Result};
 
 const WINDOW_BYTES: u64 = 256 * 1024;
@@ -47,12 +47,12 @@ struct Window {
 impl Bytes {
     pub(crate) fn open(path: &Path, positioned_reads: bool) -> Result<Self> {
         let doing = "open the file";
-        let kind = announce(path, Operation::Look).and_then(|()| std::fs::metadata(path));
+        let kind = call(path, Operation::Look, || std::fs::metadata(path));
         if !kind.map_err(|error| Error::io(path, doing, error))?.is_file() {
             // Opening a pipe would wait for its other end.
             return Err(Error::damaged(path, 0, "not a regular file"));
         }
-        let file = announce(path, Operation::Open).and_then(|()| File::open(path));
+        let file = call(path, Operation::Open, || File::open(path));
         let file = file.map_err(|error| Error::io(path, doing, error))?;
         Ok(Self { file, path: path.to_owned(), window: None, maps: !positioned_reads })
     }
@@ -63,8 +63,7 @@ impl Bytes {
 
     /// The file's length in bytes now.
     pub(crate) fn len(&self) -> Result<u64> {
-        announce(&self.path, Operation::Size)
-            .and_then(|()| self.file.metadata())
+        call(&self.path, Operation::Size, || self.file.metadata())
             .map(|metadata| metadata.len())
             .map_err(|error| Error::io(&self.path, "read the size", error))
     }
@@ -81,9 +80,8 @@ impl Bytes {
             if offset.saturating_add(wanted) > length {
                 return self.read_by_position(offset, into);
             }
-            let window = announce(&self.path, Operation::Map)
-                .and_then(|()| Window::map(&self.file, offset, length));
-            match window {
+            let map = || Window::map(&self.file, offset, length);
+            match call(&self.path, Operation::Map, map) {
                 Ok(window) if window.holds(offset, wanted) => self.window = Some(window),
                 Ok(_) => return self.read_by_position(offset, into),
                 // Refused (9p gives EINVAL, some file systems ENODEV): read without.
@@ -107,12 +105,10 @@ impl Bytes {
         let mut filled = 0;
         while filled < into.len() {
             let at = offset.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
-            let read = announce(&self.path, Operation::Read)
-                .and_then(|()| self.file.read_at(&mut into[filled..], at));
-            match read {
+            let read = || self.file.read_at(&mut into[filled..], at);
+            match call(&self.path, Operation::Read, read) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Error::io(&self.path, "read", error).at(at)),
             }
         }

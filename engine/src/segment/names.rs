@@ -2,10 +2,14 @@
 
 use std::path::Path;
 
-use crate::disk::{Operation, announce};
-use crate::error::{Error, Result};
+use crate::disk::{Operation, call};
+use crate::error::{Error, ErrorKind, Result};
 
 const ROWS: &str = "rows";
+
+/// A store has no more segments than this, so that what is kept of each fits in
+/// memory: 4 TiB of the usual size.
+pub(crate) const SEGMENTS_MAX: usize = 65_536;
 
 /// How often a directory is listed again where its listing shows a gap: a
 /// listing that races a rename may show neither name.
@@ -42,11 +46,18 @@ fn settled(mut list: impl FnMut() -> Result<Vec<u64>>) -> Result<Vec<u64>> {
 
 fn list_once(directory: &Path) -> Result<Vec<u64>> {
     let doing = "list the directory";
-    let entries = announce(directory, Operation::List).and_then(|()| std::fs::read_dir(directory));
+    let entries = call(directory, Operation::List, || std::fs::read_dir(directory));
     let mut ordinals = Vec::new();
     for entry in entries.map_err(|error| Error::io(directory, doing, error))? {
         let name = entry.map_err(|error| Error::io(directory, doing, error))?.file_name();
         ordinals.extend(name.to_str().and_then(ordinal_of));
+        if ordinals.len() > SEGMENTS_MAX {
+            let detail = format!(
+                "there are more than {SEGMENTS_MAX} files named as segments, and no store has so \
+                 many; move away those that are not its own"
+            );
+            return Err(Error::new(ErrorKind::Damaged, directory, detail));
+        }
     }
     ordinals.sort_unstable();
     Ok(ordinals)

@@ -124,7 +124,11 @@ impl<'v> Nodes<'v> {
         if self.opened.as_ref().is_none_or(|(opened, _)| *opened != at) {
             // By position: a failed write may have left a hole, and reading a hole
             // through a map can be a signal (a full tmpfs).
-            self.opened = Some((at, Bytes::open(&path(self.view, segment), true).ok()));
+            let bytes = match Bytes::open(&path(self.view, segment), true) {
+                Err(error) if error.is_not_found() => None,
+                opened => Some(opened?),
+            };
+            self.opened = Some((at, bytes));
         }
         Ok(offset(segment.first_sequence, level, index).map(|offset| (segment, offset)))
     }

@@ -47,12 +47,14 @@ pub(crate) struct Tail {
     pub(crate) file_bytes: u64,
     /// Bytes behind `end` up to the last that is not zero.
     pub(crate) dropped_bytes: u64,
+    /// The device did not give what is needed to tell whether it ends there.
+    pub(crate) refused: bool,
 }
 
 impl Tail {
     /// Whether the next frame may be written at `end` (rule 4).
     pub(crate) fn may_be_continued(&self) -> bool {
-        self.dropped_bytes == 0 && self.file_bytes >= self.end.offset
+        !self.refused && self.dropped_bytes == 0 && self.file_bytes >= self.end.offset
     }
 }
 
@@ -79,6 +81,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
     let mut damage = Vec::new();
     // The furthest oath seen so far, by looking ahead.
     let mut sworn = 0;
+    let mut refused = false;
     let (end, block_first) = loop {
         let here = (walk.at(), walk.block_first());
         match walk.step()? {
@@ -92,7 +95,10 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
             Step::BadFrame => {
                 let bad = walk.at();
                 let detail = walk.bad_frame().into();
+                let refusals = walk.refusals() - u64::from(walk.is_refused());
                 if !sworn_past(&mut walk, bad.offset, &mut sworn)? {
+                    // Acknowledged frames, or an oath, may be what was not given.
+                    refused = walk.refusals() > refusals;
                     break here;
                 }
                 let behind = (walk.at(), walk.block_first());
@@ -112,8 +118,27 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
             }
         }
     };
-    let dropped_bytes = last_nonzero(walk.bytes(), end.offset, file_bytes)?;
-    Ok(Tail { start, end, block_first, durable, appended_to, damage, file_bytes, dropped_bytes })
+    let mut tail = Tail {
+        start,
+        end,
+        block_first,
+        durable,
+        appended_to,
+        damage,
+        file_bytes,
+        dropped_bytes: 0,
+        refused,
+    };
+    if refused {
+        let detail = "the device does not give these bytes, or others behind them (input/output \
+                      error), so nobody knows what was appended here; nothing is appended \
+                      before it gives them";
+        let lost = end.sequence..u64::MAX;
+        report(&mut tail.damage, Damage { path, offset: end.offset, lost, detail: detail.into() });
+    } else {
+        tail.dropped_bytes = last_nonzero(walk.bytes(), end.offset, file_bytes)?;
+    }
+    Ok(tail)
 }
 
 fn report(all: &mut Vec<Damage>, damage: Damage) {

@@ -80,6 +80,8 @@ pub(crate) struct Walk {
     by_position: bool,
     /// The device failed to give the block: it counts as damaged.
     unreadable: bool,
+    /// How many blocks it failed to give, asked past any map.
+    refusals: u64,
 }
 
 impl Walk {
@@ -103,6 +105,7 @@ impl Walk {
             block_first,
             by_position: false,
             unreadable: false,
+            refusals: 0,
         }
     }
 
@@ -232,6 +235,7 @@ impl Walk {
             self.bytes.read(start, &mut self.block)
         };
         self.unreadable = read.as_ref().is_err_and(Error::is_device_failure);
+        self.refusals += u64::from(self.unreadable && by_position);
         self.block.truncate(if self.unreadable { 0 } else { read? });
         self.block_start = start;
         self.by_position = by_position;
@@ -264,6 +268,17 @@ impl Walk {
             offset: frame.start.offset + frame.bytes(),
             sequence: frame.start.sequence + frame.count,
         };
+    }
+
+    /// Whether the bad place that the last step found is one that the device
+    /// does not give.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.unreadable
+    }
+
+    /// How many blocks the device has not given so far.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.refusals
     }
 
     /// What to call the bad place that the last step found.
@@ -301,6 +316,10 @@ impl Walk {
             self.load(next, true)?;
             if self.block.is_empty() && !self.unreadable {
                 return Ok(None);
+            }
+            // There may be very many of these, where a file has been made long.
+            if self.block.iter().all(|byte| *byte == 0) {
+                continue;
             }
             if let Some(oath) = self.enter_later_block(least) {
                 return Ok(Some(oath));

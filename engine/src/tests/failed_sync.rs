@@ -181,6 +181,31 @@ fn rule_6_a_store_does_not_go_on_with_a_segment_whose_sync_failed() {
 }
 
 #[test]
+fn rule_6_a_file_whose_sync_failed_is_not_written_again() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    let temporary = format!("{}.tmp", rows_name(1));
+    let died = {
+        let temporary = temporary.clone();
+        let refuse = move |_: &Path, event: &Event| match event.operation {
+            Operation::Sync | Operation::Remove if event.file == temporary => Err(io_error()),
+            _ => Ok(()),
+        };
+        record(refuse, || store.append(observation(0)).is_err()).0
+    };
+    assert!(died && path.join(&temporary).exists());
+    // Nothing that is written to the same pages need ever reach the disk.
+    let ((), events) = record(|_, _| Ok(()), || append_each(&store, 0..1));
+    let of_it: Vec<Operation> =
+        events.iter().filter(|it| it.file == temporary).map(|it| it.operation).collect();
+    let write = Operation::Write { offset: 0, length: 88 };
+    let made_anew =
+        [Operation::Create, Operation::Remove, Operation::Create, write, Operation::Sync];
+    assert_eq!(of_it, made_anew);
+    assert_holds(&path, &observations(0..1));
+}
+
+#[test]
 fn rule_6_a_sync_that_fails_loses_nothing_that_was_kept() {
     let (_guard, path) = place();
     let store = options(SyncPolicy::Never).create(&path).expect("created");

@@ -2,14 +2,18 @@
 //! of what it does to the disk.
 
 mod checkpoint_is_derived;
+mod corruption;
 mod disk_watch;
+mod failed_calls;
 mod failed_sync;
-mod failing_disk;
 mod hostile_chain;
 mod in_doubt;
+mod lock_of_the_named;
 mod mixed_stores;
 mod order_of_syncs;
 mod power_cut;
+mod refused_reads;
+mod seen_stays_seen;
 mod tail_after_lock;
 mod torn_or_rotten;
 mod vanished_files;
@@ -72,7 +76,12 @@ fn append_each(store: &Store, numbers: std::ops::Range<u64>) {
 
 /// Everything stored, in order of arrival, none of it lost.
 fn arrivals(store: &Store) -> Vec<Observation> {
-    let (found, errors) = readable(&store.snapshot().expect("a snapshot"));
+    all_of(&store.snapshot().expect("a snapshot"))
+}
+
+/// As [`arrivals`].
+fn all_of(snapshot: &Snapshot) -> Vec<Observation> {
+    let (found, errors) = readable(snapshot);
     assert!(errors.is_empty(), "{errors:?}");
     for (at, (sequence, _)) in found.iter().enumerate() {
         assert_eq!(*sequence, at as u64, "no gap and no double");

@@ -126,13 +126,35 @@ fn rule_5_the_interval_policy_syncs_when_due_and_when_closed() {
 /// As a writer leaves a new segment that is killed between giving it its name
 /// and making the name durable.
 fn die_before_the_name_is_durable(store: Store, work: impl FnOnce(&Store)) {
-    let mut stop = false;
+    let (mut named, mut stop) = (false, false);
     let refuse = move |_: &Path, event: &Event| {
-        stop |= event.operation == Operation::SyncDirectory;
+        named |= event.operation == Operation::Rename;
+        stop |= named && event.operation == Operation::SyncDirectory;
         if stop { Err(io_error()) } else { Ok(()) }
     };
     record(refuse, || work(&store));
     std::mem::forget(store);
+}
+
+#[test]
+fn rule_5_the_markers_name_is_durable_before_there_is_a_segment() {
+    let (_guard, path) = place();
+    let mut left = 1;
+    let refuse = move |_: &Path, event: &Event| {
+        if left == 0 {
+            return Err(io_error());
+        }
+        left -= u32::from(event.is("gaugelog", Operation::Rename));
+        Ok(())
+    };
+    // Killed before it has made the name durable.
+    let (created, _) = record(refuse, || Store::create(&path));
+    assert!(created.is_err() && path.join("gaugelog").exists());
+    let store = Store::open(&path).expect("opened");
+    let ((), events) = record(|_, _| Ok(()), || append_each(&store, 0..1));
+    let at = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).expect("done");
+    let synced = at(&|event| event.operation == Operation::SyncDirectory);
+    assert!(synced < at(&|event| event.operation == Operation::Rename), "{events:?}");
 }
 
 fn assert_directory_synced_before_a_write(path: &Path, ordinal: u64, next: u64) {

@@ -39,7 +39,7 @@ impl<'v> Claims<'v> {
     pub(super) fn new(view: &'v View, findings: &mut Findings) -> Result<Self> {
         let path = view.chain().directory().join(checkpoint::NAME);
         let mut checkpoints = Vec::new();
-        for (offset, slot) in slots(view, findings) {
+        for (offset, slot) in slots(view, findings)? {
             let detail = match slot {
                 None => "a slot of the checkpoint does not match its checksum",
                 Some(slot) if view.origin().is_some_and(|origin| origin != slot.origin) => {
@@ -119,16 +119,16 @@ impl Claim {
 }
 
 /// The checkpoint's slots, as they are when no writer is in the midst of one.
-fn slots(view: &View, findings: &mut Findings) -> Vec<(u64, Option<Checkpoint>)> {
+fn slots(view: &View, findings: &mut Findings) -> Result<Vec<(u64, Option<Checkpoint>)>> {
     let directory = view.chain().directory();
     let whole = || {
         let slots = checkpoint::slots(directory)?;
         let holds = slots.iter().all(|(_, slot)| slot.is_some());
         holds.then_some(slots).ok_or_else(|| Error::damaged(directory, 0, "a slot does not hold"))
     };
-    settled(whole).or_else(|_| checkpoint::slots(directory)).unwrap_or_else(|error| {
-        findings.add_error(&error);
-        Vec::new()
+    settled(whole).or_else(|_| checkpoint::slots(directory)).or_else(|error| {
+        findings.add_error(error)?;
+        Ok(Vec::new())
     })
 }
 

@@ -40,8 +40,12 @@ impl Findings {
         }
     }
 
-    /// A file that can be made again from others, and cannot be read.
-    pub(super) fn add_error(&mut self, error: &Error) {
+    /// A file that can be made again from others, and cannot be read; unless the
+    /// process lacks what it takes to read any.
+    pub(super) fn add_error(&mut self, error: Error) -> Result<()> {
+        if error.is_lack() {
+            return Err(error);
+        }
         self.add(Damage {
             path: error.path().to_owned(),
             offset: error.offset().unwrap_or(0),
@@ -51,6 +55,7 @@ impl Findings {
                 None => error.detail().to_owned(),
             },
         });
+        Ok(())
     }
 
     pub(super) fn into_parts(self) -> (Vec<Damage>, u64) {

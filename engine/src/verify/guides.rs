@@ -76,7 +76,7 @@ impl<'v> Guides<'v> {
                 });
             }
             Ok(None) => {}
-            Err(error) => findings.add_error(&error),
+            Err(error) => findings.add_error(error)?,
         }
         Ok(())
     }

@@ -150,7 +150,7 @@ fn compare(
             findings.extend([Damage { path, offset, lost: 0..0, detail }]);
         }
         Ok(_) => {}
-        Err(error) => findings.add_error(&error),
+        Err(error) => findings.add_error(error)?,
     }
     Ok(())
 }

@@ -6,7 +6,10 @@
     reason = "the numbers are small and made here"
 )]
 
-use std::path::PathBuf;
+pub mod processes;
+pub mod strace;
+
+use std::path::{Path, PathBuf};
 
 use gaugelog::{Observation, Options, Snapshot, Summary};
 use tempfile::TempDir;
@@ -19,6 +22,16 @@ pub fn small_segments() -> Options {
 /// A place for a store, removed with the returned guard.
 pub fn place() -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("store");
+    (directory, path)
+}
+
+/// A place in memory, where there is such a place: a sync costs next to nothing
+/// there.
+pub fn quick_place() -> (TempDir, PathBuf) {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    let directory = made.expect("a temporary directory");
     let path = directory.path().join("store");
     (directory, path)
 }

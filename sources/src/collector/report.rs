@@ -17,8 +17,9 @@ pub enum Event<'a> {
     /// A poll gave no value. The next is made when it is due, unless the error says
     /// that the source cannot be polled again; then the run ends.
     PollFailed(&'a SourceError),
-    /// So many polls were not made, because the one before them, or storing its
-    /// value, took until after they were due.
+    /// So many polls that were due since the last one were not made, because that one,
+    /// or storing its value, took until after they were due, or because the source is
+    /// [left alone for a while](crate::Collector#failures). Told before the next poll.
     Missed(u64),
     /// The store refused observations for a cause that may pass. They are kept and
     /// tried again in a second, unless the run is over.
@@ -52,6 +53,13 @@ pub struct Report {
     pub ended_by: EndedBy,
 }
 
+impl Report {
+    /// Of a run in which nothing has happened.
+    pub(super) fn nothing(ended_by: EndedBy) -> Self {
+        Self { polls: 0, stored: 0, failed: 0, missed: 0, elapsed: Duration::ZERO, ended_by }
+    }
+}
+
 /// What ended a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedBy {
@@ -63,6 +71,17 @@ pub enum EndedBy {
     EndOfInput,
     /// The [`CollectError`] that holds the report.
     Error,
+}
+
+impl EndedBy {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "stopped",
+            Self::Duration => "done",
+            Self::EndOfInput => "end of the input",
+            Self::Error => "ended by an error",
+        }
+    }
 }
 
 /// A run that did not end well: the source or the store failed for good, or

@@ -1,49 +1,95 @@
 //! When polls are due.
 //!
-//! Tick *n* is due at *n* × interval after the start, in whole nanoseconds, and is
-//! always computed from *n*: nothing that happens to one tick moves another.
+//! Ticks lie on a grid: tick *n* is due at *n* × interval + phase after the start, in
+//! whole nanoseconds, and is always computed from *n*: nothing that happens to one tick
+//! moves another. The phase is fixed, or follows the wall clock where the grid is to
+//! lie on its multiples; only then, and only by a step of that clock, does it change.
 
 use std::time::Duration;
+
+/// Where the two clocks drift apart by more between two looks, one was set. Less is
+/// the haste of looking, or a correction small enough to follow as it comes.
+const STEP_LEAST_NS: i128 = 5_000_000;
 
 /// The ticks of one run and how far it has come.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    interval_ns: u64,
-    end_ns: u64,
-    /// How many ticks are due before the end.
-    ticks: u64,
+    /// Zero: every tick is due at once, until the duration is over.
+    interval_ns: i128,
+    /// What the grid is moved by against multiples of the interval.
+    offset_ns: i128,
+    /// When tick 0 is due.
+    phase_ns: i128,
+    end_ns: i128,
     /// The tick that is polled next.
-    next: u64,
+    next: i128,
+    /// With an interval of zero: the duration is over.
+    over: bool,
 }
 
 impl Schedule {
-    /// With an interval of zero every tick is due at once, until the duration is over.
-    pub(super) fn new(interval: Duration, duration: Option<Duration>) -> Self {
-        let interval_ns = nanoseconds(interval);
-        let end_ns = duration.map_or(u64::MAX, nanoseconds);
-        let ticks = match interval_ns {
-            0 if end_ns > 0 => u64::MAX,
-            _ => end_ns.div_ceil(interval_ns.max(1)),
-        };
-        Self { interval_ns, end_ns, ticks, next: 0 }
+    /// A grid that begins at the start of the run, but for `offset_ns`, which is less
+    /// than the interval. The first tick is the first that is not before the start.
+    pub(super) fn new(interval: Duration, offset_ns: u64, duration: Option<Duration>) -> Self {
+        let end_ns = i128::from(duration.map_or(u64::MAX, nanoseconds));
+        let offset_ns = i128::from(offset_ns);
+        let interval_ns = i128::from(nanoseconds(interval));
+        Self { interval_ns, offset_ns, phase_ns: offset_ns, end_ns, next: 0, over: end_ns == 0 }
+    }
+
+    /// The same grid on multiples of the wall clock, which is `ahead_ns` ahead of the
+    /// time since the start.
+    pub(super) fn aligned(self, ahead_ns: i128) -> Self {
+        let mut aligned = Self { phase_ns: self.offset_ns - ahead_ns, ..self };
+        if aligned.interval_ns > 0 {
+            aligned.next = aligned.first_from(0);
+        }
+        aligned
+    }
+
+    /// Follows the wall clock, which is now so far ahead. After a step the next tick is
+    /// the first on the new grid that is not past, and at least half an interval behind
+    /// the last one, so that none are bunched; time that never passed holds no ticks.
+    pub(super) fn follow(&mut self, now_ns: u64, ahead_ns: i128) {
+        let phase_ns = self.offset_ns - ahead_ns;
+        let stepped = (phase_ns - self.phase_ns).abs() > STEP_LEAST_NS;
+        let apart_ns = self.due_of(self.next - 1) + self.interval_ns / 2;
+        self.phase_ns = phase_ns;
+        if stepped && self.interval_ns > 0 {
+            self.next = self.first_from(apart_ns.max(i128::from(now_ns)));
+        }
     }
 
     /// When the next poll is due, in nanoseconds since the start; `None` once the
     /// duration holds no further one.
     pub(super) fn due_ns(&self) -> Option<u64> {
-        (self.next < self.ticks).then(|| self.next.saturating_mul(self.interval_ns))
+        if self.interval_ns == 0 {
+            return (!self.over).then_some(0);
+        }
+        let due_ns = self.due_of(self.next);
+        (due_ns < self.end_ns).then(|| u64::try_from(due_ns.max(0)).unwrap_or(u64::MAX))
     }
 
     /// Goes on to the first tick behind the one just polled that is not yet past at
     /// `now_ns`, and returns how many were passed over.
     pub(super) fn advance(&mut self, now_ns: u64) -> u64 {
-        let following = self.next.saturating_add(1);
+        let now_ns = i128::from(now_ns);
+        let following = self.next + 1;
         if self.interval_ns == 0 {
-            self.next = if now_ns < self.end_ns { following } else { self.ticks };
+            self.over = now_ns >= self.end_ns;
             return 0;
         }
-        self.next = now_ns.div_ceil(self.interval_ns).min(self.ticks).max(following);
-        self.next - following
+        self.next = self.first_from(now_ns.min(self.end_ns)).max(following);
+        u64::try_from(self.next - following).unwrap_or(u64::MAX)
+    }
+
+    fn due_of(&self, tick: i128) -> i128 {
+        tick * self.interval_ns + self.phase_ns
+    }
+
+    /// The first tick that is due at this time or later.
+    fn first_from(&self, ns: i128) -> i128 {
+        -(self.phase_ns - ns).div_euclid(self.interval_ns)
     }
 }
 
@@ -53,83 +99,4 @@ pub(super) fn nanoseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: u64 = 1_000_000;
-
-    /// The due times of a run in which every poll takes no time.
-    fn due_times(interval: Duration, duration: Duration) -> Vec<u64> {
-        let mut schedule = Schedule::new(interval, Some(duration));
-        let mut due = Vec::new();
-        while let Some(due_ns) = schedule.due_ns() {
-            due.push(due_ns);
-            assert_eq!(schedule.advance(due_ns), 0);
-        }
-        due
-    }
-
-    #[test]
-    fn ten_seconds_of_tenths_are_a_hundred_polls() {
-        let due = due_times(Duration::from_millis(100), Duration::from_secs(10));
-        let expected: Vec<u64> = (0..100).map(|n| n * 100 * MS).collect();
-        assert_eq!(due, expected);
-    }
-
-    #[test]
-    fn a_tick_at_the_very_end_is_not_polled() {
-        let second = Duration::from_secs(1);
-        assert_eq!(due_times(second, Duration::ZERO), []);
-        assert_eq!(due_times(second, Duration::from_nanos(1)), [0]);
-        assert_eq!(due_times(second, second), [0]);
-        assert_eq!(due_times(second, second + Duration::from_nanos(1)), [0, 1000 * MS]);
-    }
-
-    #[test]
-    fn ticks_that_are_past_are_missed_and_one_due_now_is_not() {
-        let mut schedule = Schedule::new(Duration::from_millis(10), None);
-        assert_eq!(schedule.advance(10 * MS), 0);
-        assert_eq!(schedule.due_ns(), Some(10 * MS));
-        assert_eq!(schedule.advance(20 * MS + 1), 1);
-        assert_eq!(schedule.due_ns(), Some(30 * MS));
-        assert_eq!(schedule.advance(100 * MS), 6);
-        assert_eq!(schedule.due_ns(), Some(100 * MS));
-    }
-
-    #[test]
-    fn ticks_behind_the_end_are_not_missed() {
-        let mut schedule =
-            Schedule::new(Duration::from_millis(10), Some(Duration::from_millis(50)));
-        assert_eq!(schedule.advance(1000 * MS), 4);
-        assert_eq!(schedule.due_ns(), None);
-    }
-
-    #[test]
-    fn an_interval_that_is_no_round_number_does_not_drift() {
-        let interval = Duration::from_nanos(333_333_333);
-        let mut schedule = Schedule::new(interval, None);
-        for n in 1..=1_000_000 {
-            assert_eq!(schedule.advance(n * 333_333_333), 0);
-        }
-        assert_eq!(schedule.due_ns(), Some(333_333_333_000_000));
-    }
-
-    #[test]
-    fn no_interval_means_at_once_and_misses_nothing() {
-        let mut schedule = Schedule::new(Duration::ZERO, Some(Duration::from_secs(1)));
-        assert_eq!(schedule.advance(500 * MS), 0);
-        assert_eq!(schedule.due_ns(), Some(0));
-        assert_eq!(schedule.advance(1000 * MS), 0);
-        assert_eq!(schedule.due_ns(), None);
-        assert_eq!(Schedule::new(Duration::ZERO, Some(Duration::ZERO)).due_ns(), None);
-    }
-
-    #[test]
-    fn the_longest_times_do_not_overflow() {
-        let mut schedule = Schedule::new(Duration::MAX, Some(Duration::MAX));
-        assert_eq!(schedule.due_ns(), Some(0));
-        assert_eq!(schedule.advance(u64::MAX), 0);
-        assert_eq!(schedule.due_ns(), None);
-        assert_eq!(Schedule::new(Duration::MAX, None).advance(0), 0);
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! Where observations go: a store, or what a test puts in its place.
 
+use std::path::Path;
+
 use gaugelog::{Error, ErrorKind, Observation, Store, Writer};
 
 /// Takes observations in order.
@@ -7,6 +9,11 @@ pub(super) trait Sink {
     /// Appends all of them. What was refused for a passing cause is given again,
     /// unchanged and before anything else, or not at all.
     fn append(&mut self, observations: &[Observation]) -> Result<(), Refusal>;
+
+    /// Where the counts of the polls are kept, if they are.
+    fn directory(&self) -> Option<&Path> {
+        None
+    }
 
     /// Forces what was appended to the disk, where the policy has not yet.
     fn sync(&mut self) -> Result<(), Error>;
@@ -67,6 +74,10 @@ impl Sink for StoreSink<'_> {
             return Err(error.into());
         }
         Ok(())
+    }
+
+    fn directory(&self) -> Option<&Path> {
+        Some(self.store.path())
     }
 
     fn sync(&mut self) -> Result<(), Error> {

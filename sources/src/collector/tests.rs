@@ -17,6 +17,8 @@ const MS: u64 = 1_000_000;
 struct TestClock {
     monotonic_ns: AtomicU64,
     wall_step_ns: AtomicI64,
+    /// At which monotonic times it becomes what; the latest first.
+    wall_steps: Mutex<Vec<(u64, i64)>>,
     longest_sleep_ns: AtomicU64,
     /// How much longer the next sleep takes than was asked for.
     oversleep_ns: AtomicU64,
@@ -32,6 +34,10 @@ impl TestClock {
 
     fn pass(&self, ns: u64) {
         let now_ns = self.monotonic_ns.fetch_add(ns, Ordering::SeqCst) + ns;
+        let mut steps = self.wall_steps.lock().unwrap();
+        while let Some((_, step_ns)) = steps.pop_if(|(at_ns, _)| *at_ns <= now_ns) {
+            self.wall_step_ns.store(step_ns, Ordering::SeqCst);
+        }
         let stop_at_ns = self.stop_at_ns.load(Ordering::SeqCst);
         if stop_at_ns > 0 && now_ns >= stop_at_ns {
             self.stop.store(true, Ordering::SeqCst);
@@ -145,6 +151,16 @@ fn collector(clock: &Arc<TestClock>) -> Collector {
     Collector { clock: clock.clone(), stop: Arc::clone(&clock.stop), ..Collector::new() }
 }
 
+/// How long a thousand polls take, in nanoseconds: 0 to 30 ms, from a multiplicative
+/// generator.
+fn slow_polls() -> Vec<u64> {
+    let draws = std::iter::successors(Some(48_271), |x: &u64| Some(x * 48_271 % 0x7fff_ffff));
+    draws.take(1000).map(|x| x % 31 * MS).collect()
+}
+
+mod aligned;
+mod counts;
 mod failing;
 mod own_pace;
 mod scheduled;
+mod several;

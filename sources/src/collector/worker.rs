@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -35,15 +35,17 @@ pub(super) struct Worker {
     /// Asks for a poll each; `None` for a source that delivers at its own pace.
     requests: Option<Sender<()>>,
     answers: Receiver<Polled>,
+    clock: Arc<dyn Clock>,
     thread: JoinHandle<()>,
     /// The thread may be inside a poll.
     busy: bool,
 }
 
 impl Worker {
-    /// Starts the thread. At most `ahead` answers wait to be received; then a source
-    /// with a pace of its own waits too.
+    /// Starts the thread, which bears this name. At most `ahead` answers wait to be
+    /// received; then a source with a pace of its own waits too.
     pub(super) fn start(
+        name: &str,
         source: Box<dyn Source>,
         clock: Arc<dyn Clock>,
         ahead: usize,
@@ -51,12 +53,18 @@ impl Worker {
         let own_pace = source.pace() == Pace::Own;
         let (requests, requested) = mpsc::channel();
         let (answer, answers) = mpsc::sync_channel(ahead);
-        let thread =
-            thread::Builder::new().name("gaugelog-source".to_owned()).spawn(move || {
-                let requested = (!own_pace).then_some(requested);
-                poll_until_last(source, requested.as_ref(), &answer, &*clock);
-            })?;
-        Ok(Self { requests: (!own_pace).then_some(requests), answers, thread, busy: own_pace })
+        let polling = Arc::clone(&clock);
+        let thread = thread::Builder::new().name(format!("poll {name}")).spawn(move || {
+            let requested = (!own_pace).then_some(requested);
+            poll_until_last(source, requested.as_ref(), &answer, &*polling);
+        })?;
+        let requests = (!own_pace).then_some(requests);
+        Ok(Self { requests, answers, clock, thread, busy: own_pace })
+    }
+
+    /// Whether the source may be inside a poll.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy
     }
 
     /// Has a scheduled source polled once.
@@ -70,13 +78,10 @@ impl Worker {
     /// The next answer, or `None` where none arrives in this (real) time. A source
     /// that panicked answers with a fatal error, once and for all.
     pub(super) fn receive(&mut self, timeout: Duration) -> Option<Polled> {
-        let polled = match self.answers.recv_timeout(timeout) {
+        let polled = match self.clock.receive(&self.answers, timeout) {
             Ok(polled) => polled,
             Err(RecvTimeoutError::Timeout) => return None,
-            Err(RecvTimeoutError::Disconnected) => Polled {
-                result: Err(SourceError::fatal("the source panicked")),
-                returned: SystemTime::UNIX_EPOCH,
-            },
+            Err(RecvTimeoutError::Disconnected) => panicked(),
         };
         Some(self.note(polled))
     }
@@ -84,6 +89,17 @@ impl Worker {
     /// An answer that is already there.
     pub(super) fn receive_waiting(&mut self) -> Option<Polled> {
         let polled = self.answers.try_recv().ok()?;
+        Some(self.note(polled))
+    }
+
+    /// The answer to a poll that was given up, once it is there. A source that
+    /// panicked in it answers as in [`receive`](Self::receive).
+    pub(super) fn receive_late(&mut self) -> Option<Polled> {
+        let polled = match self.answers.try_recv() {
+            Ok(polled) => polled,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => panicked(),
+        };
         Some(self.note(polled))
     }
 
@@ -95,12 +111,19 @@ impl Worker {
     /// Lets the thread end, and waits for that where it is not inside a poll, so
     /// that a source is dropped, its device closed, when the run is over.
     pub(super) fn finish(self) {
-        let Self { requests, answers, thread, busy } = self;
+        let Self { requests, answers, thread, busy, .. } = self;
         drop((requests, answers));
         if !busy {
             // A panic was already reported, by the panic hook and as an answer.
             let _ = thread.join();
         }
+    }
+}
+
+fn panicked() -> Polled {
+    Polled {
+        result: Err(SourceError::fatal("the source panicked")),
+        returned: SystemTime::UNIX_EPOCH,
     }
 }
 

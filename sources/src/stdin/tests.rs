@@ -41,6 +41,40 @@ fn numbers_in_every_spelling() {
 }
 
 #[test]
+fn a_time_may_stand_before_the_number() {
+    let text = "1780315200 1\n1780315200.5\t2\n2026-06-01T12:00:00.123456789Z  3\n\
+                2026-06-01 14:00:00+02:00 4\n-0.000000001 5\n6\n";
+    let mut lines = Lines::new(text.as_bytes());
+    let second: i64 = 1_780_315_200_000_000_000;
+    for (value, timestamp_ns) in [
+        (1.0, Some(second)),
+        (2.0, Some(second + 500_000_000)),
+        (3.0, Some(second + 123_456_789)),
+        (4.0, Some(second)),
+        (5.0, Some(-1)),
+        (6.0, None),
+    ] {
+        assert_eq!(lines.poll().unwrap(), Some(Reading { timestamp_ns, value }));
+    }
+}
+
+#[test]
+fn a_bad_time_is_survived() {
+    let found = all("2026-02-30T00:00:00Z 1\n1780315200000 2\n3 warm\n4".as_bytes());
+    let said = |text: &str| Err(text.to_owned());
+    let expected = [
+        said(
+            "line 1: \"2026-02-30T00:00:00Z 1\" begins with what is no time: \
+             neither RFC 3339 nor seconds since 1970",
+        ),
+        said("line 2: \"1780315200000 2\" begins with a time outside the years 1678 to 2261"),
+        said("line 3: \"3 warm\" does not end in a finite number"),
+        Ok(4.0),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn an_empty_stream_is_the_end() {
     assert_eq!(all("".as_bytes()), []);
     assert_eq!(all("\n\r\n  ".as_bytes()), []);
@@ -48,15 +82,20 @@ fn an_empty_stream_is_the_end() {
 
 #[test]
 fn bad_lines_are_named_and_survived() {
-    let found = all("1\nnan\ninf\n1e400\n1 2\n\u{1b}[2J\n2\n".as_bytes());
+    let found = all("1\nnan\ninf\n1e400\none 2\n\u{1b}[2J\n2\n".as_bytes());
     let bad =
         |line: u32, text: &str| Err(format!("line {line}: \"{text}\" is not a finite number"));
+    let no_time = |line: u32, text: &str| {
+        Err(format!(
+            "line {line}: \"{text}\" begins with what is no time: neither RFC 3339 nor seconds since 1970"
+        ))
+    };
     let expected = [
         Ok(1.0),
         bad(2, "nan"),
         bad(3, "inf"),
         bad(4, "1e400"),
-        bad(5, "1 2"),
+        no_time(5, "one 2"),
         bad(6, "\\u{1b}[2J"),
         Ok(2.0),
     ];

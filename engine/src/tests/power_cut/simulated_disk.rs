@@ -1,271 +1,199 @@
-//! A disk that can lose its power, simulated beside the real files of a store:
-//! those are what processes see, the page cache included; this knows what of
-//! them has reached the disk.
+//! A disk that can lose its power: what processes see of it, the page cache
+//! included, and what may be found on it once the power is gone.
+//!
+//! The fault model, with [`Choices`](super::choices::Choices):
+//!
+//! * A sector of 512 bytes that was written and not synced holds what it held
+//!   when it was last synced, or anything it was given since.
+//! * A file has the length that was last synced, any that it had since, or one
+//!   between them.
+//! * A name stands for what it stood for when its directory was last synced, or
+//!   for anything since; each name by itself, also the two of a rename.
+//! * A sync that fails drops its pages as clean: they are seen as before, and no
+//!   later sync takes them to the disk, nor what is written to the same sectors
+//!   while the machine runs (as seen of ext4, Linux 6.18). They may have got
+//!   there all the same.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-
-use super::super::disk_watch::io_error;
-use super::super::names;
+use super::content::{Content, SECTOR_BYTES, Sector};
 use crate::disk::Operation;
 
-/// The unit that a disk writes whole or not at all.
-const SECTOR_BYTES: usize = 512;
-/// The locks' file, which is no data and is made again where it is missing.
-const LOCK: &str = "lock";
-const LAST_LINES: usize = 60;
-
-/// Of how many syncs one fails; 0 for none.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct FailingSyncs {
-    pub(super) of_files: u32,
-    pub(super) of_directories: u32,
-}
-
 /// A file, whatever its name: an index into [`SimulatedDisk::files`].
-type FileNumber = usize;
+pub(super) type FileNumber = usize;
 
-#[derive(Debug, Default)]
-struct SimulatedFile {
-    on_disk: Vec<u8>,
-    /// What was written and is still to be taken to the disk by a sync.
-    dirty: Vec<Range<u64>>,
-    /// Where a sync failed, and no later one takes anything to the disk.
-    given_up: Vec<Range<u64>>,
+/// What a directory holds: its files by name.
+pub(super) type Files = BTreeMap<Rc<str>, Rc<Content>>;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct SimulatedFile {
+    pub(super) on_disk: Rc<Content>,
+    pub(super) seen: Rc<Content>,
+    /// What sectors were given since they were synced, the newest last.
+    pub(super) given: BTreeMap<usize, Vec<Sector>>,
+    /// The lengths that the file had since it was synced, and some between.
+    pub(super) lengths: Vec<usize>,
+    /// Sectors that no sync takes to the disk any more.
+    given_up: BTreeSet<usize>,
 }
 
 impl SimulatedFile {
-    /// Takes what is dirty of the file's content to the disk.
-    fn take_to_disk(&mut self, seen: &[u8]) {
-        self.on_disk.resize(seen.len(), 0);
-        let old = self.on_disk.clone();
-        let within = |range: &Range<u64>| offset(range.start)..offset(range.end).min(seen.len());
-        for range in self.dirty.drain(..) {
-            let range = within(&range);
-            self.on_disk[range.clone()].copy_from_slice(&seen[range]);
+    fn write(&mut self, offset: usize, bytes: &[u8]) {
+        let before = self.seen.length();
+        let touched = Rc::make_mut(&mut self.seen).write(offset, bytes);
+        touched.for_each(|index| self.give(index, self.seen.sector(index)));
+        let length = self.seen.length();
+        if length > before {
+            let between = (before + 1).next_multiple_of(SECTOR_BYTES);
+            self.lengths.extend((between < length).then_some(between));
+            self.lengths.push(length);
         }
-        for range in &self.given_up {
-            let range = within(range);
-            self.on_disk[range.clone()].copy_from_slice(&old[range]);
+    }
+
+    fn give(&mut self, index: usize, sector: Sector) {
+        match self.given.get_mut(&index) {
+            Some(given) if given.last() != Some(&sector) => given.push(sector),
+            Some(_) => {}
+            None if self.on_disk.sector(index) == sector => {}
+            None => drop(self.given.insert(index, vec![sector])),
         }
+    }
+
+    fn sync(&mut self) {
+        self.lengths.clear();
+        if self.given_up.is_empty() {
+            self.given.clear();
+            self.on_disk = Rc::clone(&self.seen);
+            return;
+        }
+        let on_disk = Rc::make_mut(&mut self.on_disk);
+        let given_up = &self.given_up;
+        self.given.retain(|index, given| {
+            let stays = given_up.contains(index);
+            if !stays {
+                on_disk.put(*index, given.last().cloned().unwrap_or_default());
+            }
+            stays
+        });
+        on_disk.resize(self.seen.length());
+    }
+
+    fn fail_to_sync(&mut self) {
+        self.given_up.extend(self.given.keys());
     }
 }
 
-#[derive(Debug)]
+/// What a name stands for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    pub(super) on_disk: Option<FileNumber>,
+    /// What it came to stand for since, the newest last.
+    pub(super) since: Vec<Option<FileNumber>>,
+}
+
+impl Entry {
+    pub(super) fn seen(&self) -> Option<FileNumber> {
+        self.since.last().copied().unwrap_or(self.on_disk)
+    }
+}
+
+/// A store's directory and its files.
+#[derive(Clone, Debug, Default)]
 pub(super) struct SimulatedDisk {
-    directory: PathBuf,
-    random: StdRng,
-    failing: FailingSyncs,
-    refused: u64,
-    /// How many operations happen before the process dies.
-    operations_left: u32,
-    files: Vec<SimulatedFile>,
-    /// What each name stands for, as processes see it.
-    named: BTreeMap<String, FileNumber>,
-    /// What each name stands for on the disk.
-    named_on_disk: BTreeMap<String, FileNumber>,
-    told: VecDeque<String>,
+    pub(super) files: Vec<Rc<SimulatedFile>>,
+    pub(super) names: BTreeMap<Rc<str>, Entry>,
+    /// Whether the directory is there, and whether it is durably so.
+    pub(super) directory_seen: bool,
+    pub(super) directory_on_disk: bool,
 }
 
 impl SimulatedDisk {
-    /// A disk that holds all that is in `directory` now.
-    pub(super) fn holding(directory: &Path, seed: u64, failing: FailingSyncs) -> Self {
+    /// A disk on which all of `files` is durable; `None` where there is no directory.
+    pub(super) fn holding(files: Option<&Files>) -> Self {
         let mut disk = Self {
-            directory: directory.to_owned(),
-            random: StdRng::seed_from_u64(seed),
-            failing,
-            refused: 0,
-            operations_left: 0,
-            files: Vec::new(),
-            named: BTreeMap::new(),
-            named_on_disk: BTreeMap::new(),
-            told: VecDeque::new(),
+            directory_seen: files.is_some(),
+            directory_on_disk: files.is_some(),
+            ..Self::default()
         };
-        disk.take_all_as_durable();
+        for (name, content) in files.into_iter().flatten() {
+            let entry = Entry { on_disk: Some(disk.files.len()), since: Vec::new() };
+            disk.names.insert(Rc::clone(name), entry);
+            let (on_disk, seen) = (Rc::clone(content), Rc::clone(content));
+            disk.files.push(Rc::new(SimulatedFile { on_disk, seen, ..SimulatedFile::default() }));
+        }
         disk
     }
 
-    fn take_all_as_durable(&mut self) {
-        self.files.clear();
-        self.named.clear();
-        for name in self.names() {
-            let on_disk = self.seen(&name);
-            self.create(name);
-            self.files.last_mut().expect("just created").on_disk = on_disk;
-        }
-        self.named_on_disk = self.named.clone();
-    }
-
-    /// Remembers a line for [`SimulatedDisk::last_told`].
-    pub(super) fn tell(&mut self, line: String) {
-        self.told.push_back(line);
-        if self.told.len() > LAST_LINES {
-            self.told.pop_front();
-        }
-    }
-
-    /// What was told last, and the operations in between.
-    pub(super) fn last_told(&self) -> String {
-        self.told.iter().map(|line| format!("  {line}\n")).collect()
-    }
-
-    /// Starts a process that is killed at the `operations`-th operation.
-    pub(super) fn start_process(&mut self, operations: u32) {
-        self.operations_left = operations;
-    }
-
-    pub(super) fn process_is_dead(&self) -> bool {
-        self.operations_left == 0
-    }
-
-    /// How many syncs have failed.
-    pub(super) fn refused(&self) -> u64 {
-        self.refused
-    }
-
-    /// To be called before each operation; refuses those that fail.
-    pub(super) fn operate(&mut self, path: &Path, operation: Operation) -> io::Result<()> {
-        if !operation.changes_the_disk() {
-            return Ok(());
-        }
-        if self.process_is_dead() {
-            return Err(io_error());
-        }
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        self.tell(format!("{operation:?} {name}"));
-        self.operations_left -= 1;
-        if self.process_is_dead() {
-            return Err(io_error());
-        }
-        match operation {
-            Operation::Create => self.create(name),
-            Operation::Write { offset, length } => {
-                self.named_file(&name).dirty.push(offset..offset + length as u64);
-            }
-            Operation::Sync => return self.sync(&name),
-            Operation::Rename => {
-                let file = self.named.remove(&format!("{name}.tmp")).expect("a file to rename");
-                self.named.insert(name, file);
-            }
-            Operation::Remove => drop(self.named.remove(&name)),
-            Operation::SyncDirectory => return self.sync_directory(path),
-            other => unreachable!("{other:?}"),
-        }
-        Ok(())
-    }
-
-    fn create(&mut self, name: String) {
-        // Temporary files are created anew, derived ones opened where they are.
-        if name.ends_with(".tmp") || !self.named.contains_key(&name) {
-            self.named.insert(name, self.files.len());
-            self.files.push(SimulatedFile::default());
-        }
-    }
-
-    fn named_file(&mut self, name: &str) -> &mut SimulatedFile {
-        &mut self.files[self.named[name]]
-    }
-
-    /// Takes what is dirty to the disk. Where that fails, it counts as clean all
-    /// the same, and what is written there again does not reach the disk either:
-    /// both was seen of ext4 (Linux 6.18), whose later syncs returned 0.
-    fn sync(&mut self, name: &str) -> io::Result<()> {
-        if self.fails(self.failing.of_files) {
-            let file = self.named_file(name);
-            file.given_up.append(&mut file.dirty);
-            return Err(io_error());
-        }
-        let seen = self.seen(name);
-        self.named_file(name).take_to_disk(&seen);
-        Ok(())
-    }
-
-    fn sync_directory(&mut self, path: &Path) -> io::Result<()> {
-        assert_eq!(path, self.directory, "no other directory is known");
-        if self.fails(self.failing.of_directories) {
-            return Err(io_error());
-        }
-        self.named_on_disk = self.named.clone();
-        Ok(())
-    }
-
-    fn fails(&mut self, one_in: u32) -> bool {
-        let fails = one_in > 0 && self.random.random_ratio(1, one_in);
-        if fails {
-            self.refused += 1;
-            self.tell("  which FAILED".to_owned());
-        }
-        fails
-    }
-
-    /// Removes a file behind the process's back; a power cut may bring it back.
-    pub(super) fn remove(&mut self, name: &str) {
-        if self.named.remove(name).is_some() {
-            self.tell(format!("{name} is removed by hand"));
-            std::fs::remove_file(self.directory.join(name)).expect("removed");
-        }
-    }
-
-    /// Leaves of the store's files what is on the disk, and by chance some of
-    /// what was to come there: each name as it was or as it is, each file longer
-    /// or not, each of its sectors as it was or as it is.
-    pub(super) fn cut_power(&mut self) {
-        assert_eq!(self.names(), self.named.keys().cloned().collect(), "all goes through `disk`");
-        let names: BTreeSet<String> =
-            self.named.keys().chain(self.named_on_disk.keys()).cloned().collect();
-        let mut surviving = Vec::new();
-        for name in names {
-            let (old, new) = (self.named_on_disk.get(&name), self.named.get(&name));
-            let file = if self.random.random() { old } else { new };
-            let Some(&file) = file else { continue };
-            let seen = (new == Some(&file)).then(|| self.seen(&name));
-            surviving.push((name, self.surviving(file, &seen.unwrap_or_default())));
-        }
-        std::fs::remove_dir_all(&self.directory).expect("removed");
-        std::fs::create_dir(&self.directory).expect("a directory");
-        for (name, content) in surviving {
-            std::fs::write(self.directory.join(name), content).expect("written");
-        }
-        self.take_all_as_durable();
-    }
-
-    fn surviving(&mut self, file: FileNumber, seen: &[u8]) -> Vec<u8> {
-        let mut content = std::mem::take(&mut self.files[file].on_disk);
-        let grown = content.len().max(seen.len());
-        let length = match self.random.random_range(0..3) {
-            0 => content.len(),
-            1 => grown,
-            _ => self.random.random_range(content.len()..=grown),
+    /// What processes see.
+    pub(super) fn seen(&self) -> Option<Files> {
+        let seen = |(name, entry): (&Rc<str>, &Entry)| {
+            Some((Rc::clone(name), Rc::clone(&self.files[entry.seen()?].seen)))
         };
-        content.resize(length, 0);
-        let survive_of_4 = self.random.random_range(1..=4);
-        for (old, new) in content.chunks_mut(SECTOR_BYTES).zip(seen.chunks(SECTOR_BYTES)) {
-            if self.random.random_ratio(survive_of_4, 4) {
-                let length = old.len().min(new.len());
-                old[..length].copy_from_slice(&new[..length]);
+        self.directory_seen.then(|| self.names.iter().filter_map(seen).collect())
+    }
+
+    /// Follows an operation that succeeds.
+    pub(super) fn apply(&mut self, name: &str, operation: Operation, bytes: &[u8]) {
+        match operation {
+            Operation::CreateDirectory => self.directory_seen = true,
+            Operation::Create => self.create(name),
+            Operation::Write { offset, .. } => {
+                let offset = usize::try_from(offset).expect("in memory");
+                self.file(name).write(offset, bytes);
             }
+            Operation::Sync => self.file(name).sync(),
+            Operation::Rename => {
+                let temporary = format!("{name}.tmp");
+                let file = self.named(&temporary).expect("a file to rename");
+                self.rename(&temporary, None);
+                self.rename(name, Some(file));
+            }
+            Operation::Remove => self.rename(name, None),
+            Operation::SyncDirectory => self.sync_names(),
+            other => unreachable!("{other:?} changes nothing"),
         }
-        // Both names of a file that is being renamed may survive.
-        self.files[file].on_disk.clone_from(&content);
-        content
     }
 
-    /// The names of data, as processes see them.
-    fn names(&self) -> BTreeSet<String> {
-        names(&self.directory).into_iter().filter(|name| name != LOCK).collect()
+    /// Follows a sync of a file that fails.
+    pub(super) fn fail_to_sync(&mut self, name: &str) {
+        self.file(name).fail_to_sync();
     }
 
-    /// The content of a file, as processes see it.
-    fn seen(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.directory.join(name)).expect("a file")
+    /// The directory that holds the store's directory is synced.
+    pub(super) fn sync_directory_itself(&mut self) {
+        self.directory_on_disk = self.directory_seen;
     }
-}
 
-fn offset(of: u64) -> usize {
-    usize::try_from(of).expect("in memory")
+    fn named(&self, name: &str) -> Option<FileNumber> {
+        self.names.get(name).and_then(Entry::seen)
+    }
+
+    fn file(&mut self, name: &str) -> &mut SimulatedFile {
+        let file = self.named(name).expect("a file of that name");
+        Rc::make_mut(&mut self.files[file])
+    }
+
+    /// Derived files are opened where they are, and of others none is created
+    /// where one is.
+    fn create(&mut self, name: &str) {
+        if self.named(name).is_none() {
+            self.rename(name, Some(self.files.len()));
+            self.files.push(Rc::default());
+        }
+    }
+
+    fn rename(&mut self, name: &str, file: Option<FileNumber>) {
+        if self.named(name) != file {
+            self.names.entry(name.into()).or_default().since.push(file);
+        }
+    }
+
+    fn sync_names(&mut self) {
+        self.names.retain(|_, entry| {
+            entry.on_disk = entry.seen();
+            entry.since.clear();
+            entry.on_disk.is_some()
+        });
+    }
 }

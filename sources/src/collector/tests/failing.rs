@@ -10,7 +10,7 @@ fn a_refusal_that_passes_costs_nothing_but_time() {
     let source = script(Pace::Scheduled, |n| Ok(value(n).filter(|_| n < 3)));
     let mut waiting_told = Vec::new();
     let report = collector(&clock)
-        .collect(source, &mut memory, &mut |event| {
+        .collect("script", source, &mut memory, &mut |event| {
             if let Event::AppendFailed { waiting, .. } = event {
                 waiting_told.push((clock.now_ns() / MS, waiting));
             }
@@ -28,7 +28,7 @@ fn a_refusal_that_lasts_ends_the_run() {
     let clock = Arc::new(TestClock::default());
     let mut memory = Memory::refusing(vec![Refusal::Lasting(engine_error())]);
     let source = script(Pace::Scheduled, |n| Ok(value(n)));
-    let error = collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap_err();
+    let error = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
     assert!(matches!(error.cause, Cause::Store(_)));
     assert_eq!((error.unsaved, error.report.polls, error.report.stored), (1, 1, 0));
     assert_eq!(error.report.ended_by, EndedBy::Error);
@@ -43,7 +43,7 @@ fn what_the_store_still_refuses_at_the_stop_is_counted() {
     let source = script(Pace::Scheduled, |n| Ok(value(n)));
     let mut tries = 0;
     let error = collector(&clock)
-        .collect(source, &mut memory, &mut |event| {
+        .collect("script", source, &mut memory, &mut |event| {
             tries += u32::from(matches!(event, Event::AppendFailed { .. }));
         })
         .unwrap_err();
@@ -57,7 +57,7 @@ fn the_duration_ends_the_trying() {
     let mut memory = Memory::refusing((0..9).map(|_| Refusal::Passing(engine_error())).collect());
     let source = script(Pace::Scheduled, |n| Ok(value(n)));
     let run = collector(&clock).duration(Duration::from_millis(1500));
-    let error = run.collect(source, &mut memory, &mut |_| {}).unwrap_err();
+    let error = run.collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
     assert_eq!((error.unsaved, error.report.ended_by), (1, EndedBy::Duration));
     assert_eq!(error.report.elapsed, Duration::from_millis(1500));
 }
@@ -82,7 +82,7 @@ fn readings_that_were_waiting_are_counted_as_unsaved() {
     let mut memory =
         Memory::refusing(vec![Refusal::Passing(engine_error()), Refusal::Lasting(engine_error())]);
     let error = collector(&clock)
-        .collect(source, &mut memory, &mut |_| {
+        .collect("script", source, &mut memory, &mut |_| {
             first_refused.send(()).unwrap();
             delivered.recv().unwrap();
         })
@@ -100,7 +100,8 @@ fn a_fatal_error_of_the_source_ends_the_run_after_its_readings_are_stored() {
             0..3 => Ok(value(n)),
             _ => Err(SourceError::fatal("unplugged")),
         });
-        let error = collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap_err();
+        let error =
+            collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
         assert_eq!(memory.values(), [0.0, 1.0, 2.0]);
         assert_eq!(error.to_string(), "unplugged");
         assert_eq!((error.unsaved, error.report.failed, error.report.polls), (0, 1, 4));
@@ -117,7 +118,8 @@ fn a_source_that_panics_is_a_fatal_error() {
             0 => Ok(value(n)),
             _ => panic!("this panic belongs to the test"),
         });
-        let error = collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap_err();
+        let error =
+            collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
         assert_eq!(memory.values(), [0.0]);
         assert_eq!(error.to_string(), "the source panicked");
     }

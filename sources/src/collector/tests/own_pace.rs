@@ -19,7 +19,7 @@ fn what_waits_is_appended_together_and_in_order() {
     });
     let mut memory = Memory::default();
     let report = collector(&clock)
-        .collect(source, &mut memory, &mut |event| {
+        .collect("script", source, &mut memory, &mut |event| {
             if matches!(event, Event::Stored([first]) if first.value == 0.0) {
                 first_stored.send(()).unwrap();
                 waits_full.recv().unwrap();
@@ -47,7 +47,7 @@ fn failures_are_told_and_survived() {
     let mut memory = Memory::default();
     let mut told = Vec::new();
     let report = collector(&clock)
-        .collect(source, &mut memory, &mut |event| {
+        .collect("script", source, &mut memory, &mut |event| {
             if let Event::PollFailed(error) = event {
                 told.push(error.to_string());
             }
@@ -73,7 +73,7 @@ fn what_was_delivered_before_the_stop_is_stored() {
         }
     });
     let mut memory = Memory::default();
-    let report = collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap();
+    let report = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap();
     assert_eq!(memory.values().len(), 100);
     assert_eq!((report.polls, report.stored, report.ended_by), (100, 100, EndedBy::Signal));
 }
@@ -85,7 +85,7 @@ fn a_stop_ends_input_that_never_pauses() {
     let mut memory = Memory::default();
     let stop = Arc::clone(&clock.stop);
     let report = collector(&clock)
-        .collect(source, &mut memory, &mut |_| stop.store(true, Ordering::SeqCst))
+        .collect("script", source, &mut memory, &mut |_| stop.store(true, Ordering::SeqCst))
         .unwrap();
     assert_eq!(report.ended_by, EndedBy::Signal);
     assert!(report.stored <= 2 * BATCH_MAX as u64, "{report:?}");
@@ -108,7 +108,7 @@ fn the_duration_ends_a_wait_for_input() {
     let mut memory = Memory::default();
     let report = collector(&clock)
         .duration(Duration::from_secs(5))
-        .collect(source, &mut memory, &mut |_| {})
+        .collect("script", source, &mut memory, &mut |_| {})
         .unwrap();
     assert_eq!((report.stored, report.ended_by), (1, EndedBy::Duration));
 }

@@ -6,15 +6,7 @@ use super::*;
 fn slow_polls_do_not_shift_the_schedule() {
     let clock = Arc::new(TestClock::default());
     let polled_at = Arc::new(Mutex::new(Vec::new()));
-    // 0 to 30 ms a poll, from a multiplicative generator.
-    let lengths: Vec<u64> = (0..1000)
-        .scan(1u64, |x, _| {
-            Some({
-                *x = *x * 48_271 % 0x7fff_ffff;
-                *x % 31 * MS
-            })
-        })
-        .collect();
+    let lengths = slow_polls();
     let source = script(Pace::Scheduled, {
         let (clock, polled_at, lengths) =
             (Arc::clone(&clock), Arc::clone(&polled_at), lengths.clone());
@@ -29,7 +21,7 @@ fn slow_polls_do_not_shift_the_schedule() {
     let mut told = 0;
     let report = collector(&clock)
         .interval(Duration::from_millis(10))
-        .collect(source, &mut memory, &mut |event| {
+        .collect("script", source, &mut memory, &mut |event| {
             if let Event::Missed(missed) = event {
                 told += missed;
             }
@@ -58,7 +50,7 @@ fn ten_seconds_of_tenths_are_a_hundred_polls() {
     let report = collector(&clock)
         .interval(Duration::from_millis(100))
         .duration(Duration::from_secs(10))
-        .collect(script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
+        .collect("script", script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
         .unwrap();
     let expected = Report {
         polls: 100,
@@ -80,7 +72,7 @@ fn a_poll_that_is_late_for_the_end_is_made() {
     clock.oversleep_ns.store(59_000 * MS, Ordering::SeqCst);
     let report = collector(&clock)
         .duration(Duration::from_millis(2500))
-        .collect(script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
+        .collect("script", script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
         .unwrap();
     assert_eq!((report.polls, report.missed), (2, 1));
     assert_eq!(report.ended_by, EndedBy::Duration);
@@ -92,7 +84,7 @@ fn a_duration_of_nothing_polls_nothing() {
     let mut memory = Memory::default();
     let report = collector(&clock)
         .duration(Duration::ZERO)
-        .collect(script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
+        .collect("script", script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
         .unwrap();
     assert_eq!((report.polls, report.ended_by), (0, EndedBy::Duration));
 }
@@ -110,7 +102,7 @@ fn steps_of_the_wall_clock_change_timestamps_only() {
         }
     });
     let mut memory = Memory::default();
-    let report = collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap();
+    let report = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap();
     assert_eq!(memory.values(), [0.0, 1000.0, 2000.0, 3000.0], "when each was polled");
     let stamps: Vec<i64> = memory.stored().iter().map(|stored| stored.timestamp_ns).collect();
     let expected: Vec<i64> = (0..).zip(steps).map(|(n, step)| n * 1_000_000_000 + step).collect();
@@ -123,7 +115,7 @@ fn a_time_that_the_source_gives_is_kept() {
     let clock = Arc::new(TestClock::default());
     let mut memory = Memory::default();
     let source = script(Pace::Scheduled, |n| Ok((n == 0).then(|| Reading::at(-5, 2.5))));
-    collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap();
+    collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap();
     assert_eq!(memory.stored(), [Observation::new(-5, 2.5)]);
 }
 
@@ -134,7 +126,7 @@ fn a_stop_ends_a_long_wait() {
     let mut memory = Memory::default();
     let report = collector(&clock)
         .interval(Duration::from_secs(3600))
-        .collect(script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
+        .collect("script", script(Pace::Scheduled, |n| Ok(value(n))), &mut memory, &mut |_| {})
         .unwrap();
     assert_eq!((report.stored, report.ended_by), (1, EndedBy::Signal));
     assert_eq!(clock.longest_sleep_ns.load(Ordering::SeqCst), 100 * MS);
@@ -147,7 +139,7 @@ fn a_stop_before_the_start_polls_nothing() {
     clock.stop.store(true, Ordering::SeqCst);
     let mut memory = Memory::default();
     let source = script(Pace::Scheduled, |n| Ok(value(n)));
-    let report = collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap();
+    let report = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap();
     assert_eq!((report.polls, report.ended_by), (0, EndedBy::Signal));
 }
 
@@ -166,8 +158,26 @@ fn a_stop_does_not_wait_for_a_poll_that_blocks() {
         }
     });
     let mut memory = Memory::default();
-    let report = collector(&clock).collect(source, &mut memory, &mut |_| {}).unwrap();
+    let report = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap();
     assert_eq!((report.polls, report.stored, report.ended_by), (1, 1, EndedBy::Signal));
+}
+
+#[test]
+fn a_poll_that_the_stop_cut_short_has_not_failed() {
+    let clock = Arc::new(TestClock::default());
+    let source = script(Pace::Scheduled, {
+        let clock = Arc::clone(&clock);
+        move |n| {
+            if n == 1 {
+                clock.stop.store(true, Ordering::SeqCst);
+                return Err(SourceError::new("killed"));
+            }
+            Ok(value(n))
+        }
+    });
+    let mut memory = Memory::default();
+    let report = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap();
+    assert_eq!((report.polls, report.failed, report.ended_by), (1, 0, EndedBy::Signal));
 }
 
 #[test]
@@ -187,7 +197,7 @@ fn a_last_poll_that_hangs_does_not_hold_up_the_end() {
     let mut memory = Memory::default();
     let report = collector(&clock)
         .duration(Duration::from_secs(5))
-        .collect(source, &mut memory, &mut |_| {})
+        .collect("script", source, &mut memory, &mut |_| {})
         .unwrap();
     assert_eq!((report.polls, report.stored, report.failed, report.missed), (3, 2, 1, 2));
     assert_eq!(report.ended_by, EndedBy::Duration);
@@ -213,6 +223,6 @@ fn the_source_is_dropped_when_the_run_is_over() {
         Ok(value(n))
     });
     let run = collector(&clock).duration(Duration::from_secs(3));
-    run.collect(source, &mut Memory::default(), &mut |_| {}).unwrap();
+    run.collect("script", source, &mut Memory::default(), &mut |_| {}).unwrap();
     assert!(closed.load(Ordering::SeqCst));
 }

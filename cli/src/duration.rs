@@ -10,7 +10,7 @@ const LEAST: Duration = Duration::from_micros(1);
 const MOST: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 /// Reads a duration; the error says what is wrong with it.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     if text.trim().parse::<f64>().is_ok() {
         return Err(format!("it has no unit; write {0}ms, {0}s, {0}m or {0}h", text.trim()));
     }

@@ -1,0 +1,171 @@
+//! What is seen of a store, its collector and its statistics.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gaugelog::{ErrorKind, Options, Store};
+use gaugelog_sources::{Counts, LastError, Record};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::explain::explained;
+use crate::instance;
+use crate::utc::Clock;
+
+/// What is known of a store. Moments are RFC 3339, in UTC, to the second.
+#[derive(Debug, Serialize)]
+pub(super) struct Seen {
+    pub(super) store: PathBuf,
+    pub(super) running: bool,
+    /// The process that collects.
+    pub(super) process: Option<u32>,
+    /// When the run began that goes on, or the last one.
+    pub(super) started: Option<String>,
+    /// How the last run ended; none while it goes on, or where it was cut off.
+    pub(super) ended: Option<String>,
+    /// When the counts were written down.
+    pub(super) updated: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) every_seconds: Option<f64>,
+    /// Of the run that goes on, or the last one.
+    #[serde(flatten)]
+    pub(super) run: Polls,
+    /// Of all runs since the first.
+    pub(super) all_runs: Polls,
+    pub(super) since: Option<String>,
+    pub(super) last_error: Option<Failure>,
+    /// How many the store holds, whoever appended them.
+    pub(super) observations: Option<u64>,
+    pub(super) mean: Option<f64>,
+    pub(super) last: Option<f64>,
+    pub(super) last_time: Option<String>,
+    /// Why the store's statistics cannot be told.
+    pub(super) unreadable: Option<String>,
+}
+
+/// What became of polls.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Polls {
+    pub(super) expected: u64,
+    pub(super) polls: u64,
+    pub(super) stored: u64,
+    pub(super) failed: u64,
+    pub(super) missed: u64,
+    pub(super) coverage: Option<f64>,
+    #[serde(skip)]
+    pub(super) counts: Counts,
+}
+
+impl From<Counts> for Polls {
+    fn from(counts: Counts) -> Self {
+        let Counts { polls, stored, failed, missed } = counts;
+        let (expected, coverage) = (counts.expected(), counts.coverage());
+        Self { expected, polls, stored, failed, missed, coverage, counts }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Failure {
+    pub(super) time: String,
+    pub(super) text: String,
+}
+
+impl From<LastError> for Failure {
+    fn from(error: LastError) -> Self {
+        Self { time: moment(error.time_ns), text: error.text }
+    }
+}
+
+impl Seen {
+    /// One object, with a line end.
+    pub(super) fn to_json(&self) -> String {
+        // Nothing in it can fail to be text but a path, which then has a line of its own.
+        let line = serde_json::to_string(self).unwrap_or_else(|error| {
+            serde_json::json!({ "store": self.store.to_string_lossy(), "error": error.to_string() })
+                .to_string()
+        });
+        line + "\n"
+    }
+}
+
+/// The store in `log`, or the stores in there, in order of their names.
+pub(super) fn stores(log: &Path) -> Result<Vec<PathBuf>, Exit> {
+    let refused = match Store::open_read_only(log) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotAStore | ErrorKind::NotFound) => error,
+        // One that cannot be read has a status all the same.
+        _ => return Ok(vec![log.to_owned()]),
+    };
+    let is_store = |path: &PathBuf| match Store::open_read_only(path) {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), ErrorKind::NotAStore | ErrorKind::NotFound),
+    };
+    let entries = fs::read_dir(log).into_iter().flatten().flatten();
+    let mut stores: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_store).collect();
+    stores.sort();
+    if stores.is_empty() {
+        return Err(Exit::Error(format!(
+            "{refused}; name a directory into which `gaugelog collect` collects with --log DIR"
+        )));
+    }
+    Ok(stores)
+}
+
+pub(super) fn look(store: PathBuf) -> Result<Seen, Exit> {
+    let unknown = |error: std::io::Error| {
+        Exit::Error(format!("{}: cannot tell what became of the polls: {error}", store.display()))
+    };
+    let daemon = instance::running(&store).map_err(unknown)?;
+    let running = daemon.is_some() || Record::is_kept_now(&store).map_err(unknown)?;
+    let record = match Record::read(&store) {
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => None,
+        read => read.map_err(unknown)?,
+    };
+    let mut seen = of_record(store, running, record);
+    if let Err(error) = add_statistics(&mut seen) {
+        seen.unreadable = Some(explained(&error));
+    }
+    Ok(seen)
+}
+
+fn of_record(store: PathBuf, running: bool, record: Option<Record>) -> Seen {
+    let told = |ns: fn(&Record) -> i64| record.as_ref().map(|record| moment(ns(record)));
+    let (started, updated) = (told(|it| it.started_ns), told(|it| it.updated_ns));
+    let since = told(|it| it.since_ns);
+    let record = record.unwrap_or_default();
+    Seen {
+        store,
+        running,
+        process: running.then_some(record.process).filter(|process| *process != 0),
+        started,
+        ended: record.ended.clone(),
+        updated,
+        every_seconds: record.interval().map(|interval| interval.as_secs_f64()),
+        source: Some(record.source).filter(|source| !source.is_empty()),
+        run: record.run.into(),
+        all_runs: record.all.into(),
+        since,
+        last_error: record.last_error.map(Failure::from),
+        observations: None,
+        mean: None,
+        last: None,
+        last_time: None,
+        unreadable: None,
+    }
+}
+
+fn add_statistics(seen: &mut Seen) -> gaugelog::Result<()> {
+    // Without maps: a look at a store in use must not end in a signal.
+    let store = Options::new().positioned_reads(true).open_read_only(&seen.store)?;
+    let summary = store.snapshot()?.summary()?;
+    seen.observations = Some(summary.count());
+    seen.mean = summary.mean();
+    seen.last = summary.last().map(|last| last.value);
+    seen.last_time = summary.last().map(|last| moment(last.timestamp_ns));
+    Ok(())
+}
+
+fn moment(timestamp_ns: i64) -> String {
+    let mut clock = Clock::default();
+    let text = String::from_utf8_lossy(clock.text(timestamp_ns)).replace(' ', "T");
+    format!("{text}Z")
+}

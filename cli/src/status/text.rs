@@ -1,0 +1,64 @@
+//! What is seen of a store, for people.
+
+use std::time::Duration;
+
+use super::look::{Polls, Seen};
+use crate::figures::{count, coverage, figure, figure_or_dash};
+
+const DIGITS: usize = 10;
+
+/// A headline and a table.
+pub(super) fn of(seen: &Seen) -> String {
+    let mut text = format!("{}: {}\n", seen.store.display(), headline(seen));
+    let mut row = |name: &str, value: &str| text.push_str(&format!("  {name:<12}  {value}\n"));
+    if let Some(source) = &seen.source {
+        row("source", source);
+        if let Some(seconds) = seen.every_seconds {
+            row("every", &format!("{:?}", Duration::from_secs_f64(seconds)));
+        }
+        row("polls", &polls(&seen.run));
+        row("coverage", &coverage(&seen.run.counts));
+        if seen.run.counts != seen.all_runs.counts {
+            let since = seen.since.as_deref().unwrap_or("-");
+            row("all runs", &format!("{}, since {since}", coverage(&seen.all_runs.counts)));
+        }
+    }
+    if let Some(error) = &seen.last_error {
+        row("last error", &format!("{} {}", error.time, error.text));
+    }
+    match (&seen.unreadable, seen.observations) {
+        (Some(why), _) => row("unreadable", why),
+        (None, observations) => {
+            row("observations", &count(observations.unwrap_or(0)));
+            row("mean", &figure_or_dash(seen.mean, DIGITS));
+            if let (Some(last), Some(time)) = (seen.last, &seen.last_time) {
+                row("last", &format!("{} at {time}", figure(last, DIGITS)));
+            }
+        }
+    }
+    text
+}
+
+fn headline(seen: &Seen) -> String {
+    let moment = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "-".to_owned());
+    match (seen.running, &seen.source, &seen.ended) {
+        (true, None, _) => "running".to_owned(),
+        (true, Some(_), _) => {
+            let process = seen.process.unwrap_or(0);
+            format!("running, process {process}, since {}", moment(&seen.started))
+        }
+        (false, None, _) => "not running; nothing is known of earlier runs".to_owned(),
+        (false, Some(_), Some(ended)) => {
+            format!("not running; {ended} at {}", moment(&seen.updated))
+        }
+        (false, Some(_), None) => {
+            format!("not running; the last run was cut off after {}", moment(&seen.updated))
+        }
+    }
+}
+
+fn polls(polls: &Polls) -> String {
+    let [made, stored, failed, missed] =
+        [polls.polls, polls.stored, polls.failed, polls.missed].map(count);
+    format!("{made} made, {stored} stored, {failed} failed; {missed} missed")
+}

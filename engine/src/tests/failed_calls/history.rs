@@ -1,0 +1,72 @@
+//! What calls that succeeded and calls that failed leave to be found.
+
+use crate::observation::Observation;
+
+#[derive(Debug)]
+enum Entry {
+    /// Acknowledged, the first with this sequence number.
+    Kept { first: Option<u64>, of: Vec<Observation> },
+    /// Refused by an error that says that it may be found all the same, or its
+    /// first ones.
+    Doubtful(Vec<Observation>),
+}
+
+/// What was asked to be stored, in order.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    entries: Vec<Entry>,
+}
+
+impl History {
+    pub(super) fn keep(&mut self, first: Option<u64>, of: &[Observation]) {
+        if !of.is_empty() {
+            self.entries.push(Entry::Kept { first, of: of.to_vec() });
+        }
+    }
+
+    pub(super) fn doubt(&mut self, of: &[Observation]) {
+        self.entries.push(Entry::Doubtful(of.to_vec()));
+    }
+
+    /// Whether `found` is what must be there, in order, each once, and else only
+    /// beginnings of what is in doubt.
+    pub(super) fn explains(&self, found: &[Observation]) -> bool {
+        explained(&self.entries, found, 0)
+    }
+
+    /// What must be there.
+    pub(super) fn certain(&self) -> Vec<Observation> {
+        let kept = self.entries.iter().filter_map(|entry| match entry {
+            Entry::Kept { of, .. } => Some(of),
+            Entry::Doubtful(_) => None,
+        });
+        kept.flatten().copied().collect()
+    }
+
+    /// The fewest and the most observations that may be there.
+    pub(super) fn bounds(&self) -> (u64, u64) {
+        let (mut kept, mut doubtful) = (0, 0);
+        for entry in &self.entries {
+            match entry {
+                Entry::Kept { of, .. } => kept += of.len() as u64,
+                Entry::Doubtful(of) => doubtful += of.len() as u64,
+            }
+        }
+        (kept, kept + doubtful)
+    }
+}
+
+fn explained(entries: &[Entry], found: &[Observation], at: usize) -> bool {
+    match entries {
+        [] => at == found.len(),
+        [Entry::Kept { first, of }, rest @ ..] => {
+            first.is_none_or(|first| first == at as u64)
+                && found[at..].starts_with(of)
+                && explained(rest, found, at + of.len())
+        }
+        [Entry::Doubtful(of), rest @ ..] => {
+            let most = of.iter().zip(&found[at..]).take_while(|(it, found)| it == found).count();
+            (0..=most).rev().any(|count| explained(rest, found, at + count))
+        }
+    }
+}

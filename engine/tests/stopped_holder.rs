@@ -1,0 +1,174 @@
+//! Promise 6, where the process that holds the writers' lock is stopped: others
+//! are told who it is, readers go on, and nothing is broken when it goes on or
+//! is killed.
+
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use gaugelog::{ErrorKind, Observation, Options, Store, SyncPolicy};
+use rustix::process::Signal;
+use support::processes::{Process, again, called, tell, wait_to_go_on};
+use support::{Random, arrivals, place};
+
+/// Half of what is appended here comes from the other process.
+fn observation(sequence: u64) -> Observation {
+    let number = u32::try_from(sequence).expect("a small number");
+    Observation::new(i64::from(number), f64::from(number) / 7.0)
+}
+
+fn options(wait: Duration) -> Options {
+    Options::new().lock_wait(wait)
+}
+
+/// Appends the next observation, if the lock can be had soon.
+fn append(path: &Path, wait: Duration) -> gaugelog::Result<u64> {
+    let store = options(wait).open(path).expect("opened");
+    let next = store.found().observations;
+    // Another process may have come before; then the sequence number tells.
+    let appended = store.append(observation(next))?;
+    assert_eq!(appended, next, "nobody else was appending");
+    Ok(next + 1)
+}
+
+/// The error of one who waited in vain names the holder.
+fn assert_locked_by(holder: &Process, error: &gaugelog::Error) {
+    assert!(names(error, holder.id()), "{error}");
+}
+
+fn names(error: &gaugelog::Error, holder: u32) -> bool {
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    error.to_string().contains(&format!("process {holder} (stopped_holder"))
+}
+
+/// Readers are not held up, and see a whole prefix.
+fn assert_readable(path: &Path) -> u64 {
+    let snapshot = Store::open_read_only(path).expect("opened").snapshot().expect("a snapshot");
+    assert!(snapshot.damage().is_empty(), "{:?}", snapshot.damage());
+    let stored = arrivals(&snapshot);
+    assert_eq!(stored.len() as u64, snapshot.len());
+    assert_eq!(snapshot.summary().expect("a summary").count(), snapshot.len());
+    assert!(stored.into_iter().eq((0..snapshot.len()).map(observation)));
+    snapshot.len()
+}
+
+/// Not a test by itself: holds a writer with something pushed to it.
+#[test]
+fn the_holder_of_a_writer() {
+    let Some((path, _)) = called() else { return };
+    let mut writer = Store::open(path).expect("opened").writer().expect("a writer");
+    writer.push(observation(0)).expect("pushed");
+    writer.flush().expect("flushed");
+    writer.push(observation(1)).expect("pushed");
+    tell("held");
+    wait_to_go_on();
+    assert_eq!(writer.flush().expect("flushed"), 2);
+    writer.close().expect("closed");
+    tell("closed");
+    wait_to_go_on();
+}
+
+fn stop_a_held_writer(path: &Path) -> Process {
+    Store::create(path).expect("created");
+    let mut holder = Process::start(&mut again("the_holder_of_a_writer", path, ""));
+    holder.must_hear("held");
+    holder.stop();
+    let waited = append(path, Duration::from_millis(100)).expect_err("it is locked");
+    assert_locked_by(&holder, &waited);
+    // Not to wait at all says the same.
+    assert_locked_by(&holder, &append(path, Duration::ZERO).expect_err("it is locked"));
+    let sync = options(Duration::ZERO).open(path).expect("opened").sync();
+    assert_locked_by(&holder, &sync.expect_err("it is locked"));
+    assert_eq!(assert_readable(path), 1);
+    holder
+}
+
+#[test]
+fn a_stopped_writer_goes_on_as_if_nothing_had_been() {
+    let (_guard, path) = place();
+    let mut holder = stop_a_held_writer(&path);
+    holder.signal(Signal::CONT);
+    holder.go_on();
+    holder.must_hear("closed");
+    assert_eq!(append(&path, Duration::ZERO).expect("the lock is free"), 3);
+    holder.go_on();
+    holder.succeeds();
+    assert_eq!(assert_readable(&path), 3);
+}
+
+#[test]
+fn the_lock_of_a_stopped_writer_that_is_killed_is_free() {
+    let (_guard, path) = place();
+    let mut holder = stop_a_held_writer(&path);
+    holder.kill();
+    assert_eq!(append(&path, Duration::ZERO).expect("the lock is free"), 2);
+    assert_eq!(assert_readable(&path), 2);
+}
+
+/// Not a test by itself: appends until it is killed, and says what it did.
+#[test]
+fn the_one_that_appends() {
+    let Some((path, policy)) = called() else { return };
+    let policy = if policy == "always" { SyncPolicy::Always } else { SyncPolicy::Never };
+    let store = Options::new().sync(policy).open(path).expect("opened");
+    loop {
+        let next = store.snapshot().expect("a snapshot").len();
+        // The other may come between: what is appended then is of its number.
+        let mut writer = store.writer().expect("the other one does not keep the lock");
+        if store.snapshot().expect("a snapshot").len() == next {
+            writer.push(observation(next)).expect("pushed");
+            writer.close().expect("closed");
+            tell(&format!("acknowledged {}", next + 1));
+        }
+    }
+}
+
+/// How often it is stopped amid an append, and at the most beside one.
+const AMID: u32 = 10;
+const STOPS_MOST: u32 = 2_000;
+
+fn stop_amid_appends(policy: &str) {
+    let (_guard, path) = place();
+    Store::create(&path).expect("created");
+    let mut appending = Process::start(&mut again("the_one_that_appends", &path, policy));
+    let mut random = Random(31);
+    let (mut amid, mut stops, mut acknowledged) = (0, 0, 0);
+    while amid < AMID {
+        stops += 1;
+        assert!(stops < STOPS_MOST, "it holds the lock most of the time; seen {amid} times");
+        for _ in 0..=random.below(3) {
+            acknowledged = appending.must_hear("acknowledged").parse().expect("a number");
+        }
+        std::thread::sleep(Duration::from_micros(random.below(500)));
+        appending.stop();
+        assert!(assert_readable(&path) >= acknowledged);
+        if let Err(error) = append(&path, Duration::from_millis(2)) {
+            // One stopped before it could note its name leaves that of the last: ours.
+            let named = names(&error, appending.id());
+            assert!(named || names(&error, std::process::id()), "{error}");
+            amid += u32::from(named);
+        }
+        if amid < AMID {
+            appending.signal(Signal::CONT);
+        }
+    }
+    // The last time, with the lock: killed, it lets go of it, and nothing is lost.
+    appending.kill();
+    while let Some(last) = appending.hear("acknowledged") {
+        acknowledged = last.parse().expect("a number");
+    }
+    assert!(append(&path, Duration::ZERO).expect("the lock is free") > acknowledged);
+    assert!(assert_readable(&path) > acknowledged);
+    println!("{policy}: stopped {stops} times, {amid} of them amid an append");
+}
+
+#[test]
+fn one_stopped_amid_a_synced_append_is_named_and_costs_nothing() {
+    stop_amid_appends("always");
+}
+
+#[test]
+fn one_stopped_amid_an_unsynced_append_is_named_and_costs_nothing() {
+    stop_amid_appends("never");
+}

@@ -1,0 +1,140 @@
+//! Other processes: this test program, run again to play a part.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const PATH: &str = "GAUGELOG_TEST_PATH";
+const WORDS: &str = "GAUGELOG_TEST_WORDS";
+
+/// What runs the test `part` of this program in a process of its own, which
+/// learns of `path` and `words` from [`called`]. It has one thread besides that of
+/// the test harness, which only waits.
+pub fn again(part: &str, path: &Path, words: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command
+        .args(["--exact", part, "--nocapture", "--test-threads=1"])
+        .env(PATH, path)
+        .env(WORDS, words);
+    command
+}
+
+/// What this process was started for; `None` where it runs the tests.
+pub fn called() -> Option<(PathBuf, String)> {
+    let path = PathBuf::from(std::env::var_os(PATH)?);
+    Some((path, std::env::var(WORDS).expect("words for the part")))
+}
+
+/// Tells the process that started this one, in one write, so that lines of the
+/// test harness do not come between.
+pub fn tell(line: &str) {
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("\n{line}\n").as_bytes()).expect("written");
+    out.flush().expect("flushed");
+}
+
+/// Waits until the process that started this one says to go on.
+pub fn wait_to_go_on() {
+    let read = std::io::stdin().lock().read_line(&mut String::new()).expect("read");
+    assert!(read > 0, "the other end is there");
+}
+
+/// A process that plays a part; killed when dropped, so that none is left behind
+/// by a test that failed.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = piped.spawn().expect("started");
+        let stdin = child.stdin.take().expect("a pipe");
+        let out = child.stdout.take().expect("a pipe");
+        Self { child, stdin, lines: BufReader::new(out).lines() }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The rest of the next line that it tells beginning with `word`; `None` once it
+    /// has ended.
+    pub fn hear(&mut self, word: &str) -> Option<String> {
+        let told = |line: std::io::Result<String>| {
+            Some(line.expect("readable").strip_prefix(word)?.trim().to_owned())
+        };
+        self.lines.find_map(told)
+    }
+
+    /// As [`Process::hear`], of one that goes on for longer.
+    pub fn must_hear(&mut self, word: &str) -> String {
+        self.hear(word).unwrap_or_else(|| panic!("it ended before it told: {word}"))
+    }
+
+    /// Lets it come back from [`wait_to_go_on`].
+    pub fn go_on(&mut self) {
+        self.stdin.write_all(b"go on\n").expect("written");
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(id, signal).expect("a child that was not waited for");
+    }
+
+    /// Stops it, and waits until it stands still.
+    pub fn stop(&self) {
+        self.signal(Signal::STOP);
+        let status = format!("/proc/{}/stat", self.id());
+        let is_stopped = || {
+            let told = std::fs::read_to_string(&status).expect("its status");
+            // Behind the name, which may hold anything.
+            told.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        };
+        while !is_stopped() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("waited for")
+    }
+
+    /// Kills it, and waits until it is gone; its lines can still be heard.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.wait();
+    }
+
+    /// Waits for its end, which must be a good one.
+    pub fn succeeds(mut self) {
+        while self.lines.next().is_some() {}
+        let status = self.wait();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// How much to do: what the environment asks for, or a little.
+pub fn amount(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |asked| asked.parse().expect("a number"))
+}
+
+/// Says that a test cannot be run here; where all tests must be, that is a failure.
+pub fn not_run(why: &str) {
+    eprintln!("NOT RUN: {why}");
+    let must_run = std::env::var("GAUGELOG_NOT_RUN").is_ok_and(|asked| asked == "fail");
+    assert!(!must_run, "{why}");
+}

@@ -1,0 +1,129 @@
+//! Several sources at once, on one clock that moves when all of them wait.
+
+mod lockstep;
+
+use super::*;
+use crate::collector::feed::{Lane, collect_all};
+use lockstep::{Lockstep, Recording};
+
+type Outcomes = Vec<Result<Report, CollectError>>;
+
+/// A minute of polls each second, with a deadline of five seconds.
+fn a_minute<F>(clock: &Arc<Lockstep>, polls: Vec<(&str, F)>) -> (Outcomes, Vec<Vec<Observation>>)
+where
+    F: FnMut(u64) -> Result<Option<Reading>, SourceError> + Send + 'static,
+{
+    let stored: Vec<_> = polls.iter().map(|_| Arc::default()).collect();
+    let lanes = polls.into_iter().zip(&stored).map(|((name, poll), stored)| Lane {
+        name: name.to_owned(),
+        source: script(Pace::Scheduled, poll),
+        sink: Recording::new(clock, name, stored),
+    });
+    let collector = Collector { clock: clock.clone(), ..Collector::new() }
+        .duration(Duration::from_secs(60))
+        .deadline(Duration::from_secs(5));
+    let outcomes = collect_all(&collector, lanes.collect(), |_, _| {});
+    clock.release();
+    (outcomes, stored.iter().map(|stored| stored.lock().unwrap().clone()).collect())
+}
+
+type Poll = Box<dyn FnMut(u64) -> Result<Option<Reading>, SourceError> + Send>;
+
+fn takes(clock: &Arc<Lockstep>, length: Duration) -> Poll {
+    let clock = Arc::clone(clock);
+    Box::new(move |n| {
+        clock.sleep(length);
+        Ok(value(n))
+    })
+}
+
+/// Hangs in its third poll.
+fn hangs(clock: &Arc<Lockstep>, length: Duration) -> Poll {
+    let clock = Arc::clone(clock);
+    Box::new(move |n| {
+        if n == 2 {
+            clock.sleep(length);
+        }
+        Ok(value(n))
+    })
+}
+
+fn counts(outcome: &Result<Report, CollectError>) -> (u64, u64, u64, u64) {
+    let Report { polls, stored, failed, missed, .. } = *outcome.as_ref().unwrap();
+    (polls, stored, failed, missed)
+}
+
+/// What was read, and in which millisecond.
+fn read(stored: &[Observation]) -> Vec<(f64, i64)> {
+    stored.iter().map(|one| (one.value, one.timestamp_ns / 1_000_000)).collect()
+}
+
+#[test]
+fn one_that_hangs_and_one_that_fails_cost_the_good_one_nothing() {
+    let clock = Lockstep::of(&["good", "failing", "hanging"]);
+    let fails: Poll = Box::new(|_| Err(SourceError::new("no")));
+    let (outcomes, stored) = a_minute(
+        &clock,
+        vec![
+            ("good", takes(&clock, Duration::from_millis(300))),
+            ("failing", fails),
+            ("hanging", hangs(&clock, Duration::from_secs(100_000))),
+        ],
+    );
+    assert_eq!(counts(&outcomes[0]), (60, 60, 0, 0));
+    let expected: Vec<(f64, i64)> =
+        (0..60).map(|n| (f64::from(n), i64::from(n) * 1000 + 300)).collect();
+    assert_eq!(read(&stored[0]), expected);
+    // At 0, 1, 3, 7, 15 and 31 s.
+    assert_eq!(counts(&outcomes[1]), (6, 0, 6, 54));
+    assert_eq!(counts(&outcomes[2]), (3, 2, 1, 57));
+}
+
+#[test]
+fn a_poll_that_returns_after_its_deadline_is_dropped_and_the_source_polled_again() {
+    let clock = Lockstep::of(&["slow"]);
+    let (outcomes, stored) =
+        a_minute(&clock, vec![("slow", hangs(&clock, Duration::from_millis(20_500)))]);
+    // Polled at 0, 1 and 2 s; back at 22.5 s, so next at 23 s.
+    assert_eq!(counts(&outcomes[0]), (40, 39, 1, 20));
+    let after: Vec<(f64, i64)> =
+        (23..60).map(|n| (f64::from(n - 20), i64::from(n) * 1000)).collect();
+    assert_eq!(read(&stored[0])[..2], [(0.0, 0), (1.0, 1000)]);
+    assert_eq!(read(&stored[0])[2..], after);
+}
+
+#[test]
+fn a_source_that_answers_again_is_polled_on_every_tick() {
+    let clock = Lockstep::of(&["sick"]);
+    let recovers: Poll = Box::new(|n| match n {
+        2..7 => Err(SourceError::new("no")),
+        _ => Ok(value(n)),
+    });
+    let (outcomes, stored) = a_minute(&clock, vec![("sick", recovers)]);
+    // It fails at 2, 3, 5, 9 and 17 s and is well at 33 s.
+    let at: Vec<i64> = read(&stored[0]).iter().map(|(_, at_ms)| at_ms / 1000).collect();
+    assert_eq!(at, [0, 1].into_iter().chain(33..60).collect::<Vec<_>>());
+    assert_eq!(counts(&outcomes[0]), (34, 29, 5, 26));
+}
+
+#[test]
+fn one_that_ends_for_good_ends_alone() {
+    let clock = Lockstep::of(&["good", "broken", "short"]);
+    let breaks: Poll = Box::new(|n| match n {
+        5 => Err(SourceError::fatal("unplugged")),
+        _ => Ok(value(n)),
+    });
+    let ends: Poll = Box::new(|n| Ok(value(n).filter(|_| n < 9)));
+    let (outcomes, _) = a_minute(
+        &clock,
+        vec![
+            ("good", takes(&clock, Duration::from_millis(1))),
+            ("broken", breaks),
+            ("short", ends),
+        ],
+    );
+    assert_eq!(counts(&outcomes[0]), (60, 60, 0, 0));
+    assert_eq!(outcomes[1].as_ref().unwrap_err().to_string(), "unplugged");
+    assert_eq!(counts(&outcomes[2]), (9, 9, 0, 0));
+    assert_eq!(outcomes[2].as_ref().unwrap().ended_by, EndedBy::EndOfInput);
+}

@@ -1,0 +1,179 @@
+//! Running a program to its end, or to ours.
+//!
+//! The program leads a process group. The group is killed while its leader, dead or
+//! alive, is not yet waited for: until then its number cannot be another's.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+pub(super) const STDOUT_BYTES_MAX: usize = 4096;
+/// Of standard error the end is kept.
+const STDERR_BYTES_MAX: usize = 4096;
+
+/// How soon the deadline, the stop flag and a program that has ended while somebody
+/// else still holds its output are seen.
+const TICK: Duration = Duration::from_millis(20);
+/// How long a killed program is waited for here. One that hangs in the kernel dies when
+/// that lets go of it.
+const DYING: Duration = Duration::from_millis(200);
+
+/// Why a program is over.
+#[derive(Debug)]
+pub(super) enum Ended {
+    ByItself(ExitStatus),
+    Late,
+    TooMuch,
+    Stopped,
+}
+
+/// What a program has printed.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    /// At most one byte more than is allowed.
+    pub(super) stdout: Vec<u8>,
+    /// The end of it.
+    pub(super) stderr: Vec<u8>,
+}
+
+/// Runs a program, and leaves nothing of its process group behind.
+pub(super) fn run(
+    program: &str,
+    arguments: &[String],
+    deadline: Duration,
+    stop: &AtomicBool,
+) -> io::Result<(Ended, Printed)> {
+    let started = Instant::now();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let followed = follow(&mut child, || {
+        if stop.load(Ordering::Relaxed) {
+            Some(Ended::Stopped)
+        } else {
+            (started.elapsed() >= deadline).then_some(Ended::Late)
+        }
+    });
+    kill_group(&child);
+    let status = reap(child);
+    let (over, printed) = followed?;
+    let ended = match over {
+        Some(ended) => ended,
+        None => Ended::ByItself(status.ok_or_else(|| io::Error::other("its status is lost"))?),
+    };
+    Ok((ended, printed))
+}
+
+/// Reads what the program prints until it has ended, which is `None`, or must end.
+fn follow(
+    child: &mut Child,
+    is_over: impl Fn() -> Option<Ended>,
+) -> io::Result<(Option<Ended>, Printed)> {
+    let mut printed = Printed::default();
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    for pipe in fds(stdout.as_ref(), stderr.as_ref()) {
+        ioctl_fionbio(pipe, true)?;
+    }
+    loop {
+        // What it wrote before its end is in the pipes when its end is seen.
+        let has_ended = has_ended(child)?;
+        read_waiting(&mut stdout, |bytes| {
+            let room = (STDOUT_BYTES_MAX + 1).saturating_sub(printed.stdout.len());
+            printed.stdout.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            printed.stdout.len() <= STDOUT_BYTES_MAX
+        })?;
+        read_waiting(&mut stderr, |bytes| {
+            printed.stderr.extend_from_slice(bytes);
+            let excess = printed.stderr.len().saturating_sub(STDERR_BYTES_MAX);
+            printed.stderr.drain(..excess);
+            // One that complains without end shall not keep us here.
+            is_over().is_none()
+        })?;
+        if printed.stdout.len() > STDOUT_BYTES_MAX {
+            return Ok((Some(Ended::TooMuch), printed));
+        }
+        if has_ended {
+            return Ok((None, printed));
+        }
+        if let Some(ended) = is_over() {
+            return Ok((Some(ended), printed));
+        }
+        wait_for_output(&fds(stdout.as_ref(), stderr.as_ref()))?;
+    }
+}
+
+fn fds<'a, A: AsFd, B: AsFd>(one: Option<&'a A>, other: Option<&'a B>) -> Vec<BorrowedFd<'a>> {
+    one.map(AsFd::as_fd).into_iter().chain(other.map(AsFd::as_fd)).collect()
+}
+
+/// Reads what is waiting in a pipe until `take` has enough, and drops it at its end.
+fn read_waiting(
+    pipe: &mut Option<impl Read>,
+    mut take: impl FnMut(&[u8]) -> bool,
+) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    while let Some(reader) = pipe {
+        match reader.read(&mut buffer) {
+            Ok(0) => *pipe = None,
+            Ok(length) if take(&buffer[..length]) => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Waits a moment for output; where both pipes are closed, for the end.
+fn wait_for_output(pipes: &[BorrowedFd<'_>]) -> io::Result<()> {
+    if pipes.is_empty() {
+        thread::sleep(TICK / 10);
+        return Ok(());
+    }
+    let mut polled: Vec<PollFd<'_>> =
+        pipes.iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
+    let tick = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
+    match poll(&mut polled, Some(&tick)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether the program has ended, without taking note of it.
+fn has_ended(child: &Child) -> io::Result<bool> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(Pid::from_child(child)), options)?.is_some())
+}
+
+fn kill_group(child: &Child) {
+    // Nobody may be left to be killed.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+}
+
+/// The status of a program that has ended or is about to.
+fn reap(mut child: Child) -> Option<ExitStatus> {
+    let killed = Instant::now();
+    while killed.elapsed() < DYING {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) => thread::sleep(Duration::from_millis(1)),
+            Err(_) => return None,
+        }
+    }
+    // Or it would stay in the table of processes when it dies at last.
+    thread::spawn(move || child.wait());
+    None
+}

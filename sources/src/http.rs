@@ -1,0 +1,115 @@
+//! A page on the web, and the number in it.
+
+mod address;
+mod exposition;
+mod extract;
+mod fetch;
+mod guard;
+mod json;
+mod public;
+mod trust;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::unversioned::resolver::{DefaultResolver, Resolver};
+use ureq::unversioned::transport::DefaultConnector;
+
+use crate::settings::Settings;
+use crate::source::{Reading, Source, SourceError};
+use crate::spec::without_secrets;
+use address::Address;
+use extract::Wanted;
+use guard::{Guard, IsPublic};
+
+/// A number on a page that is fetched at each poll, over HTTP or HTTPS.
+///
+/// The number is the whole page, or what the fragment behind `#` names: a JSON Pointer
+/// (`#/main/temp`, RFC 6901), where a string that is a number counts as one, or a sample
+/// of a Prometheus page (`#name{label="x"}`, which must have these labels and may have
+/// others). It must be there once. The time of a sample is not heeded.
+///
+/// # Limits
+/// A poll takes no longer than its deadline, however slowly the server speaks. A page
+/// has at most 1 MiB, decompressed. At most three redirects are followed: to HTTP or
+/// HTTPS, never from HTTPS to HTTP, and never to an address that is loopback, private,
+/// link-local or otherwise not public, unless the spec's own address is such. That is
+/// checked on the address that is connected to, so no name can lead around it; with a
+/// proxy, which looks up names itself, it is for the proxy to check.
+///
+/// # Secrets
+/// A user and a password in the address are sent to its own server only, and shown to
+/// nobody; the query is not shown either, since keys are often there.
+///
+/// # What cannot be noticed
+/// A server that tells neither the length of a page nor its end, and breaks off within a
+/// number: a page in JSON shows that, a page that is one number does not.
+#[derive(Debug)]
+pub struct Page {
+    agent: Agent,
+    guard: Arc<Guard>,
+    address: Address,
+    wanted: Wanted,
+    /// The address as it may be shown.
+    shown: String,
+    deadline: Duration,
+}
+
+impl Page {
+    /// The number on the page at an address, which may end in a fragment.
+    ///
+    /// # Errors
+    /// No such address, a fragment that is no pointer and no sample, or a file of
+    /// certificates that cannot be read.
+    pub fn open(address: &str, settings: &Settings) -> Result<Self, SourceError> {
+        Self::guarded(address, settings, public::is_public, DefaultResolver::default())
+    }
+
+    /// The same with another notion of what is public and of where names lead.
+    fn guarded(
+        address: &str,
+        settings: &Settings,
+        is_public: IsPublic,
+        lookup: impl Resolver,
+    ) -> Result<Self, SourceError> {
+        let shown = without_secrets(address);
+        let (page, fragment) = match address.split_once('#') {
+            Some((page, fragment)) => (page, Some(fragment)),
+            None => (address, None),
+        };
+        let address = Address::parse(page).map_err(SourceError::fatal)?;
+        let wanted = Wanted::parse(fragment).map_err(SourceError::fatal)?;
+        let guard = Arc::new(Guard::new(is_public, Box::new(lookup)));
+        let config = fetch::config(settings, trust::roots(settings.ca_file.as_deref())?);
+        let resolver = guard::Guarded(Arc::clone(&guard));
+        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
+        Ok(Self { agent, guard, address, wanted, shown, deadline: settings.deadline })
+    }
+
+    fn read(&self) -> Result<f64, String> {
+        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.deadline)?;
+        let text = str::from_utf8(&page).map_err(|_| "the page is not UTF-8".to_owned())?;
+        self.wanted.find(text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+}
+
+impl Source for Page {
+    fn name(&self) -> &str {
+        "http"
+    }
+
+    fn description(&self) -> String {
+        format!("the number at {}", self.shown)
+    }
+
+    fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
+        match self.read() {
+            Ok(value) => Ok(Some(Reading::new(value))),
+            Err(what) => Err(SourceError::new(format!("{}: {what}", self.shown))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

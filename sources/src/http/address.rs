@@ -1,0 +1,208 @@
+//! Addresses of pages: taken apart, compared, and where a redirect leads.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use fluent_uri::{Uri, UriRef};
+use percent_encoding::percent_decode_str;
+use ureq::http;
+use ureq::http::HeaderValue;
+
+use crate::quote::quoted;
+use crate::spec::without_secrets;
+
+const SHOWN_CHARS_MAX: usize = 100;
+
+/// The address of a page, with what is secret kept apart.
+#[derive(Clone)]
+pub(super) struct Address {
+    /// Without user and fragment.
+    uri: Uri<String>,
+    origin: Origin,
+    /// What proves who we are, for this origin alone.
+    authorization: Option<HeaderValue>,
+}
+
+/// The server that an address is of: what may see its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) is_https: bool,
+    host: String,
+    port: u16,
+}
+
+impl Address {
+    /// Reads an address without a fragment; the error says what is wrong.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let uri = Uri::parse(text).map_err(|error| {
+            // The error of the library would quote the address.
+            let at = text.get(error.index()..).and_then(|rest| rest.chars().next());
+            match at.filter(|c| !c.is_alphanumeric()) {
+                Some(c) => format!("it is no address: {c:?} cannot stand there"),
+                None => "it is no address, such as https://host/page".to_owned(),
+            }
+        })?;
+        Self::of(&uri.to_owned())
+    }
+
+    fn of(uri: &Uri<String>) -> Result<Self, String> {
+        let is_https = match &*uri.scheme().as_str().to_ascii_lowercase() {
+            "https" => true,
+            "http" => false,
+            other => return Err(format!("{other}: is neither http: nor https:")),
+        };
+        let authority = uri.authority().filter(|authority| !authority.host().is_empty());
+        let authority = authority.ok_or("it names no host, such as https://host/page")?;
+        let port = authority.port_to_u16().ok().flatten();
+        if authority.port().is_some_and(|port| !port.is_empty()) && port.unwrap_or(0) == 0 {
+            return Err("its port is not a number from 1 to 65535".to_owned());
+        }
+        let port = port.unwrap_or(if is_https { 443 } else { 80 });
+        let authorization = match authority.userinfo() {
+            Some(user) => Some(basic(user.as_str())?),
+            None => None,
+        };
+        let origin = Origin { is_https, host: authority.host().to_ascii_lowercase(), port };
+        let without_user = {
+            let Origin { host, port, .. } = &origin;
+            let scheme = if is_https { "https" } else { "http" };
+            let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
+            format!("{scheme}://{host}:{port}{}{query}", uri.path())
+        };
+        let uri = Uri::parse(without_user).map_err(|_| "it is no address".to_owned())?;
+        Ok(Self { uri, origin, authorization })
+    }
+
+    /// Where a redirect from here leads; what is secret here is not known there, unless
+    /// it is the same server.
+    pub(super) fn redirected(&self, location: &str) -> Result<Self, String> {
+        let shown = || quoted(without_secrets(location).as_bytes(), SHOWN_CHARS_MAX);
+        let no_address = || format!("a redirect leads to \"{}\", which is no address", shown());
+        let there = UriRef::parse(location).map_err(|_| no_address())?;
+        let there = there.resolve_against(&self.uri).map_err(|_| no_address())?;
+        let mut there = Self::of(&there.strip_fragment().to_owned())
+            .map_err(|what| format!("a redirect leads to \"{}\": {what}", shown()))?;
+        if self.origin.is_https && !there.origin.is_https {
+            return Err(format!("a redirect leads from https to \"{}\"", shown()));
+        }
+        let is_same = self.origin == there.origin;
+        there.authorization = self.authorization.clone().filter(|_| is_same);
+        Ok(there)
+    }
+
+    /// What is asked for, as the HTTP library takes it.
+    pub(super) fn request(&self) -> Result<http::Request<()>, String> {
+        let mut request = http::Request::get(self.uri.as_str());
+        if let Some(authorization) = &self.authorization {
+            request = request.header(http::header::AUTHORIZATION, authorization);
+        }
+        request.body(()).map_err(|_| "it is no address of a page".to_owned())
+    }
+}
+
+/// A user and a password for a server, which no log shows.
+fn basic(user: &str) -> Result<HeaderValue, String> {
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let mut plain: Vec<u8> = percent_decode_str(name).collect();
+    plain.push(b':');
+    plain.extend(percent_decode_str(password));
+    let mut value = HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(plain)))
+        .map_err(|_| "its user and password cannot be sent".to_owned())?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_secrets(self.uri.as_str()))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_https { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Address {
+        Address::parse(text).unwrap()
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let address = parsed("HTTP://me:p%40ss@Host.example:8080/a/b?k=v");
+        assert_eq!(address.uri, "http://host.example:8080/a/b?k=v");
+        assert_eq!(address.authorization.unwrap(), "Basic bWU6cEBzcw==");
+        assert_eq!(parsed("https://h").origin, parsed("https://h:443/x").origin);
+        assert_eq!(parsed("http://[::1]/").origin.to_string(), "http://[::1]:80");
+        assert_ne!(parsed("http://h").origin, parsed("https://h").origin);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_showing_it() {
+        for text in [
+            "http:",
+            "http:///x",
+            "https://:80/",
+            "http://h:0/",
+            "http://h:99999/",
+            "ftp://h/",
+            "http://h/a b",
+            "http://u:secret@h:x/",
+            "file:///etc/passwd",
+            "http://h/{x}",
+        ] {
+            let error = Address::parse(text).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn redirects_are_resolved() {
+        let from = parsed("https://me:pw@h/a/b?x=1");
+        for (location, to) in [
+            ("c", "https://h:443/a/c"),
+            ("/c?y#z", "https://h:443/c?y"),
+            ("../../../c", "https://h:443/c"),
+            ("//other/c", "https://other:443/c"),
+            ("https://H:443/", "https://h:443/"),
+        ] {
+            let there = from.redirected(location).unwrap();
+            assert_eq!(there.uri, to);
+            let keeps = !to.contains("other");
+            assert_eq!(there.authorization.is_some(), keeps, "{location}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_come_back_from_another_server() {
+        let there = parsed("https://me:pw@h/").redirected("https://other/").unwrap();
+        assert_eq!(there.redirected("https://h/").unwrap().authorization, None);
+        // Nor does a server lend us its own.
+        let there = parsed("https://h/").redirected("https://you:pw@other/").unwrap();
+        assert_eq!(there.authorization, None);
+    }
+
+    #[test]
+    fn forbidden_redirects_are_named() {
+        let from = parsed("https://h/");
+        for (location, message) in [
+            ("http://h/", "a redirect leads from https to \"http://h/\""),
+            ("http://u:pw@h/?k=1", "a redirect leads from https to \"http://…@h/?…\""),
+            (
+                "file:///etc/passwd",
+                "a redirect leads to \"file:///etc/passwd\": file: is neither http: nor https:",
+            ),
+            ("a b", "a redirect leads to \"a b\", which is no address"),
+        ] {
+            assert_eq!(from.redirected(location).unwrap_err(), message);
+        }
+        assert!(parsed("http://h/").redirected("https://h/").is_ok());
+    }
+}

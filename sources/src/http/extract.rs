@@ -1,0 +1,147 @@
+//! Which number of a page is wanted.
+
+use super::exposition::Selector;
+use super::json;
+use crate::quote::quoted;
+
+const QUOTED_CHARS_MAX: usize = 40;
+
+/// What to take from a page.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// All of it.
+    Whole,
+    /// What a JSON Pointer leads to: the names on the way.
+    Pointer(Vec<String>),
+    /// A sample of a Prometheus page.
+    Sample(Selector),
+}
+
+impl Wanted {
+    /// Reads what stands behind `#`; the error says what would be right.
+    pub(super) fn parse(fragment: Option<&str>) -> Result<Self, String> {
+        let Some(fragment) = fragment else { return Ok(Self::Whole) };
+        if fragment.is_empty() || fragment.starts_with('/') {
+            return json::pointer(fragment).map(Self::Pointer);
+        }
+        Selector::parse(fragment).map(Self::Sample).ok_or_else(|| {
+            format!(
+                "what stands behind # is neither a JSON Pointer (#/main/temp) nor a sample \
+                 (#name{{label=\"x\"}}): {fragment:?}"
+            )
+        })
+    }
+
+    /// The number on a page, or what is there instead.
+    pub(super) fn find(&self, page: &str) -> Result<f64, String> {
+        match self {
+            Self::Whole => {
+                number(page).ok_or_else(|| format!("\"{}\" is not a finite number", shown(page)))
+            }
+            Self::Pointer(names) => json::find(page, names),
+            Self::Sample(selector) => selector.find(page),
+        }
+    }
+}
+
+/// A finite number and nothing else.
+pub(super) fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The beginning of what was found.
+pub(super) fn shown(text: &str) -> String {
+    quoted(text.as_bytes(), QUOTED_CHARS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Pieces of pages and of fragments, put together at random: closer to what may go
+    /// wrong than random bytes.
+    fn pieces() -> impl Strategy<Value = String> {
+        const KNOWN: &[&str] = &[
+            "{",
+            "}",
+            "[",
+            "]",
+            "\"",
+            "\\",
+            ",",
+            ":",
+            "=",
+            "\n",
+            " ",
+            "#",
+            "/",
+            "~",
+            "~0",
+            "~1",
+            "%",
+            "%2F",
+            "%ff",
+            "a",
+            "b",
+            "0",
+            "1",
+            "-1e5",
+            "1e999",
+            "true",
+            "null",
+            "NaN",
+            "+Inf",
+            "\\u00e9",
+            "\u{1b}",
+            "é",
+            "\u{feff}",
+            "t{a=\"b\"} 1",
+            "{\"a\": 1}",
+        ];
+        let piece =
+            prop_oneof![4 => prop::sample::select(KNOWN).prop_map(str::to_owned), 1 => ".{0,4}"];
+        prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_page_and_no_fragment_panics(page in pieces(), fragment in pieces()) {
+            for fragment in [&*fragment, &format!("/{fragment}"), &format!("t{{{fragment}")] {
+                if let Ok(wanted) = Wanted::parse(Some(fragment)) {
+                    match wanted.find(&page) {
+                        Ok(value) => prop_assert!(value.is_finite()),
+                        Err(said) => {
+                            prop_assert!(said.chars().count() < 400, "{said}");
+                            prop_assert!(!said.contains(char::is_control), "{said:?}");
+                        }
+                    }
+                }
+            }
+        }
+
+        /// Whatever a label holds, it is found again by what it holds.
+        #[test]
+        fn a_sample_is_found_by_any_label(label in any::<String>(), value in -1e300..1e300) {
+            let escaped =
+                label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            // A page is taken line by line, and a bare carriage return ends none.
+            prop_assume!(!label.contains('\r'));
+            let head = format!("t{{l=\"{escaped}\"}}");
+            let wanted = Wanted::parse(Some(&head)).unwrap();
+            prop_assert_eq!(wanted.find(&format!("u 1\n{head} {value}\nt{{}} 2\n")), Ok(value));
+        }
+
+        /// Whatever a name in JSON is, its pointer leads to it.
+        #[test]
+        fn a_number_is_found_under_any_name(name in any::<String>(), value in -1e300..1e300) {
+            let page = format!("{{{}: {value:e}}}", serde_json::to_string(&name).unwrap());
+            let pointer = name.replace('~', "~0").replace('/', "~1").replace('%', "%25");
+            let wanted = Wanted::parse(Some(&format!("/{pointer}"))).unwrap();
+            prop_assert_eq!(wanted.find(&page), Ok(value));
+        }
+    }
+}

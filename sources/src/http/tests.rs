@@ -1,0 +1,164 @@
+//! Redirects from a public address. Servers on 127.0.0.1 count as public here, all
+//! others on loopback as private.
+
+use std::io::Read;
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::ResolvedSocketAddrs;
+use ureq::unversioned::transport::NextTimeout;
+
+use super::*;
+
+#[path = "../../tests/pages/server.rs"]
+mod server;
+
+use server::{Server, ok, redirect, say};
+
+fn is_public_here(address: std::net::IpAddr) -> bool {
+    address.to_canonical() == Ipv4Addr::LOCALHOST
+}
+
+/// Names that lead to addresses as a test wants: the nth look-up of all to the nth.
+#[derive(Debug)]
+struct Names {
+    addresses: Vec<&'static str>,
+    asked: AtomicUsize,
+}
+
+impl Names {
+    fn new(addresses: &[&'static str]) -> Self {
+        Self { addresses: addresses.to_vec(), asked: AtomicUsize::new(0) }
+    }
+}
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _config: &Config,
+        _timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let mut found = self.empty();
+        for address in self.addresses[asked].split(' ') {
+            found.push(
+                (address.parse::<std::net::IpAddr>().unwrap(), uri.port_u16().unwrap()).into(),
+            );
+        }
+        Ok(found)
+    }
+}
+
+fn read(address: &str, lookup: impl Resolver) -> Result<f64, String> {
+    Page::guarded(address, &Settings::new(), is_public_here, lookup).unwrap().read()
+}
+
+#[test]
+fn a_redirect_into_a_private_network_is_refused_before_it_is_connected_to() {
+    let private = Server::start_at("127.0.0.2", |_, stream| say(stream, &ok(b"7", "")));
+    let public = Server::bytes(redirect(&private.url("/")));
+    let said = read(&public.url("/"), DefaultResolver::default()).unwrap_err();
+    assert_eq!(said, "a redirect leads to 127.0.0.2, which is not a public address");
+    assert!(private.heads().is_empty());
+    // The same address in other spellings.
+    for host in ["[::ffff:127.0.0.2]", "127.2", "2130706434", "0x7f.2"] {
+        let url = format!("http://{host}:{}/", private.address.port());
+        let public = Server::bytes(redirect(&url));
+        let said = read(&public.url("/"), DefaultResolver::default()).unwrap_err();
+        assert!(said.ends_with("which is not a public address"), "{host}: {said}");
+    }
+    assert!(private.heads().is_empty());
+}
+
+#[test]
+fn from_within_a_private_network_it_is_followed() {
+    let there = Server::start_at("127.0.0.2", |_, stream| say(stream, &ok(b"7", "")));
+    let location = redirect(&there.url("/"));
+    let here = Server::start_at("127.0.0.3", move |_, stream| say(stream, &location));
+    assert_eq!(read(&here.url("/"), DefaultResolver::default()), Ok(7.0));
+}
+
+#[test]
+fn a_public_redirect_is_followed_and_the_third_is_watched_too() {
+    let there = Server::page("7");
+    let here = Server::bytes(redirect(&there.url("/")));
+    assert_eq!(read(&here.url("/"), DefaultResolver::default()), Ok(7.0));
+    let private = Server::start_at("127.0.0.2", |_, stream| say(stream, &ok(b"7", "")));
+    let second = Server::bytes(redirect(&private.url("/")));
+    let first = Server::bytes(redirect(&second.url("/")));
+    assert!(read(&first.url("/"), DefaultResolver::default()).is_err());
+    assert!(private.heads().is_empty());
+}
+
+/// A name that leads elsewhere when it is looked up again, also the page's own.
+#[test]
+fn a_name_that_changes_its_mind_does_not_help() {
+    let server = Server::start(|number, stream| {
+        let answer = if number == 0 { redirect("/again") } else { ok(b"7", "") };
+        say(stream, &answer);
+    });
+    let url = format!("http://rebind.example:{}/", server.address.port());
+    let said = read(&url, Names::new(&["127.0.0.1", "127.0.0.2"])).unwrap_err();
+    assert_eq!(said, "a redirect leads to 127.0.0.2, which is not a public address");
+    // One of several addresses is enough to be refused, and not to be trusted.
+    let server = Server::bytes(redirect("/again"));
+    let url = format!("http://rebind.example:{}/", server.address.port());
+    let said = read(&url, Names::new(&["127.0.0.1", "127.0.0.1 127.0.0.2"])).unwrap_err();
+    assert!(said.ends_with("not a public address"), "{said}");
+    let said = read(&url, Names::new(&["127.0.0.1 127.0.0.2", "127.0.0.2"])).unwrap_err();
+    assert!(said.ends_with("not a public address"), "{said}");
+}
+
+/// Nor does a connection that the server would keep open: the library looks a name up
+/// also where it has one to it.
+#[test]
+fn each_redirect_is_looked_up() {
+    let server = Server::start(|_, stream| {
+        say(stream, &redirect("/again"));
+        let _ = stream.read(&mut [0; 1024]);
+        say(stream, &ok(b"7", ""));
+    });
+    let url = format!("http://rebind.example:{}/", server.address.port());
+    let said = read(&url, Names::new(&["127.0.0.1", "127.0.0.2"])).unwrap_err();
+    assert!(said.ends_with("not a public address"), "{said}");
+}
+
+/// What the first poll has learnt does not open the way for the second.
+#[test]
+fn each_poll_is_watched_anew() {
+    let private = Server::start_at("127.0.0.2", |_, stream| say(stream, &ok(b"7", "")));
+    let public = Server::bytes(redirect(&private.url("/")));
+    let page = Page::guarded(
+        &public.url("/"),
+        &Settings::new(),
+        is_public_here,
+        DefaultResolver::default(),
+    )
+    .unwrap();
+    for _ in 0..3 {
+        assert!(page.read().is_err());
+    }
+    assert!(private.heads().is_empty());
+}
+
+#[test]
+fn what_is_no_address_or_no_fragment_is_refused() {
+    for (address, said) in [
+        ("http:", "it names no host, such as https://host/page"),
+        ("http://h/ ", "it is no address: ' ' cannot stand there"),
+        (
+            "http://h/#a b",
+            "what stands behind # is neither a JSON Pointer (#/main/temp) nor a sample \
+             (#name{label=\"x\"}): \"a b\"",
+        ),
+        ("http://h/#/~2", "\"~2\": ~ in a JSON Pointer is written ~0, and / ~1"),
+    ] {
+        let error = Page::open(address, &Settings::new()).unwrap_err();
+        assert_eq!(error.to_string(), said);
+        assert!(!error.can_poll_again());
+    }
+}

@@ -1,0 +1,114 @@
+//! The sensors of a Linux machine, read from the kernel's own files.
+
+mod attribute;
+mod available;
+mod device;
+mod hwmon;
+mod iio;
+mod onewire;
+mod plain;
+mod power;
+mod proc;
+mod thermal;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use available::{Available, available};
+
+use crate::source::{Reading, Source, SourceError};
+
+/// One quantity that the kernel shows: where it is found, and what it is worth.
+trait Gauge: fmt::Debug + Send {
+    /// Looks for the quantity by its name, and tells its unit, which is nothing where it
+    /// has none.
+    ///
+    /// # Errors
+    /// There is none, or there are several; the error lists what there is.
+    fn find(&self, root: &Path) -> Result<&'static str, SourceError>;
+
+    /// Looks for the quantity by its name, and reads it. Where it was a poll ago is of
+    /// no interest: a chip that has moved leaves its old number to another chip.
+    fn read(&self, root: &Path) -> Result<f64, SourceError>;
+}
+
+/// A sensor of a Linux machine, chosen by names that outlive a boot.
+///
+/// Values are in plain units (degrees Celsius, volts, watts), except those of the IIO
+/// subsystem, which come in the kernel's (millidegrees, millivolts), and the total of a
+/// pressure, in microseconds. The sensor is looked for at each poll, so one that has
+/// vanished may come back, and one that has moved is found.
+#[derive(Debug)]
+pub struct Sensor {
+    gauge: Box<dyn Gauge>,
+    /// What was asked for: the spec without its scheme.
+    wanted: String,
+    unit: &'static str,
+    root: PathBuf,
+}
+
+impl Sensor {
+    /// The sensor that is named as in a [spec](crate::Registry#specs), without
+    /// `sensor:`. `root` is the directory that holds `sys` and `proc`.
+    ///
+    /// # Errors
+    /// A name that is not understood; no such sensor, or several: then they are listed.
+    pub fn open(wanted: &str, root: impl Into<PathBuf>) -> Result<Self, SourceError> {
+        let (gauge, root) = (gauge(wanted)?, root.into());
+        let unit = gauge.find(&root)?;
+        Ok(Self { gauge, wanted: wanted.to_owned(), unit, root })
+    }
+}
+
+/// Understands what is wanted.
+fn gauge(wanted: &str) -> Result<Box<dyn Gauge>, SourceError> {
+    if let Some(file) = wanted.strip_prefix("file=") {
+        return Ok(Box::new(plain::PlainFile::parse(file)?));
+    }
+    let (kind, rest) = wanted.split_once('/').unwrap_or((wanted, ""));
+    Ok(match kind {
+        "hwmon" => Box::new(hwmon::Hwmon::parse(rest)?),
+        "thermal" => Box::new(thermal::Thermal::parse(rest)?),
+        "iio" => Box::new(iio::Iio::parse(rest)?),
+        "power" => Box::new(power::PowerSupply::parse(rest)?),
+        "w1" => Box::new(onewire::OneWire::parse(rest)?),
+        "loadavg" => Box::new(proc::LoadAverage::parse(rest)?),
+        "pressure" => Box::new(proc::Pressure::parse(rest)?),
+        _ => {
+            return Err(SourceError::fatal(format!(
+                "{kind:?} is no kind of sensor; there are hwmon, thermal, iio, power, w1, loadavg, \
+                 pressure and file="
+            )));
+        }
+    })
+}
+
+/// An error of a spec that lacks a part or has one too many.
+fn wrong_form(wanted: &str, form: &str) -> SourceError {
+    SourceError::fatal(format!("{wanted:?} is not of the form {form}"))
+}
+
+/// Splits `DEVICE/WHAT`, of which the second may hold further slashes.
+fn two_parts<'a>(rest: &'a str, form: &str) -> Result<(&'a str, &'a str), SourceError> {
+    match rest.split_once('/') {
+        Some((device, what)) if !device.is_empty() && !what.is_empty() => Ok((device, what)),
+        _ => Err(wrong_form(rest, form)),
+    }
+}
+
+impl Source for Sensor {
+    fn name(&self) -> &str {
+        "sensor"
+    }
+
+    fn description(&self) -> String {
+        match self.unit {
+            "" => format!("sensor {}", self.wanted),
+            unit => format!("sensor {}, in {unit}", self.wanted),
+        }
+    }
+
+    fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
+        self.gauge.read(&self.root).map(|value| Some(Reading::new(value)))
+    }
+}

@@ -1,0 +1,126 @@
+//! Thermometers on a 1-wire bus, by the number that is burnt into each.
+
+use std::fs;
+use std::path::Path;
+
+use super::device::list;
+use super::{Gauge, attribute, wrong_form};
+use crate::quote::quoted;
+use crate::source::SourceError;
+
+const DIRECTORY: &str = "sys/bus/w1/devices";
+/// What the chip shows after power-on, before it has measured anything.
+const POWER_ON: i64 = 85_000;
+const QUOTED_CHARS_MAX: usize = 80;
+
+/// A thermometer.
+#[derive(Debug)]
+pub(super) struct OneWire {
+    id: String,
+}
+
+impl OneWire {
+    pub(super) fn parse(rest: &str) -> Result<Self, SourceError> {
+        if rest.is_empty() || rest.contains('/') || rest.starts_with('.') {
+            return Err(wrong_form(rest, "w1/ID, such as w1/28-000005e2fdc3"));
+        }
+        Ok(Self { id: rest.to_owned() })
+    }
+}
+
+impl Gauge for OneWire {
+    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+        let there = thermometers(root);
+        if there.contains(&self.id) {
+            return Ok("degrees Celsius");
+        }
+        let (id, there) = (&self.id, list(there.into_iter()));
+        Err(SourceError::new(if there.is_empty() {
+            let bus = root.join(DIRECTORY);
+            format!("there is no 1-wire thermometer {id:?}, and no other in {}", bus.display())
+        } else {
+            format!("there is no 1-wire thermometer {id:?}; there is {there}")
+        }))
+    }
+
+    fn read(&self, root: &Path) -> Result<f64, SourceError> {
+        self.find(root)?;
+        let path = root.join(DIRECTORY).join(&self.id).join("w1_slave");
+        let text = attribute::text(&path)?;
+        celsius(&text).map_err(|what| SourceError::new(format!("{}: {what}", path.display())))
+    }
+}
+
+/// The thermometers on all buses.
+pub(super) fn thermometers(root: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(root.join(DIRECTORY)) else { return Vec::new() };
+    let mut ids: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().join("w1_slave").exists())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    ids.sort();
+    ids
+}
+
+/// The temperature in the two lines of `w1_slave`: the nine bytes that the chip sent, and
+/// whether their checksum is right; the same bytes, and thousandths of a degree.
+///
+/// ```text
+/// 72 01 4b 46 7f ff 0e 10 57 : crc=57 YES
+/// 72 01 4b 46 7f ff 0e 10 57 t=23125
+/// ```
+pub(super) fn celsius(text: &str) -> Result<f64, String> {
+    let mut lines = text.lines();
+    let (checksum, value) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+    match checksum.split_whitespace().next_back() {
+        Some("YES") if checksum.contains("crc=") => {}
+        Some("NO") if checksum.contains("crc=") => {
+            return Err("the checksum of what the thermometer sent is wrong".to_owned());
+        }
+        _ => return Err(unclear(text)),
+    }
+    let (_, thousandths) = value.rsplit_once("t=").ok_or_else(|| unclear(text))?;
+    match thousandths.trim().parse::<i64>() {
+        Ok(POWER_ON) => {
+            Err("85 degrees, the value at power-on: it has not measured yet".to_owned())
+        }
+        Ok(thousandths) => i32::try_from(thousandths)
+            .map(|thousandths| f64::from(thousandths) / 1e3)
+            .map_err(|_| unclear(text)),
+        Err(_) => Err(unclear(text)),
+    }
+}
+
+fn unclear(text: &str) -> String {
+    format!("\"{}\" is not what a thermometer says", quoted(text.as_bytes(), QUOTED_CHARS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_panics_and_none_is_shown_raw(
+            text in "(([0-9a-f]{2} ){0,9}: crc=[0-9a-f]{2} (YES|NO)?\n?([0-9a-f]{2} ){0,9}t=-?[0-9]{0,20}|.{0,40}|(\\PC|\n){0,60})"
+        ) {
+            if let Err(said) = celsius(&text) {
+                prop_assert!(!said.contains(char::is_control), "{said:?}");
+            }
+        }
+
+        #[test]
+        fn every_temperature_is_read_back(thousandths in -55_000_i64..125_001) {
+            let text = format!("00 : crc=00 YES\n00 t={thousandths}\n");
+            match celsius(&text) {
+                Ok(value) => prop_assert_eq!(value, thousandths as f64 / 1e3),
+                Err(_) => prop_assert_eq!(thousandths, POWER_ON),
+            }
+        }
+    }
+}

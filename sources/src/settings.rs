@@ -1,0 +1,87 @@
+//! What holds for every source that is opened, whichever it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// What holds for all sources that a [`Registry`](crate::Registry) opens.
+///
+/// ```
+/// use std::time::Duration;
+/// use gaugelog_sources::Settings;
+/// let settings = Settings::new().deadline(Duration::from_secs(2)).ca_file("/etc/site-ca.pem");
+/// assert_eq!(settings.deadline, Duration::from_secs(2));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The time that one poll may take in all, from looking up a name to the last byte.
+    /// Reading a file cannot be cut short, and no deadline holds for it.
+    pub deadline: Duration,
+    /// The directory in which `sys` and `proc` are found.
+    pub root: PathBuf,
+    /// A file with certificates in PEM to trust besides the usual ones.
+    pub ca_file: Option<PathBuf>,
+    /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are heeded. A
+    /// proxy looks up names itself, so where a name leads is then for it to check.
+    pub proxy_from_environment: bool,
+    /// Ends a program that is being waited for when somebody sets it, so that it does
+    /// not outlive us.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Settings {
+    /// Ten seconds a poll, the machine's own sensors, no other certificates, no proxy.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            deadline: Duration::from_secs(10),
+            root: PathBuf::from("/"),
+            ca_file: None,
+            proxy_from_environment: false,
+            stop: Arc::default(),
+        }
+    }
+
+    /// The time that one poll may take in all.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The directory in which `sys` and `proc` are found.
+    #[must_use]
+    pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = root.into();
+        self
+    }
+
+    /// A file with certificates in PEM to trust besides the usual ones.
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
+        self
+    }
+
+    /// Whether the environment may name a proxy.
+    #[must_use]
+    pub fn proxy_from_environment(mut self, heeded: bool) -> Self {
+        self.proxy_from_environment = heeded;
+        self
+    }
+
+    /// A flag that ends a program being waited for, such as the collector's stop flag.
+    #[must_use]
+    pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = flag;
+        self
+    }
+}

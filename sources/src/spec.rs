@@ -1,0 +1,191 @@
+//! Specs as text: what is wrong with one, what of it may be shown, a short name for it.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::quote::quoted;
+
+/// A file system takes 255 bytes.
+const SHORT_NAME_BYTES_MAX: usize = 64;
+/// How much of a spec an error shows, in characters.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// Why a spec names no source, in one line for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecError {
+    spec: String,
+    message: String,
+}
+
+impl SpecError {
+    pub(crate) fn new(spec: &str, message: impl Into<String>) -> Self {
+        let spec = quoted(without_secrets(spec).as_bytes(), SHOWN_CHARS_MAX);
+        Self { spec, message: message.into() }
+    }
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "source \"{}\": {}", self.spec, self.message)
+    }
+}
+
+impl Error for SpecError {}
+
+pub(crate) fn is_scheme(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(allowed)
+}
+
+/// The spec as logs and errors may show it: of an address, the user, the password and
+/// the query, where keys are often found, are left out.
+///
+/// The arguments of a program are shown: every user of the machine can see them while
+/// it runs, so a secret belongs into a file or the environment.
+///
+/// ```
+/// use gaugelog_sources::without_secrets;
+/// assert_eq!(without_secrets("https://me:pw@host/now?key=1#/temp"), "https://…@host/now?…#/temp");
+/// assert_eq!(without_secrets("normal:mean=14"), "normal:mean=14");
+/// ```
+#[must_use]
+pub fn without_secrets(spec: &str) -> String {
+    let Some((scheme, address)) = spec.split_once("://") else { return spec.to_owned() };
+    if !is_scheme(&scheme.to_ascii_lowercase()) {
+        return spec.to_owned();
+    }
+    let (page, fragment) = split_at_first(address, '#');
+    let (place, query) = split_at_first(page, '?');
+    // The last @ of all: a password with a slash in it is a mistake, but still secret.
+    let (user, place) = place.rsplit_once('@').map_or(("", place), |(_, place)| ("…@", place));
+    let query = if query.is_empty() { "" } else { "?…" };
+    format!("{scheme}://{user}{place}{query}{fragment}")
+}
+
+/// What stands before a character, and the rest from it on.
+fn split_at_first(text: &str, at: char) -> (&str, &str) {
+    text.split_at(text.find(at).unwrap_or(text.len()))
+}
+
+/// A short name for what a spec names, fit for a directory: lower-case letters, digits,
+/// `-`, `_` and `.`, at most 64 bytes. Two specs may have the same.
+///
+/// ```
+/// use gaugelog_sources::short_name;
+/// assert_eq!(short_name("sensor:hwmon/coretemp/Package id 0"), "coretemp-package-id-0");
+/// assert_eq!(short_name("https://api.example.org/v1/now?key=1#/main/temp"), "api.example.org-now-main-temp");
+/// assert_eq!(short_name("exec:/usr/bin/ups-load -q"), "ups-load");
+/// assert_eq!(short_name("normal:mean=14"), "normal");
+/// ```
+#[must_use]
+pub fn short_name(spec: &str) -> String {
+    let (scheme, rest) = spec.split_once(':').unwrap_or((spec, ""));
+    let telling = match scheme {
+        "normal" | "stdin" => String::new(),
+        "sensor" => of_sensor(rest).to_owned(),
+        "exec" => last_part(rest.split_whitespace().next().unwrap_or("")).to_owned(),
+        _ if rest.starts_with("//") => of_address(&without_secrets(spec)),
+        _ => rest.to_owned(),
+    };
+    let is_custom = !["sensor", "exec", "http", "https"].contains(&scheme);
+    let name = if is_custom { slug(&format!("{scheme}-{telling}")) } else { slug(&telling) };
+    let name = if name.is_empty() { slug(scheme) } else { name };
+    if name.is_empty() { "source".to_owned() } else { name }
+}
+
+/// The device and what of it; that it is a chip or a zone goes without saying.
+fn of_sensor(rest: &str) -> &str {
+    if let Some(file) = rest.strip_prefix("file=") {
+        return last_part(file.split(',').next().unwrap_or(""));
+    }
+    match rest.split_once('/') {
+        Some(("hwmon" | "thermal" | "iio" | "power" | "w1", device)) => device,
+        _ => rest,
+    }
+}
+
+/// The host, the last part of the path, and what of the page.
+fn of_address(address: &str) -> String {
+    let (_, address) = address.split_once("://").unwrap_or(("", address));
+    let (page, fragment) = split_at_first(address, '#');
+    let (place, _query) = split_at_first(page, '?');
+    let (host, path) = split_at_first(place.trim_start_matches("…@"), '/');
+    format!("{host}-{}-{fragment}", last_part(path))
+}
+
+fn last_part(path: &str) -> &str {
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or("")
+}
+
+fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for c in text.chars().flat_map(char::to_lowercase) {
+        if slug.len() + c.len_utf8() > SHORT_NAME_BYTES_MAX {
+            break;
+        }
+        if c.is_alphanumeric() || c == '_' || c == '.' {
+            slug.push(c);
+        } else if !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    // A name that begins with a dot is hidden, and "-" makes an option of it.
+    slug.trim_matches(['-', '.']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_are_told_from_other_text() {
+        assert!(is_scheme("http") && is_scheme("a-1_b"));
+        for text in ["", "1a", "-a", "Http", "a b", "a:", "ä"] {
+            assert!(!is_scheme(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_left_out_and_nothing_else() {
+        for (spec, shown) in [
+            ("https://host/a", "https://host/a"),
+            ("http://u@host", "http://…@host"),
+            ("http://u:p@h@host/x@y", "http://…@y"),
+            ("http://u:p/q@host/x", "http://…@host/x"),
+            ("http://host/?#/a?b@c", "http://host/?…#/a?b@c"),
+            ("HTTP://u:p@host", "HTTP://…@host"),
+            ("exec:curl -u a:b", "exec:curl -u a:b"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(spec), shown);
+        }
+    }
+
+    #[test]
+    fn names_are_short_and_fit_for_a_directory() {
+        for (spec, name) in [
+            ("stdin", "stdin"),
+            ("sensor:loadavg/5", "loadavg-5"),
+            ("sensor:pressure/cpu/some/avg10", "pressure-cpu-some-avg10"),
+            ("sensor:hwmon/nvme@0000:01:00.0/Composite", "nvme-0000-01-00.0-composite"),
+            ("sensor:thermal/x86_pkg_temp", "x86_pkg_temp"),
+            ("sensor:w1/28-000005e2fdc3", "28-000005e2fdc3"),
+            ("sensor:file=/sys/class/backlight/intel/brightness,scale=0.1", "brightness"),
+            ("sensor:file=", "sensor"),
+            ("sensor:hwmon/Überdruck/°C", "überdruck-c"),
+            ("http://me:pw@host:8080/metrics?x=1#up{job=\"a b\"}", "host-8080-metrics-up-job-a-b"),
+            ("http://[::1]/", "1"),
+            ("http:", "http"),
+            ("exec:", "exec"),
+            ("exec:../../x y", "x"),
+            ("dice:6", "dice-6"),
+            ("mqtt://me:pw@host/room/temp", "mqtt-host-temp"),
+            ("", "source"),
+            ("../..", "source"),
+            (":::", "source"),
+        ] {
+            assert_eq!(short_name(spec), name, "{spec}");
+        }
+        assert_eq!(short_name(&format!("x:{}", "ü".repeat(500))).len(), SHORT_NAME_BYTES_MAX);
+    }
+}

@@ -1,0 +1,131 @@
+//! Answers that hold no number, or too much.
+
+use std::net::TcpListener;
+
+use crate::error;
+use crate::good_answers::gzip;
+use crate::server::{Server, ok};
+
+#[test]
+fn statuses_are_errors() {
+    for (status, said) in [
+        ("404 Not Found", "status 404 Not Found"),
+        ("500 Whatever", "status 500 Internal Server Error"),
+        ("204 No Content", "\"\" is not a finite number"),
+        ("304 Not Modified", "status 304 Not Modified"),
+        ("299 x", "\"\" is not a finite number"),
+        ("301 Moved", "status 301 Moved Permanently, but it does not say where to go"),
+    ] {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(error(&Server::bytes(answer).url("/")), said);
+    }
+}
+
+#[test]
+fn what_is_no_number_is_shown() {
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (page, fragment, said) in [
+        ("warm", "", "\"warm\" is not a finite number"),
+        ("", "", "\"\" is not a finite number"),
+        ("nan", "", "\"nan\" is not a finite number"),
+        ("1e999", "", "\"1e999\" is not a finite number"),
+        ("1 2", "", "\"1 2\" is not a finite number"),
+        ("\u{1b}[2J", "", "\"\\u{1b}[2J\" is not a finite number"),
+        (
+            "{\"t\": 1e999}",
+            "#/t",
+            "\"{\"t\": 1e999}\" is not JSON: number out of range at line 1 column 11",
+        ),
+        ("{\"t\": true}", "#/t", "#/t is true, which is not a number"),
+        ("{\"t\": null}", "#/t", "#/t is null, which is not a number"),
+        ("{\"t\": 1}", "#/u", "#/u: there is none; there is \"t\""),
+        ("t 1\nt 2", "#t", "there are 2 such samples: t t"),
+        ("t 1", "#u", "there is no sample of u"),
+        (
+            &deep,
+            "#/0",
+            &format!(
+                "\"{}…\" is not JSON: recursion limit exceeded at line 1 column 128",
+                "[".repeat(40)
+            ),
+        ),
+    ] {
+        assert_eq!(error(&Server::page(page).url(&format!("/{fragment}"))), said);
+    }
+}
+
+#[test]
+fn what_is_not_utf8_is_an_error() {
+    assert_eq!(error(&Server::page(b"1\xff").url("/")), "the page is not UTF-8");
+    assert_eq!(error(&Server::page(b"{\"t\": \"\xff\"}").url("/#/t")), "the page is not UTF-8");
+}
+
+#[test]
+fn pages_that_break_off_are_errors() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let whole = ok(&gzip(b"14.25"), "Content-Encoding: gzip\r\n");
+    for answer in [
+        &b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n14"[..],
+        format!("{chunked}5\r\n14").as_bytes(),
+        format!("{chunked}2\r\n14\r\n").as_bytes(),
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"",
+    ] {
+        let said = error(&Server::bytes(answer).url("/"));
+        assert_eq!(said, "the server broke off in the middle");
+    }
+    // Within what is compressed, though of the length that was said.
+    let compressed = gzip(b"14.25");
+    let half = ok(&compressed[..compressed.len() - 6], "Content-Encoding: gzip\r\n");
+    let said = error(&Server::bytes(half).url("/"));
+    assert!(said.contains("gzip decompression failed"), "{said}");
+    let mut rotten = whole;
+    let crc = rotten.len() - 6;
+    rotten[crc] ^= 1;
+    let said = error(&Server::bytes(rotten).url("/"));
+    assert!(said.contains("gzip decompression failed"), "{said}");
+}
+
+#[test]
+fn a_page_that_is_too_large_is_refused_also_when_it_was_small() {
+    let too_large = "the page has more than 1048576 bytes";
+    let page = format!("{}7", " ".repeat(1 << 20));
+    assert_eq!(error(&Server::page(&page).url("/")), too_large);
+    let bomb = gzip(&vec![b' '; 200 << 20]);
+    assert!(bomb.len() < 1 << 20);
+    let answer = ok(&bomb, "Content-Encoding: gzip\r\n");
+    assert_eq!(error(&Server::bytes(answer).url("/")), too_large);
+    assert!(peak_memory_bytes() < 600 << 20, "the test itself takes 200 MiB");
+}
+
+/// The most memory that this process has had at once.
+fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_page_in_another_compression_is_refused() {
+    let answer = ok(b"\x8b\x02\x8014.25", "Content-Encoding: br\r\n");
+    let said = error(&Server::bytes(answer).url("/"));
+    assert_eq!(said, "the page is compressed by \"br\", which was not asked for");
+}
+
+#[test]
+fn what_is_not_http_is_an_error() {
+    let said = error(&Server::bytes("SSH-2.0-OpenSSH_9.6\r\n").url("/"));
+    assert!(said.starts_with("the server does not speak HTTP: "), "{said}");
+    let endless = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+    let said = error(&Server::bytes(endless).url("/"));
+    assert!(said.starts_with("response header is too big"), "{said}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let said = error(&format!("http://{address}/"));
+    assert!(said.contains("Connection refused"), "{said}");
+}

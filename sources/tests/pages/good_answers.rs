@@ -1,0 +1,88 @@
+//! Pages with a number in them.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use gaugelog::Store;
+use gaugelog_sources::{Collector, Event, Registry, Settings};
+
+use crate::read;
+use crate::server::{Server, ok, say};
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn a_page_may_be_a_number() {
+    assert_eq!(read(&Server::page(" 14.25\n").url("/")), Ok(14.25));
+    assert_eq!(read(&Server::page("\u{feff}-1e-5").url("")), Ok(-1e-5));
+}
+
+#[test]
+fn a_page_may_be_json() {
+    let page = r#"{"main": {"temp": 21.5, "text": "7"}, "list": [1, 2]}"#;
+    let server = Server::page(page);
+    assert_eq!(read(&server.url("/#/main/temp")), Ok(21.5));
+    assert_eq!(read(&server.url("/#/main/text")), Ok(7.0));
+    assert_eq!(read(&server.url("/a/b?c=d#/list/1")), Ok(2.0));
+    let heads = server.heads();
+    assert!(heads[2].starts_with("GET /a/b?c=d HTTP/1.1\r\n"), "{}", heads[2]);
+    assert!(heads[2].contains("gaugelog/"), "{}", heads[2]);
+}
+
+#[test]
+fn a_page_may_be_prometheus() {
+    let server = Server::page("# TYPE t gauge\nt{sensor=\"a\"} 38.85\nt{sensor=\"b\"} 4e1\n");
+    assert_eq!(read(&server.url("/metrics#t{sensor=\"b\"}")), Ok(40.0));
+}
+
+#[test]
+fn a_page_may_come_in_chunks_compressed_or_until_the_end() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunked = format!("{head}2\r\n14\r\n3;x=y\r\n.25\r\n0\r\n\r\n");
+    assert_eq!(read(&Server::bytes(chunked).url("/")), Ok(14.25));
+    let compressed = ok(&gzip(b"14.25"), "Content-Encoding: gzip\r\n");
+    assert_eq!(read(&Server::bytes(compressed).url("/")), Ok(14.25));
+    assert_eq!(read(&Server::bytes("HTTP/1.0 200 OK\r\n\r\n14.25").url("/")), Ok(14.25));
+}
+
+#[test]
+fn the_largest_page_is_read() {
+    let page = format!("{}7", " ".repeat((1 << 20) - 1));
+    assert_eq!(read(&Server::page(page).url("/")), Ok(7.0));
+}
+
+/// Bad polls are survived, and the good one after them is stored.
+#[test]
+fn a_server_that_recovers_is_collected_from() {
+    let server = Server::start(|number, stream| match number {
+        0 => say(stream, b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"),
+        1 => say(stream, &ok(b"warm", "")),
+        2 => {}
+        _ => say(stream, &ok(b"14.25", "")),
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::create(directory.path().join("store")).unwrap();
+    let source = Registry::standard().open(&server.url("/"), &Settings::new()).unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let report = Collector::new()
+        .interval(Duration::from_millis(1))
+        .stop(Arc::clone(&stop))
+        .run(source, &store, |event| {
+            if matches!(event, Event::Stored(_)) {
+                stop.store(true, Ordering::Relaxed);
+            }
+        })
+        .unwrap();
+    assert_eq!((report.failed, report.stored), (3, 1));
+    let values: Vec<f64> =
+        store.snapshot().unwrap().range(..).map(|it| it.unwrap().value).collect();
+    assert_eq!(values, [14.25]);
+}
