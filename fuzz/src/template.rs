@@ -15,6 +15,9 @@ const KEPT_BYTES_MAX: usize = 96 << 20;
 /// So small that a segment ends with each leaf.
 const SEGMENT_BYTES: u64 = 1024;
 
+/// Which store, and the steps.
+type Recipe = (u64, Vec<u8>);
+
 /// A store's files, and how many observations were acknowledged in it.
 pub(crate) struct Made {
     pub(crate) files: Files,
@@ -22,7 +25,7 @@ pub(crate) struct Made {
 }
 
 thread_local! {
-    static MADE: RefCell<HashMap<(u64, Vec<u8>), Rc<Made>>> = RefCell::default();
+    static MADE: RefCell<HashMap<Recipe, Rc<Made>>> = RefCell::default();
     static KEPT_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
