@@ -17,9 +17,9 @@
 //!   checked, never the map.
 #![allow(unsafe_code, reason = "memory maps cannot be had without it")]
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use memmap2::{MmapOptions, MmapRaw};
@@ -46,15 +46,18 @@ struct Window {
 
 impl Bytes {
     pub(crate) fn open(path: &Path, positioned_reads: bool) -> Result<Self> {
-        let doing = "open the file";
-        let kind = call(path, Operation::Look, || std::fs::metadata(path));
-        if !kind.map_err(|error| Error::io(path, doing, error))?.is_file() {
-            // Opening a pipe would wait for its other end.
-            return Err(Error::damaged(path, 0, "not a regular file"));
+        // Opening a pipe would wait for its other end, but for this flag.
+        let open = || OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+        let opened = call(path, Operation::Open, open).and_then(|file| {
+            let metadata = call(path, Operation::Size, || file.metadata())?;
+            Ok((file, metadata))
+        });
+        match opened.map_err(|error| Error::io(path, "open the file", error))? {
+            (file, metadata) if metadata.is_file() => {
+                Ok(Self { file, path: path.to_owned(), window: None, maps: !positioned_reads })
+            }
+            _ => Err(Error::damaged(path, 0, "not a regular file")),
         }
-        let file = call(path, Operation::Open, || File::open(path));
-        let file = file.map_err(|error| Error::io(path, doing, error))?;
-        Ok(Self { file, path: path.to_owned(), window: None, maps: !positioned_reads })
     }
 
     pub(crate) fn path(&self) -> &Path {
