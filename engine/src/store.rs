@@ -66,6 +66,17 @@ pub struct Found {
     pub damage: Vec<Damage>,
 }
 
+impl Found {
+    /// What the segments show, without the marker.
+    pub(crate) fn in_view(view: &View) -> Result<Self> {
+        Ok(Self {
+            observations: view.end_sequence(),
+            dropped_bytes: view.active()?.map_or(0, |(_, tail)| tail.dropped_bytes),
+            damage: view.damage().to_vec(),
+        })
+    }
+}
+
 impl Store {
     /// Creates a store at `path` with the default [`Options`].
     ///
@@ -253,18 +264,14 @@ impl Drop for Store {
 
 /// What opening the store at `path` finds, and the view that it was found in.
 pub(crate) fn look(path: &Path, positioned_reads: bool) -> Result<(Found, View)> {
-    let mut damage = Vec::from_iter(check_marker(path)?);
+    let marker = check_marker(path)?;
     let view = View::take(path, positioned_reads)?;
-    if !damage.is_empty() && view.chain().len() == 0 {
+    if marker.is_some() && view.chain().len() == 0 {
         let detail = "the directory holds a file named as a store's marker, and no segment";
         return Err(Error::new(ErrorKind::NotAStore, path, detail));
     }
-    damage.extend_from_slice(view.damage());
-    let found = Found {
-        observations: view.end_sequence(),
-        dropped_bytes: view.active()?.map_or(0, |(_, tail)| tail.dropped_bytes),
-        damage,
-    };
+    let mut found = Found::in_view(&view)?;
+    found.damage.splice(0..0, marker);
     Ok((found, view))
 }
 

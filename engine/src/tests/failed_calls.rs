@@ -21,6 +21,7 @@ mod workload;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
@@ -100,6 +101,21 @@ fn from_environment(name: &str, otherwise: usize) -> usize {
     }
 }
 
+/// What failed of a run with each of `faults`, made on as many threads as there are
+/// processors.
+fn failures(workload: &Workload, beginning: &Beginning, faults: &[Fault]) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let faults = std::iter::from_fn(|| faults.get(next.fetch_add(1, Ordering::Relaxed)));
+        faults.filter_map(|fault| run(workload, beginning, *fault).err()).collect::<Vec<_>>()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+    })
+}
+
 /// Every call of each workload fails in every way.
 fn at_every_call(workloads: &[Workload]) {
     let one_in = from_environment("GAUGELOG_FAILED_CALLS", ONE_IN).max(1);
@@ -107,11 +123,10 @@ fn at_every_call(workloads: &[Workload]) {
     for workload in workloads {
         let beginning = Beginning::of(workload);
         let calls = run(workload, &beginning, Fault::NONE).unwrap_or_else(|why| panic!("{why}"));
-        let (mut runs, mut failures) = (0, Vec::new());
-        for fault in Fault::all(&calls).into_iter().skip(seed % one_in).step_by(one_in) {
-            runs += 1;
-            failures.extend(run(workload, &beginning, fault).err());
-        }
+        let faults: Vec<Fault> =
+            Fault::all(&calls).into_iter().skip(seed % one_in).step_by(one_in).collect();
+        let runs = faults.len();
+        let failures = failures(workload, &beginning, &faults);
         println!(
             "failed calls: {}: {} calls, {} errnos, {runs} runs, {} failed (1 in {one_in}, GAUGELOG_SEED={seed})",
             workload.name,

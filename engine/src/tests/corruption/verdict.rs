@@ -13,7 +13,8 @@ use crate::segment::format::FRAME_BYTES_MIN;
 use crate::segment::names::rows_name;
 use crate::snapshot::Snapshot;
 use crate::stats::summary::Summary;
-use crate::store::look;
+use crate::store::{Found, look};
+use crate::view::View;
 
 /// A damage, by the index of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,16 @@ pub(super) fn sight(
     positioned_reads: bool,
 ) -> Result<(Sight, Snapshot)> {
     let (found, view) = look(path, positioned_reads)?;
+    sight_of(found, view, specimen, stored)
+}
+
+/// As [`sight`], of what was found.
+pub(super) fn sight_of(
+    found: Found,
+    view: View,
+    specimen: &Specimen,
+    stored: &[Observation],
+) -> Result<(Sight, Snapshot)> {
     let mut sight = Sight {
         observations: found.observations,
         dropped_bytes: found.dropped_bytes,
