@@ -49,7 +49,7 @@ impl Derived {
             nodes.write(view.chain().directory())?;
             guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
         }
-        self.generation += 1;
+        self.generation = self.generation.wrapping_add(1);
         checkpoint::write(
             view.chain().directory(),
             &Checkpoint {
