@@ -9,6 +9,7 @@ mod failed_sync;
 mod hostile_chain;
 mod in_doubt;
 mod lock_of_the_named;
+mod made_long;
 mod mixed_stores;
 mod order_of_syncs;
 mod power_cut;
