@@ -143,10 +143,10 @@ impl View {
     /// ends, or what its length allows.
     pub(crate) fn held_until(&self, index: usize, segment: &Segment) -> Result<u64> {
         let extent = self.extent(index, segment)?;
-        // Whatever a header that is followed states, no file is longer.
-        let mut bytes = extent.limit.min(FILE_BYTES_MAX);
-        if extent.limit == u64::MAX {
-            bytes = bytes.min(self.chain.open(segment)?.len()?);
+        let mut bytes = extent.limit;
+        if bytes > FILE_BYTES_MAX {
+            // Not stated, or by a header that claims anything.
+            bytes = self.chain.open(segment)?.len()?.min(FILE_BYTES_MAX);
         }
         let held = segment.first_sequence.saturating_add(observations_max(bytes));
         Ok(held.min(extent.end_sequence))
