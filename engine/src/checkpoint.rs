@@ -45,6 +45,15 @@ pub(crate) struct Checkpoint {
     pub(crate) edge: Vec<Summary>,
 }
 
+impl Checkpoint {
+    /// Generations begin again at 0, so that none is one behind which no other
+    /// can be written: of two, the newer one is that which is sooner reached by
+    /// counting on from the other.
+    fn is_newer_than(&self, other: &Self) -> bool {
+        self.generation.wrapping_sub(other.generation).cast_signed() > 0
+    }
+}
+
 pub(crate) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     let mut bytes = vec![0; FIXED_BYTES];
     let length = FIXED_BYTES + checkpoint.edge.len() * SUMMARY_BYTES;
@@ -100,7 +109,6 @@ fn is_consistent(checkpoint: &Checkpoint) -> bool {
         && durable.sequence - segment_first <= observations_max(durable.offset)
         && durable.sequence - block_first <= FRAME_OBSERVATIONS_MAX
         && checkpoint.identity != 0
-        && checkpoint.generation < u64::MAX
         && (1..=ORDINAL_MAX).contains(&checkpoint.ordinal)
 }
 
@@ -114,8 +122,8 @@ pub(crate) fn find(directory: &Path) -> Result<Option<Checkpoint>> {
         Err(_) => return Ok(None),
         Ok(bytes) => bytes,
     };
-    let slots = bytes.chunks(SLOT_BYTES).filter_map(decode);
-    Ok(slots.max_by_key(|checkpoint| checkpoint.generation))
+    let whole = by_offset(&bytes).filter_map(|(offset, slot)| decode_at(offset, slot));
+    Ok(whole.reduce(|one, other| if other.is_newer_than(&one) { other } else { one }))
 }
 
 /// As [`find`], where nothing is known to be lacking.
@@ -131,9 +139,22 @@ pub(crate) fn slots(directory: &Path) -> Result<Vec<(u64, Option<Checkpoint>)>> 
         return Ok(Vec::new());
     }
     let bytes = read_file(directory)?;
-    let slots = (0..).step_by(SLOT_BYTES).zip(bytes.chunks(SLOT_BYTES));
-    let filled = slots.filter(|(_, slot)| slot.iter().any(|byte| *byte != 0));
-    Ok(filled.map(|(offset, slot)| (offset, decode(slot))).collect())
+    let filled = by_offset(&bytes).filter(|(_, slot)| slot.iter().any(|byte| *byte != 0));
+    Ok(filled.map(|(offset, slot)| (offset, decode_at(offset, slot))).collect())
+}
+
+fn by_offset(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    (0..).step_by(SLOT_BYTES).zip(bytes.chunks(SLOT_BYTES))
+}
+
+/// What the slot at `offset` says. One in the other's place does not count: its
+/// successor would be written over it, and an older one beside it stay.
+fn decode_at(offset: u64, slot: &[u8]) -> Option<Checkpoint> {
+    decode(slot).filter(|checkpoint| offset_of(checkpoint.generation) == offset)
+}
+
+fn offset_of(generation: u64) -> u64 {
+    generation % 2 * SLOT_BYTES as u64
 }
 
 fn read_file(directory: &Path) -> Result<Vec<u8>> {
@@ -146,7 +167,7 @@ fn read_file(directory: &Path) -> Result<Vec<u8>> {
 
 /// Writes `checkpoint` over the slot that does not hold its predecessor.
 pub(crate) fn write(directory: &Path, checkpoint: &Checkpoint) -> Result<()> {
-    let slot = checkpoint.generation % 2 * SLOT_BYTES as u64;
+    let slot = offset_of(checkpoint.generation);
     DiskFile::open_derived(&directory.join(NAME))?.write(slot, &encode(checkpoint))
 }
 

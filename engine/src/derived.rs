@@ -7,7 +7,8 @@
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::Result;
 use crate::guide_file;
-use crate::scan::{Refused, read_leaves, read_leaves_where};
+use crate::leaves::summarise;
+use crate::scan::{Refused, read_leaves};
 use crate::segment::chain::Segment;
 use crate::segment::nodes::{NodeBatch, Nodes};
 use crate::stats::summary::Summary;
@@ -49,7 +50,7 @@ impl Derived {
             nodes.write(view.chain().directory())?;
             guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
         }
-        self.generation += 1;
+        self.generation = self.generation.wrapping_add(1);
         checkpoint::write(
             view.chain().directory(),
             &Checkpoint {
@@ -107,9 +108,9 @@ impl Derived {
         }
         let mut nodes = NodeBatch::new(segment);
         let mut edge = self.edge.clone();
-        read_leaves_where(view, edge.leaves()..leaves, refused, |index, leaf| {
+        summarise(view, edge.leaves()..leaves, refused, |index, leaf| {
             edge.skip_to(index);
-            edge.push(Summary::of(leaf), |level, index, node| nodes.push(level, index, node));
+            edge.push(leaf, |level, index, node| nodes.push(level, index, node));
         })?;
         edge.skip_to(leaves);
         self.edge = edge;

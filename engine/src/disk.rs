@@ -26,6 +26,7 @@ pub(crate) enum Operation {
     Look,
     Size,
     Read,
+    Seek,
     Map,
     List,
 }

@@ -48,6 +48,7 @@ mod error;
 #[allow(missing_docs, reason = "for the fuzz targets alone")]
 pub mod fuzzing;
 mod guide_file;
+mod leaves;
 mod lock;
 mod observation;
 mod options;

@@ -34,6 +34,7 @@ pub(crate) struct Lock {
     directory: File,
     holder: File,
     process: u32,
+    signed: bool,
 }
 
 impl Lock {
@@ -45,7 +46,8 @@ impl Lock {
             if let Some(locked) = try_lock(directory)? {
                 // Dropped where this fails, and so unlocked.
                 let holder = open_holder(directory)?;
-                return Ok(Self { directory: locked, holder, process: std::process::id() });
+                let process = std::process::id();
+                return Ok(Self { directory: locked, holder, process, signed: false });
             }
             if begun.elapsed() >= wait {
                 return Err(locked(directory, wait));
@@ -57,12 +59,15 @@ impl Lock {
 
     /// Notes who holds the lock, for the error that another process will show. A
     /// full disk must not stop an append here, so a failure is let go.
-    pub(crate) fn sign(&self) {
+    pub(crate) fn sign(&mut self) {
         let name = PROGRAM.get_or_init(program);
-        let mut holder = format!("process {} ({name})", self.process).into_bytes();
-        holder.resize(HOLDER_BYTES - 1, b' ');
-        holder.push(b'\n');
-        drop(self.holder.write_all_at(&holder, 0));
+        self.note(&format!("process {} ({name})", self.process));
+        self.signed = true;
+    }
+
+    fn note(&self, name: &str) {
+        let width = HOLDER_BYTES - 1;
+        drop(self.holder.write_all_at(format!("{name:width$}\n").as_bytes(), 0));
     }
 
     /// The process that took it.
@@ -81,6 +86,10 @@ impl Drop for Lock {
     /// the file still open. That child has nothing to let go of.
     fn drop(&mut self) {
         if self.is_of_this_process() {
+            if self.signed {
+                // The next holder may be stopped before it signs.
+                self.note("");
+            }
             // Closing the file does the rest.
             drop(self.directory.unlock());
         }

@@ -8,6 +8,7 @@ use crate::descent::{Node, Visitor, Way, descend};
 use crate::downsample::{Column, downsample};
 use crate::error::{Error, ErrorKind, Result};
 use crate::guide_file;
+use crate::leaves::summarise;
 use crate::observation::Observation;
 use crate::scan::{Refused, read_leaves, read_leaves_where};
 use crate::stats::bins::Edges;
@@ -87,9 +88,9 @@ impl Snapshot {
     fn summary_where(&self, refused: Refused) -> Result<Summary> {
         let end = self.view.end_sequence();
         let mut edge = self.view.edge()?;
-        read_leaves_where(&self.view, edge.leaves()..end / LEAF, refused, |index, leaf| {
+        summarise(&self.view, edge.leaves()..end / LEAF, refused, |index, leaf| {
             edge.skip_to(index);
-            edge.push(Summary::of(leaf), |_, _, _| {});
+            edge.push(leaf, |_, _, _| {});
         })?;
         edge.skip_to(end / LEAF);
         let mut open = Summary::EMPTY;

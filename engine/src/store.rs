@@ -241,7 +241,7 @@ impl Store {
             let detail = "the store was opened for reading only";
             return Err(Error::new(ErrorKind::ReadOnly, &self.directory, detail));
         }
-        let lock = Lock::take(&self.directory, self.options.lock_wait)?;
+        let mut lock = Lock::take(&self.directory, self.options.lock_wait)?;
         lock.sign();
         Ok(lock)
     }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::segment::chain::{Chain, Extent, Segment};
 use crate::segment::format::{Position, Predecessor, observations_max};
 use crate::segment::names::rows_name;
-use crate::segment::recover::{Start, Tail, find_tail};
+use crate::segment::recover::{FILE_BYTES_MAX, Start, Tail, find_tail};
 use crate::stats::tree::{Edge, LEAF};
 
 /// A reader looks again when a new segment was begun while it looked. Each
@@ -143,10 +143,11 @@ impl View {
     /// ends, or what its length allows.
     pub(crate) fn held_until(&self, index: usize, segment: &Segment) -> Result<u64> {
         let extent = self.extent(index, segment)?;
-        if extent.limit < u64::MAX {
-            return Ok(extent.end_sequence);
+        let mut bytes = extent.limit;
+        if bytes > FILE_BYTES_MAX {
+            // Not stated, or by a header that claims anything.
+            bytes = self.chain.open(segment)?.len()?.min(FILE_BYTES_MAX);
         }
-        let bytes = self.chain.open(segment)?.len()?;
         let held = segment.first_sequence.saturating_add(observations_max(bytes));
         Ok(held.min(extent.end_sequence))
     }

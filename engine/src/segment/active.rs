@@ -205,8 +205,8 @@ impl Active {
     /// Whether so many further observations may make the segment full, or more
     /// unsynced bytes than there shall be.
     pub(crate) fn may_reach(&self, observations: usize, full: u64, unsynced: u64) -> bool {
-        // One to a frame, each in a block of its own, they take no more than this.
-        const BYTES_MOST: u64 = (FRAME_BYTES_MIN + BLOCK_HEADER_BYTES) as u64;
+        // One to a frame, each behind padding in a block of its own, they take less.
+        const BYTES_MOST: u64 = (2 * FRAME_BYTES_MIN + BLOCK_HEADER_BYTES) as u64;
         let most = (observations as u64).saturating_mul(BYTES_MOST);
         self.end.offset.saturating_add(most) >= full
             || self.unsynced_bytes().saturating_add(most) >= unsynced

@@ -19,7 +19,7 @@ use crate::segment::format::{
 };
 use crate::segment::map::Bytes;
 use crate::segment::names::{ordinals, rows_name};
-use crate::segment::recover::Start;
+use crate::segment::recover::{FILE_BYTES_MAX, Start};
 use crate::segment::walk::Owner;
 use crate::stats::summary::Summary;
 use crate::stats::tree::LEAF;
@@ -55,7 +55,7 @@ impl Segment {
     /// A place at or before `sequence`, to walk from: the last block that
     /// begins at or before it, found by its header.
     pub(crate) fn seek(&self, bytes: &mut Bytes, limit: u64, sequence: u64) -> Result<Start> {
-        let end = limit.min(bytes.len()?);
+        let end = limit.min(bytes.len()?).min(FILE_BYTES_MAX);
         let mut found = self.start();
         let (mut low, mut high) = (0, end.div_ceil(BLOCK_BYTES));
         while high - low > 1 {

@@ -23,6 +23,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
 
 use crate::disk::{Operation, call};
 use crate::error::{Error, Result};
@@ -69,6 +71,18 @@ impl Bytes {
         call(&self.path, Operation::Size, || self.file.metadata())
             .map(|metadata| metadata.len())
             .map_err(|error| Error::io(&self.path, "read the size", error))
+    }
+
+    /// Where the first byte at or behind `offset` lies that is not in a hole of the
+    /// file; `None` where there is none. A file system that keeps no account of its
+    /// holes, or does not give it, has none.
+    pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
+        let seek = || Ok(rustix::fs::seek(&self.file, SeekFrom::Data(offset))?);
+        match call(&self.path, Operation::Seek, seek) {
+            Ok(at) => Some(at.max(offset)),
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => None,
+            Err(_) => Some(offset),
+        }
     }
 
     /// Fills `into` from `offset`; fewer bytes only at the end of the file.

@@ -15,6 +15,10 @@ use crate::segment::format::{
 };
 use crate::segment::map::Bytes;
 
+/// So many blocks of nothing but zeros, one behind the other, are read before it is
+/// asked whether they are in a hole of the file, and where that ends.
+const ZERO_BLOCKS_READ: u64 = 16;
+
 /// A frame whose every bit is as written.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
@@ -308,23 +312,27 @@ impl Walk {
             self.at = frame.start;
             return Ok(Some(frame.oath));
         }
-        loop {
-            let next = self.block_start.saturating_add(BLOCK_BYTES);
-            if next >= self.limit {
-                return Ok(None);
-            }
+        let mut next = self.block_start.saturating_add(BLOCK_BYTES);
+        let mut zeros = 0;
+        while next < self.limit {
             self.load(next, true)?;
             if self.block.is_empty() && !self.unreadable {
                 return Ok(None);
             }
-            // There may be very many of these, where a file has been made long.
-            if self.block.iter().all(|byte| *byte == 0) {
-                continue;
-            }
             if let Some(oath) = self.enter_later_block(least) {
                 return Ok(Some(oath));
             }
+            next = next.saturating_add(BLOCK_BYTES);
+            let empty = !self.unreadable && self.block.iter().all(|byte| *byte == 0);
+            zeros = if empty { zeros + 1 } else { 0 };
+            if zeros == ZERO_BLOCKS_READ {
+                // More of them than are written ahead: somebody has made the file long.
+                let Some(data) = self.bytes.next_data(next) else { return Ok(None) };
+                next = data - data % BLOCK_BYTES;
+                zeros = 0;
+            }
         }
+        Ok(None)
     }
 
     /// Moves into the loaded block if its header holds and counts from `least`

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{
     assert_holds, copy_store, edit, observation, observations, options, place, small, summary_of,
 };
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
 use crate::store::Store;
@@ -168,6 +168,61 @@ fn any_byte_of_it_may_be_damaged() {
             let mut all = all.clone();
             all.push(observation(all.len() as u64));
             assert_holds(&copy, &all);
+        }
+    }
+}
+
+/// Appends in every way, and asserts that each is noted in the checkpoint.
+fn assert_goes_on(path: &Path, mut all: Vec<Observation>) {
+    let store = options(SyncPolicy::Always).open(path).expect("opened");
+    let mut append = |count: u64, append: &dyn Fn(&[Observation])| {
+        let next = all.len() as u64;
+        append(&observations(next..next + count));
+        all.extend(observations(next..next + count));
+        let newest = checkpoint::read(path).expect("a checkpoint");
+        assert_eq!(newest.durable.sequence, all.len() as u64, "{newest:?}");
+    };
+    for count in [1, 1, 1_500, 1] {
+        append(count, &|batch| {
+            store.append_batch(batch).expect("appended");
+        });
+        append(count, &|batch| {
+            let fresh = Store::open(path).expect("opened");
+            fresh.append_batch(batch).expect("appended");
+        });
+    }
+    append(6, &|batch| {
+        let mut writer = store.writer().expect("a writer");
+        for observation in batch {
+            writer.push(*observation).expect("pushed");
+            writer.flush().expect("flushed");
+        }
+    });
+    assert_holds(path, &all);
+}
+
+#[test]
+fn its_generation_may_be_any_number() {
+    let near = |middle: u64| (0..6).map(move |n| middle.wrapping_sub(3).wrapping_add(n));
+    for generation in near(u64::MAX).chain(near(1 << 63)).chain([0, 5]) {
+        for (in_its_place, beside) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (_guard, path) = place();
+            let store = options(SyncPolicy::Always).create(&path).expect("created");
+            store.append_batch(&observations(0..10)).expect("appended");
+            store.append_batch(&observations(10..20)).expect("appended");
+            drop(store);
+            let claim = Checkpoint { generation, ..checkpoint::read(&path).expect("one") };
+            let at = usize::from((generation % 2 == 0) ^ in_its_place) * SLOT;
+            edit(&path.join(checkpoint::NAME), |bytes| {
+                bytes.resize(2 * SLOT, 0);
+                if !beside {
+                    bytes.fill(0);
+                }
+                let slot = checkpoint::encode(&claim);
+                bytes[at..at + SLOT].fill(0);
+                bytes[at..at + slot.len()].copy_from_slice(&slot);
+            });
+            assert_goes_on(&path, observations(0..20));
         }
     }
 }

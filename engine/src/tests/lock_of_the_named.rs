@@ -40,3 +40,21 @@ fn a_store_that_is_replaced_while_its_lock_is_waited_for_is_not_written_to_by_tw
     assert!(arrivals(&Store::open(&path).expect("opened")) == observations(0..5));
     assert!(arrivals(&Store::open(&old).expect("opened")) == observations(0..3));
 }
+
+#[test]
+fn a_holder_that_has_not_said_its_name_yet_is_not_called_by_that_of_the_one_before() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Always).lock_wait(Duration::ZERO).create(&path).expect("made");
+    append_each(&store, 0..1);
+    store.writer().expect("a writer").close().expect("closed");
+    // As one that is stopped before it writes its name down.
+    let holder = std::fs::File::open(&path).expect("opened");
+    holder.lock().expect("locked");
+    let error = store.append(observation(1)).expect_err("it is locked");
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(error.to_string().contains("by another process;"), "{error}");
+    holder.unlock().expect("unlocked");
+    let _writer = store.writer().expect("a writer");
+    let error = store.append(observation(1)).expect_err("it is locked");
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+}

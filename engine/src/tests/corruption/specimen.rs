@@ -46,8 +46,6 @@ pub(super) struct Specimen {
     pub(super) files: Vec<StoredFile>,
     pub(super) observations: Vec<Observation>,
     pub(super) checkpoint: Option<Checkpoint>,
-    /// Leaves whose summaries stand where the tree's edge is begun from.
-    pub(super) edge_leaves: u64,
 }
 
 /// Options for segments that may be smaller than can be asked for.
@@ -105,7 +103,6 @@ impl Specimen {
         Self {
             files: files.collect(),
             observations: observations(first..first + count),
-            edge_leaves: checkpoint.durable.sequence / LEAF,
             checkpoint: Some(checkpoint),
         }
     }
@@ -114,7 +111,6 @@ impl Specimen {
     pub(super) fn without_checkpoint(mut self) -> Self {
         self.files.retain(|file| file.name != checkpoint::NAME);
         self.checkpoint = None;
-        self.edge_leaves = self.first_sequence(self.last()) / LEAF;
         self
     }
 
@@ -179,11 +175,6 @@ impl Specimen {
         format!("{}, bytes {changes:x?} of {parts:?}", file.name)
     }
 
-    fn first_sequence(&self, file: usize) -> u64 {
-        let first = self.files[file].frames().next();
-        first.map_or(0, |(_, sequences, _)| sequences.start)
-    }
-
     /// What the summary is of where the sequence numbers in `lost` and those from
     /// `end` on cannot be read: a leaf that was complete before keeps its own.
     pub(super) fn summary(&self, lost: &Range<u64>, end: u64) -> Summary {
@@ -195,7 +186,7 @@ impl Specimen {
             Summary::of(&left.map(stored).collect::<Vec<_>>())
         };
         for index in 0..end / LEAF {
-            edge.push(leaf(index, index < self.edge_leaves), |_, _, _| {});
+            edge.push(leaf(index, true), |_, _, _| {});
         }
         edge.total(&leaf(end / LEAF, false))
     }
