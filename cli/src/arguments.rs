@@ -45,6 +45,17 @@ pub(crate) fn parse<T: clap::Parser>(
     }
 }
 
+/// What clap says of an error, without what may be secret in the argument that it shows:
+/// an address may stand where none is expected.
+pub(crate) fn without_secrets(error: &clap::Error, said: String) -> String {
+    let shown = [ContextKind::InvalidArg, ContextKind::InvalidValue];
+    let texts = shown.into_iter().filter_map(|kind| match error.get(kind) {
+        Some(ContextValue::String(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    });
+    texts.fold(said, |said, text| said.replace(text, &gaugelog_sources::without_secrets(text)))
+}
+
 /// What makes no sense, in argparse's words.
 pub(crate) fn usage_error(program: Program, message: &str) -> Exit {
     let Program { name, usage, .. } = program;
@@ -72,6 +83,7 @@ fn in_words_of_argparse<T: CommandFactory>(program: Program, error: &clap::Error
         (ErrorKind::UnknownArgument, _) => {
             let unknown = context(ContextKind::InvalidArg).unwrap_or_default();
             let meant = candidates::<T>(&unknown);
+            let unknown = gaugelog_sources::without_secrets(&unknown);
             match meant.len() {
                 0 | 1 => format!("unrecognized arguments: {unknown}"),
                 _ => format!("ambiguous option: {unknown} could match {}", meant.join(", ")),

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::exit::{self, Exit};
-use crate::{collect, listing, logging, status, verify};
+use crate::{arguments, collect, listing, logging, status, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,7 +61,7 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
     logging::begin("gaugelog", verbose)
         .map_err(|error| Exit::Usage(format!("error: {error}\n")))?;
     match command {
-        Command::Collect(arguments) => collect::run(arguments),
+        Command::Collect(arguments) => collect::run(&arguments),
         Command::Sources(arguments) => listing::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
@@ -69,7 +69,7 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
 }
 
 fn in_exits(error: &clap::Error) -> Exit {
-    let text = error.render().to_string();
+    let text = arguments::without_secrets(error, error.render().to_string());
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Help(text),
         _ => Exit::Usage(text),

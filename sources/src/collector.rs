@@ -5,6 +5,7 @@ mod clock;
 mod feed;
 mod jitter;
 mod keeper;
+mod place;
 mod record;
 mod report;
 mod run;
@@ -61,7 +62,8 @@ use sink::{Sink, StoreSink};
 /// # Counts
 /// What became of the polls is kept with the store, in its `collector.json`, for this
 /// run and for all: [`Record::read`]. It is written at most once a second and at the
-/// end, so a crash loses the counts of the last second and nothing of the store.
+/// end, so a crash loses the counts of the last second and nothing of the store. Of
+/// several that collect into one store at once each keeps its own beside the others'.
 ///
 /// # Time
 /// An observation bears the time that its source gives it, else the wall clock when

@@ -2,6 +2,7 @@
 
 mod run;
 
+use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -23,7 +24,11 @@ const COMPLAINT_CHARS_MAX: usize = 200;
 /// ended, or its time is over, it and all that it has started are killed, except what
 /// has left its process group. A program that fails is an error of one poll, which shows
 /// the last line of its standard error.
-#[derive(Debug)]
+///
+/// # Secrets
+/// Its arguments are shown nowhere. What it says on standard error is, and every user of
+/// the machine sees the arguments while it runs: a secret is better kept in a file that
+/// it reads.
 pub struct Program {
     program: String,
     arguments: Vec<String>,
@@ -39,9 +44,8 @@ impl Program {
     /// # Errors
     /// No program, or a quote that is not closed.
     pub fn parse(command: &str, settings: &Settings) -> Result<Self, SourceError> {
-        let words = shell_words::split(command).map_err(|_| {
-            SourceError::fatal(format!("{command:?} has a quote that is not closed"))
-        })?;
+        let words = shell_words::split(command)
+            .map_err(|_| SourceError::fatal("there is a quote in it that is not closed"))?;
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or_else(|| {
             SourceError::fatal("there is no program; write exec:PROGRAM [ARGUMENT]...")
@@ -52,6 +56,14 @@ impl Program {
         }
         let (deadline, stop) = (settings.deadline, Arc::clone(&settings.stop));
         Ok(Self { program, arguments, deadline, stop })
+    }
+
+    /// Whether any program of any source is being waited for. Whoever ends a run sets
+    /// [`Settings::stop`] and waits, for a moment, until this is false: else a program
+    /// may outlive the process that has started it.
+    #[must_use]
+    pub fn any_runs() -> bool {
+        run::any_runs()
     }
 
     fn error(&self, what: &str) -> SourceError {
@@ -85,6 +97,12 @@ fn complaining(how: &str, printed: &Printed) -> String {
     match printed.stderr.split(|byte| *byte == b'\n').rfind(is_line) {
         Some(line) => format!("{how}: {}", quoted(line, COMPLAINT_CHARS_MAX)),
         None => how.to_owned(),
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("program", &self.program).finish_non_exhaustive()
     }
 }
 

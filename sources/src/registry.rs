@@ -180,7 +180,6 @@ mod tests {
         for (spec, message) in [
             ("", &*known),
             ("Normal", &*known),
-            ("norm al:", &*known),
             ("stdin:x", "stdin takes no parameters"),
             ("normal:std_dev=-1", "std_dev is -1; it must be finite and not negative"),
         ] {
@@ -203,5 +202,20 @@ mod tests {
     fn secrets_stay_out_of_errors() {
         let message = refused(&Registry::standard(), "mqtt://me:hunter2@host/x?key=0815");
         assert!(message.starts_with("source \"mqtt://…@host/x?…\": there are"), "{message}");
+        for spec in [
+            "exec:curl -u me:hunter2 'host",
+            "exe:curl -u me:hunter2 host",
+            "curl -u me:hunter2 host",
+            "https:/me:hunter2@host",
+            "https//me:hunter2@host",
+            "http://me:hunter2#x@host",
+            "http://me:1#hunter2@host",
+            "http://me:x#hunter2@host/",
+            "http://me:hunter2@host/#a b",
+            "http://host/?key=hunter2 ",
+        ] {
+            let message = refused(&Registry::standard(), spec);
+            assert!(!message.contains("hunter2"), "{message}");
+        }
     }
 }

@@ -37,29 +37,65 @@ pub(crate) fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(allowed)
 }
 
-/// The spec as logs and errors may show it: of an address, the user, the password and
-/// the query, where keys are often found, are left out.
-///
-/// The arguments of a program are shown: every user of the machine can see them while
-/// it runs, so a secret belongs into a file or the environment.
+/// The spec as logs and errors may show it. Of a program the arguments are left out; of
+/// an address, and of whatever is none of this crate's other sources, the user, the
+/// password and the query, where keys are often found, and what follows a blank.
 ///
 /// ```
 /// use gaugelog_sources::without_secrets;
 /// assert_eq!(without_secrets("https://me:pw@host/now?key=1#/temp"), "https://…@host/now?…#/temp");
+/// assert_eq!(without_secrets("exec:curl -u me:pw host"), "exec:curl …");
 /// assert_eq!(without_secrets("normal:mean=14"), "normal:mean=14");
 /// ```
 #[must_use]
 pub fn without_secrets(spec: &str) -> String {
-    let Some((scheme, address)) = spec.split_once("://") else { return spec.to_owned() };
-    if !is_scheme(&scheme.to_ascii_lowercase()) {
-        return spec.to_owned();
+    match spec.split_once(':') {
+        Some(("normal" | "sensor" | "stdin", _)) => spec.to_owned(),
+        Some(("exec", command)) => format!("exec:{}", first_word(command.trim_start())),
+        // What is misspelt may be any of them.
+        Some((scheme, rest)) if is_scheme(&scheme.to_ascii_lowercase()) => {
+            format!("{scheme}:{}", public_part(rest))
+        }
+        _ => public_part(spec),
     }
-    let (page, fragment) = split_at_first(address, '#');
-    let (place, query) = split_at_first(page, '?');
-    // The last @ of all: a password with a slash in it is a mistake, but still secret.
-    let (user, place) = place.rsplit_once('@').map_or(("", place), |(_, place)| ("…@", place));
+}
+
+/// What of an address, from its slashes on, is no secret.
+fn public_part(address: &str) -> String {
+    let place = address.trim_start_matches('/');
+    let slashes = &address[..address.len() - place.len()];
+    // The last @ of all: a password with one of / ? # in it is a mistake, but still secret.
+    let user_ends = if has_torn_password(place) { place.rfind('@') } else { None };
+    let (page, fragment) = match user_ends {
+        Some(at) => (&place[at..], ""),
+        None => split_at_first(place, '#'),
+    };
+    let (page, query) = split_at_first(page, '?');
+    let (user, page) = page.rsplit_once('@').map_or(("", page), |(_, page)| ("…@", page));
     let query = if query.is_empty() { "" } else { "?…" };
-    format!("{scheme}://{user}{place}{query}{fragment}")
+    if page.contains(char::is_whitespace) {
+        return format!("{slashes}{user}{}", first_word(page));
+    }
+    format!("{slashes}{user}{page}{query}{fragment}")
+}
+
+/// Whether what should be a port is none, so that it may be half a password.
+fn has_torn_password(place: &str) -> bool {
+    let (authority, rest) = place.split_at(place.find(['/', '?', '#']).unwrap_or(place.len()));
+    let Some((_, port)) = authority.rsplit_once(':').filter(|_| !authority.ends_with(']')) else {
+        return false;
+    };
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_what_of_the_page = rest.starts_with("#/") || rest.contains('{');
+    !authority.contains('@') && (!is_port || rest.starts_with('#') && !is_what_of_the_page)
+}
+
+/// What stands before the first blank, and a sign that there is more.
+fn first_word(text: &str) -> String {
+    match text.split_once(char::is_whitespace) {
+        Some((word, rest)) if !rest.trim().is_empty() => format!("{word} …"),
+        _ => text.trim_end().to_owned(),
+    }
 }
 
 /// What stands before a character, and the rest from it on.
@@ -85,7 +121,7 @@ pub fn short_name(spec: &str) -> String {
         "sensor" => of_sensor(rest).to_owned(),
         "exec" => last_part(rest.split_whitespace().next().unwrap_or("")).to_owned(),
         _ if rest.starts_with("//") => of_address(&without_secrets(spec)),
-        _ => rest.to_owned(),
+        _ => public_part(rest),
     };
     let is_custom = !["sensor", "exec", "http", "https"].contains(&scheme);
     let name = if is_custom { slug(&format!("{scheme}-{telling}")) } else { slug(&telling) };
@@ -151,14 +187,43 @@ mod tests {
             ("https://host/a", "https://host/a"),
             ("http://u@host", "http://…@host"),
             ("http://u:p@h@host/x@y", "http://…@y"),
-            ("http://u:p/q@host/x", "http://…@host/x"),
             ("http://host/?#/a?b@c", "http://host/?…#/a?b@c"),
+            ("http://host:80/a#up{job=\"a b@c\"}", "http://host:80/a#up{job=\"a b@c\"}"),
+            ("http://host:80#/a@b", "http://host:80#/a@b"),
+            ("http://[::1]/a#/b@c", "http://[::1]/a#/b@c"),
             ("HTTP://u:p@host", "HTTP://…@host"),
-            ("exec:curl -u a:b", "exec:curl -u a:b"),
+            ("exec:curl -u a:b", "exec:curl …"),
+            ("exec: curl ", "exec:curl"),
+            ("exec:'my prog' x", "exec:'my …"),
+            ("sensor:hwmon/nvme@0000:01:00.0/Core 0", "sensor:hwmon/nvme@0000:01:00.0/Core 0"),
+            ("dice:6", "dice:6"),
             ("", ""),
         ] {
             assert_eq!(without_secrets(spec), shown);
         }
+    }
+
+    #[test]
+    fn secrets_in_a_spec_that_is_wrong_are_left_out_too() {
+        for (spec, shown) in [
+            ("http://u:pw/pw@host/x", "http://…@host/x"),
+            ("http://u:pw#pw@host/x", "http://…@host/x"),
+            ("http://u:pw?pw@host/x?k=pw", "http://…@host/x?…"),
+            ("http://u:1#pw@host/x", "http://…@host/x"),
+            ("https:/u:pw@host/x", "https:/…@host/x"),
+            ("http:u:pw@host/x", "http:…@host/x"),
+            ("https//u:pw@host/?a=pw", "…@host/?…"),
+            ("htps:://u:pw@host", "htps:…@host"),
+            ("u:pw@host", "u:…@host"),
+            ("pw@host:x", "…@host:x"),
+            ("pw@host?pw", "…@host?…"),
+            ("http://host/a pw#/x", "http://host/a …"),
+            ("exe:curl -u u:pw", "exe:curl …"),
+            ("curl -u u:pw", "curl …"),
+        ] {
+            assert_eq!(without_secrets(spec), shown);
+        }
+        assert_eq!(short_name("mqtt:u:pw@host"), "mqtt-host");
     }
 
     #[test]

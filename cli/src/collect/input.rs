@@ -2,33 +2,30 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use gaugelog_sources::{Registry, Settings, Source, short_name};
+use gaugelog_sources::{Registry, Settings, Source, short_name, without_secrets};
 
 use crate::exit::Exit;
 
 /// A file system takes 255 bytes.
 const NAME_BYTES_MAX: usize = 100;
 
-/// `[NAME=]SPEC`, not yet opened.
+/// `[NAME=]SPEC`, taken apart and not yet opened.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Named {
-    name: Option<String>,
-    spec: String,
+struct Named<'a> {
+    name: Option<&'a str>,
+    spec: &'a str,
 }
 
-impl FromStr for Named {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+impl<'a> Named<'a> {
+    fn parse(text: &'a str) -> Result<Self, String> {
         // Behind a colon, an equals sign belongs to the spec: `normal:mean=14`.
         match text.split_once('=') {
             Some((name, spec)) if !name.contains(':') => {
                 check(name)?;
-                Ok(Self { name: Some(name.to_owned()), spec: spec.to_owned() })
+                Ok(Self { name: Some(name), spec })
             }
-            _ => Ok(Self { name: None, spec: text.to_owned() }),
+            _ => Ok(Self { name: None, spec: text }),
         }
     }
 }
@@ -40,6 +37,7 @@ fn check(name: &str) -> Result<(), String> {
         return Err(format!("a name has 1 to {NAME_BYTES_MAX} bytes, as in room=SPEC"));
     }
     if name.starts_with(['.', '-']) || !name.chars().all(allowed) {
+        let name = without_secrets(name);
         return Err(format!(
             "{name:?} cannot be a name; use letters, digits, - _ and ., the first no - or ."
         ));
@@ -55,35 +53,38 @@ pub(super) struct Input {
     pub(super) directory: PathBuf,
 }
 
-/// Opens all of them. The store of one without a name is `log` itself; of several, or
-/// with a name, it is a directory in there.
-pub(super) fn open(named: Vec<Named>, settings: &Settings, log: &Path) -> Result<Vec<Input>, Exit> {
+/// Opens all of them, `[NAME=]SPEC` each. The store of one without a name is `log`
+/// itself; of several, or with a name, it is a directory in there.
+pub(super) fn open(
+    sources: &[String],
+    settings: &Settings,
+    log: &Path,
+) -> Result<Vec<Input>, Exit> {
+    let senseless = |why: &str| Exit::Usage(format!("error: {why}\n"));
     let registry = Registry::standard();
-    let alone = named.len() == 1;
+    let alone = sources.len() == 1;
     let mut taken = HashSet::new();
     let mut inputs = Vec::new();
-    for Named { name, spec } in named {
-        let source = registry
-            .open(&spec, settings)
-            .map_err(|error| Exit::Usage(format!("error: {error}\n")))?;
-        let directory = match &name {
+    for text in sources {
+        let Named { name, spec } = Named::parse(text).map_err(|why| senseless(&why))?;
+        let source =
+            registry.open(spec, settings).map_err(|error| senseless(&error.to_string()))?;
+        let directory = match name {
             None if alone => log.to_owned(),
             Some(name) => log.join(name),
-            None => log.join(short_name(&spec)),
+            None => log.join(short_name(spec)),
         };
-        let name = name.unwrap_or_else(|| short_name(&spec));
+        let name = name.map_or_else(|| short_name(spec), str::to_owned);
         if !taken.insert(name.clone()) {
-            return Err(Exit::Usage(format!(
-                "error: two sources are called {name}; give each a name of its own: \
-                 {name}-1=SPEC {name}-2=SPEC\n"
+            return Err(senseless(&format!(
+                "two sources are called {name}; give each a name of its own: \
+                 {name}-1=SPEC {name}-2=SPEC"
             )));
         }
         inputs.push(Input { name, source, directory });
     }
     if inputs.iter().filter(|input| input.source.name() == "stdin").count() > 1 {
-        return Err(Exit::Usage(
-            "error: there is one standard input; name stdin once\n".to_owned(),
-        ));
+        return Err(senseless("there is one standard input; name stdin once"));
     }
     Ok(inputs)
 }
@@ -91,11 +92,6 @@ pub(super) fn open(named: Vec<Named>, settings: &Settings, log: &Path) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn named(text: &str) -> (Option<String>, String) {
-        let Named { name, spec } = text.parse().unwrap();
-        (name, spec)
-    }
 
     #[test]
     fn a_name_stands_before_an_equals_sign_that_no_colon_precedes() {
@@ -108,7 +104,7 @@ mod tests {
             ("web=http://host/?a=b#/c=d", Some("web"), "http://host/?a=b#/c=d"),
             ("sensor:file=/x", None, "sensor:file=/x"),
         ] {
-            assert_eq!(named(text), (name.map(str::to_owned), spec.to_owned()));
+            assert_eq!(Named::parse(text), Ok(Named { name, spec }));
         }
     }
 
@@ -118,15 +114,17 @@ mod tests {
         for text in
             ["=normal", "a/b=normal", "..=normal", ".x=normal", "-x=normal", "a b=normal", &long]
         {
-            assert!(text.parse::<Named>().is_err(), "{text}");
+            assert!(Named::parse(text).is_err(), "{text}");
         }
+        let said = Named::parse("a me@host?key=hunter2").unwrap_err();
+        assert!(!said.contains("hunter2"), "{said}");
     }
 
     #[test]
     fn stores_lie_where_they_are_expected() {
         let directories = |texts: &[&str]| -> Result<Vec<PathBuf>, Exit> {
-            let named = texts.iter().map(|text| text.parse().unwrap()).collect();
-            let inputs = open(named, &Settings::new(), Path::new("log"))?;
+            let sources: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            let inputs = open(&sources, &Settings::new(), Path::new("log"))?;
             Ok(inputs.into_iter().map(|input| input.directory).collect())
         };
         for (texts, expected) in [

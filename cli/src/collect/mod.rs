@@ -9,12 +9,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use gaugelog::{ErrorKind, Options, Store};
-use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Report, Settings};
+use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Program, Report, Settings};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::duration;
@@ -22,7 +23,7 @@ use crate::exit::Exit;
 use crate::explain::{self, way_out_of_io};
 use crate::figures::{count, plural};
 use crate::output;
-use input::{Input, Named};
+use input::Input;
 use progress::Progress;
 
 /// A signal is not heard while an append waits for another program's.
@@ -33,6 +34,10 @@ const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 /// Sources know their deadline and say what they were waiting for. Those that cannot
 /// keep it, such as a file that hangs, are given up this much later.
 pub(crate) const DEADLINE_GRACE: Duration = Duration::from_millis(500);
+
+/// How long programs that were killed at the end of the run are waited for: one that
+/// hangs in the kernel dies when that lets go of it.
+const PROGRAMS_END_WITHIN: Duration = Duration::from_millis(400);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +59,7 @@ pub(crate) struct Arguments {
     /// --help explains each. Several are collected at once, each into the directory NAME
     /// in that of --log.
     #[arg(value_name = "[NAME=]SPEC", required = true)]
-    sources: Vec<Named>,
+    sources: Vec<String>,
     /// The time from one poll to the next, such as 100ms, 1s, 2m or 1h30m [default: 1s].
     #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
     every: Option<Duration>,
@@ -115,10 +120,10 @@ impl Arguments {
     }
 }
 
-pub(crate) fn run(mut arguments: Arguments) -> Result<(), Exit> {
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let stop = stop_at_signal()?;
-    let named = std::mem::take(&mut arguments.sources);
-    let inputs = input::open(named, &arguments.settings(&stop), &arguments.log)?;
+    let settings = arguments.settings(&stop);
+    let inputs = input::open(&arguments.sources, &settings, &arguments.log)?;
     if let [input] = &inputs[..]
         && input.source.pace() == Pace::Own
         && arguments.every.is_some()
@@ -149,6 +154,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Result<(), Exit> {
         feeds.map(|(Input { name, source, .. }, (store, _))| Feed::new(name, source, store));
     let ended =
         arguments.collector(&stop).run_all(feeds.collect(), |at, event| progress[at].note(&event));
+    end_programs(&stop);
     for progress in progress {
         progress.finish()?;
     }
@@ -190,6 +196,15 @@ fn stop_at_signal() -> Result<Arc<AtomicBool>, Exit> {
             .map_err(|error| Exit::Error(format!("cannot listen for signals: {error}")))?;
     }
     Ok(stop)
+}
+
+/// Ends the programs that a source still waits for, so that none outlives this one.
+pub(crate) fn end_programs(stop: &AtomicBool) {
+    stop.store(true, Ordering::SeqCst);
+    let begun = Instant::now();
+    while Program::any_runs() && begun.elapsed() < PROGRAMS_END_WITHIN {
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// The store of each, and whether it is new.

@@ -22,8 +22,9 @@ const PLAIN_LEAST: Duration = Duration::from_secs(1);
 const PLAIN_MOST: Duration = Duration::from_secs(60);
 /// The rate is taken over so many lines shown.
 const RATE_LINES: usize = 10;
-/// So many bad readings are told, the rest is counted.
+/// So many bad readings are told in an hour, the rest is counted.
 const TOLD_MOST: u32 = 10;
+const TOLD_ANEW: Duration = Duration::from_secs(3600);
 /// Where the terminal does not say how wide it is.
 const WIDTH_DEFAULT: usize = 80;
 const DIGITS: usize = 6;
@@ -43,6 +44,8 @@ pub(super) struct Progress<'a> {
     shown: VecDeque<(Instant, u64)>,
     stored: u64,
     told: u32,
+    /// Since when so many were told.
+    told_since: Instant,
     /// What the store refuses appends for, once told.
     failing: Option<String>,
     /// Why nothing can be shown any more.
@@ -66,6 +69,7 @@ impl<'a> Progress<'a> {
             shown: VecDeque::new(),
             stored: 0,
             told: 0,
+            told_since: Instant::now(),
             failing: None,
             unheard: None,
         }
@@ -82,11 +86,7 @@ impl<'a> Progress<'a> {
                     self.show(last.value);
                 }
             }
-            Event::PollFailed(error) if self.told < TOLD_MOST => {
-                self.told += 1;
-                let rest = if self.told == TOLD_MOST { " (the rest is only counted)" } else { "" };
-                self.warn(&format!("{error}{rest}"));
-            }
+            Event::PollFailed(error) => self.poll_failed(&error.to_string()),
             Event::AppendFailed { error, .. } => {
                 let why = explained(error);
                 if self.failing.as_ref() != Some(&why) {
@@ -94,8 +94,20 @@ impl<'a> Progress<'a> {
                     self.failing = Some(why);
                 }
             }
-            // Missed polls, and failed ones beyond those told, are in the totals.
+            // Missed polls are in the totals.
             _ => {}
+        }
+    }
+
+    fn poll_failed(&mut self, why: &str) {
+        if self.told_since.elapsed() >= TOLD_ANEW {
+            (self.told, self.told_since) = (0, Instant::now());
+        }
+        if self.told < TOLD_MOST {
+            self.told += 1;
+            let is_last = self.told == TOLD_MOST;
+            let rest = if is_last { " (the rest of the hour is only counted)" } else { "" };
+            self.warn(&format!("{why}{rest}"));
         }
     }
 

@@ -23,14 +23,15 @@ const PROGRAM: Program = Program {
 
 const EXAMPLES: &str = "\
 examples:
-  simulate_observations_ctl --start      returns once the first observation is stored
+  simulate_observations_ctl --start      returns once the first poll is made and stored
   simulate_observations_ctl --stop       returns once the daemon has ended
   simulate_observations_ctl --start --source sensor:loadavg/1 --every 10s
   gaugelog status --log service.log      what became of the polls
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program; `simple_service --init` creates it. What goes wrong while the daemon runs is
-in simulate_observations.log in the store's directory (64 KiB at most).";
+in simulate_observations.log in the store's directory (64 KiB at most). A first poll
+that fails is told on stderr, and the next is made when it is due.";
 
 /// Start or stop the daemon that adds a draw from N(14, 3) to the store each second, or
 /// what another source yields.

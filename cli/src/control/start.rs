@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::unknown;
 use crate::exit::Exit;
 use crate::simulate::Polled;
-use crate::{instance, simulate};
+use crate::{instance, output, simulate};
 
 /// Longer than the daemon itself waits for the writers' lock.
 const BEGIN_WITHIN: Duration = Duration::from_secs(30);
@@ -36,10 +36,18 @@ pub(super) fn run(store: &Path, polled: &Polled) -> Result<(), Exit> {
         Ok(None) => return Err(give_up(&mut daemon, "it had not begun after 30 s")),
         Err(error) => return Err(give_up(&mut daemon, &format!("cannot hear from it: {error}"))),
     };
-    if text.lines().next_back().is_some_and(|line| line.starts_with(simulate::BEGUN)) {
+    if let Some(at) = last_line(&text).filter(|&at| text[at..].starts_with(simulate::BEGUN)) {
+        // Such as a first poll that failed.
+        output::say_raw(&text[..at]);
         return Ok(());
     }
     Err(failed(&mut daemon, &text))
+}
+
+/// Where the last line begins.
+fn last_line(text: &str) -> Option<usize> {
+    let line = text.lines().next_back()?;
+    text.rfind(line)
 }
 
 /// Starts this program again under the daemon's name.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gaugelog_sources::Event;
+use gaugelog_sources::{Event, SourceError};
 use jiff::Timestamp;
 
 use super::{NAME, cannot};
@@ -105,8 +105,7 @@ impl<'a> Daemon<'a> {
                     self.failing = Some(why);
                 }
             }
-            Event::PollFailed(error) if !self.begun => self.refuse(error.to_string()),
-            Event::PollFailed(error) => self.voice.say(&format!("error: {error}")),
+            Event::PollFailed(error) => self.poll_failed(error),
             Event::Missed(polls) => self.voice.say(&format!("{polls} polls were missed")),
             _ => {}
         }
@@ -121,6 +120,25 @@ impl<'a> Daemon<'a> {
         }
     }
 
+    /// A source that does not answer yet is tried again, and the daemon has begun; whoever
+    /// started it is told.
+    fn poll_failed(&mut self, error: &SourceError) {
+        if self.begun {
+            return self.voice.say(&format!("error: {error}"));
+        }
+        if !error.can_poll_again() {
+            return self.refuse(error.to_string());
+        }
+        let text = format!("the first poll failed, the next is made when it is due: {error}");
+        if let Voice::Background { .. } = self.voice {
+            output::say(NAME, &text);
+        }
+        self.voice.say(&text);
+        if self.refused.is_none() {
+            self.begin();
+        }
+    }
+
     fn begin(&mut self) {
         let (store, pid) = (self.store.display(), std::process::id());
         // Nobody need listen: a daemon that was started by hand may have no stdout.
@@ -131,7 +149,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// A daemon whose first poll fails or cannot be stored does not begin.
+    /// A daemon whose source cannot be polled, or whose store refuses, does not begin.
     fn refuse(&mut self, why: String) {
         self.refused.get_or_insert(why);
         self.stop.store(true, Ordering::Relaxed);
@@ -163,6 +181,17 @@ mod tests {
         // The collector tries once more before it stops; that does not undo the end.
         daemon.note(&Event::Stored(&[]));
         assert!(!daemon.begun && daemon.refused.is_some());
+    }
+
+    #[test]
+    fn a_first_poll_that_fails_is_told_and_one_that_always_will_is_the_end() {
+        let stop = AtomicBool::new(false);
+        let mut daemon = Daemon::new(Path::new("store"), Voice::Foreground, &stop);
+        daemon.note(&Event::PollFailed(&SourceError::new("not yet")));
+        assert!(daemon.begun && daemon.refused.is_none() && !stop.load(Ordering::Relaxed));
+        let mut daemon = Daemon::new(Path::new("store"), Voice::Foreground, &stop);
+        daemon.note(&Event::PollFailed(&SourceError::fatal("never")));
+        assert_eq!((daemon.begun, daemon.refused.as_deref()), (false, Some("never")));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `simulate_observations`: the daemon. It adds one draw from N(14, 3) a second, or what
 //! another source yields, to the service's store until it is told to stop.
 //!
-//! It says on stdout that it has begun once the first observation is on disk. In the
-//! background it then lets go of its standard descriptors: errors go to a file in the
+//! It says on stdout that it has begun once the first observation is on disk, or, of a
+//! source that did not answer, once the first poll has failed. In the background it then lets go of its standard descriptors: errors go to a file in the
 //! store's directory, which is begun anew where it has grown to 64 KiB.
 
 mod daemon;
@@ -21,7 +21,7 @@ use gaugelog_sources::{Collector, Pace, Registry, Settings, Source};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::arguments::{self, HELP_TEMPLATE, Program};
-use crate::collect::DEADLINE_GRACE;
+use crate::collect::{DEADLINE_GRACE, end_programs};
 use crate::exit::{self, Exit};
 use crate::explain::{self, way_out_of_io};
 use crate::instance::{Holder, Instance, Refused};
@@ -146,6 +146,7 @@ fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit
         .deadline(Settings::new().deadline.saturating_add(DEADLINE_GRACE))
         .stop(Arc::clone(&stop));
     let ended = collector.run(source, &store, |event| daemon.note(&event));
+    end_programs(&stop);
     match (daemon.refused, ended) {
         (Some(why), _) => Err(Exit::Error(why)),
         (None, Err(error)) => Err(Exit::Error(explain::collecting(&error))),

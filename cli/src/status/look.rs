@@ -17,6 +17,8 @@ use crate::utc::Clock;
 pub(super) struct Seen {
     pub(super) store: PathBuf,
     pub(super) running: bool,
+    /// How many processes collect. What follows is of one of them.
+    pub(super) collectors: usize,
     /// The process that collects.
     pub(super) process: Option<u32>,
     /// When the run began that goes on, or the last one.
@@ -115,19 +117,20 @@ pub(super) fn look(store: PathBuf) -> Result<Seen, Exit> {
         Exit::Error(format!("{}: cannot tell what became of the polls: {error}", store.display()))
     };
     let daemon = instance::running(&store).map_err(unknown)?;
-    let running = daemon.is_some() || Record::is_kept_now(&store).map_err(unknown)?;
+    let collectors = Record::kept_now(&store).map_err(unknown)?;
     let record = match Record::read(&store) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => None,
         read => read.map_err(unknown)?,
     };
-    let mut seen = of_record(store, running, record);
+    let mut seen = of_record(store, collectors.max(usize::from(daemon.is_some())), record);
     if let Err(error) = add_statistics(&mut seen) {
         seen.unreadable = Some(explained(&error));
     }
     Ok(seen)
 }
 
-fn of_record(store: PathBuf, running: bool, record: Option<Record>) -> Seen {
+fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen {
+    let running = collectors > 0;
     let told = |ns: fn(&Record) -> i64| record.as_ref().map(|record| moment(ns(record)));
     let (started, updated) = (told(|it| it.started_ns), told(|it| it.updated_ns));
     let since = told(|it| it.since_ns);
@@ -135,6 +138,7 @@ fn of_record(store: PathBuf, running: bool, record: Option<Record>) -> Seen {
     Seen {
         store,
         running,
+        collectors,
         process: running.then_some(record.process).filter(|process| *process != 0),
         started,
         ended: record.ended.clone(),

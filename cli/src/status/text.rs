@@ -45,7 +45,11 @@ fn headline(seen: &Seen) -> String {
         (true, None, _) => "running".to_owned(),
         (true, Some(_), _) => {
             let process = seen.process.unwrap_or(0);
-            format!("running, process {process}, since {}", moment(&seen.started))
+            let others = match seen.collectors {
+                0 | 1 => String::new(),
+                several => format!("; and {} more", several - 1),
+            };
+            format!("running, process {process}, since {}{others}", moment(&seen.started))
         }
         (false, None, _) => "not running; nothing is known of earlier runs".to_owned(),
         (false, Some(_), Some(ended)) => {

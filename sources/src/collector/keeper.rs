@@ -1,13 +1,12 @@
 //! Keeps the counts of a run with the store: see [`record`](super::record).
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::clock::{Clock, since_epoch_ns};
-use super::record::{Counts, LOCK_NAME, LastError, Record};
+use super::place::Place;
+use super::record::{Counts, LastError, Record};
 use super::report::Report;
 use super::schedule::nanoseconds;
 
@@ -15,12 +14,11 @@ use super::schedule::nanoseconds;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Texts are cut to so many characters.
 const TEXT_CHARS_MAX: usize = 400;
-/// Whoever looks whether somebody collects holds the lock for some microseconds.
-const TRY_FOR: Duration = Duration::from_millis(300);
 
 /// Holds the lock until dropped, or until the process dies.
 pub(super) struct Keeper {
     directory: PathBuf,
+    place: Place,
     _lock: File,
     record: Record,
     /// The counts of the runs before this one.
@@ -34,19 +32,19 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Begins to keep the counts of a run, unless another one keeps its own there or
-    /// the file system refuses: collecting goes on without, and the log says why.
+    /// Begins to keep the counts of a run, beside those of others that go on, unless the
+    /// file system refuses: collecting goes on without, and the log says why.
     pub(super) fn begin(
         directory: &Path,
         source: String,
         interval: Option<Duration>,
         clock: &dyn Clock,
     ) -> Option<Self> {
-        let lock = match lock(directory) {
-            Ok(Some(lock)) => lock,
+        let (place, lock) = match Place::take(directory) {
+            Ok(Some(taken)) => taken,
             Ok(None) => {
                 let place = directory.display();
-                log::warn!("{place}: another collector keeps its counts there; these are not kept");
+                log::warn!("{place}: too many collect there at once; these counts are not kept");
                 return None;
             }
             Err(error) => {
@@ -54,7 +52,7 @@ impl Keeper {
                 return None;
             }
         };
-        let earlier = Record::read(directory).unwrap_or_else(|error| {
+        let earlier = Record::read_at(&place).unwrap_or_else(|error| {
             log::warn!("{}: the counts begin anew: {error}", directory.display());
             None
         });
@@ -75,6 +73,7 @@ impl Keeper {
         };
         let mut keeper = Self {
             directory: directory.to_owned(),
+            place,
             _lock: lock,
             record,
             before,
@@ -122,7 +121,7 @@ impl Keeper {
     fn write(&mut self, clock: &dyn Clock) {
         self.tried = clock.monotonic();
         self.record.updated_ns = wall_ns(clock);
-        match self.record.write(&self.directory) {
+        match self.record.write(&self.place) {
             Ok(()) => (self.changed, self.told) = (false, false),
             Err(error) => {
                 if !std::mem::replace(&mut self.told, true) {
@@ -130,23 +129,6 @@ impl Keeper {
                     log::warn!("{place}: the counts cannot be kept, trying again: {error}");
                 }
             }
-        }
-    }
-}
-
-/// The lock, or `None` where another collector holds it.
-fn lock(directory: &Path) -> io::Result<Option<File>> {
-    let mut options = OpenOptions::new();
-    let file = options.write(true).create(true).truncate(false).open(directory.join(LOCK_NAME))?;
-    let begun = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < TRY_FOR => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
         }
     }
 }

@@ -3,25 +3,18 @@
 //! `collector.json` in the store's directory, which the engine ignores: one object,
 //! always whole, replaced at most once a second and at the end of a run. A crash loses
 //! the counts of the last second and nothing of the store. Whoever collects holds a
-//! lock on `collector.lock` meanwhile, so what the file says of a run that was cut off
-//! is not taken for one that goes on.
+//! lock meanwhile, so what the file says of a run that was cut off is not taken for one
+//! that goes on; where several collect at once, each has a [place](super::place) of its
+//! own.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::place::Place;
 use super::report::Report;
-
-/// The file's name in the directory of the store.
-pub(super) const NAME: &str = "collector.json";
-/// The name of the lock's file beside it, which is never removed: a lock on a file that
-/// has lost its name excludes nobody.
-pub(super) const LOCK_NAME: &str = "collector.lock";
-/// What is read at most; what is written is less than half of that.
-const BYTES_MAX: u64 = 16 * 1024;
 
 /// What became of the polls that were due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,39 +102,32 @@ pub struct LastError {
 
 impl Record {
     /// What is kept in the directory of a store, or `None` where nobody has collected
-    /// into it.
+    /// into it. Where several have at once, the counts of all runs are those of all of
+    /// them together, and the rest is of one that goes on, or else of the last.
     ///
     /// # Errors
-    /// The file system's, or [`ErrorKind::InvalidData`] where the file is no record.
+    /// The file system's, or [`ErrorKind::InvalidData`] where a file is no record.
     pub fn read(directory: impl AsRef<Path>) -> io::Result<Option<Self>> {
-        let path = directory.as_ref().join(NAME);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
-        let mut bytes = Vec::new();
-        file.take(BYTES_MAX).read_to_end(&mut bytes)?;
-        let record = serde_json::from_slice(&bytes).map_err(|error| {
-            let text = format!("{} holds no counts: {error}", path.display());
-            io::Error::new(ErrorKind::InvalidData, text)
-        })?;
-        Ok(Some(record))
+        let mut found: Option<(bool, Self)> = None;
+        for place in Place::all(directory.as_ref()) {
+            let Some(record) = Self::read_at(&place)? else { continue };
+            // Who may read the counts and not the lock is told of them all the same.
+            let here = (place.is_taken().unwrap_or(false), record);
+            found = Some(match found {
+                Some(earlier) => joined(earlier, here),
+                None => here,
+            });
+        }
+        Ok(found.map(|(_, record)| record))
     }
 
-    /// Whether somebody collects into the store in this directory right now.
+    /// How many collect into the store in this directory right now.
     ///
     /// # Errors
     /// The file system's.
-    pub fn is_kept_now(directory: impl AsRef<Path>) -> io::Result<bool> {
-        let file = match File::open(directory.as_ref().join(LOCK_NAME)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            opened => opened?,
-        };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+    pub fn kept_now(directory: impl AsRef<Path>) -> io::Result<usize> {
+        Place::all(directory.as_ref())
+            .try_fold(0, |count, place| Ok(count + usize::from(place.is_taken()?)))
     }
 
     /// The time between polls, or none for a source with a pace of its own.
@@ -150,22 +136,27 @@ impl Record {
         self.interval_ns.map(Duration::from_nanos)
     }
 
-    /// Puts this in the place of what is there, so that a reader finds one or the
-    /// other, also after a power cut.
-    pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
-        // Not `*.tmp`: the engine may clear those away.
-        let making = directory.join("collector.json.new");
+    /// What is kept in one of the places.
+    pub(super) fn read_at(place: &Place) -> io::Result<Option<Self>> {
+        let Some((bytes, path)) = place.read()? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            let text = format!("{} holds no counts: {error}", path.display());
+            io::Error::new(ErrorKind::InvalidData, text)
+        })
+    }
+
+    pub(super) fn write(&self, place: &Place) -> io::Result<()> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
-        let written = File::create(&making).and_then(|mut file| {
-            io::Write::write_all(&mut file, &text)?;
-            file.sync_data()
-        });
-        let replaced = written.and_then(|()| fs::rename(&making, directory.join(NAME)));
-        if replaced.is_err() {
-            // The next one makes it anew; where this fails too, it overwrites it.
-            let _ = fs::remove_file(&making);
-        }
-        replaced
+        place.write(&text)
     }
+}
+
+/// Two records, each with whether its run goes on, as one.
+fn joined(one: (bool, Record), other: (bool, Record)) -> (bool, Record) {
+    let all = one.1.all.plus(&other.1.all);
+    let since_ns = one.1.since_ns.min(other.1.since_ns);
+    let order = |it: &(bool, Record)| (it.0, it.1.started_ns);
+    let (goes_on, record) = if order(&other) > order(&one) { other } else { one };
+    (goes_on, Record { all, since_ns, ..record })
 }

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,29 @@ const TICK: Duration = Duration::from_millis(20);
 /// How long a killed program is waited for here. One that hangs in the kernel dies when
 /// that lets go of it.
 const DYING: Duration = Duration::from_millis(200);
+
+/// How many programs are being waited for, or are about to be started.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a program for as long as it lives.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        RUNNING.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+pub(super) fn any_runs() -> bool {
+    RUNNING.load(Ordering::SeqCst) > 0
+}
 
 /// Why a program is over.
 #[derive(Debug)]
@@ -52,6 +75,11 @@ pub(super) fn run(
     stop: &AtomicBool,
 ) -> io::Result<(Ended, Printed)> {
     let started = Instant::now();
+    let _counted = Counted::new();
+    // A stop that is set behind this look finds the program counted.
+    if stop.load(Ordering::SeqCst) {
+        return Ok((Ended::Stopped, Printed::default()));
+    }
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())

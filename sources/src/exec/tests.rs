@@ -61,7 +61,7 @@ fn what_is_no_command_is_named() {
     for (command, message) in [
         ("", "there is no program; write exec:PROGRAM [ARGUMENT]..."),
         ("'' a", "there is no program; write exec:PROGRAM [ARGUMENT]..."),
-        ("a 'b", "\"a 'b\" has a quote that is not closed"),
+        ("a 'hunter2", "there is a quote in it that is not closed"),
         ("a \0", "there is a zero byte in it"),
     ] {
         let error = Program::parse(command, &Settings::new()).unwrap_err();
@@ -72,10 +72,9 @@ fn what_is_no_command_is_named() {
 #[test]
 fn descriptions_keep_arguments_to_themselves() {
     assert_eq!(program("a").description(), "the number that a prints");
-    assert_eq!(
-        program("a -p hunter2").description(),
-        "the number that a prints, given 2 arguments"
-    );
+    let source = program("a -p hunter2");
+    assert_eq!(source.description(), "the number that a prints, given 2 arguments");
+    assert!(!format!("{source:?}").contains("hunter2"));
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Address {
     /// Where a redirect from here leads; what is secret here is not known there, unless
     /// it is the same server.
     pub(super) fn redirected(&self, location: &str) -> Result<Self, String> {
-        let shown = || quoted(without_secrets(location).as_bytes(), SHOWN_CHARS_MAX);
+        let shown = || shown(location);
         let no_address = || format!("a redirect leads to \"{}\", which is no address", shown());
         let there = UriRef::parse(location).map_err(|_| no_address())?;
         let there = there.resolve_against(&self.uri).map_err(|_| no_address())?;
@@ -99,6 +99,21 @@ impl Address {
         }
         request.body(()).map_err(|_| "it is no address of a page".to_owned())
     }
+}
+
+/// Where a redirect leads, as an error may show it: whatever it says, our own key may be
+/// in it, sent back by the server.
+fn shown(location: &str) -> String {
+    let public = location.split(['?', '#']).next().unwrap_or("");
+    let more = if public.len() < location.len() { "?…" } else { "" };
+    let public = match public.rsplit_once('@') {
+        Some((user, place)) => {
+            let scheme = user.find("//").map_or("", |at| &user[..at + 2]);
+            format!("{scheme}…@{place}")
+        }
+        None => public.to_owned(),
+    };
+    quoted(format!("{public}{more}").as_bytes(), SHOWN_CHARS_MAX)
 }
 
 /// A user and a password for a server, which no log shows.
@@ -200,6 +215,9 @@ mod tests {
                 "a redirect leads to \"file:///etc/passwd\": file: is neither http: nor https:",
             ),
             ("a b", "a redirect leads to \"a b\", which is no address"),
+            ("/a b?key=pw", "a redirect leads to \"/a b?…\", which is no address"),
+            ("/a b#token=pw", "a redirect leads to \"/a b?…\", which is no address"),
+            ("//me:pw@h/a b", "a redirect leads to \"//…@h/a b\", which is no address"),
         ] {
             assert_eq!(from.redirected(location).unwrap_err(), message);
         }

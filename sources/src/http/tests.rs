@@ -153,7 +153,7 @@ fn what_is_no_address_or_no_fragment_is_refused() {
         (
             "http://h/#a b",
             "what stands behind # is neither a JSON Pointer (#/main/temp) nor a sample \
-             (#name{label=\"x\"}): \"a b\"",
+             (#name{label=\"x\"})",
         ),
         ("http://h/#/~2", "\"~2\": ~ in a JSON Pointer is written ~0, and / ~1"),
     ] {

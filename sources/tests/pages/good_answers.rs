@@ -19,6 +19,16 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// So many blanks, compressed, which never are in memory together.
+pub(crate) fn gzip_of_blanks(length: usize) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let blanks = [b' '; 1 << 16];
+    for _ in 0..length / blanks.len() {
+        encoder.write_all(&blanks).unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
 #[test]
 fn a_page_may_be_a_number() {
     assert_eq!(read(&Server::page(" 14.25\n").url("/")), Ok(14.25));

@@ -3,6 +3,7 @@
 
 mod bad_answers;
 mod good_answers;
+mod hostile;
 mod redirects;
 mod secrets;
 mod server;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::collector::record::{LOCK_NAME, NAME};
+
+const NAME: &str = "collector.json";
 
 /// A sink with a directory, that notes what was kept there before each append.
 struct Kept {
@@ -121,29 +122,61 @@ fn a_long_error_and_a_garbled_file_do_no_harm() {
 #[test]
 fn a_run_is_told_from_one_that_was_cut_off_by_its_lock() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(!Record::is_kept_now(dir.path()).unwrap());
+    assert_eq!(Record::kept_now(dir.path()).unwrap(), 0);
     let clock = Arc::new(TestClock::default());
     let mut kept = Kept::new(dir.path());
     let mut running = 0;
     collector(&clock)
         .collect("script", of_ten(), &mut kept, &mut |_| {
-            running += u32::from(Record::is_kept_now(dir.path()).unwrap());
+            running += Record::kept_now(dir.path()).unwrap();
         })
         .unwrap();
     assert_eq!(running, 10);
-    assert!(!Record::is_kept_now(dir.path()).unwrap());
+    assert_eq!(Record::kept_now(dir.path()).unwrap(), 0);
+}
+
+/// One collects within the other, and a third after both.
+#[test]
+fn a_second_collector_keeps_its_own_counts_and_none_are_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(TestClock::default());
+    let collect = |on_event: &mut dyn FnMut()| {
+        let mut memory = Memory::default();
+        let mut kept = Unread(&mut memory, dir.path());
+        collector(&clock).collect("script", of_ten(), &mut kept, &mut |_| on_event()).unwrap()
+    };
+    let mut polls = 0;
+    collect(&mut || {
+        polls += 1;
+        if polls == 5 {
+            clock.pass(1000 * MS);
+            let mut both = 0;
+            collect(&mut || both = Record::kept_now(dir.path()).unwrap());
+            assert_eq!(both, 2);
+            let record = record(dir.path());
+            assert_eq!((record.ended, record.all.polls), (None, 14), "the first goes on");
+        }
+    });
+    assert_eq!(record(dir.path()).all.stored, 18);
+    assert_eq!(record(dir.path()).ended.as_deref(), Some("end of the input"));
+    let since_ns = record(dir.path()).since_ns;
+    collect(&mut || {});
+    let last = record(dir.path());
+    assert_eq!((last.all.polls, last.all.failed, last.run.polls), (30, 3, 10));
+    assert_eq!((last.since_ns, last.started_ns > since_ns), (since_ns, true));
 }
 
 #[test]
-fn a_second_collector_leaves_the_counts_of_the_first_alone() {
+fn more_collectors_than_there_are_places_collect_all_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(TestClock::default());
-    let held = std::fs::File::create(dir.path().join(LOCK_NAME)).unwrap();
-    held.lock().unwrap();
+    let held: Vec<_> =
+        std::iter::from_fn(|| crate::collector::place::Place::take(dir.path()).unwrap()).collect();
+    assert_eq!((held.len(), Record::kept_now(dir.path()).unwrap()), (8, 8));
     let mut memory = Memory::default();
     let mut kept = Unread(&mut memory, dir.path());
     let report = collector(&clock).collect("script", of_ten(), &mut kept, &mut |_| {}).unwrap();
-    assert_eq!((report.stored, memory.stored().len()), (9, 9), "it collects all the same");
+    assert_eq!((report.stored, memory.stored().len()), (9, 9));
     assert_eq!(Record::read(dir.path()).unwrap(), None);
 }
 
