@@ -310,11 +310,11 @@ fn is_plausible(header: &SegmentHeader) -> bool {
 
 /// The `count` summaries that `bytes` hold, and nothing besides.
 pub(crate) fn decode_edge(bytes: &[u8], count: u64) -> Option<Vec<Summary>> {
-    let count = usize::try_from(count).ok()?;
-    if count > EDGE_NODES_MAX || bytes.len() != count * SUMMARY_BYTES {
+    let nodes = bytes.chunks(SUMMARY_BYTES);
+    if nodes.len() as u64 != count {
         return None;
     }
-    bytes.chunks_exact(SUMMARY_BYTES).map(decode_summary).collect()
+    nodes.map(|node| decode_summary(node)).collect()
 }
 
 const FLAG_SCALED: u64 = 1;

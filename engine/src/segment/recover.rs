@@ -179,17 +179,12 @@ pub(crate) fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<
         return Ok(file_bytes - from);
     }
     let mut last = 0;
-    let mut at = from;
     let mut buffer = vec![0; 64 * 1024];
-    while at < file_bytes {
+    for at in (from..file_bytes).step_by(buffer.len()) {
         let read = bytes.read_by_position(at, &mut buffer)?;
-        if read == 0 {
-            break;
-        }
         if let Some(index) = last_nonzero_index(&buffer[..read]) {
             last = at - from + index as u64 + 1;
         }
-        at += read as u64;
     }
     Ok(last)
 }
@@ -198,13 +193,10 @@ pub(crate) fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<
 /// by byte that takes ten times as long.
 fn last_nonzero_index(bytes: &[u8]) -> Option<usize> {
     const ZEROS: [u8; 1024] = [0; 1024];
-    let mut end = bytes.len();
-    for chunk in bytes.rchunks(ZEROS.len()) {
-        if chunk != &ZEROS[..chunk.len()] {
-            let within = chunk.iter().rposition(|byte| *byte != 0)?;
-            return Some(end - chunk.len() + within);
-        }
-        end -= chunk.len();
-    }
-    None
+    let is_zero = |chunk: &&[u8]| *chunk == &ZEROS[..chunk.len()];
+    let zeros: usize = bytes.rchunks(ZEROS.len()).take_while(is_zero).map(<[u8]>::len).sum();
+    bytes[..bytes.len() - zeros].iter().rposition(|byte| *byte != 0)
 }
+
+#[cfg(test)]
+mod tests;

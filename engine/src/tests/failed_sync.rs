@@ -225,3 +225,19 @@ fn rule_6_a_sync_that_fails_loses_nothing_that_was_kept() {
     assert_eq!(segments(&path), 2);
     assert_holds(&path, &observations(0..310));
 }
+
+#[test]
+fn rule_6_a_segment_that_can_no_longer_be_written_is_given_up() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..10);
+    let refuse = |_: &Path, event: &Event| {
+        if event.writes(&rows_name(1)) { Err(io_error()) } else { Ok(()) }
+    };
+    record(refuse, || {
+        assert_eq!(store.append(observation(99)).expect_err("refused").kind(), ErrorKind::Io);
+        append_each(&store, 10..12);
+    });
+    assert_given_up(&path, FIRST_FRAME + 10 * FRAME, 10);
+    assert_holds(&path, &observations(0..12));
+}

@@ -6,6 +6,7 @@ mod corruption;
 mod disk_watch;
 mod failed_calls;
 mod failed_sync;
+mod held_writer;
 mod hostile_chain;
 mod in_doubt;
 mod lock_of_the_named;

@@ -118,6 +118,38 @@ fn a_frame_is_believed_only_where_it_was_written() {
 }
 
 #[test]
+fn a_frame_holds_observations_and_only_finite_ones() {
+    let decoded = |observations: &[Observation]| {
+        let at = Position { offset: 88, sequence: 0 };
+        let count = u16::try_from(observations.len()).expect("a few");
+        let mut bytes = Vec::new();
+        let header = FrameHeader { count, index: 0, oath: 88 };
+        encode_frame(IDENTITY, at, header, observations, &mut bytes);
+        decode_frame(IDENTITY, at.offset, 0, &bytes).map(|(header, _)| header.count)
+    };
+    assert_eq!(decoded(&observations()), Some(2));
+    assert_eq!(decoded(&[]), None);
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert_eq!(decoded(&[observations()[0], Observation::new(0, value)]), None);
+    }
+}
+
+#[test]
+fn no_oath_beyond_its_own_place_is_believed() {
+    let at = Position { offset: 32_768, sequence: 0 };
+    for (oath, believed) in [(0, true), (32_768, true), (32_769, false)] {
+        let mut frame = Vec::new();
+        let header = FrameHeader { count: 2, index: 0, oath };
+        encode_frame(IDENTITY, at, header, &observations(), &mut frame);
+        assert_eq!(decode_frame(IDENTITY, at.offset, 0, &frame).is_some(), believed, "{oath}");
+        let mut block = Vec::new();
+        let header = BlockHeader { first_sequence: 0, oath };
+        encode_block_header(IDENTITY, at.offset, header, &mut block);
+        assert_eq!(decode_block_header(IDENTITY, at.offset, &block).is_some(), believed, "{oath}");
+    }
+}
+
+#[test]
 fn no_flipped_bit_of_a_segment_header_is_believed() {
     let header = SegmentHeader {
         ordinal: 2,
@@ -144,6 +176,86 @@ fn a_segment_header_is_read_only_as_it_is_written() {
         let crc = crc32fast::hash(&bytes[4..]);
         LE::write_u32(&mut bytes, crc);
         assert_eq!(decode_segment_header(&bytes), Err(HeaderFault::Damaged), "byte {at}");
+    }
+}
+
+#[test]
+fn a_segment_header_is_believed_only_where_it_can_be_true() {
+    let believed = |header: SegmentHeader| {
+        let bytes = encode_segment_header(&header);
+        match decode_segment_header(&bytes) {
+            Ok(found) => found == (header, bytes.len() as u64),
+            Err(fault) => {
+                assert_eq!(fault, HeaderFault::Damaged);
+                false
+            }
+        }
+    };
+    let behind = |first_sequence, held, end_offset| {
+        let before = Predecessor { identity: 5, first_sequence, end_offset };
+        let first_sequence = first_sequence + held;
+        SegmentHeader { first_sequence, predecessor: Some(before), ..header() }
+    };
+    assert!(believed(header()));
+    assert!(!believed(SegmentHeader { identity: 0, ..header() }));
+    assert!(!believed(SegmentHeader { ordinal: 0, ..header() }));
+    assert!(believed(SegmentHeader { ordinal: 1 << 40, ..header() }));
+    assert!(!believed(SegmentHeader { ordinal: (1 << 40) + 1, ..header() }));
+    assert!(believed(behind(7, 1_024, 16_384)));
+    assert!(!believed(behind(7, 1_024, 16_383)));
+    assert!(!believed(behind(7, u64::MAX - 7, u64::MAX)));
+    let shrunk = SegmentHeader { first_sequence: 6, ..behind(7, 0, 88) };
+    assert!(!believed(shrunk));
+    assert!(believed(behind((1 << 60) - 1, 1, 88)));
+    assert!(!believed(behind(1 << 60, 1, 88)));
+    let edge = |count| SegmentHeader { edge: vec![Summary::EMPTY; count], ..header() };
+    assert!(believed(edge(64)));
+    assert!(!believed(edge(65)));
+}
+
+#[test]
+fn a_segment_header_of_another_version_names_it() {
+    let mut bytes = encode_segment_header(&header());
+    LE::write_u32(&mut bytes[16..], 2);
+    let crc = crc32fast::hash(&bytes[4..]);
+    LE::write_u32(&mut bytes, crc);
+    assert_eq!(decode_segment_header(&bytes), Err(HeaderFault::Version(2)));
+}
+
+#[test]
+fn an_edge_is_as_many_summaries_as_it_says() {
+    let mut bytes = Vec::new();
+    encode_summary(&Summary::of(&observations()), &mut bytes);
+    encode_summary(&Summary::of(&observations()[..1]), &mut bytes);
+    let decoded = |length: usize, count| decode_edge(&bytes[..length], count).map(|it| it.len());
+    assert_eq!(decoded(176, 2), Some(2));
+    assert_eq!(decoded(0, 0), Some(0));
+    for (length, count) in [(176, 1), (176, 3), (176, u64::MAX), (175, 2), (89, 1), (88, 0)] {
+        assert_eq!(decoded(length, count), None, "{count} in {length} bytes");
+    }
+}
+
+#[test]
+fn a_summary_of_huge_values_comes_back_and_no_unknown_flag_does() {
+    let summary = Summary::of(&[Observation::new(3, 1e300), Observation::new(4, -1e299)]);
+    assert!(summary.scaled);
+    let mut bytes = Vec::new();
+    encode_summary(&summary, &mut bytes);
+    assert_eq!(decode_summary(&bytes), Some(summary));
+    bytes[0] |= 2;
+    assert_eq!(decode_summary(&bytes), None);
+}
+
+#[test]
+fn a_node_is_of_no_more_observations_than_it_covers() {
+    for (level, most) in [(0, 1_024), (3, 8_192)] {
+        for (count, believed) in [(most, true), (most + 1, false)] {
+            let summary = Summary { count, ..Summary::of(&observations()) };
+            let mut record = Vec::new();
+            encode_node(IDENTITY, level, 5, &summary, &mut record);
+            let decoded = decode_node(IDENTITY, level, 5, &record);
+            assert_eq!(decoded.is_some(), believed, "{count} at level {level}");
+        }
     }
 }
 

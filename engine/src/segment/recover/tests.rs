@@ -1,0 +1,120 @@
+//! Where looking stops: lengths and amounts that no ordinary store comes to.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use tempfile::NamedTempFile;
+
+use super::*;
+use crate::observation::Observation;
+use crate::segment::format::{
+    BLOCK_HEADER_BYTES, BlockHeader, FrameHeader, encode_block_header, encode_frame,
+};
+
+const IDENTITY: u64 = 7;
+
+/// A file of so many bytes, none of them on the disk but what `parts` say.
+fn file(length: u64, parts: &[(u64, &[u8])]) -> NamedTempFile {
+    let file = NamedTempFile::new().expect("a temporary file");
+    let bytes: &File = file.as_file();
+    bytes.set_len(length).expect("made longer");
+    for (offset, part) in parts {
+        bytes.write_all_at(part, *offset).expect("written");
+    }
+    file
+}
+
+fn opened(file: &NamedTempFile) -> Bytes {
+    Bytes::open(file.path(), true).expect("opened")
+}
+
+fn last(from: u64, length: u64, parts: &[(u64, &[u8])]) -> u64 {
+    last_nonzero(&opened(&file(length, parts)), from, length).expect("read")
+}
+
+/// The block at `offset` with one frame of `count` observations in it.
+fn block(offset: u64, sequence: u64, count: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let header = BlockHeader { first_sequence: sequence, oath: offset };
+    encode_block_header(IDENTITY, offset, header, &mut bytes);
+    let at = Position { offset: offset + BLOCK_HEADER_BYTES as u64, sequence };
+    let header = FrameHeader { count, index: 0, oath: offset };
+    let observations = vec![Observation::new(0, 1.0); usize::from(count)];
+    encode_frame(IDENTITY, at, header, &observations, &mut bytes);
+    bytes
+}
+
+#[test]
+fn the_last_byte_that_is_not_zero_is_found_wherever_it_is() {
+    let mut bytes = vec![0; 3_000];
+    assert_eq!(last_nonzero_index(&bytes), None);
+    assert_eq!(last_nonzero_index(&[]), None);
+    for at in 0..bytes.len() {
+        bytes[at] = 1;
+        assert_eq!(last_nonzero_index(&bytes), Some(at));
+        bytes[at / 2] = 1;
+        assert_eq!(last_nonzero_index(&bytes), Some(at));
+        (bytes[at], bytes[at / 2]) = (0, 0);
+    }
+}
+
+#[test]
+fn the_last_byte_that_is_not_zero_is_found_in_a_long_file() {
+    let length = 300_000;
+    for at in [1_000, 1_001, 65_536, 66_535, 66_536, 66_537, 200_000, length - 1] {
+        let parts: [(u64, &[u8]); 3] = [(0, &[1; 1_000]), (1_000, &[1]), (at, &[1])];
+        assert_eq!(last(1_000, length, &parts), at + 1 - 1_000, "{at}");
+    }
+    assert_eq!(last(1_000, length, &[(999, &[1])]), 0);
+    assert_eq!(last(length, length, &[(length - 1, &[1])]), 0);
+    assert_eq!(last(length + 5, length, &[(length - 1, &[1])]), 0);
+}
+
+#[test]
+fn more_than_16_mib_of_zeros_are_not_looked_through() {
+    assert_eq!(last(1_000, 1_000 + (16 << 20), &[]), 0);
+    assert_eq!(last(1_000, 1_001 + (16 << 20), &[]), 1 + (16 << 20));
+}
+
+#[test]
+fn the_longest_segment_is_read_to_its_end_and_no_further() {
+    // The largest that may be asked for, and then the rest of a leaf, one to a frame.
+    let (start, sequence) = (1 << 30, 5_000);
+    let owner = Owner { identity: IDENTITY, first_sequence: 0 };
+    let mut bytes = block(start, sequence, 2_044);
+    for n in 1..4 {
+        bytes.resize(bytes.len().next_multiple_of(32_768), 0);
+        bytes.extend(block(start + n * 32_768, sequence + n * 2_044, 2_044));
+    }
+    let written = bytes.len() as u64;
+    let file = file(1 << 40, &[(start, &bytes)]);
+    let at = Position { offset: start, sequence };
+    let start = Start { durable: at, block_first: sequence };
+    let tail = find_tail(opened(&file), owner, start).expect("read");
+    let end = Position { offset: at.offset + written, sequence: sequence + 4 * 2_044 };
+    assert_eq!((tail.end, tail.damage), (end, vec![]));
+    // Which is more than is looked through for zeros, so nothing is appended to it.
+    assert_eq!(tail.file_bytes, (1 << 30) + (64 << 20));
+    assert_eq!(tail.dropped_bytes, tail.file_bytes - end.offset);
+}
+
+#[test]
+fn a_thousand_places_of_damage_are_told_one_by_one() {
+    let place = |n: u64| Damage {
+        path: "segment".into(),
+        offset: 100 + n,
+        lost: n..n + 1,
+        detail: "rotten".into(),
+    };
+    let told = |count| {
+        let mut all = Vec::new();
+        (0..count).for_each(|n| report(&mut all, place(n)));
+        all
+    };
+    assert_eq!(told(1_000), (0..1_000).map(place).collect::<Vec<_>>());
+    let more = told(1_003);
+    assert_eq!(more.len(), 1_000);
+    assert_eq!(more[..999], (0..999).map(place).collect::<Vec<_>>());
+    assert_eq!((more[999].offset, more[999].lost.clone()), (1_099, 999..1_003));
+    assert!(more[999].detail.contains("places behind it"), "{}", more[999].detail);
+}
