@@ -127,7 +127,7 @@ pub(crate) fn find(directory: &Path) -> Result<Option<Checkpoint>> {
 }
 
 /// As [`find`], where nothing is known to be lacking.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) fn read(directory: &Path) -> Option<Checkpoint> {
     find(directory).ok().flatten()
 }

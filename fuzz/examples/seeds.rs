@@ -41,8 +41,24 @@ fn main() -> Done {
         ("numbers", "\0\0 14.2\r\n-1e300\n\n0x10\n.5\n1_0\ninfinity\nnan\n+7\n4.9e-324"),
         ("portions", "\u{1}\u{1}\u{c}13\n\u{e9}\u{2028}\n\t 15 \n\u{1b}[31mred"),
         ("long", "\u{7}\u{4}0.12345678901234567890"),
+        (
+            "times",
+            "\0\01.5 2\n-0.000000001\t3\n2026-06-01T12:00:00.5Z 4\n2026-06-01 12:00Z 5\nnoon 6\n7 x",
+        ),
     ] {
         write(&seeds, "lines", name, input.as_bytes())?;
+    }
+    for (name, input) in [
+        ("normal", "\0normal:mean=14,std_dev=3,seed=7"),
+        ("sensor", "\0sensor:hwmon/coretemp/temp1"),
+        ("exec", "\0exec:sh -c 'echo \"1\"'"),
+        ("address", "\0https://a:b@[::1]:80/x?y=%41#/main/temp"),
+        ("thermometer", "\u{1}4b 46 7f ff 05 10 d8 : crc=d8 YES\n4b 46 7f ff 05 10 d8 t=20687"),
+        ("whole", "\u{2} -1.5e3\r\n"),
+        ("pointer", "\u{3}/main/0/a~1b\n{\"main\":[{\"a/b\":14.2}]}"),
+        ("sample", "\u{3}up{a=\"\\\"b\"}\n# TYPE up gauge\nup{a=\"\\\"b\",c=\"d\"} 1 1700000000\n"),
+    ] {
+        write(&seeds, "texts", name, input.as_bytes())?;
     }
     Ok(())
 }

@@ -16,3 +16,4 @@ mod reading;
 mod scratch;
 mod signing;
 mod template;
+pub mod texts;

@@ -1,8 +1,8 @@
-//! Numbers, one a line: compared with a parser that has all bytes before it.
+//! Numbers, one a line, with or without a time: compared with a parser that has all bytes before it.
 
 use std::io::{self, Read};
 
-use gaugelog_sources::{Lines, Source};
+use gaugelog_sources::{Lines, Source, SourceError};
 
 use crate::input::Input;
 
@@ -44,15 +44,18 @@ pub fn run(bytes: &[u8]) {
     let mut lines = Lines::new(Portions { bytes: &text, most, interrupt: false });
     for expected in expected(&text) {
         match (expected, lines.poll()) {
-            (Ok(value), Ok(Some(reading))) => {
+            (Ok((time, value)), Ok(Some(reading))) => {
                 assert_eq!(reading.value.to_bits(), value.to_bits());
+                match time {
+                    Time::None => assert_eq!(reading.timestamp_ns, None),
+                    Time::Seconds(exact) => assert_eq!(reading.timestamp_ns, Some(exact)),
+                    Time::Words(number) => assert!(reading.timestamp_ns.is_some(), "line {number}"),
+                }
             }
+            // Which words are a time the calendar knows.
+            (Ok((Time::Words(number), _)), Err(error)) => check_error(&error, number),
             (Err(number), Err(error)) => {
-                let text = error.to_string();
-                assert!(text.starts_with(&format!("line {number}: ")), "{number}: {text}");
-                assert!(!text.chars().any(char::is_control), "a terminal may be shown {text:?}");
-                assert!(text.len() < 1024, "{} bytes of error", text.len());
-                assert!(error.can_poll_again(), "the next line goes on");
+                check_error(&error, number);
             }
             (expected, found) => panic!("{expected:?}, and not {found:?}"),
         }
@@ -62,8 +65,26 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
+fn check_error(error: &SourceError, number: usize) {
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("line {number}: ")), "{number}: {text}");
+    assert!(!text.chars().any(char::is_control), "a terminal may be shown {text:?}");
+    assert!(text.len() < 1024, "{} bytes of error", text.len());
+    assert!(error.can_poll_again(), "the next line goes on");
+}
+
+/// The time before a number.
+#[derive(Clone, Copy, Debug)]
+enum Time {
+    None,
+    /// In seconds, here in nanoseconds.
+    Seconds(i64),
+    /// In words, of the line with this number.
+    Words(usize),
+}
+
 /// The numbers in `text`, and of lines that are none their number.
-fn expected(text: &[u8]) -> Vec<Result<f64, usize>> {
+fn expected(text: &[u8]) -> Vec<Result<(Time, f64), usize>> {
     let mut found = Vec::new();
     let lines = text.split(|byte| *byte == b'\n');
     for (line, number) in lines.zip(1..) {
@@ -73,12 +94,32 @@ fn expected(text: &[u8]) -> Vec<Result<f64, usize>> {
         }
         match str::from_utf8(line).map(str::trim) {
             Ok("") => {}
-            Ok(text) => match text.parse::<f64>() {
-                Ok(value) if value.is_finite() => found.push(Ok(value)),
-                _ => found.push(Err(number)),
-            },
+            Ok(text) => found.push(line_of(text, number).ok_or(number)),
             Err(_) => found.push(Err(number)),
         }
     }
     found
+}
+
+fn line_of(text: &str, number: usize) -> Option<(Time, f64)> {
+    let last = text.split(char::is_whitespace).next_back()?;
+    let value = last.parse().ok().filter(|value: &f64| value.is_finite())?;
+    let time = text[..text.len() - last.len()].trim();
+    if time.is_empty() {
+        return Some((Time::None, value));
+    }
+    let unsigned = time.strip_prefix('-').unwrap_or(time);
+    let mut parts = unsigned.split('.');
+    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    if parts.clone().count() > 2 || !parts.all(is_number) {
+        return Some((Time::Words(number), value));
+    }
+    // Digit by digit, and at last those of nanoseconds.
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let mut exact = 0_i128;
+    for digit in whole.bytes().chain(fraction.bytes().chain(std::iter::repeat(b'0')).take(9)) {
+        exact = exact.saturating_mul(10).saturating_add(i128::from(digit - b'0'));
+    }
+    let exact = if time.starts_with('-') { -exact } else { exact };
+    i64::try_from(exact).ok().map(|exact| (Time::Seconds(exact), value))
 }

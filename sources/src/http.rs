@@ -111,5 +111,10 @@ impl Source for Page {
     }
 }
 
+#[cfg(fuzzing)]
+pub(crate) fn find_on_page(fragment: Option<&str>, page: &str) -> Option<Result<f64, String>> {
+    Wanted::parse(fragment).ok().map(|wanted| wanted.find(page))
+}
+
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,10 @@
 
 mod collector;
 mod exec;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[allow(missing_docs, reason = "for the fuzz targets alone")]
+pub mod fuzzing;
 mod http;
 mod normal;
 mod quote;

@@ -11,6 +11,11 @@ mod power;
 mod proc;
 mod thermal;
 
+#[cfg(fuzzing)]
+pub(crate) fn celsius(text: &str) -> Result<f64, String> {
+    onewire::celsius(text)
+}
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
