@@ -165,6 +165,47 @@ fn a_source_that_hangs_and_one_that_fails_do_not_hold_up_another_or_the_end() {
     assert_eq!(ended[1]["observations"], ended[1]["stored"]);
 }
 
+/// Both make the store that is not there, or find it made, and none of their counts is lost.
+#[test]
+fn two_collectors_begin_and_collect_into_one_store() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    for round in 0..5 {
+        let log = format!("log{round}");
+        let arguments = ["collect", "normal", "--every", "10ms", "--quiet", "--log", &log];
+        let mut both = [(); 2].map(|()| Running::of(tool(dir, &arguments)));
+        let seen = || ran(dir, &["status", "--json", "--log", &log]);
+        wait_until(|| {
+            let seen = seen();
+            seen.status == Some(0) && seen.json()["collectors"] == 2
+        });
+        assert!(ran(dir, &["status", "--log", &log]).succeeds().stdout.contains("; and 1 more"));
+        for running in &mut both {
+            running.signal(Signal::TERM);
+            wait_until(|| running.0.try_wait().unwrap().is_some());
+            assert_eq!(running.0.wait().unwrap().code(), Some(0));
+        }
+        let ended = seen().succeeds().json();
+        assert_eq!(ended["observations"], ended["all_runs"]["stored"], "{ended}");
+        assert!(ended["all_runs"]["stored"].as_u64() > ended["stored"].as_u64(), "{ended}");
+    }
+}
+
+#[test]
+fn a_store_of_which_nothing_can_be_told_hides_no_other() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    ran(dir, &["collect", "a=normal", "b=normal", "--for", "1ms", "--quiet"]).succeeds();
+    let lock = dir.join("gaugelog.log/a/collector.lock");
+    fs::remove_file(&lock).unwrap();
+    // As unreadable to root as another's file is to anybody else.
+    std::os::unix::fs::symlink("collector.lock", &lock).unwrap();
+    let seen = ran(dir, &["status"]);
+    assert_eq!(seen.status, Some(1), "{seen:?}");
+    assert!(seen.stderr.contains("gaugelog.log/a: cannot tell"), "{seen:?}");
+    assert!(seen.stdout.starts_with("gaugelog.log/b: not running; done"), "{seen:?}");
+}
+
 #[test]
 fn a_run_that_was_killed_is_told_from_one_that_goes_on() {
     let bench = Bench::bare();
@@ -364,10 +405,14 @@ fn the_sensors_that_are_listed_can_be_opened() {
     let bench = Bench::bare();
     let listed = ran(bench.dir.path(), &["sources", "--quiet"]);
     assert_eq!(listed.status, Some(0), "{listed:?}");
-    let plain = |spec: &&str| !spec.contains('\'');
-    if let Some(spec) = listed.stdout.lines().find(plain) {
-        let arguments = ["collect", spec, "--every", "1ms", "--for", "5ms", "--quiet"];
-        assert_eq!(ran(bench.dir.path(), &arguments).status, Some(0), "{spec}");
+    // As they are pasted into a shell.
+    let tool = env!("CARGO_BIN_EXE_gaugelog");
+    for (at, spec) in listed.stdout.lines().enumerate() {
+        let line = format!("{tool} collect {spec} --every 1ms --for 2ms --quiet --log {at}.log");
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &line]).current_dir(bench.dir.path());
+        let ran = Ran::of(shell);
+        assert_eq!((ran.status, ran.stdout.as_str()), (Some(0), ""), "{spec}: {ran:?}");
     }
 }
 
