@@ -35,9 +35,9 @@ const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 /// keep it, such as a file that hangs, are given up this much later.
 pub(crate) const DEADLINE_GRACE: Duration = Duration::from_millis(500);
 
-/// How long programs that were killed at the end of the run are waited for: one that
-/// hangs in the kernel dies when that lets go of it.
-const PROGRAMS_END_WITHIN: Duration = Duration::from_millis(400);
+/// How long programs are waited for at the end of the run, which are killed at once: longer
+/// than that takes on a busy machine.
+const PROGRAMS_END_WITHIN: Duration = Duration::from_millis(700);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -238,14 +238,19 @@ fn prepare(log: &Path) -> Result<(), Exit> {
 
 fn open_or_create(path: &Path) -> Result<(Store, bool), Exit> {
     let options = Options::new().lock_wait(LOCK_WAIT);
-    match options.open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok((options.create(path)?, true)),
-        // A directory that somebody made for it, such as a service's own, is empty.
-        Err(error) if error.kind() == ErrorKind::NotAStore => match options.create(path) {
-            Err(again) if again.kind() == ErrorKind::AlreadyExists => Err(error.into()),
-            created => Ok((created?, true)),
-        },
-        opened => Ok((opened?, false)),
+    // A directory that somebody made for it, such as a service's own, is empty.
+    let is_absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotAStore);
+    let absent = match options.open(path) {
+        Err(error) if is_absent(error.kind()) => error,
+        opened => return Ok((opened?, false)),
+    };
+    match options.create(path) {
+        // Another program was faster, or there are other things in the directory.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let opened = options.open(path).map_err(|_| absent)?;
+            Ok((opened, false))
+        }
+        created => Ok((created?, true)),
     }
 }
 

@@ -106,6 +106,7 @@ impl<'a> Daemon<'a> {
                 }
             }
             Event::PollFailed(error) => self.poll_failed(error),
+            Event::Missed(1) => self.voice.say("1 poll was missed"),
             Event::Missed(polls) => self.voice.say(&format!("{polls} polls were missed")),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! What is seen of a store, its collector and its statistics.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gaugelog::{ErrorKind, Options, Store};
@@ -112,14 +113,21 @@ pub(super) fn stores(log: &Path) -> Result<Vec<PathBuf>, Exit> {
     Ok(stores)
 }
 
-pub(super) fn look(store: PathBuf) -> Result<Seen, Exit> {
-    let unknown = |error: std::io::Error| {
-        Exit::Error(format!("{}: cannot tell what became of the polls: {error}", store.display()))
+/// What is seen of a store; the error, in words, where not even that can be told whether
+/// somebody collects into it.
+pub(super) fn look(store: PathBuf) -> Result<Seen, String> {
+    let unknown = |error: io::Error| {
+        let way_out = match error.kind() {
+            io::ErrorKind::PermissionDenied => "; run it as a user who may read there",
+            _ => "",
+        };
+        let store = store.display();
+        format!("{store}: cannot tell what became of the polls: {error}{way_out}")
     };
     let daemon = instance::running(&store).map_err(unknown)?;
     let collectors = Record::kept_now(&store).map_err(unknown)?;
     let record = match Record::read(&store) {
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => None,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
         read => read.map_err(unknown)?,
     };
     let mut seen = of_record(store, collectors.max(usize::from(daemon.is_some())), record);

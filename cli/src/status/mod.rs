@@ -33,14 +33,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    let mut printed = String::new();
+    let (mut printed, mut outcome) = (String::new(), Ok(()));
     for store in look::stores(&arguments.log)? {
-        let seen = look::look(store)?;
-        if arguments.json {
-            printed.push_str(&seen.to_json());
-        } else {
-            printed.push_str(&text::of(&seen));
+        match look::look(store) {
+            Ok(seen) if arguments.json => printed.push_str(&seen.to_json()),
+            Ok(seen) => printed.push_str(&text::of(&seen)),
+            // The others are told all the same.
+            Err(why) => {
+                output::say("gaugelog", &format!("error: {why}"));
+                outcome = Err(Exit::Told);
+            }
         }
     }
-    output::print(printed.as_bytes())
+    output::print(printed.as_bytes()).and(outcome)
 }

@@ -186,7 +186,7 @@ impl<'a> Run<'a> {
     fn tell_missed(&mut self) {
         let missed = std::mem::take(&mut self.missed_untold);
         if missed > 0 {
-            log::debug!("{}: {missed} polls were missed", self.name);
+            log::debug!("{}: polls missed: {missed}", self.name);
             (self.on_event)(Event::Missed(missed));
         }
     }

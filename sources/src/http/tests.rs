@@ -127,6 +127,14 @@ fn each_redirect_is_looked_up() {
     assert!(said.ends_with("not a public address"), "{said}");
 }
 
+/// A machine without IPv6, or a server that listens on one of its addresses only.
+#[test]
+fn of_several_addresses_the_first_that_answers_is_read() {
+    let server = Server::page("7");
+    let url = format!("http://both.example:{}/", server.address.port());
+    assert_eq!(read(&url, Names::new(&["::1 127.0.0.3 127.0.0.1"])), Ok(7.0));
+}
+
 /// What the first poll has learnt does not open the way for the second.
 #[test]
 fn each_poll_is_watched_anew() {

@@ -11,6 +11,8 @@ use crate::source::SourceError;
 const DIRECTORY: &str = "sys/bus/w1/devices";
 /// What the chip shows after power-on, before it has measured anything.
 const POWER_ON: i64 = 85_000;
+/// What the chip sends. Nine zeros have the right checksum, and no thermometer sends them.
+const SENT_BYTES: usize = 9;
 const QUOTED_CHARS_MAX: usize = 80;
 
 /// A thermometer.
@@ -79,6 +81,9 @@ pub(super) fn celsius(text: &str) -> Result<f64, String> {
             return Err("the checksum of what the thermometer sent is wrong".to_owned());
         }
         _ => return Err(unclear(text)),
+    }
+    if checksum.split_whitespace().take_while(|byte| *byte == "00").count() == SENT_BYTES {
+        return Err("nothing but zeros, as from a wire that is shorted".to_owned());
     }
     let (_, thousandths) = value.rsplit_once("t=").ok_or_else(|| unclear(text))?;
     match thousandths.trim().parse::<i64>() {

@@ -91,7 +91,12 @@ fn entries(directory: &Path) -> Vec<String> {
 /// What a property is to be divided by, and its unit then.
 pub(super) fn quantity(property: &str) -> (f64, &'static str) {
     let begins = |with: &str| property.starts_with(with);
-    if begins("charge_control_") || begins("capacity") || begins("state_of_health") {
+    // Of old, the thresholds were called charge_start_threshold and charge_stop_threshold.
+    if property.ends_with("_threshold")
+        || begins("charge_control_")
+        || begins("capacity")
+        || begins("state_of_health")
+    {
         (1.0, "percent")
     } else if begins("temp") {
         (10.0, "degrees Celsius")

@@ -8,7 +8,7 @@ use crate::tree::{Tree, poll};
 fn what_is_listed_opens_and_shows_the_same() {
     let machine = Tree::machine();
     let listed = available(machine.root());
-    assert_eq!(listed.len(), 64, "{listed:#?}");
+    assert_eq!(listed.len(), 65, "{listed:#?}");
     for sensor in &listed {
         let again = machine.read(&sensor.spec);
         match &sensor.value {

@@ -134,6 +134,10 @@ fn thermometers_that_were_misheard_or_have_not_measured_have_no_value() {
             "50 05 4b 46 7f ff 0c 10 1c : crc=1c YES\n50 05 4b 46 7f ff 0c 10 1c t=85000\n",
             "85 degrees, the value at power-on: it has not measured yet",
         ),
+        (
+            "00 00 00 00 00 00 00 00 00 : crc=00 YES\n00 00 00 00 00 00 00 00 00 t=0\n",
+            "nothing but zeros, as from a wire that is shorted",
+        ),
         ("", "\"\" is not what a thermometer says"),
         ("x : crc=1c YES\nx t=\n", "\"x : crc=1c YES\\nx t=\" is not what a thermometer says"),
         ("x : crc=1c YES\n", "\"x : crc=1c YES\" is not what a thermometer says"),
@@ -148,6 +152,11 @@ fn thermometers_that_were_misheard_or_have_not_measured_have_no_value() {
         let found = "sys/bus/w1/devices/28-000005e2fdc3/w1_slave";
         assert_eq!(machine.without_root(&message), format!("{found}: {what}"));
     }
-    machine.write(W1, "00 00 00 : crc=00 YES\n00 00 00 t=84999\n");
-    assert_eq!(machine.read("sensor:w1/28-000005e2fdc3"), Ok(84.999));
+    for (text, value) in [
+        ("00 00 00 : crc=00 YES\n00 00 00 t=84999\n", 84.999),
+        ("00 00 4b 46 7f ff 0c 10 1c : crc=1c YES\n00 00 4b 46 7f ff 0c 10 1c t=0\n", 0.0),
+    ] {
+        machine.write(W1, text);
+        assert_eq!(machine.read("sensor:w1/28-000005e2fdc3"), Ok(value));
+    }
 }

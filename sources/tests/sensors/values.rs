@@ -41,6 +41,7 @@ fn every_kind_is_read_in_its_unit() {
         ("power/BAT0/current_now", -0.703),
         ("power/BAT0/capacity", 81.0),
         ("power/BAT0/charge_control_end_threshold", 90.0),
+        ("power/BAT0/charge_stop_threshold", 90.0),
         ("power/BAT0/temp", 29.8),
         ("power/BAT0/time_to_empty_now", 17_394.0),
         ("power/BAT0/cycle_count", 212.0),

@@ -1,0 +1,75 @@
+//! `gaugelog status`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::fs;
+use std::process::Stdio;
+
+use program::tool::{Running, ran, status, tool, wait_until};
+use program::{Bench, Ran, SERVICE, names_in};
+use rustix::process::Signal;
+
+#[test]
+fn a_run_that_was_killed_is_told_from_one_that_goes_on() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let mut running = Running::of(tool(dir, &["collect", "normal", "--every", "10ms", "--quiet"]));
+    let counted = || {
+        let seen = ran(dir, &["status", "--json"]);
+        seen.status == Some(0) && seen.json()["stored"].as_u64() > Some(100)
+    };
+    wait_until(counted);
+    let text = ran(dir, &["status"]).succeeds().stdout;
+    assert!(
+        text.starts_with(&format!("gaugelog.log: running, process {}", running.0.id())),
+        "{text}"
+    );
+    running.signal(Signal::KILL);
+    running.0.wait().unwrap();
+    let text = ran(dir, &["status"]).succeeds().stdout;
+    assert!(text.contains("not running; the last run was cut off"), "{text}");
+    // What was stored in the last second is in the store and not in the counts.
+    let seen = &status(dir, "gaugelog.log")[0];
+    assert!(seen["observations"].as_u64() >= seen["stored"].as_u64(), "{seen}");
+    assert!(seen["ended"].is_null() && seen["process"].is_null(), "{seen}");
+}
+
+#[test]
+fn a_store_of_which_nothing_can_be_told_hides_no_other() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    ran(dir, &["collect", "a=normal", "b=normal", "--for", "1ms", "--quiet"]).succeeds();
+    let lock = dir.join("gaugelog.log/a/collector.lock");
+    fs::remove_file(&lock).unwrap();
+    // As unreadable to root as another's file is to anybody else.
+    std::os::unix::fs::symlink("collector.lock", &lock).unwrap();
+    let seen = ran(dir, &["status"]);
+    assert_eq!(seen.status, Some(1), "{seen:?}");
+    assert!(seen.stderr.contains("gaugelog.log/a: cannot tell"), "{seen:?}");
+    assert!(seen.stdout.starts_with("gaugelog.log/b: not running; done"), "{seen:?}");
+}
+
+#[test]
+fn a_store_that_nobody_collected_into_has_a_status() {
+    let bench = Bench::holding(&[1.0, 2.0]);
+    let dir = bench.dir.path();
+    let text = ran(dir, &["status", "--log", "service.log"]).succeeds().stdout;
+    assert!(text.contains("nothing is known") && text.contains("1.5"), "{text}");
+    fs::write(bench.store.join("collector.json"), "{").unwrap();
+    ran(dir, &["status", "--log", "service.log"]).succeeds();
+    ran(dir, &["status", "--log", "none"]).fails_naming(&["none", "--log DIR"]);
+    ran(dir, &["status", "--log", "."]).succeeds();
+}
+
+#[test]
+fn the_counts_of_a_store_do_not_show_in_the_service() {
+    let bench = Bench::bare();
+    bench.collect(&[3.0]).succeeds();
+    assert!(names_in(&bench.store).contains(&"collector.json".to_owned()));
+    let mut command = bench.command(SERVICE, &["--stats"]);
+    command.stdin(Stdio::null());
+    let keys: Vec<String> = Ran::of(command).json().as_object().unwrap().keys().cloned().collect();
+    assert_eq!(keys.len(), 7, "{keys:?}");
+}
