@@ -270,7 +270,7 @@ impl Writer {
                 self.unsynced_since = None;
             }
         }
-        let due = due || self.is_due();
+        let due = self.is_due();
         let Some(appending) = &mut self.appending else { return Ok(0) };
         // With frames in doubt, what was just written would be taken out of sight
         // and written again; so the next append, or sync, is the one to sync.
@@ -370,3 +370,6 @@ pub(crate) fn check(path: &Path, observation: Observation) -> Result<()> {
     let detail = format!("{} is not a finite number, and only those are stored", observation.value);
     Err(Error::new(ErrorKind::Invalid, path, detail))
 }
+
+#[cfg(test)]
+mod tests;

@@ -314,7 +314,7 @@ pub(crate) fn decode_edge(bytes: &[u8], count: u64) -> Option<Vec<Summary>> {
     if nodes.len() as u64 != count {
         return None;
     }
-    nodes.map(|node| decode_summary(node)).collect()
+    nodes.map(decode_summary).collect()
 }
 
 const FLAG_SCALED: u64 = 1;

@@ -10,6 +10,7 @@ use crate::disk::{Operation, watch};
 use crate::error::ErrorKind;
 use crate::options::SyncPolicy;
 use crate::segment::names::rows_name;
+use crate::store::Store;
 
 #[test]
 fn a_writer_flushes_by_itself_where_65_536_wait() {
@@ -56,6 +57,44 @@ fn a_writer_that_was_given_nothing_changes_nothing_when_it_is_dropped() {
         let noted = |event: &Event| event.file == crate::lock::NAME;
         assert!(events.iter().all(noted), "{policy:?}: {events:?}");
     }
+}
+
+#[test]
+fn a_writer_that_is_dropped_stores_what_it_was_given_unless_that_has_failed() {
+    for policy in [SyncPolicy::Always, SyncPolicy::Never, SyncPolicy::Every(Duration::MAX)] {
+        let (_guard, path) = place();
+        let store = options(policy).create(&path).expect("created");
+        let mut writer = store.writer().expect("a writer");
+        writer.push(observation(0)).expect("pushed");
+        drop(writer);
+        assert_holds(&path, &observations(0..1));
+        let mut full = true;
+        let refuse = move |_: &Path, event: &Event| match event.operation {
+            Operation::Write { .. } if std::mem::take(&mut full) => Err(no_space()),
+            _ => Ok(()),
+        };
+        record(refuse, || {
+            let mut writer = store.writer().expect("a writer");
+            writer.push(observation(1)).expect("pushed");
+            assert_eq!(writer.flush().expect_err("no space").kind(), ErrorKind::Io);
+        });
+        assert_holds(&path, &observations(0..1));
+    }
+}
+
+#[test]
+fn what_is_not_finite_is_refused_with_all_that_came_with_it() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    let mut batch = observations(0..3);
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        batch[1].value = value;
+        assert_eq!(store.append_batch(&batch).expect_err("refused").kind(), ErrorKind::Invalid);
+        let mut writer = store.writer().expect("a writer");
+        assert_eq!(writer.push(batch[1]).expect_err("refused").kind(), ErrorKind::Invalid);
+        writer.close().expect("closed");
+    }
+    assert_holds(&path, &[]);
 }
 
 #[test]

@@ -97,7 +97,9 @@ fn rule_4_space_is_written_ahead_for_single_durable_frames_alone_and_little_of_i
     };
     let single = |store: &Store| append_each(store, 1..2);
     let batch_of = |end: u64| {
-        move |store: &Store| drop(store.append_batch(&observations(1..end)).expect("appended"))
+        move |store: &Store| {
+            store.append_batch(&observations(1..end)).expect("appended");
+        }
     };
     let held = |store: &Store| {
         let mut writer = store.writer().expect("a writer");

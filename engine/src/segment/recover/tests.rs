@@ -1,11 +1,14 @@
 //! Where looking stops: lengths and amounts that no ordinary store comes to.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use tempfile::NamedTempFile;
 
 use super::*;
+use crate::disk::{Operation, watch};
 use crate::observation::Observation;
 use crate::segment::format::{
     BLOCK_HEADER_BYTES, BlockHeader, FrameHeader, encode_block_header, encode_frame,
@@ -42,6 +45,52 @@ fn block(offset: u64, sequence: u64, count: u16) -> Vec<u8> {
     let observations = vec![Observation::new(0, 1.0); usize::from(count)];
     encode_frame(IDENTITY, at, header, &observations, &mut bytes);
     bytes
+}
+
+/// The tail of a file with frames of one observation from byte 88 on.
+fn tail_of_frames(oaths: &[u64]) -> Tail {
+    let mut bytes = vec![0; 88];
+    for (n, oath) in oaths.iter().enumerate() {
+        let at = Position { offset: bytes.len() as u64, sequence: n as u64 };
+        let index = u16::try_from(n).expect("a few");
+        let header = FrameHeader { count: 1, index, oath: *oath };
+        encode_frame(IDENTITY, at, header, &[Observation::new(0, 1.0)], &mut bytes);
+    }
+    let file = file(0, &[(0, &bytes)]);
+    let owner = Owner { identity: IDENTITY, first_sequence: 0 };
+    let start = Start { durable: Position { offset: 88, sequence: 0 }, block_first: 0 };
+    find_tail(opened(&file), owner, start).expect("read")
+}
+
+#[test]
+fn rule_3_what_came_with_the_file_is_durable_and_so_is_what_was_sworn() {
+    for (oaths, durable, appended_to) in [
+        (&[] as &[u64], 88, false),
+        (&[0], 120, false),
+        (&[0, 0], 152, false),
+        (&[88], 88, true),
+        (&[0, 120], 120, true),
+        (&[0, 120, 120], 120, true),
+        (&[0, 120, 152, 120], 152, true),
+    ] {
+        let tail = tail_of_frames(oaths);
+        assert_eq!((tail.durable, tail.appended_to), (durable, appended_to), "{oaths:?}");
+        assert_eq!(tail.end.offset, 88 + 32 * oaths.len() as u64);
+    }
+}
+
+#[test]
+fn rule_2_a_tail_that_the_device_does_not_give_is_not_continued() {
+    let refuse = |_: &Path, operation: Operation, _: &[u8]| match operation {
+        Operation::Read => Err(io::Error::from_raw_os_error(5)),
+        _ => Ok(()),
+    };
+    let tail = watch::with(refuse, || tail_of_frames(&[0, 120]));
+    assert!(tail.refused && !tail.may_be_continued());
+    assert_eq!((tail.end.offset, tail.damage.len()), (88, 1));
+    assert_eq!((tail.damage[0].offset, tail.damage[0].lost.clone()), (88, 0..u64::MAX));
+    let tail = tail_of_frames(&[0, 120]);
+    assert!(!tail.refused && tail.may_be_continued());
 }
 
 #[test]
