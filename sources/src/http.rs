@@ -40,7 +40,9 @@ use guard::{Guard, IsPublic};
 ///
 /// # Secrets
 /// A user and a password in the address are sent to its own server only, and shown to
-/// nobody; the query is not shown either, since keys are often there.
+/// nobody; the query is not shown either, since keys are often there. Beneath it the
+/// HTTP library logs addresses with their query at its debug level: a logger that writes
+/// down `ureq`'s lines as well as this crate's shows them.
 ///
 /// # What cannot be noticed
 /// A server that tells neither the length of a page nor its end, and breaks off within a

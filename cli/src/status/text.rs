@@ -10,7 +10,9 @@ const DIGITS: usize = 10;
 /// A headline and a table.
 pub(super) fn of(seen: &Seen) -> String {
     let mut text = format!("{}: {}\n", seen.store.display(), headline(seen));
-    let mut row = |name: &str, value: &str| text.push_str(&format!("  {name:<12}  {value}\n"));
+    let mut row = |name: &str, value: &str| {
+        text.push_str(&format!("  {name:<12}  {}\n", without_controls(value)));
+    };
     if let Some(source) = &seen.source {
         row("source", source);
         if let Some(seconds) = seen.every_seconds {
@@ -39,6 +41,12 @@ pub(super) fn of(seen: &Seen) -> String {
     text
 }
 
+/// A text as a terminal may be shown it: whoever may write into the store's directory
+/// need not be who looks.
+fn without_controls(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 fn headline(seen: &Seen) -> String {
     let moment = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "-".to_owned());
     match (seen.running, &seen.source, &seen.ended) {
@@ -53,6 +61,7 @@ fn headline(seen: &Seen) -> String {
         }
         (false, None, _) => "not running; nothing is known of earlier runs".to_owned(),
         (false, Some(_), Some(ended)) => {
+            let ended = without_controls(ended);
             format!("not running; {ended} at {}", moment(&seen.updated))
         }
         (false, Some(_), None) => {
