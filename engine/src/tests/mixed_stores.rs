@@ -67,6 +67,28 @@ fn segments_of_another_store_are_not_served_whichever_they_replace() {
 }
 
 #[test]
+fn a_segment_of_a_copy_that_went_its_own_way_is_not_served_where_the_next_one_says_so() {
+    let (_guard, ours) = place();
+    let (_copy_guard, copy) = place();
+    let append = |path: &Path, first: u64| {
+        let store = small(SyncPolicy::Always).open(path).expect("opened");
+        for from in [first, first + EACH, first + 2 * EACH] {
+            store.append_batch(&observations(from..from + EACH)).expect("appended");
+        }
+    };
+    fill(&ours, 0);
+    copy_store(&ours, &copy);
+    // Behind the fourth segment, which both have, each has others of its own.
+    append(&ours, 3 * EACH + 1);
+    append(&copy, 100_000);
+    assert!(segments(&ours) > 5 && segments(&copy) > 5);
+    std::fs::copy(segment_path(&copy, 5), segment_path(&ours, 5)).expect("copied");
+    let (found, told) = read(&ours);
+    assert!(told, "the fifth segment is not the one that the sixth follows");
+    assert!(is_of(&found, 0), "observations of the copy are served");
+}
+
+#[test]
 fn a_store_whose_last_header_rotted_keeps_its_origin_without_a_checkpoint() {
     let (_guard, path) = place();
     fill(&path, 0);

@@ -122,7 +122,7 @@ fn order_of_time(specimen: &Specimen, expected: &Expected, snapshot: &Snapshot) 
     }
 }
 
-fn verified(path: &Path, specimen: &Specimen, expected: &Expected) {
+pub(super) fn verified(path: &Path, specimen: &Specimen, expected: &Expected) {
     let store = Store::open_read_only(path).expect("opened");
     let found = store.verify().expect("verified");
     let told: Vec<_> = found

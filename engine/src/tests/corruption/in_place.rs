@@ -81,6 +81,10 @@ impl<'s> Bench<'s> {
         if *what == What::Derived || self.turn.is_multiple_of(SUMMED_EVERY) {
             assert_eq!(snapshot.summary().expect("read"), expected.summary);
         }
+        // What is written down of nodes, not every question needs.
+        if stored.name.ends_with(".tree") {
+            afterwards::verified(path, self.specimen, expected);
+        }
         if self.turn.is_multiple_of(AFTERWARDS_EVERY) {
             let kind = self.turn / AFTERWARDS_EVERY;
             if afterwards::check(path, self.specimen, expected, &snapshot, kind) {
