@@ -351,6 +351,9 @@ impl Drop for Writer {
     /// stored it otherwise. In a forked child it does not succeed.
     fn drop(&mut self) {
         if self.failed {
+            self.buffer.clear();
+        }
+        if self.sync_failed {
             return;
         }
         let due = self.unsynced_since.is_some() || !self.buffer.is_empty();

@@ -83,6 +83,33 @@ fn a_writer_that_is_dropped_stores_what_it_was_given_unless_that_has_failed() {
 }
 
 #[test]
+fn a_writer_that_is_dropped_syncs_what_was_stored_before_it_failed() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Every(Duration::MAX)).create(&path).expect("created");
+    let (mut full, mut writes) = (true, 0);
+    let refuse = move |_: &Path, event: &Event| match event.operation {
+        Operation::Write { .. } if event.writes(&rows_name(1)) => {
+            writes += 1;
+            if writes == 2 && std::mem::take(&mut full) { Err(no_space()) } else { Ok(()) }
+        }
+        _ => Ok(()),
+    };
+    let ((), events) = record(refuse, || {
+        let mut writer = store.writer().expect("a writer");
+        for n in 0..2 {
+            writer.push(observation(n)).expect("pushed");
+            assert_eq!(writer.flush().is_ok(), n == 0, "{n}");
+        }
+    });
+    // In its place, or in a segment made whole that takes over what is in doubt.
+    let is_sync = |it: &Event| it.operation == Operation::Sync && it.file.contains(".rows");
+    let syncs = events.iter().rposition(is_sync);
+    let written = events.iter().rposition(|it| it.writes(&rows_name(1)));
+    assert!(syncs > written, "{events:?}");
+    assert_holds(&path, &observations(0..1));
+}
+
+#[test]
 fn what_is_not_finite_is_refused_with_all_that_came_with_it() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
