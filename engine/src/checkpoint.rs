@@ -158,11 +158,7 @@ fn offset_of(generation: u64) -> u64 {
 }
 
 fn read_file(directory: &Path) -> Result<Vec<u8>> {
-    let file = Bytes::open(&directory.join(NAME), true)?;
-    let mut bytes = vec![0; 2 * SLOT_BYTES];
-    let length = file.read_by_position(0, &mut bytes)?;
-    bytes.truncate(length);
-    Ok(bytes)
+    Bytes::open(&directory.join(NAME), true)?.read_all(2 * SLOT_BYTES)
 }
 
 /// Writes `checkpoint` over the slot that does not hold its predecessor.

@@ -327,12 +327,7 @@ fn already_there(path: &Path) -> Error {
 fn check_marker(path: &Path) -> Result<Option<Damage>> {
     let marker = path.join(MARKER);
     let bytes = match Bytes::open(&marker, true) {
-        Ok(file) => {
-            let mut bytes = vec![0; MARKER_BYTES + 1];
-            let length = file.read_by_position(0, &mut bytes)?;
-            bytes.truncate(length);
-            bytes
-        }
+        Ok(file) => file.read_all(MARKER_BYTES + 1)?,
         Err(error) => return Err(not_a_store(path, error)),
     };
     let whole = bytes.len() == MARKER_BYTES

@@ -117,6 +117,16 @@ impl Bytes {
         }
     }
 
+    /// The file from its beginning, past any map, but no more than so many bytes.
+    pub(crate) fn read_all(&self, most: usize) -> Result<Vec<u8>> {
+        // Not more than there is: another call would only tell of the end.
+        let length = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
+        let mut bytes = vec![0; length];
+        let read = self.read_by_position(0, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
     /// As [`Bytes::read`], past any map: what the file says when it is asked.
     pub(crate) fn read_by_position(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         let mut filled = 0;

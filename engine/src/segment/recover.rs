@@ -179,7 +179,8 @@ pub(crate) fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<
         return Ok(file_bytes - from);
     }
     let mut last = 0;
-    let mut buffer = vec![0; 64 * 1024];
+    let left = usize::try_from(file_bytes.saturating_sub(from)).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; left.clamp(1, 64 * 1024)];
     for at in (from..file_bytes).step_by(buffer.len()) {
         let read = bytes.read_by_position(at, &mut buffer)?;
         if let Some(index) = last_nonzero_index(&buffer[..read]) {

@@ -5,7 +5,8 @@
 //!
 //! Each workload is run once to count its calls, then once for each call and
 //! each way in which it can fail. `GAUGELOG_FAILED_CALLS` says how many of those
-//! runs are made: `all`, or one in so many; `GAUGELOG_SEED` says which.
+//! runs are made: `all`, or one in so many; `GAUGELOG_SEED` says which, and
+//! `GAUGELOG_PLACE` in which directory, so on which file system.
 //!
 //! ```text
 //! GAUGELOG_FAILED_CALLS=all cargo test --profile reliability -p gaugelog failed_calls -- --nocapture
@@ -52,15 +53,19 @@ struct Beginning {
 
 impl Beginning {
     fn of(workload: &Workload) -> Self {
-        let (guard, path) = place_in_memory();
+        let (guard, path) = place();
         let holding = (workload.prepare)(&path);
         Self { _guard: guard, path, holding }
     }
 }
 
-/// A place for a store, in memory where there is such a place.
-fn place_in_memory() -> (TempDir, PathBuf) {
-    let guard = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+/// A place for a store: where `GAUGELOG_PLACE` says, or in memory where there is
+/// such a place.
+fn place() -> (TempDir, PathBuf) {
+    let guard = match std::env::var("GAUGELOG_PLACE") {
+        Ok(place) => tempfile::tempdir_in(place),
+        Err(_) => tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()),
+    };
     let guard = guard.expect("a temporary directory");
     let path = guard.path().join("store");
     (guard, path)
@@ -68,7 +73,7 @@ fn place_in_memory() -> (TempDir, PathBuf) {
 
 /// One run with one fault; returns the calls that were made.
 fn run(workload: &Workload, beginning: &Beginning, fault: Fault) -> Result<Vec<Operation>, String> {
-    let (_guard, path) = place_in_memory();
+    let (_guard, path) = place();
     if beginning.path.exists() {
         copy_store(&beginning.path, &path);
     }
@@ -318,7 +323,7 @@ fn reading_may_fail_at_every_call() {
 
 #[test]
 fn an_error_names_the_file_and_the_cause() {
-    let (_guard, path) = place_in_memory();
+    let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
     let refuse = |_: &Path, event: &Event| match event.operation {
         Operation::Create => Err(no_space()),
