@@ -136,7 +136,7 @@ pub(crate) fn stored(view: &View, segment: &Segment) -> Result<Option<(Guide, Ra
     let file = Bytes::open(&path, true)?;
     let limit = FIXED_BYTES as u64 + ENTRIES_MAX * ENTRY_BYTES as u64;
     // One byte more, so that a file that is longer is seen to be.
-    let length = usize::try_from(file.len()?.min(limit + 1)).unwrap_or(usize::MAX);
+    let length = usize::try_from(file.opened_with().min(limit + 1)).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length];
     let read = file.read_by_position(0, &mut bytes)?;
     bytes.truncate(read);

@@ -146,7 +146,7 @@ impl View {
         let mut bytes = extent.limit;
         if bytes > FILE_BYTES_MAX {
             // Not stated, or by a header that claims anything.
-            bytes = self.chain.open(segment)?.len()?.min(FILE_BYTES_MAX);
+            bytes = self.chain.open(segment)?.opened_with().min(FILE_BYTES_MAX);
         }
         let held = segment.first_sequence.saturating_add(observations_max(bytes));
         Ok(held.min(extent.end_sequence))

@@ -53,7 +53,7 @@ impl Segment {
     /// A place at or before `sequence`, to walk from: the last block that
     /// begins at or before it, found by its header.
     pub(crate) fn seek(&self, bytes: &mut Bytes, limit: u64, sequence: u64) -> Result<Start> {
-        let end = limit.min(bytes.len()?).min(FILE_BYTES_MAX);
+        let end = limit.min(bytes.opened_with()).min(FILE_BYTES_MAX);
         let mut found = self.start();
         let (mut low, mut high) = (0, end.div_ceil(BLOCK_BYTES));
         while high - low > 1 {

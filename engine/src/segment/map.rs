@@ -23,7 +23,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::SeekFrom;
+use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::disk::{Operation, call};
@@ -36,6 +36,7 @@ const WINDOW_BYTES: u64 = 256 * 1024;
 pub(crate) struct Bytes {
     file: File,
     path: PathBuf,
+    opened_with: u64,
     window: Option<Window>,
     maps: bool,
 }
@@ -49,14 +50,16 @@ struct Window {
 impl Bytes {
     pub(crate) fn open(path: &Path, positioned_reads: bool) -> Result<Self> {
         // Opening a pipe would wait for its other end, but for this flag.
-        let open = || OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let open = || OpenOptions::new().read(true).custom_flags(flags).open(path);
         let opened = call(path, Operation::Open, open).and_then(|file| {
             let metadata = call(path, Operation::Size, || file.metadata())?;
             Ok((file, metadata))
         });
         match opened.map_err(|error| Error::io(path, "open the file", error))? {
             (file, metadata) if metadata.is_file() => {
-                Ok(Self { file, path: path.to_owned(), window: None, maps: !positioned_reads })
+                let (path, opened_with) = (path.to_owned(), metadata.len());
+                Ok(Self { file, path, opened_with, window: None, maps: !positioned_reads })
             }
             _ => Err(Error::damaged(path, 0, "not a regular file")),
         }
@@ -64,6 +67,11 @@ impl Bytes {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file's length in bytes when it was opened.
+    pub(crate) fn opened_with(&self) -> u64 {
+        self.opened_with
     }
 
     /// The file's length in bytes now.
@@ -117,10 +125,11 @@ impl Bytes {
         }
     }
 
-    /// The file from its beginning, past any map, but no more than so many bytes.
+    /// The file as long as it was when it was opened, past any map, but no more than
+    /// so many bytes.
     pub(crate) fn read_all(&self, most: usize) -> Result<Vec<u8>> {
         // Not more than there is: another call would only tell of the end.
-        let length = usize::try_from(self.len()?).unwrap_or(usize::MAX).min(most);
+        let length = usize::try_from(self.opened_with).unwrap_or(usize::MAX).min(most);
         let mut bytes = vec![0; length];
         let read = self.read_by_position(0, &mut bytes)?;
         bytes.truncate(read);

@@ -65,9 +65,9 @@ pub(crate) struct Start {
     pub(crate) block_first: u64,
 }
 
-/// Looks from `start` to the end of the file.
+/// Looks from `start` to the end of the file, which has just been opened.
 pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail> {
-    let file_bytes = bytes.len()?.min(FILE_BYTES_MAX);
+    let file_bytes = bytes.opened_with().min(FILE_BYTES_MAX);
     let path = bytes.path().to_owned();
     let mut walk = Walk::new(bytes, owner, start.durable, start.block_first, file_bytes);
     let mut durable = start.durable.offset;

@@ -27,8 +27,9 @@ fn of_seconds(text: &str) -> Option<i128> {
     if !are_digits(whole) || !are_digits(fraction) {
         return None;
     }
-    // A number of twenty digits is out of range, however it goes on.
-    let whole: i128 = whole.get(..20).unwrap_or(whole).parse().ok()?;
+    // A number of twenty digits is out of range, however it goes on; zeros say nothing.
+    let whole = whole.trim_start_matches('0');
+    let whole: i128 = format!("0{}", whole.get(..20).unwrap_or(whole)).parse().ok()?;
     let fraction: i128 = format!("{:0<9.9}", fraction).parse().ok()?;
     Some(sign * (whole * 1_000_000_000 + fraction))
 }
@@ -44,6 +45,8 @@ mod tests {
             ("1.5", 1_500_000_000),
             ("-1.000000001", -1_000_000_001),
             ("1780315200.123456789999", 1_780_315_200_123_456_789),
+            ("-0000000000000000000000001.5", -1_500_000_000),
+            ("000", 0),
             ("9223372036.854775807", i64::MAX),
         ] {
             assert_eq!(parse(text), Ok(nanoseconds), "{text}");
