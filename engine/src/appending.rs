@@ -49,7 +49,7 @@ impl Appending {
             return Self::begin(&view, derived, ordinal + 1, Some(predecessor), &[]).map(Some);
         }
         let Some((segment, tail)) = view.active()? else { return Ok(None) };
-        let continued = tail.may_be_continued();
+        let continued = tail.may_be_continued() && segment.damage.is_none();
         let end = Mark { end: tail.end, block_first: tail.block_first };
         if !tail.appended_to && !view.is_named(segment) {
             // The file was synced before it got its name, but whoever made it may
@@ -63,7 +63,8 @@ impl Appending {
         if give_up || (!continued && found.active.has_doubts()) {
             found.give_up()?;
         } else if !continued {
-            // Torn: the segment ends here and a new one is begun (rule 4).
+            // Torn, or rotten where it would be written on: the segment ends here and a
+            // new one is begun (rule 4).
             found = found.succeed(end, &[])?;
         }
         Ok(Some(found))

@@ -6,11 +6,12 @@
 //! * Valid frames behind an invalid place mean nothing, because a disk writes
 //!   pages in any order, unless one of them, or a block header, swears that the
 //!   place was synced before: then the place has rotted since (2).
-//! * What follows the end may be written over only if every byte of it is zero (4).
+//! * What follows the end may be written over only if every byte of it is zero, and
+//!   the header holds by which a reader tells frames there from others (4).
 
 use crate::damage::Damage;
 use crate::error::Result;
-use crate::segment::format::Position;
+use crate::segment::format::{BLOCK_BYTES, BLOCK_HEADER_BYTES, Position, decode_block_header};
 use crate::segment::map::Bytes;
 use crate::segment::walk::{Frame, Owner, Step, Walk};
 
@@ -49,12 +50,18 @@ pub(crate) struct Tail {
     pub(crate) dropped_bytes: u64,
     /// The device did not give what is needed to tell whether it ends there.
     pub(crate) refused: bool,
+    /// The header of the block at `end` holds. The first block's is the segment's,
+    /// and counted as one that does.
+    pub(crate) in_sound_block: bool,
 }
 
 impl Tail {
     /// Whether the next frame may be written at `end` (rule 4).
     pub(crate) fn may_be_continued(&self) -> bool {
-        !self.refused && self.dropped_bytes == 0 && self.file_bytes >= self.end.offset
+        !self.refused
+            && self.dropped_bytes == 0
+            && self.file_bytes >= self.end.offset
+            && self.in_sound_block
     }
 }
 
@@ -128,6 +135,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
         file_bytes,
         dropped_bytes: 0,
         refused,
+        in_sound_block: is_block_sound(walk.bytes(), owner, end.offset, block_first)?,
     };
     if refused {
         let detail = "the device does not give these bytes, or others behind them (input/output \
@@ -139,6 +147,22 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
         tail.dropped_bytes = last_nonzero(walk.bytes(), end.offset, file_bytes)?;
     }
     Ok(tail)
+}
+
+/// Whether the block at `end`, if frames are in it, says that they count from
+/// `block_first`: a reader that finds the one before them rotten has only its word.
+fn is_block_sound(bytes: &Bytes, owner: Owner, end: u64, block_first: u64) -> Result<bool> {
+    let block = end - end % BLOCK_BYTES;
+    if block == 0 || block == end {
+        return Ok(true);
+    }
+    let mut header = [0; BLOCK_HEADER_BYTES];
+    let read = match bytes.read_by_position(block, &mut header) {
+        Err(error) if error.is_device_failure() => 0,
+        other => other?,
+    };
+    let decoded = decode_block_header(owner.identity, block, &header[..read]);
+    Ok(decoded.is_some_and(|header| header.first_sequence == block_first))
 }
 
 fn report(all: &mut Vec<Damage>, damage: Damage) {

@@ -15,6 +15,7 @@ mod mixed_stores;
 mod order_of_syncs;
 mod power_cut;
 mod refused_reads;
+mod rotten_headers;
 mod rotten_leaves;
 mod seen_stays_seen;
 mod tail_after_lock;
