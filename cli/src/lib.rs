@@ -8,6 +8,9 @@
 //! | [`control`] | `simulate_observations_ctl`: starts and stops it |
 //! | [`tool`] | `gaugelog`: for people |
 //!
+//! [`run`] is whichever of them it is called by the name of, so that one executable
+//! can lie under all four names.
+//!
 //! They share how arguments are read, how a program ends (in `exit`), and what a
 //! number and a moment look like as text. [`plot`] draws and knows none of them.
 
@@ -35,3 +38,21 @@ mod status;
 pub mod tool;
 mod utc;
 mod verify;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs the program that the first of `arguments` names, whatever its folder and
+/// with or without an extension such as `.py`; under any other name, `gaugelog`.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let name = arguments.first().and_then(|name| Path::new(name).file_stem());
+    let arguments = arguments.iter().cloned();
+    match name.and_then(|name| name.to_str()) {
+        Some("simple_service") => service::run(arguments),
+        Some("simulate_observations") => simulate::run(arguments),
+        Some("simulate_observations_ctl") => control::run(arguments),
+        _ => tool::run(arguments),
+    }
+}

@@ -1,7 +1,7 @@
-//! The program for people.
+//! The program for people; under the name of another one of the programs, that one.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    gaugelog_cli::tool::run(std::env::args_os())
+    gaugelog_cli::run(std::env::args_os())
 }

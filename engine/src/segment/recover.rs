@@ -216,7 +216,7 @@ pub(crate) fn last_nonzero(bytes: &Bytes, from: u64, file_bytes: u64) -> Result<
 
 /// By the kilobyte: every append looks through what is written ahead, and byte
 /// by byte that takes ten times as long.
-fn last_nonzero_index(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn last_nonzero_index(bytes: &[u8]) -> Option<usize> {
     const ZEROS: [u8; 1024] = [0; 1024];
     let is_zero = |chunk: &&[u8]| *chunk == &ZEROS[..chunk.len()];
     let zeros: usize = bytes.rchunks(ZEROS.len()).take_while(is_zero).map(<[u8]>::len).sum();

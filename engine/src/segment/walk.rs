@@ -14,6 +14,7 @@ use crate::segment::format::{
     frame_bytes, observations_max,
 };
 use crate::segment::map::Bytes;
+use crate::segment::recover::last_nonzero_index;
 
 /// So many blocks of nothing but zeros, one behind the other, are read before it is
 /// asked whether they are in a hole of the file, and where that ends.
@@ -323,7 +324,7 @@ impl Walk {
                 return Ok(Some(oath));
             }
             next = next.saturating_add(BLOCK_BYTES);
-            let empty = !self.unreadable && self.block.iter().all(|byte| *byte == 0);
+            let empty = !self.unreadable && last_nonzero_index(&self.block).is_none();
             zeros = if empty { zeros + 1 } else { 0 };
             if zeros == ZERO_BLOCKS_READ {
                 // More of them than are written ahead: somebody has made the file long.
@@ -352,7 +353,9 @@ impl Walk {
     }
 
     fn next_frame_in_block(&self, from: u64, least: u64) -> Option<Frame> {
-        let end = self.block_start + self.block.len() as u64;
+        // In zeros, of which most of what is written ahead consists, there is none.
+        let end =
+            self.block_start + last_nonzero_index(&self.block).map_or(0, |last| last as u64 + 1);
         let from = from.next_multiple_of(FRAME_ALIGN as u64);
         (from..end).step_by(FRAME_ALIGN).find_map(|offset| self.frame_at(offset, least, false))
     }
