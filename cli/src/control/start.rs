@@ -8,7 +8,7 @@ use std::env;
 use std::io::{self, PipeReader, Read, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -61,7 +61,9 @@ fn spawn(store: &Path, polled: &Polled) -> io::Result<(Child, PipeReader)> {
     if let Some(every) = polled.every {
         command.arg(format!("--every={}ns", every.as_nanos()));
     }
-    let daemon = command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).spawn()?;
+    // Nothing to read, without a /dev/null, which a VM need not have.
+    let (empty, _) = pipe()?;
+    let daemon = command.stdin(empty).stdout(said.try_clone()?).stderr(said).spawn()?;
     Ok((daemon, heard))
 }
 

@@ -28,7 +28,7 @@ pub(super) enum Voice {
     /// On stderr.
     Foreground,
     /// On stderr until it has begun, then in the journal.
-    Background { journal: File, nothing: File },
+    Background { journal: File },
 }
 
 impl Voice {
@@ -41,22 +41,18 @@ impl Voice {
             .create(true)
             .open(store.join(JOURNAL))
             .map_err(|error| cannot(store, "open the daemon's journal", &error))?;
-        let null = Path::new("/dev/null");
-        let nothing = OpenOptions::new()
-            .write(true)
-            .open(null)
-            .map_err(|error| cannot(null, "open it", &error))?;
         // So that the daemon keeps no other file system from being unmounted.
         let root = Path::new("/");
         std::env::set_current_dir(root).map_err(|error| cannot(root, "go there", &error))?;
-        Ok(Self::Background { journal, nothing })
+        Ok(Self::Background { journal })
     }
 
     /// Lets whoever started the daemon go on.
     fn let_go(&self) -> io::Result<()> {
-        if let Self::Background { journal, nothing } = self {
+        if let Self::Background { journal } = self {
+            // Both: a VM need not have a /dev/null.
             rustix::stdio::dup2_stderr(journal)?;
-            rustix::stdio::dup2_stdout(nothing)?;
+            rustix::stdio::dup2_stdout(journal)?;
         }
         Ok(())
     }
@@ -64,7 +60,7 @@ impl Voice {
     fn say(&self, text: &str) {
         match self {
             Self::Foreground => output::say(NAME, text),
-            Self::Background { journal, .. } => {
+            Self::Background { journal } => {
                 let full = journal.metadata().is_ok_and(|found| found.len() >= JOURNAL_BYTES_MAX);
                 if full {
                     let _ = journal.set_len(0);
@@ -168,8 +164,7 @@ mod tests {
     /// A daemon in the background that has begun, and the path of its journal.
     fn begun<'a>(dir: &'a Path, stop: &'a AtomicBool) -> Daemon<'a> {
         let journal = File::options().append(true).create(true).open(dir.join(JOURNAL)).unwrap();
-        let nothing = File::options().write(true).open("/dev/null").unwrap();
-        let voice = Voice::Background { journal, nothing };
+        let voice = Voice::Background { journal };
         Daemon { begun: true, ..Daemon::new(dir, voice, stop) }
     }
 
