@@ -1,0 +1,123 @@
+"""Statistics of several instances as one, without their observations.
+
+Means and variances are merged by the pairwise formula of T. F. Chan, G. H. Golub and
+R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
+Variances", Stanford University, STAN-CS-79-773, 1979. There it is of sums of squares;
+here of population variances, which are those sums by n.
+
+A median cannot be merged: it is computed from all the values.
+"""
+
+import math
+from typing import Dict, Iterable, List, NamedTuple, Optional
+
+
+class Summary(NamedTuple):
+    """What `--stats` tells, but for the median. A moment that f64 cannot hold is None,
+    and so is everything but the size where there are no observations."""
+
+    size: int = 0
+    minimum: Optional[float] = None
+    maximum: Optional[float] = None
+    mean: Optional[float] = None
+    variance: Optional[float] = None
+
+
+def of_statistics(told: Dict[str, Optional[float]]) -> Summary:
+    """Reads the object that `--stats` prints.
+
+    Raises ValueError where it is none: a provider may send anything.
+    """
+    try:
+        size = told["size"]
+        figures = [_figure(told[key]) for key in ("min", "max", "mean", "variance")]
+    except (KeyError, TypeError, OverflowError):
+        raise ValueError("not an object of statistics") from None
+    if type(size) is not int or not 0 <= size < 2**63:
+        raise ValueError(f"the size is {size!r}")
+    if size and None in figures[:2]:
+        raise ValueError(f"{size} observations without a least or a greatest")
+    if (figures[3] or 0) < 0:
+        raise ValueError("a variance below zero")
+    return Summary(size, *figures) if size else Summary()
+
+
+def _figure(told: Optional[float]) -> Optional[float]:
+    return None if told is None else number(told)
+
+
+def number(told: float) -> float:
+    """Raises TypeError or OverflowError where JSON has something else than an f64."""
+    # A bool is an int to Python, and 1e999 is an infinity.
+    if type(told) not in (int, float):
+        raise TypeError
+    if math.isinf(told):
+        raise OverflowError
+    return float(told)
+
+
+def of_values(values: List[float]) -> Summary:
+    """The same of observations that are at hand."""
+    size = len(values)
+    if not size:
+        return Summary()
+    mean = _mean(values)
+    variance = _mean([(value - mean) * (value - mean) for value in values])
+    return Summary(size, min(values), max(values), mean, _held(variance))
+
+
+def _mean(values: List[float]) -> float:
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
+
+
+def merged(summaries: Iterable[Summary]) -> Summary:
+    """All of them as one."""
+    whole = Summary()
+    for summary in summaries:
+        whole = _pair(whole, summary)
+    return whole
+
+
+def _pair(a: Summary, b: Summary) -> Summary:
+    if not a.size or not b.size:
+        return a if a.size else b
+    size = a.size + b.size
+    mean = variance = None
+    if a.mean is not None and b.mean is not None:
+        share_a, share_b = a.size / size, b.size / size
+        delta = b.mean - a.mean
+        # Exact where the means are equal; two far ends of f64 have no difference in it.
+        mean = a.mean + delta * share_b
+        if math.isinf(delta):
+            mean = a.mean * share_a + b.mean * share_b
+        if a.variance is not None and b.variance is not None:
+            within = a.variance * share_a + b.variance * share_b
+            variance = _held(within + delta * share_a * (delta * share_b))
+    return Summary(size, min(a.minimum, b.minimum), max(a.maximum, b.maximum), mean, variance)
+
+
+def median(values: List[float]) -> Optional[float]:
+    """The middle value, or the mean of the two middle ones."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    lower, upper = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    total = lower + upper
+    return lower / 2 + upper / 2 if math.isinf(total) else total / 2
+
+
+def told(summary: Summary) -> Dict[str, Optional[float]]:
+    """The object that `--stats` would print of it, without the median."""
+    deviation = None if summary.variance is None else math.sqrt(summary.variance)
+    return {
+        "min": summary.minimum, "max": summary.maximum, "mean": summary.mean,
+        "variance": summary.variance, "std dev": deviation, "size": summary.size,
+    }
+
+
+def _held(moment: float) -> Optional[float]:
+    """The moment where f64 holds it."""
+    return moment if math.isfinite(moment) else None

@@ -1,0 +1,60 @@
+import contextlib
+import io
+import os
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import requestor
+
+HASH = "8d50d5fba8b91f76f8fce230a7b54c403502a2853563d87671988e96"
+
+
+class CommandLineTest(unittest.TestCase):
+    def refused(self, *words):
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            with self.assertRaises(SystemExit) as ended:
+                requestor.parse(list(words))
+        self.assertEqual(ended.exception.code, 2)
+        return told.getvalue()
+
+    def test_hash_is_all_that_is_needed(self):
+        options = requestor.parse(["--image-hash", HASH.upper()])
+        self.assertEqual((options.image_hash, options.instances, options.running_time),
+                         (HASH, 1, 120))
+        self.assertTrue(options.out.name.startswith("simple-service-"))
+        self.assertIsNone(options.subnet_tag)
+
+    def test_hash_is_a_sha3_224(self):
+        self.assertIn("--image-hash", self.refused())
+        self.assertIn("56 hexadecimal digits; it has 55", self.refused("--image-hash", HASH[1:]))
+        self.assertIn("no SHA3-224", self.refused("--image-hash", "g" * 56))
+
+    def test_numbers_are_above_zero(self):
+        for option in ("--instances", "--running-time", "--budget"):
+            for value in ("0", "-1", "x", "1e3", ""):
+                with self.subTest(option=option, value=value):
+                    self.assertIn(option, self.refused("--image-hash", HASH, f"{option}={value}"))
+
+    def test_what_is_missing_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with mock.patch.dict(os.environ, {"YAGNA_APPKEY": "", "PATH": folder}):
+                self.assertIn("YAGNA_APPKEY", requestor.missing())
+                os.environ["YAGNA_APPKEY"] = "key"
+                self.assertIn("gftp", requestor.missing())
+                gftp = Path(folder) / "gftp"
+                gftp.touch(0o755)
+                self.assertIsNone(requestor.missing())
+
+    def test_missing_sdk_is_told(self):
+        absent = {"on_golem": None}
+        words = ["requestor.py", "--image-hash", HASH]
+        with mock.patch.dict("sys.modules", absent), mock.patch("sys.argv", words):
+            with contextlib.redirect_stderr(io.StringIO()) as told:
+                self.assertEqual(requestor.main(), 1)
+        self.assertIn("pip install -r", told.getvalue())
+
+
+if __name__ == "__main__":
+    unittest.main()
