@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Store;
+use crate::snapshot::Snapshot;
+use crate::store::{self, Store};
 
 /// When appended observations are forced to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +127,26 @@ impl Options {
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Store> {
         self.check(path.as_ref())?;
         Store::open_with(path.as_ref(), self.clone(), true)
+    }
+
+    /// A snapshot of the store at `path`, for a program that asks once: the same
+    /// as that of a store opened for reading, with one look at the disk, not two.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// # gaugelog::Store::create(&path)?;
+    /// let snapshot = gaugelog::Options::new().snapshot(&path)?;
+    /// assert_eq!(snapshot.len(), 0);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn snapshot(&self, path: impl AsRef<Path>) -> Result<Snapshot> {
+        self.check(path.as_ref())?;
+        let (_, view) = store::look(path.as_ref(), self.positioned_reads)?;
+        Ok(Snapshot::new(view))
     }
 
     fn check(&self, path: &Path) -> Result<()> {

@@ -13,7 +13,7 @@ use super::order::{self, key};
 use crate::error::Result;
 
 /// So many values are collected and selected from; more are counted first.
-const COLLECTED_MAX: u64 = 1 << 17;
+pub(crate) const COLLECTED_MAX: u64 = 1 << 17;
 /// The cells that a counting scan divides its interval into.
 const CELLS: u64 = 1 << 16;
 
