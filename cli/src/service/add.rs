@@ -1,11 +1,11 @@
 //! `--add`: one observation, stamped now.
 
-use std::path::Path;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use gaugelog::{Observation, Store};
+use gaugelog::Observation;
 
+use super::Place;
 use crate::exit::Exit;
 use crate::python_float;
 
@@ -25,7 +25,7 @@ impl FromStr for Number {
     }
 }
 
-pub(super) fn run(store: &Path, number: &Number) -> Result<(), Exit> {
+pub(super) fn run(store: &Place, number: &Number) -> Result<(), Exit> {
     let now = SystemTime::now();
     if !number.value.is_finite() {
         return Err(Exit::Error(format!(
@@ -33,6 +33,6 @@ pub(super) fn run(store: &Path, number: &Number) -> Result<(), Exit> {
             number.text.trim()
         )));
     }
-    Store::open(store)?.append(Observation::at(now, number.value))?;
+    store.options.open(&store.path)?.append(Observation::at(now, number.value))?;
     Ok(())
 }

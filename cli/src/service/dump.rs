@@ -1,9 +1,8 @@
 //! `--dump`: every observation in the order of time, one JSON array, streamed.
 
 use std::io::{self, Write};
-use std::path::Path;
 
-use super::reading;
+use super::{Place, reading};
 use crate::exit::Exit;
 use crate::json;
 use crate::utc::Clock;
@@ -11,7 +10,7 @@ use crate::utc::Clock;
 /// How much is gathered for one write: what a pipe holds.
 const WRITE_BYTES: usize = 64 * 1024;
 
-pub(super) fn run(store: &Path) -> Result<(), Exit> {
+pub(super) fn run(store: &Place) -> Result<(), Exit> {
     reading(store, |snapshot, damages| {
         // The iterator goes on behind what is damaged, and so does the dump.
         let readable =

@@ -1,12 +1,9 @@
 //! `--init`: creates the store, once.
 
-use std::path::Path;
-
-use gaugelog::Store;
-
+use super::Place;
 use crate::exit::Exit;
 
-pub(super) fn run(store: &Path) -> Result<(), Exit> {
-    Store::create(store)?;
+pub(super) fn run(store: &Place) -> Result<(), Exit> {
+    store.options.create(&store.path)?;
     Ok(())
 }

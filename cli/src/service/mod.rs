@@ -8,11 +8,11 @@ mod stats;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, ValueEnum};
-use gaugelog::{Snapshot, Store};
+use gaugelog::{Options, Snapshot};
 
 use crate::arguments::{self, HELP_TEMPLATE, Program};
 use crate::exit::{self, Exit};
@@ -24,7 +24,7 @@ pub(crate) use stats::metrics;
 
 const PROGRAM: Program = Program {
     name: "simple_service",
-    usage: "simple_service [-h] (--add ADD | --init | --plot {time,dist} | --dump | --stats) [--log DIR] [--out DIR]",
+    usage: "simple_service [-h] (--add ADD | --init | --plot {time,dist} | --dump | --stats) [--log DIR] [--out DIR] [--no-map]",
     one_of: "--add --init --plot --dump --stats",
 };
 
@@ -62,6 +62,10 @@ struct Arguments {
     /// Where --plot puts the picture: else /golem/out if there is one, else here.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Read files by position, not through memory maps: on a disk that fails, an
+    /// error in place of a signal.
+    #[arg(long)]
+    no_map: bool,
 }
 
 /// Exactly one of the five.
@@ -91,14 +95,21 @@ enum Picture {
     Dist,
 }
 
+/// Where the store is, and how it is opened.
+struct Place {
+    path: PathBuf,
+    options: Options,
+}
+
 /// Runs `simple_service` with these arguments, of which the first is its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let outcome = arguments::parse(PROGRAM, arguments).and_then(serve);
     exit::conclude(PROGRAM.name, outcome)
 }
 
-fn serve(Arguments { command, log, out }: Arguments) -> Result<(), Exit> {
-    let store = place::store(log)?;
+fn serve(Arguments { command, log, out, no_map }: Arguments) -> Result<(), Exit> {
+    let path = place::store(log)?;
+    let store = Place { path, options: Options::new().positioned_reads(no_map) };
     match command {
         Command { add: Some(number), .. } => add::run(&store, &number),
         Command { plot: Some(picture), .. } => plot::run(&store, picture, out),
@@ -112,11 +123,10 @@ fn serve(Arguments { command, log, out }: Arguments) -> Result<(), Exit> {
 /// Reads with `read` what can be read of a store. Damage is told on stderr, and
 /// makes the command a failed one once it has printed what is left.
 fn reading(
-    store: &Path,
+    store: &Place,
     read: impl FnOnce(&Snapshot, &mut Damages) -> Result<(), Exit>,
 ) -> Result<(), Exit> {
-    let store = Store::open_read_only(store)?;
-    let snapshot = store.snapshot()?;
+    let snapshot = store.options.snapshot(&store.path)?;
     let mut damages = Damages::default();
     for damage in snapshot.damage() {
         damages.tell(&damage.clone().into());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gaugelog::Snapshot;
 use jiff::Timestamp;
 
-use super::{Picture, reading};
+use super::{Picture, Place, reading};
 use crate::exit::Exit;
 use crate::explain::way_out_of_io;
 use crate::plot::{self, Figures, PlotError};
@@ -14,7 +14,7 @@ use crate::{json, output, place};
 /// numpy's default.
 const BINS: usize = 10;
 
-pub(super) fn run(store: &Path, picture: Picture, out: Option<PathBuf>) -> Result<(), Exit> {
+pub(super) fn run(store: &Place, picture: Picture, out: Option<PathBuf>) -> Result<(), Exit> {
     reading(store, |snapshot, _| {
         let out = place::pictures(out)?;
         let path = match picture {

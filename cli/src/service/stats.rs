@@ -1,15 +1,13 @@
 //! `--stats`: the metrics of every observation so far, one JSON object.
 
-use std::path::Path;
-
 use gaugelog::{ErrorKind, Snapshot};
 
-use super::{PROGRAM, reading};
+use super::{PROGRAM, Place, reading};
 use crate::exit::Exit;
 use crate::json::Metrics;
 use crate::output;
 
-pub(super) fn run(store: &Path) -> Result<(), Exit> {
+pub(super) fn run(store: &Place) -> Result<(), Exit> {
     reading(store, |snapshot, damages| {
         let metrics = metrics(snapshot, |error| damages.tell(&error))?;
         warn_of_overflow(&metrics);
