@@ -19,8 +19,9 @@ use sha3::{Digest, Sha3_224};
 use crate::Result;
 use crate::tree::{Entry, Tree};
 
-/// The most that squashfs has; a larger block is compressed better.
-const BLOCK_BYTES: u32 = 1 << 20;
+/// A page that is not in memory costs decompressing all of its block: larger ones are
+/// smaller together, but where memory is full the programs of the image hardly go on.
+const BLOCK_BYTES: u32 = 1 << 17;
 /// A disk is read by the page.
 const PADDED_TO: usize = 4096;
 /// The slowest: an image is made once, and its reading does not take longer.
