@@ -1,0 +1,3 @@
+//! A program that does nothing: the others are timed against it.
+
+fn main() {}

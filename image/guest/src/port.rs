@@ -1,0 +1,84 @@
+//! The virtio port to the host: requests come in lines, answers go out in frames of
+//! a kind (one byte), a length (four, little-endian) and so many bytes. The host
+//! answers each frame of output with an empty line, and until then there is no other, as
+//! the runtime's agent takes no more until its buffer has been fetched.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What a frame is.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// The root stands, requests may come.
+    Ready = b'r' as isize,
+    /// Bytes that a program wrote to its standard output.
+    Output = b'o' as isize,
+    /// Bytes that it wrote to its standard error.
+    Error = b'e' as isize,
+    /// A request has been carried out: exit status and nanoseconds, or why not.
+    Done = b'd' as isize,
+}
+
+/// How long a driver may take to show the port.
+const WAIT_MOST: Duration = Duration::from_secs(10);
+
+pub(crate) struct Port {
+    incoming: BufReader<File>,
+    outgoing: File,
+    /// Output was handed over that the host has not yet answered.
+    owed: bool,
+}
+
+impl Port {
+    /// Opens the only port, once it is there.
+    pub(crate) fn open() -> io::Result<Self> {
+        let begun = Instant::now();
+        let path = loop {
+            if let Some(path) = find()? {
+                break path;
+            }
+            if begun.elapsed() > WAIT_MOST {
+                return Err(io::Error::other("no virtio port has come up"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        let outgoing = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Self { incoming: BufReader::new(outgoing.try_clone()?), outgoing, owed: false })
+    }
+
+    /// The next request, or nothing where the host has gone.
+    pub(crate) fn request(&mut self) -> io::Result<Option<Vec<String>>> {
+        let mut line = String::new();
+        if self.incoming.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        Ok(Some(serde_json::from_str(&line)?))
+    }
+
+    /// Sends a frame, once the host has taken the output before it.
+    pub(crate) fn send(&mut self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+        if self.owed {
+            self.incoming.read_line(&mut String::new())?;
+        }
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        let mut frame = vec![kind as u8];
+        frame.extend(length.to_le_bytes());
+        frame.extend(bytes);
+        self.outgoing.write_all(&frame)?;
+        self.owed = matches!(kind, Kind::Output | Kind::Error);
+        Ok(())
+    }
+}
+
+fn find() -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir("/dev")? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("vport") {
+            return Ok(Some(entry.path()));
+        }
+    }
+    Ok(None)
+}
