@@ -2,12 +2,14 @@
 programs do. `image/boot-test` calls it, with what it has built."""
 
 import argparse
+import itertools
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent / "agent"))
@@ -49,24 +51,24 @@ class Bench:
         self._initrd = folder / "initrd"
         self._initrd.write_bytes(initramfs(
             kernel, options.programs / "guest-init", options.programs / "guest-empty"))
-        self._machines = 0
+        self._machines = itertools.count(1)
+        self.large = self._store(ROWS)
+        self.largest = self._store(MANY)
 
-    def store(self, rows: int) -> Path:
+    def _store(self, rows: int) -> Path:
         """A store that holds the numbers from 0 on."""
         path = self.folder / f"rows-{rows}"
-        if not path.exists():
-            numbers = "".join(f"{number}\n" for number in range(rows))
-            subprocess.run(
-                [self.options.programs / "gaugelog", "collect", "stdin", "--log", path,
-                 "--out", self.folder],
-                input=numbers, text=True, check=True, stdout=subprocess.DEVNULL)
+        numbers = "".join(f"{number}\n" for number in range(rows))
+        subprocess.run(
+            [self.options.programs / "gaugelog", "collect", "stdin", "--log", path,
+             "--out", self.folder],
+            input=numbers, text=True, check=True, stdout=subprocess.DEVNULL)
         return path
 
     def boot(self, kind: tuple[int, int], folder: Path | None = None) -> Machine:
         """A machine with volumes of its own, or with those of another."""
         if folder is None:
-            self._machines += 1
-            folder = self.folder / f"machine-{self._machines}"
+            folder = self.folder / f"machine-{next(self._machines)}"
         return Machine(self._kernel, self._initrd, self.options.image, folder, *kind)
 
 
@@ -103,7 +105,7 @@ def one_kind(bench: Bench, kind: tuple[int, int]) -> None:
         told(kind, "image/agent", agent, machine, machine.volume("fetched"), interval_s)
         told(kind, "--add beside the daemon", steps.adds_beside_the_daemon, machine, 20)
         told(kind, "--stats", steps.no_output_lost, machine, 1000 if thorough else 200)
-        told(kind, "--dump", steps.large_dumps, machine, bench.store(ROWS), ROWS,
+        told(kind, "--dump", steps.large_dumps, machine, bench.large, ROWS,
              20 if thorough else 1)
         told(kind, "a store on 9p", steps.on_the_volume, machine, 20)
         told(kind, "full memory", steps.full_memory, machine, thorough)
@@ -124,16 +126,17 @@ def killed_and_booted_again(bench: Bench, kind: tuple[int, int]) -> None:
 
 
 def main() -> None:
-    """All kinds, one after another."""
+    """All kinds, two at a time, and the figures by themselves."""
     options = arguments()
     with tempfile.TemporaryDirectory(prefix="gaugelog-boot-") as folder:
         bench = Bench(options, Path(folder))
         for _ in range(options.times):
-            for kind in KINDS if not options.figures else []:
-                one_kind(bench, kind)
+            if not options.figures:
+                with ThreadPoolExecutor(2) as two:
+                    list(two.map(lambda kind: one_kind(bench, kind), KINDS))
             # In the least memory.
             with bench.boot(KINDS[0]) as machine:
-                told(KINDS[0], "in time", figures.beside_nothing, machine, bench.store(MANY), MANY)
+                told(KINDS[0], "in time", figures.beside_nothing, machine, bench.largest, MANY)
     print("all good")
 
 
