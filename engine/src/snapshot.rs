@@ -167,11 +167,13 @@ impl Snapshot {
     /// [`ErrorKind::Io`].
     pub fn quantile(&self, q: f64) -> Result<Option<f64>> {
         self.check_quantile(q)?;
-        let count = self.summary_where(Refused::IsAnError)?.count;
-        // So few are selected from as they are: to know where they lie is of no use.
-        let is_guided = count > quantile::COLLECTED_MAX;
-        let buckets = if is_guided { self.buckets()? } else { Buckets::default() };
-        quantile::exact(&mut Stored { view: &self.view }, &buckets, count, q)
+        let mut values = Stored { view: &self.view };
+        if self.len() <= quantile::COLLECTED_MAX {
+            return quantile::of_few(&mut values, q);
+        }
+        let summary = self.summary_where(Refused::IsAnError)?;
+        let buckets = self.buckets()?;
+        quantile::exact(&mut values, &buckets, summary.count, q)
     }
 
     /// The `q`-quantile to 3 significant digits, without reading the values:

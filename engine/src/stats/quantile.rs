@@ -49,6 +49,21 @@ pub(crate) fn exact(
     Ok(found.map(|(left, right)| place.between(left, right)))
 }
 
+/// As [`exact`], of so few values that all of them are collected, in one scan:
+/// no more than [`COLLECTED_MAX`].
+///
+/// # Errors
+/// Those of the scan.
+pub(crate) fn of_few(values: &mut impl Values, q: f64) -> Result<Option<f64>> {
+    let mut keys = Vec::new();
+    values.scan(f64::NEG_INFINITY, f64::INFINITY, &mut |values| {
+        keys.extend(values.iter().copied().map(key));
+    })?;
+    let Some(place) = Place::of(q, keys.len() as u64) else { return Ok(None) };
+    let left = usize::try_from(place.left).expect("below their number");
+    Ok(select(&mut keys, left, &place).map(|(left, right)| place.between(left, right)))
+}
+
 /// The quantile `q`, from 0 to 1, to three significant digits, of values that
 /// lie from `min` to `max`; `None` where there are no values or `q` is out of
 /// range. Values below 2^-29 of the largest have fewer digits.
@@ -169,10 +184,15 @@ fn collect(values: &mut impl Values, interval: Interval, place: &Place) -> Resul
         return Ok(Step::Continue(Interval { count: found.inside, ..interval }));
     }
     let left = usize::try_from(left).expect("below 2^17");
+    Ok(Step::Break(select(&mut keys, left, place)))
+}
+
+/// The values of the two ranks, of which the left one is the `left` of `keys`.
+fn select(keys: &mut [u64], left: usize, place: &Place) -> Option<(f64, f64)> {
     let (_, &mut at_left, above) = keys.select_nth_unstable(left);
     let at_right =
         if place.left == place.right { Some(at_left) } else { above.iter().copied().min() };
-    Ok(Step::Break(at_right.map(|at_right| (order::value(at_left), order::value(at_right)))))
+    at_right.map(|at_right| (order::value(at_left), order::value(at_right)))
 }
 
 /// Counts what lies in the interval, cell by cell, to find a smaller interval.

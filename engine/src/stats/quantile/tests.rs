@@ -111,6 +111,10 @@ fn check(values: &[f64]) -> usize {
     let mut scans = 0;
     for q in QUANTILES {
         let expected = by_sorting(&sorted, q);
+        if count <= COLLECTED_MAX {
+            let found = of_few(&mut leaves, q).expect("no errors").expect("values");
+            assert_eq!(found.to_bits(), expected.to_bits(), "{found:e} for {expected:e} at {q}");
+        }
         // A wrong guide costs more scans, and so more patience of who tests.
         let wrong = if q == 0.5 || count < 1000 { &wrong[..] } else { &[] };
         for buckets in [&right].into_iter().chain(wrong) {
