@@ -11,9 +11,9 @@ use rustix::mount::{MountFlags, mount, mount_move};
 use rustix::process::{chdir, chroot};
 use rustix::system::finit_module;
 
-/// The kernel's modules, in the order in which they are to be loaded, beside a file
-/// each of that name.
-const MODULES: &str = "/modules/order";
+/// A directory of the kernel's modules, and of a file of their names in the order in
+/// which they are to be loaded.
+const MODULES: &str = "/modules";
 /// The first virtual disk is the image.
 const DISK: &str = "/dev/vda";
 const ROOT: &str = "/mnt/newroot";
@@ -28,17 +28,21 @@ const HIDDEN: MountFlags = MountFlags::NODEV.union(MountFlags::NOSUID).union(Mou
 /// Mounts what shows devices, and loads their drivers.
 pub(crate) fn devices() -> io::Result<()> {
     mounted("devtmpfs", "/dev", "devtmpfs", MountFlags::NOSUID, "mode=0755")?;
-    for module in fs::read_to_string(MODULES)?.lines() {
-        let file = File::open(Path::new("/modules").join(module))?;
+    let modules = Path::new(MODULES);
+    for module in fs::read_to_string(modules.join("order"))?.lines() {
+        let file = File::open(modules.join(module))?;
         finit_module(file, c"", 0)
             .map_err(|error| io::Error::other(format!("module {module}: {error}")))?;
     }
-    Ok(())
+    // The first root is in memory, and programs need that.
+    fs::remove_dir_all(MODULES)
 }
 
 /// Makes the root and goes into it, for good.
 pub(crate) fn enter() -> io::Result<()> {
-    mounted("tmpfs", "/mnt", "tmpfs", MountFlags::empty(), "mode=0700")?;
+    // The runtime's has half of the memory. Of 128 MiB Debian's kernel takes so much
+    // more than the runtime's that nothing would be left beside a full half.
+    mounted("tmpfs", "/mnt", "tmpfs", MountFlags::empty(), "mode=0700,size=40%")?;
     for directory in ["image", "upper", "work", "newroot"] {
         fs::create_dir(Path::new("/mnt").join(directory))?;
     }
@@ -61,6 +65,7 @@ pub(crate) fn enter() -> io::Result<()> {
         mounted(&tag, &inside(volume), "9p", MountFlags::empty(), VOLUME_OPTIONS)?;
     }
     fs::copy(EMPTY.0, inside(EMPTY.1))?;
+    fs::remove_file(EMPTY.0)?;
 
     chdir(ROOT)?;
     mount_move(".", "/")?;
