@@ -93,8 +93,7 @@ enum Picture {
 
 /// Runs `simple_service` with these arguments, of which the first is its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let outcome = arguments::parse(PROGRAM, arguments).and_then(serve);
-    exit::conclude(PROGRAM.name, outcome)
+    exit::conclude(PROGRAM.name, || arguments::parse(PROGRAM, arguments).and_then(serve))
 }
 
 fn serve(Arguments { command, log, out }: Arguments) -> Result<(), Exit> {
