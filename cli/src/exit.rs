@@ -1,6 +1,10 @@
 //! How a program ends: what is said, with which status, and not before it was heard.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::SIGXFSZ;
 
 use crate::drain;
 use crate::output;
@@ -41,10 +45,10 @@ impl Exit {
     }
 }
 
-/// Ends a program: says what there is to say, waits until it was heard, and gives
-/// the exit status.
-pub(crate) fn conclude(program: &str, outcome: Result<(), Exit>) -> ExitCode {
-    let outcome = match outcome {
+/// Does a program's work and ends it: says what there is to say, waits until it was
+/// heard, and gives the exit status.
+pub(crate) fn conclude(program: &str, work: impl FnOnce() -> Result<(), Exit>) -> ExitCode {
+    let outcome = match outlive_size_limits().and_then(|()| work()) {
         Err(Exit::Help(text)) => output::print(text.as_bytes()),
         other => other,
     };
@@ -55,4 +59,13 @@ pub(crate) fn conclude(program: &str, outcome: Result<(), Exit>) -> ExitCode {
     }
     drain::until_heard();
     ExitCode::from(outcome.map_or_else(|exit| exit.status(), |()| 0))
+}
+
+/// A write beyond `ulimit -f` is an error like that of a full disk; by itself the
+/// kernel would end the process with a signal. Caught and not ignored, since a
+/// program that a source starts would inherit that.
+fn outlive_size_limits() -> Result<(), Exit> {
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
+        .map(drop)
+        .map_err(|error| Exit::Error(format!("cannot listen for signals: {error}")))
 }

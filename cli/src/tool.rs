@@ -53,8 +53,9 @@ enum Command {
 
 /// Runs `gaugelog` with these arguments, of which the first is its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let parsed = Arguments::try_parse_from(arguments).map_err(|error| in_exits(&error));
-    exit::conclude("gaugelog", parsed.and_then(command))
+    exit::conclude("gaugelog", || {
+        Arguments::try_parse_from(arguments).map_err(|error| in_exits(&error)).and_then(command)
+    })
 }
 
 fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {

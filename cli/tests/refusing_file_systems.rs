@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use program::{Bench, Ran};
+use program::{Bench, Ran, SERVICE};
 
 /// A file system of its own over the bench's directory.
 struct Mounted(Bench);
@@ -79,6 +79,24 @@ fn a_full_disk_is_an_error_and_work_goes_on_when_it_is_freed() {
     assert_eq!(bench.size(), acknowledged + 1);
     bench.control(&["--start"]).succeeds();
     bench.control(&["--stop"]).succeeds();
+}
+
+/// So many blocks of 512 bytes: less than the space that an append writes ahead.
+const BLOCKS: u32 = 8;
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_no_signal() {
+    let bench = Bench::bare();
+    bench.collect(&[1.0; 300]).succeeds();
+    for arguments in [&["--add", "2"][..], &["--plot", "time"]] {
+        let mut limited = program::program("/bin/sh");
+        limited.args(["-c", &format!("ulimit -f {BLOCKS} && exec \"$0\" \"$@\""), SERVICE]);
+        limited.arg("--log").arg(&bench.store).args(arguments).current_dir(bench.dir.path());
+        Ran::of(limited).fails_naming(&["File too large"]);
+    }
+    assert_eq!(bench.size(), 300, "what was refused is not found");
+    bench.serve(&["--add", "3"]).succeeds();
+    assert_eq!(bench.size(), 301);
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn look(chain: &mut Chain) -> Result<Found> {
     if chain.len() > 0
         && let Ok(segment) = last(chain)?
     {
-        let tail = find_tail(chain.open(segment)?, segment.owner(), start(chain, segment))?;
+        let tail = find_tail(chain.open_last(segment)?, segment.owner(), start(chain, segment))?;
         found.end_sequence = tail.end.sequence;
         found.damage.extend(segment.damage.clone());
         // A rotted header is met again as the first place that is no frame.

@@ -78,7 +78,7 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     if is_daemon {
         return simulate::run(arguments);
     }
-    exit::conclude(PROGRAM.name, arguments::parse(PROGRAM, arguments).and_then(control))
+    exit::conclude(PROGRAM.name, || arguments::parse(PROGRAM, arguments).and_then(control))
 }
 
 fn control(Arguments { command, polled, log }: Arguments) -> Result<(), Exit> {

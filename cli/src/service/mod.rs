@@ -103,8 +103,7 @@ struct Place {
 
 /// Runs `simple_service` with these arguments, of which the first is its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let outcome = arguments::parse(PROGRAM, arguments).and_then(serve);
-    exit::conclude(PROGRAM.name, outcome)
+    exit::conclude(PROGRAM.name, || arguments::parse(PROGRAM, arguments).and_then(serve))
 }
 
 fn serve(Arguments { command, log, out, no_map }: Arguments) -> Result<(), Exit> {

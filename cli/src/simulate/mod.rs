@@ -115,8 +115,7 @@ impl Polled {
 
 /// Runs `simulate_observations` with these arguments, of which the first is its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let outcome = arguments::parse(PROGRAM, arguments).and_then(simulate);
-    exit::conclude(NAME, outcome)
+    exit::conclude(NAME, || arguments::parse(PROGRAM, arguments).and_then(simulate))
 }
 
 /// What is said where another daemon runs.

@@ -7,8 +7,8 @@
 mod headers;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::checkpoint::Checkpoint;
 use crate::damage::Damage;
@@ -112,6 +112,8 @@ pub(crate) struct Chain {
     origin: OnceLock<Option<u64>>,
     /// The device did not give a header: what counts as damaged may be whole.
     refused: AtomicBool,
+    /// The last file, as it was opened for its header.
+    last_opened: Mutex<Option<Bytes>>,
 }
 
 /// A file named as a segment; its header is read when it is first wanted.
@@ -138,6 +140,7 @@ impl Chain {
             links: links.collect(),
             origin: OnceLock::new(),
             refused: AtomicBool::new(false),
+            last_opened: Mutex::default(),
         })
     }
 
@@ -185,6 +188,16 @@ impl Chain {
 
     pub(crate) fn open(&self, segment: &Segment) -> Result<Bytes> {
         Bytes::open(&segment.path, self.positioned_reads)
+    }
+
+    /// As [`Chain::open`], of the last segment, whose header has just been read: once
+    /// without opening it again.
+    pub(crate) fn open_last(&self, segment: &Segment) -> Result<Bytes> {
+        let opened = self.last_opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match opened.filter(|opened| opened.path() == segment.path) {
+            Some(opened) => Ok(opened),
+            None => self.open(segment),
+        }
     }
 
     /// The segment at `index` of the list, or why there is none.

@@ -69,6 +69,11 @@ impl Bytes {
         &self.path
     }
 
+    /// Whether what is read may come through a map.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.maps
+    }
+
     /// The file's length in bytes when it was opened.
     pub(crate) fn opened_with(&self) -> u64 {
         self.opened_with

@@ -243,7 +243,8 @@ impl Walk {
         self.refusals += u64::from(self.unreadable && by_position);
         self.block.truncate(if self.unreadable { 0 } else { read? });
         self.block_start = start;
-        self.by_position = by_position;
+        // What was given without a map need not be asked for again.
+        self.by_position = by_position || !(self.bytes.is_mapped() || self.unreadable);
         Ok(())
     }
 

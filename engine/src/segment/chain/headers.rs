@@ -2,6 +2,7 @@
 //! what others say of one whose header has rotted.
 
 use std::path::Path;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use super::{Chain, Link, Segment};
@@ -53,8 +54,8 @@ impl Chain {
 
     fn read_segment(&self, index: usize, path: &Path) -> Result<Segment> {
         let ordinal = self.links[index].ordinal;
-        let bytes = Bytes::open(path, true)?;
-        match read_header(&bytes, ordinal)? {
+        let bytes = Bytes::open(path, self.positioned_reads)?;
+        let segment = match read_header(&bytes, ordinal)? {
             Ok((header, length)) => Ok(Segment {
                 path: path.to_owned(),
                 ordinal,
@@ -73,7 +74,11 @@ impl Chain {
                 format!("format {version} is not one that this version reads"),
             )),
             Err(HeaderFault::Damaged) => self.without_header(index, path, &bytes),
+        };
+        if index + 1 == self.len() {
+            *self.last_opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
         }
+        segment
     }
 
     /// The edge that the header at `index` states, read again; `None` if it was lost
@@ -148,9 +153,8 @@ fn read_header(
     ordinal: u64,
 ) -> Result<std::result::Result<(SegmentHeader, u64), HeaderFault>> {
     const _: () = assert!(SEGMENT_HEADER_BYTES_MAX <= BLOCK_BYTES_USIZE);
-    let mut start = vec![0; SEGMENT_HEADER_BYTES_MAX];
-    let read = bytes.read_by_position(0, &mut start)?;
-    Ok(decode_segment_header(&start[..read]).and_then(|(header, length)| {
+    let start = bytes.read_all(SEGMENT_HEADER_BYTES_MAX)?;
+    Ok(decode_segment_header(&start).and_then(|(header, length)| {
         let leaves = header.first_sequence / LEAF;
         let consistent =
             header.ordinal == ordinal && leaves.count_ones() as usize == header.edge.len();
