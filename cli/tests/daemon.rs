@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use program::{Bench, CONTROL, DAEMON, Ran, SERVICE, program};
+use program::{Bench, CONTROL, DAEMON, Ran, SERVICE, install, program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// A store whose daemon is stopped at the end, also of a test that fails.
@@ -203,8 +203,8 @@ fn the_original_agent_is_served() {
         })
     };
     let (service, control) = ("simple_service.py", "simulate_observations_ctl.py");
-    fs::copy(SERVICE, bench.dir.path().join(service)).unwrap();
-    fs::copy(CONTROL, bench.dir.path().join(control)).unwrap();
+    install(SERVICE, bench.dir.path().join(service));
+    install(CONTROL, bench.dir.path().join(control));
     run(service, &["--init"]).succeeds();
     run(control, &["--start"]).succeeds();
     for _ in 0..3 {

@@ -7,7 +7,7 @@ mod program;
 use std::fs;
 use std::path::Path;
 
-use program::{Bench, Ran, SERVICE, names_in, program};
+use program::{Bench, Ran, SERVICE, install, names_in, program};
 use serde_json::json;
 
 #[test]
@@ -159,7 +159,7 @@ fn moments_beyond_f64_are_null_with_a_word_on_stderr() {
 fn the_store_is_the_one_given_else_of_the_environment_else_beside_the_program() {
     let bench = Bench::bare();
     let copy = bench.dir.path().join("simple_service.py");
-    fs::copy(SERVICE, &copy).unwrap();
+    install(SERVICE, &copy);
     let run = |arguments: &[&str], variable: Option<&Path>| {
         let mut command = program(copy.to_str().unwrap());
         command.args(arguments).current_dir("/");

@@ -14,9 +14,8 @@ use rustix::process::Signal;
 /// The script of a source that hangs in its first poll.
 fn hanging(dir: &Path) -> String {
     let script = dir.join("hang");
-    fs::write(&script, "#!/bin/sh\nexec /bin/sleep 1000\n").unwrap();
-    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    format!("hanging=exec:{}", script.display())
+    fs::write(&script, "exec /bin/sleep 1000\n").unwrap();
+    format!("hanging=exec:/bin/sh {}", script.display())
 }
 
 #[test]

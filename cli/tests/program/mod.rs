@@ -25,6 +25,13 @@ pub(crate) fn program(path: &str) -> Command {
     command
 }
 
+/// Copies a program, by a process of its own: another test's child would keep what this
+/// one writes open between its fork and its exec, and nothing runs that is open for writing.
+pub(crate) fn install(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let status = Command::new("cp").arg("-p").arg(from.as_ref()).arg(to.as_ref()).status();
+    assert!(status.expect("cp starts").success(), "{:?} is copied", from.as_ref());
+}
+
 /// A directory with a place for a store in it, both gone at the end of the test.
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
