@@ -84,7 +84,7 @@ impl Segment {
         let mut header = [0; BLOCK_HEADER_BYTES];
         for block in (low + 1..=middle).rev().chain(middle + 1..high) {
             let offset = block * BLOCK_BYTES;
-            let read = bytes.read(offset, &mut header)?;
+            let read = bytes.read_by_position(offset, &mut header)?;
             let decoded = decode_block_header(self.identity, offset, &header[..read]);
             if let Some(decoded) = decoded {
                 return Ok(Some((block, decoded.first_sequence)));

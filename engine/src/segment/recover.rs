@@ -89,6 +89,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
     // The furthest oath seen so far, by looking ahead.
     let mut sworn = 0;
     let mut refused = false;
+    let mut only_zeros = false;
     let (end, block_first) = loop {
         let here = (walk.at(), walk.block_first());
         match walk.step()? {
@@ -103,6 +104,11 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
                 let bad = walk.at();
                 let detail = walk.bad_frame().into();
                 let refusals = walk.refusals() - u64::from(walk.is_refused());
+                // As a rule what was written ahead: nothing in it can swear.
+                if walk.only_zeros_from(here.0.offset, ZEROS_BYTES_MAX)? {
+                    only_zeros = true;
+                    break here;
+                }
                 if !sworn_past(&mut walk, bad.offset, &mut sworn)? {
                     // Acknowledged frames, or an oath, may be what was not given.
                     refused = walk.refusals() > refusals;
@@ -143,7 +149,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
                       before it gives them";
         let lost = end.sequence..u64::MAX;
         report(&mut tail.damage, Damage { path, offset: end.offset, lost, detail: detail.into() });
-    } else {
+    } else if !only_zeros {
         tail.dropped_bytes = last_nonzero(walk.bytes(), end.offset, file_bytes)?;
     }
     Ok(tail)

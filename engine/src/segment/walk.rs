@@ -170,7 +170,10 @@ impl Walk {
             }
             let in_block = self.at.offset % BLOCK_BYTES;
             if self.block_start != self.at.offset - in_block {
-                self.load(self.at.offset - in_block, false)?;
+                // Most walks end in the block where they begin, and a map costs more
+                // than to read one.
+                let begins = self.block_start == u64::MAX;
+                self.load(self.at.offset - in_block, begins)?;
             }
             let left = BLOCK_BYTES - in_block;
             if in_block == 0 && self.block_start > 0 {
@@ -194,6 +197,33 @@ impl Walk {
             let held = self.block_start + self.block.len() as u64;
             let ended = self.at.offset >= held && !self.unreadable;
             return Ok(if ended { Step::End } else { Step::BadFrame });
+        }
+    }
+
+    /// At a bad place: whether there are at most so many bytes from `from`, in the same
+    /// block, to the limit, and all of them zero. Where not, the walk stands as before,
+    /// in a block read anew.
+    pub(crate) fn only_zeros_from(&mut self, from: u64, most: u64) -> Result<bool> {
+        let Some(skip) = from.checked_sub(self.block_start) else { return Ok(false) };
+        if self.limit - from > most {
+            return Ok(false);
+        }
+        let block = self.block_start;
+        let mut skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        loop {
+            let rest = self.block.get(skip..).unwrap_or_default();
+            if self.unreadable || last_nonzero_index(rest).is_some() {
+                if self.block_start != block {
+                    self.load(block, true)?;
+                }
+                return Ok(false);
+            }
+            let next = self.block_start + BLOCK_BYTES;
+            if next >= self.limit || self.block.len() < BLOCK_BYTES_USIZE {
+                return Ok(true);
+            }
+            self.load(next, true)?;
+            skip = 0;
         }
     }
 
