@@ -115,14 +115,14 @@ def one_kind(bench: Bench, kind: tuple[int, int]) -> None:
 
 def killed_and_booted_again(bench: Bench, kind: tuple[int, int]) -> None:
     """The VM killed in the midst of a write."""
-    count, moment_s = 10, random.uniform(0, 0.06)
+    acknowledged = [2000.0 + number for number in range(10)]
     with bench.boot(kind) as machine:
         told(kind, "before the kill", steps.on_the_volume, machine, 5)
-        acknowledged = steps.killed_while_it_writes(machine, count, moment_s)
+        told(kind, "killed as it writes", steps.killed_while_it_writes, machine, acknowledged,
+             random.uniform(0, 0.06))
         folder = machine.volume("/golem/out").parent
     with bench.boot(kind, folder) as again:
-        told(kind, f"killed after {moment_s * 1000:.0f} ms of a write, booted again",
-             steps.nothing_acknowledged_lost, again, acknowledged, 5)
+        told(kind, "booted again", steps.nothing_acknowledged_lost, again, acknowledged, 5)
 
 
 def main() -> None:

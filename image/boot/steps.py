@@ -173,19 +173,19 @@ def full_memory(machine: Machine, to_the_last: bool) -> str:
     return f"told; {size} observations as before"
 
 
-def killed_while_it_writes(machine: Machine, count: int, moment_s: float) -> list[float]:
+def killed_while_it_writes(machine: Machine, values: list[float], moment_s: float) -> str:
     """Adds to a store on the volume, beside the daemon, and ends the VM in the midst of
-    the next; returns what was acknowledged."""
+    one more."""
     log = ("--log", OUTSIDE)
     succeeds(machine.run(CONTROL, "--start", *log))
     begun = stats(machine, *log)["size"]
     expect(begun > 0, "the daemon has begun")
-    for number in range(count):
-        succeeds(machine.run(SERVICE, "--add", str(2000 + number), *log))
-    machine.begin(SERVICE, "--add", str(2000 + count), *log)
+    for value in values:
+        succeeds(machine.run(SERVICE, "--add", str(value), *log))
+    machine.begin(SERVICE, "--add", str(values[-1] + 1), *log)
     time.sleep(moment_s)
     machine.kill()
-    return [2000.0 + number for number in range(count)]
+    return f"{len(values)} acknowledged, {moment_s * 1000:.0f} ms of one more"
 
 
 def nothing_acknowledged_lost(machine: Machine, acknowledged: list[float], before: int) -> str:
