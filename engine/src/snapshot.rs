@@ -158,7 +158,10 @@ impl Snapshot {
 
     /// The exact `q`-quantile, 0 ≤ `q` ≤ 1, linear between the two nearest
     /// values (numpy's default, type 7 of Hyndman and Fan 1996). `None` where
-    /// there is no observation. Reads every value once, as a rule, in fixed memory.
+    /// there is no observation. Takes fixed memory, and as a rule reads every value
+    /// once. A median that stays where it is, as that of values around a mean or of
+    /// few different ones, is read from lists that are kept as observations are
+    /// appended, and does not grow with the store but for one such list a segment.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for another `q`, [`ErrorKind::Damaged`] or

@@ -14,6 +14,7 @@ use crate::error::Result;
 
 /// So many values are collected and selected from; more are counted first.
 pub(crate) const COLLECTED_MAX: u64 = 1 << 17;
+const HASHES: usize = 1 << 12;
 /// The cells that a counting scan divides its interval into.
 const CELLS: u64 = 1 << 16;
 
@@ -189,12 +190,19 @@ type Step = ControlFlow<Option<(f64, f64)>, Interval>;
 /// Collects what lies in the interval and selects.
 fn collect(values: &mut impl Values, interval: Interval, place: &Place) -> Result<Step> {
     let mut keys: Vec<(u64, u64)> = Vec::new();
+    // Where the last key of each hash stands, so that of few different ones that come
+    // very often no more are collected.
+    let mut last = vec![0; HASHES];
     let mut all = true;
     let found = sweep(values, interval, |key, times| {
         let room = (keys.len() as u64) < COLLECTED_MAX;
-        match keys.last_mut() {
-            Some(last) if last.0 == key => last.1 = last.1.saturating_add(times),
-            _ if room => keys.push((key, times)),
+        let last: &mut usize = &mut last[hash(key)];
+        match keys.get_mut(*last) {
+            Some((same, before)) if *same == key => *before = before.saturating_add(times),
+            _ if room => {
+                *last = keys.len();
+                keys.push((key, times));
+            }
             _ => all = false,
         }
     })?;
@@ -207,6 +215,12 @@ fn collect(values: &mut impl Values, interval: Interval, place: &Place) -> Resul
         return Ok(Step::Break(select(&mut keys, left, place)));
     }
     Ok(Step::Break(select_repeated(keys, left, place)))
+}
+
+/// Fibonacci hashing: the highest bits of a product with 2^64 over the golden ratio.
+fn hash(key: u64) -> usize {
+    let bits = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - HASHES.ilog2());
+    usize::try_from(bits).expect("below 2^12")
 }
 
 /// The values of the two ranks, of which the left one is the `left` of `keys`.
