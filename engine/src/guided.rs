@@ -19,30 +19,66 @@ use crate::view::View;
 /// bucket before they are read.
 const LEAVES_UNLISTED_MOST: u64 = 256;
 
-/// The guides of a view, each read once.
+/// So many guides are kept in memory once they are read; further ones are read
+/// again where their buckets are wanted.
+const KEPT_MAX: usize = 16;
+
+/// What the guides of a view say.
 pub(crate) struct Guides<'v> {
     view: &'v View,
-    /// One a segment of the chain.
-    stored: Vec<Option<Stored>>,
+    /// Those of the first segments, without their lists.
+    kept: Vec<Option<Stored>>,
+    /// The lists together, and whose values they are: leaves in order.
+    middle: Option<Middle>,
+    listed: Vec<Range<u64>>,
 }
 
 impl<'v> Guides<'v> {
     pub(crate) fn read(view: &'v View) -> Result<Self> {
-        let segments = 0..view.chain().len();
-        let stored = segments.map(|index| guide_file::held(view, index)).collect::<Result<_>>()?;
-        Ok(Self { view, stored })
+        let mut guides = Self::unread(view);
+        let mut total = 0;
+        for index in 0..view.chain().len() {
+            let mut stored = guide_file::held(view, index)?;
+            if let Some(stored) = &mut stored
+                && let Some(middle) = stored.middle.take()
+                && guides.listed.last().is_none_or(|last| last.end <= stored.leaves.start)
+            {
+                let with_it = stored.counts.total().saturating_add(total);
+                let joined = match &mut guides.middle {
+                    // Of values that lie elsewhere altogether: its leaves are read.
+                    Some(all) => all.join(middle, with_it),
+                    first => first.insert(middle).len() > 0,
+                };
+                if joined {
+                    total = with_it;
+                    guides.listed.push(stored.leaves.clone());
+                }
+            }
+            if index < KEPT_MAX {
+                guides.kept.push(stored);
+            }
+        }
+        Ok(guides)
     }
 
-    /// As if there were no guide.
-    pub(crate) fn none(view: &'v View) -> Self {
-        Self { view, stored: Vec::new() }
+    /// For their buckets alone, or for no use of them.
+    pub(crate) fn unread(view: &'v View) -> Self {
+        Self { view, kept: Vec::new(), middle: None, listed: Vec::new() }
     }
 
     /// How many values lie where, by the guides of all segments and of what is
     /// in none of them yet.
     pub(crate) fn buckets(&self) -> Result<Buckets> {
         let mut buckets = Buckets::default();
-        for (index, stored) in self.stored.iter().enumerate() {
+        for index in 0..self.view.chain().len() {
+            let again;
+            let stored = match self.kept.get(index) {
+                Some(kept) => kept,
+                None => {
+                    again = guide_file::held(self.view, index)?;
+                    &again
+                }
+            };
             let stored = stored.as_ref();
             guide_file::count_all(self.view, index, stored, |counts| buckets.add(counts))?;
         }
@@ -59,60 +95,41 @@ impl<'v> Guides<'v> {
     /// The values; with the guides' lists only where `listed` says so: they hold
     /// what was there when they were made.
     pub(crate) fn values(&self, listed: bool) -> Listed<'_> {
-        let mut lists = Vec::new();
-        let mut reached = 0;
-        for Stored { leaves, middle, .. } in self.stored.iter().flatten().filter(|_| listed) {
-            if let Some(middle) = middle
-                && leaves.start >= reached
-            {
-                reached = leaves.end;
-                lists.push(List { leaves: leaves.clone(), middle });
-            }
-        }
-        Listed { view: self.view, lists }
+        let middle = self.middle.as_ref().filter(|_| listed);
+        Listed { view: self.view, middle, leaves: &self.listed }
     }
-}
-
-/// The values of some leaves around their median.
-struct List<'g> {
-    leaves: Range<u64>,
-    middle: &'g Middle,
 }
 
 /// The values of a view, to be asked for as often as an exact quantile needs.
 pub(crate) struct Listed<'g> {
     view: &'g View,
-    /// Of leaves that do not overlap, in order.
-    lists: Vec<List<'g>>,
+    /// That of the values in these leaves, which are in order.
+    middle: Option<&'g Middle>,
+    leaves: &'g [Range<u64>],
 }
 
 impl Listed<'_> {
-    /// The interval that all lists cover, where few leaves have none.
-    pub(crate) fn everywhere(&self) -> Option<(f64, f64)> {
-        let mut lists = self.lists.iter();
-        let first = lists.next()?.middle.ends();
-        let (low, high) = lists.map(|list| list.middle.ends()).fold(first, |all, ends| {
-            let (low, high) = (all.0.total_cmp(&ends.0), all.1.total_cmp(&ends.1));
-            (if low.is_lt() { ends.0 } else { all.0 }, if high.is_gt() { ends.1 } else { all.1 })
-        });
-        let listed: u64 = self.lists.iter().map(|list| list.leaves.end - list.leaves.start).sum();
+    /// The interval that is listed, where few leaves are not.
+    pub(crate) fn interval(&self) -> Option<(f64, f64)> {
+        let listed: u64 = self.leaves.iter().map(|leaves| leaves.end - leaves.start).sum();
         let few = self.view.end_sequence() / LEAF <= listed.saturating_add(LEAVES_UNLISTED_MOST);
-        (few && low.total_cmp(&high).is_le()).then_some((low, high))
+        self.middle.filter(|_| few).map(Middle::ends)
     }
 }
 
 impl Values for Listed<'_> {
     fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64], u64)) -> Result<u64> {
-        let serving = self.lists.iter().filter(|list| list.middle.covers(low, high));
-        let mut below: u64 = 0;
-        for List { middle, .. } in serving.clone() {
-            below = below.saturating_add(middle.before(low));
+        let middle = self.middle.filter(|middle| middle.covers(low, high));
+        let mut below = 0;
+        if let Some(middle) = middle {
+            below = middle.before(low);
             middle.within(low, high).for_each(|(value, count)| each(&[value], count));
         }
+        let listed = if middle.is_some() { self.leaves } else { &[] };
         let mut selecting = Selecting { low, high, each, below, values: Vec::new() };
         let mut descent = Descent::new(self.view, &mut selecting);
         let mut next = 0;
-        for List { leaves, .. } in serving {
+        for leaves in listed {
             descent.leaves(next..leaves.start)?;
             next = leaves.end;
         }

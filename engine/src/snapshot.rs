@@ -169,14 +169,14 @@ impl Snapshot {
     pub fn quantile(&self, q: f64) -> Result<Option<f64>> {
         self.check_quantile(q)?;
         if self.len() <= quantile::COLLECTED_MAX {
-            return quantile::of_few(&mut Guides::none(&self.view).values(false), q);
+            return quantile::of_few(&mut Guides::unread(&self.view).values(false), q);
         }
         let summary = self.summary_where(Refused::IsAnError)?;
         let guides = Guides::read(&self.view)?;
         // Lists may hold values that are lost by now. Where the tree has not all,
         // its count is not that of the lists.
         let mut values = guides.values(summary.count == self.len());
-        if let Some(ends) = values.everywhere()
+        if let Some(ends) = values.interval()
             && let Some(found) = quantile::within(&mut values, ends, summary.count, q)?
         {
             return Ok(Some(found));
@@ -193,7 +193,7 @@ impl Snapshot {
         self.check_quantile(q)?;
         let summary = self.summary_where(Refused::IsAnError)?;
         let (Some(min), Some(max)) = (summary.min(), summary.max()) else { return Ok(None) };
-        Ok(quantile::estimate(&Guides::read(&self.view)?.buckets()?, min, max, q))
+        Ok(quantile::estimate(&Guides::unread(&self.view).buckets()?, min, max, q))
     }
 
     /// How many values lie in each of `bins` equal bins from the smallest value

@@ -12,6 +12,8 @@ use super::order::{self, key};
 
 /// So many different values are listed at most: 256 KiB.
 pub(crate) const LISTED_MAX: usize = 1 << 14;
+/// As many of several lists together: 1 MiB.
+const JOINED_MAX: usize = 1 << 16;
 /// Values that are gathered before they are sorted in.
 const FRESH: usize = 1 << 13;
 
@@ -147,6 +149,11 @@ impl Middle {
         let runs = fresh.chunk_by(|left, right| left == right);
         self.listed.extend(runs.map(|run| Listed { key: run[0], count: run.len() as u64 }));
         fresh.clear();
+        self.unite();
+    }
+
+    /// Puts two lists, one behind the other, in one order.
+    fn unite(&mut self) {
         // Two sorted runs, which the stable sort takes as such.
         self.listed.sort_by_key(|listed| listed.key);
         self.listed.dedup_by(|next, kept| {
@@ -156,6 +163,32 @@ impl Middle {
             }
             equal
         });
+    }
+
+    /// Takes in the middle of other values, as far as both know of the same
+    /// interval, around the median of all, `total` values; whether there is one. If
+    /// not, it stays as it was.
+    pub(crate) fn join(&mut self, mut other: Self, total: u64) -> bool {
+        let (low, high) = (self.low.max(other.low), self.high.min(other.high));
+        if low > high {
+            return false;
+        }
+        self.cut(low, high);
+        other.cut(low, high);
+        self.below = self.below.saturating_add(other.below);
+        self.listed.append(&mut other.listed);
+        self.unite();
+        self.trim(total, JOINED_MAX);
+        true
+    }
+
+    /// Keeps a part of the interval.
+    fn cut(&mut self, low: u64, high: u64) {
+        let end = self.listed.partition_point(|listed| listed.key <= high);
+        self.listed.truncate(end);
+        let start = self.listed.partition_point(|listed| listed.key < low);
+        self.below = self.listed.drain(..start).as_slice().iter().fold(self.below, sum);
+        (self.low, self.high) = (low, high);
     }
 
     /// Keeps `most` of what is listed, around the median of `total` values.
@@ -172,15 +205,10 @@ impl Middle {
         let start = median.count().saturating_sub(most / 2).min(surplus);
         let end = start + most.max(1);
         // Up to the next value on each side there is none.
-        if let Some(next) = self.listed.get(end) {
-            self.high = next.key - 1;
-        }
-        self.listed.truncate(end);
-        let before = self.listed.drain(..start);
-        if let Some(last) = before.as_slice().last() {
-            self.low = last.key + 1;
-        }
-        self.below = before.as_slice().iter().fold(self.below, sum);
+        let before = start.checked_sub(1).and_then(|before| self.listed.get(before));
+        let low = before.map_or(self.low, |before| before.key + 1);
+        let high = self.listed.get(end).map_or(self.high, |next| next.key - 1);
+        self.cut(low, high);
     }
 
     /// One with the same interval, to be counted again: see [`Middle::recount`].

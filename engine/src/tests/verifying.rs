@@ -196,6 +196,25 @@ fn a_list_that_is_not_that_of_the_observations_is_found() {
     }
 }
 
+#[test]
+fn a_list_of_other_numbers_than_there_are_is_found() {
+    let (_guard, path) = place();
+    let store = small(SyncPolicy::Always).create(&path).expect("created");
+    // Two values in one bucket.
+    let value = |n: i64| if n % 2 == 0 { 1000.0 } else { 1000.001 };
+    let all: Vec<_> = (0..14_000).map(|n| Observation::new(n, value(n))).collect();
+    store.append_batch(&all).expect("appended");
+    let guide = beside(&path, 1, "guide");
+    edit(&guide, |bytes| {
+        assert_eq!(LE::read_u64(&bytes[48..]), 1);
+        // By 256: the second byte of each.
+        bytes[88 + 16 + 9] += 1;
+        bytes[88 + 32 + 9] -= 1;
+        sign(bytes);
+    });
+    assert_eq!(only(&path), (guide, 0, 0..0));
+}
+
 /// Puts the checksum of a guide right.
 fn sign(bytes: &mut [u8]) {
     let crc = crc32fast::hash(&bytes[4..]);

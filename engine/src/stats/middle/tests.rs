@@ -130,6 +130,41 @@ fn too_many_to_list_are_given_up() {
 }
 
 #[test]
+fn lists_of_parts_are_joined_to_one_of_all() {
+    let mut rng = SmallRng::seed_from_u64(3);
+    let all: Vec<f64> = (0..1_200_000).map(|_| normal(&mut rng)).collect();
+    let mut joined: Option<Middle> = None;
+    for (at, part) in (1..).zip(all.chunks(100_000)) {
+        let middle = grown(part, 1 << 17).expect("the median");
+        if let Some(joined) = &mut joined {
+            assert!(joined.join(middle, at * 100_000));
+        } else {
+            joined = Some(middle);
+        }
+    }
+    let mut joined = joined.expect("parts");
+    assert!(is_of(&joined, &all) && joined.holds_median(1_200_000));
+    // Of values elsewhere nothing is taken in.
+    let elsewhere: Vec<f64> = all[..100_000].iter().map(|value| value + 100.0).collect();
+    let before = joined.clone();
+    assert!(!joined.join(grown(&elsewhere, 1 << 17).expect("the median"), 1_300_000));
+    assert_eq!(joined, before);
+}
+
+#[test]
+fn joined_lists_stay_small() {
+    let mut joined = Middle::of_nothing();
+    let part = |from: u32| (0..16_384).map(move |n| (f64::from(n * 8 + from), 1));
+    for from in 0..8 {
+        let everywhere = (f64::NEG_INFINITY, f64::INFINITY);
+        let middle = Middle::from_listed(everywhere, 0, part(from)).expect("a list");
+        assert!(joined.join(middle, u64::from(from + 1) * 16_384));
+    }
+    assert_eq!(joined.len(), JOINED_MAX);
+    assert!(is_of(&joined, &(0..8).flat_map(part).map(|(value, _)| value).collect::<Vec<_>>()));
+}
+
+#[test]
 fn what_is_no_list_is_refused() {
     let from = |low: f64, high: f64, below, values: &[(f64, u64)]| {
         Middle::from_listed((low, high), below, values.iter().copied()).is_some()
