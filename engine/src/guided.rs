@@ -45,7 +45,7 @@ impl<'v> Guides<'v> {
             {
                 let with_it = stored.counts.total().saturating_add(total);
                 let joined = match &mut guides.middle {
-                    // Of values that lie elsewhere altogether: its leaves are read.
+                    // Where its values lie elsewhere its leaves are read.
                     Some(all) => all.join(middle, with_it),
                     first => first.insert(middle).len() > 0,
                 };

@@ -165,21 +165,25 @@ impl Middle {
         });
     }
 
-    /// Takes in the middle of other values, as far as both know of the same
-    /// interval, around the median of all, `total` values; whether there is one. If
-    /// not, it stays as it was.
+    /// Takes in the middle of other values, in the interval that both know, if the
+    /// median of all, `total` values, is still there; if not, it stays as it was.
     pub(crate) fn join(&mut self, mut other: Self, total: u64) -> bool {
         let (low, high) = (self.low.max(other.low), self.high.min(other.high));
         if low > high {
             return false;
         }
+        let alone = self.clone();
         self.cut(low, high);
         other.cut(low, high);
         self.below = self.below.saturating_add(other.below);
         self.listed.append(&mut other.listed);
         self.unite();
         self.trim(total, JOINED_MAX);
-        true
+        let joined = self.holds_median(total);
+        if !joined {
+            *self = alone;
+        }
+        joined
     }
 
     /// Keeps a part of the interval.

@@ -85,6 +85,7 @@ fn data() -> Vec<(&'static str, Vec<f64>)> {
         ("narrow", each(|_, it| 1e6 + it)),
         ("two ends", each(|at, it| if at % 2 == 0 { it } else { it + 1e6 })),
         ("one after the other", each(|at, it| if at < SOME / 2 { it } else { it + 1e6 })),
+        ("elsewhere for a while", each(|at, it| if at / 14_000 == 4 { it + 1e6 } else { it })),
         ("both signs", each(|_, it| it - 14.0)),
         ("zeros", (0..SOME).map(|_| if rng.random::<bool>() { -0.0 } else { 0.0 }).collect()),
         ("zeros between", each(|_, it| if (it - 14.0).abs() < 1.0 { -0.0 } else { it - 14.0 })),
