@@ -104,10 +104,10 @@ fn read(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("downsample to 1,000", count), |bench| {
             bench.iter(|| snapshot.downsample(1_000));
         });
-        group.throughput(Throughput::Elements(count));
         group.bench_function(BenchmarkId::new("median", count), |bench| {
             bench.iter(|| snapshot.median());
         });
+        group.throughput(Throughput::Elements(count));
         group.bench_function(BenchmarkId::new("histogram", count), |bench| {
             bench.iter(|| snapshot.histogram(10));
         });

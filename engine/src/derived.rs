@@ -18,6 +18,9 @@ use crate::view::View;
 /// Complete leaves that a guide may be behind its segment: what a quantile
 /// reads besides the one scan.
 const GUIDE_LEAVES_BEHIND: u64 = 128;
+/// Leaves that are read, each time, to list the values around a median that has
+/// moved away: appending stays within a few times its cost.
+const GUIDE_LEAVES_AGAIN: u64 = 4 * GUIDE_LEAVES_BEHIND;
 
 /// How often a device is asked for what it does not give, before it counts as lost.
 const ASKED_MOST: usize = 3;
@@ -48,7 +51,7 @@ impl Derived {
         let Some((segment, tail)) = view.active()? else { return Ok(()) };
         if let Some(nodes) = self.grow(view, segment, Refused::IsAnError)? {
             nodes.write(view.chain().directory())?;
-            guide_file::bring_up(view, GUIDE_LEAVES_BEHIND)?;
+            guide_file::bring_up(view, GUIDE_LEAVES_BEHIND, GUIDE_LEAVES_AGAIN)?;
         }
         self.generation = self.generation.wrapping_add(1);
         checkpoint::write(
@@ -75,7 +78,7 @@ impl Derived {
         if let Some(nodes) = self.grow_for_good(view, segment)? {
             drop(nodes.write(directory));
         }
-        drop(guide_file::bring_up(view, 1));
+        drop(guide_file::bring_up(view, 1, u64::MAX));
         drop(complete_nodes(view));
         Ok(())
     }

@@ -49,20 +49,9 @@ pub(crate) trait Visitor {
 
 /// Takes `visitor` through all of `view`.
 pub(crate) fn descend<V: Visitor>(view: &View, visitor: &mut V) -> Result<()> {
-    let end = view.end_sequence();
-    let scan = Scan::new(view, 0..0);
-    let mut descent = Descent { view, nodes: Nodes::new(view), scan, visitor, run: Vec::new() };
-    for (level, index) in cover(end / LEAF) {
-        descent.node(level, index)?;
-    }
-    let open = end - end % LEAF..end;
-    if open.is_empty() {
-        return Ok(());
-    }
-    match descent.visitor.visit(&Node { sequences: open.clone(), summary: None }) {
-        Way::Past => Ok(()),
-        Way::Down => descent.observations(open),
-    }
+    let mut descent = Descent::new(view, visitor);
+    descent.leaves(0..view.end_sequence() / LEAF)?;
+    descent.open_leaf()
 }
 
 /// The sequence numbers below a node.
@@ -70,7 +59,8 @@ fn covered(level: u32, index: u64) -> Range<u64> {
     (index << level) * LEAF..((index + 1) << level) * LEAF
 }
 
-struct Descent<'a, V> {
+/// The way of a visitor through parts of a view.
+pub(crate) struct Descent<'a, V> {
     view: &'a View,
     nodes: Nodes<'a>,
     scan: Scan<'a>,
@@ -78,7 +68,35 @@ struct Descent<'a, V> {
     run: Vec<Observation>,
 }
 
-impl<V: Visitor> Descent<'_, V> {
+impl<'a, V: Visitor> Descent<'a, V> {
+    pub(crate) fn new(view: &'a View, visitor: &'a mut V) -> Self {
+        Self {
+            view,
+            nodes: Nodes::new(view),
+            scan: Scan::new(view, 0..0),
+            visitor,
+            run: Vec::new(),
+        }
+    }
+
+    /// Goes down to complete leaves.
+    pub(crate) fn leaves(&mut self, leaves: Range<u64>) -> Result<()> {
+        cover(leaves).try_for_each(|(level, index)| self.node(level, index))
+    }
+
+    /// Goes to the leaf behind the last complete one.
+    pub(crate) fn open_leaf(&mut self) -> Result<()> {
+        let end = self.view.end_sequence();
+        let open = end - end % LEAF..end;
+        if open.is_empty() {
+            return Ok(());
+        }
+        match self.visitor.visit(&Node { sequences: open.clone(), summary: None }) {
+            Way::Past => Ok(()),
+            Way::Down => self.observations(open),
+        }
+    }
+
     fn node(&mut self, level: u32, index: u64) -> Result<()> {
         let mut summary = self.nodes.get(level, index);
         let sequences = covered(level, index);

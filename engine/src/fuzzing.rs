@@ -55,8 +55,7 @@ pub fn checkpoint(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 pub fn guide(identity: u64, bytes: &[u8]) -> Option<Vec<u8>> {
-    let (guide, leaves) = guide_file::decode(identity, bytes)?;
-    Some(guide_file::encode(identity, leaves, &guide))
+    guide_file::decode(identity, bytes).map(|found| guide_file::encode(identity, &found))
 }
 
 /// The name of the segment file that has this name.

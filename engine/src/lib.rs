@@ -48,6 +48,7 @@ mod error;
 #[allow(missing_docs, reason = "for the fuzz targets alone")]
 pub mod fuzzing;
 mod guide_file;
+mod guided;
 mod leaves;
 mod lock;
 mod observation;

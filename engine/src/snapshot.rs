@@ -7,14 +7,12 @@ use crate::damage::Damage;
 use crate::descent::{Node, Visitor, Way, descend};
 use crate::downsample::{Column, downsample};
 use crate::error::{Error, ErrorKind, Result};
-use crate::guide_file;
+use crate::guided::Guides;
 use crate::leaves::summarise;
 use crate::observation::Observation;
-use crate::scan::{Refused, read_leaves, read_leaves_where};
+use crate::scan::{Refused, read_leaves_where};
 use crate::stats::bins::Edges;
-use crate::stats::buckets::Buckets;
-use crate::stats::guide::Guide;
-use crate::stats::quantile::{self, Values};
+use crate::stats::quantile;
 use crate::stats::summary::Summary;
 use crate::stats::tree::LEAF;
 use crate::time_order::{TimeOrdered, inclusive};
@@ -160,20 +158,30 @@ impl Snapshot {
 
     /// The exact `q`-quantile, 0 ≤ `q` ≤ 1, linear between the two nearest
     /// values (numpy's default, type 7 of Hyndman and Fan 1996). `None` where
-    /// there is no observation. Reads every value once, as a rule, in fixed memory.
+    /// there is no observation. Takes fixed memory, and as a rule reads every value
+    /// once. A median that stays where it is, as that of values around a mean or of
+    /// few different ones, is read from lists that are kept as observations are
+    /// appended, and does not grow with the store but for one such list a segment.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for another `q`, [`ErrorKind::Damaged`] or
     /// [`ErrorKind::Io`].
     pub fn quantile(&self, q: f64) -> Result<Option<f64>> {
         self.check_quantile(q)?;
-        let mut values = Stored { view: &self.view };
         if self.len() <= quantile::COLLECTED_MAX {
-            return quantile::of_few(&mut values, q);
+            return quantile::of_few(&mut Guides::unread(&self.view).values(false), q);
         }
         let summary = self.summary_where(Refused::IsAnError)?;
-        let buckets = self.buckets()?;
-        quantile::exact(&mut values, &buckets, summary.count, q)
+        let guides = Guides::read(&self.view)?;
+        // Lists may hold values that are lost by now. Where the tree has not all,
+        // its count is not that of the lists.
+        let mut values = guides.values(summary.count == self.len());
+        if let Some(ends) = values.interval()
+            && let Some(found) = quantile::within(&mut values, ends, summary.count, q)?
+        {
+            return Ok(Some(found));
+        }
+        quantile::exact(&mut values, &guides.buckets()?, summary.count, q)
     }
 
     /// The `q`-quantile to 3 significant digits, without reading the values:
@@ -185,7 +193,7 @@ impl Snapshot {
         self.check_quantile(q)?;
         let summary = self.summary_where(Refused::IsAnError)?;
         let (Some(min), Some(max)) = (summary.min(), summary.max()) else { return Ok(None) };
-        Ok(quantile::estimate(&self.buckets()?, min, max, q))
+        Ok(quantile::estimate(&Guides::unread(&self.view).buckets()?, min, max, q))
     }
 
     /// How many values lie in each of `bins` equal bins from the smallest value
@@ -217,25 +225,6 @@ impl Snapshot {
     pub fn downsample(&self, columns: usize) -> Result<Vec<Column>> {
         self.check_parts(columns, "columns")?;
         downsample(&self.view, &self.summary_where(Refused::IsAnError)?, columns)
-    }
-
-    /// How many values lie where, by the guides of all segments and of what is
-    /// in none of them yet.
-    fn buckets(&self) -> Result<Buckets> {
-        let mut buckets = Buckets::default();
-        for index in 0..self.view.chain().len() {
-            if let Some(guide) = guide_file::complete(&self.view, index)? {
-                buckets.add(&guide);
-            }
-        }
-        let end = self.view.end_sequence();
-        read_leaves(&self.view, end / LEAF..end.div_ceil(LEAF), |_, leaf| {
-            let largest = leaf.iter().map(|it| it.value.abs()).fold(0.0, f64::max);
-            let mut open = Guide::for_magnitude(largest);
-            leaf.iter().for_each(|observation| open.record(observation.value));
-            buckets.add(&open);
-        })?;
-        Ok(buckets)
     }
 
     fn check_quantile(&self, q: f64) -> Result<()> {
@@ -330,47 +319,5 @@ impl Visitor for Counting {
         for observation in observations {
             self.counts[self.edges.index_of(observation.value)] += 1;
         }
-    }
-}
-
-/// The values of a view, to be read as often as an exact quantile needs.
-struct Stored<'v> {
-    view: &'v View,
-}
-
-impl Values for Stored<'_> {
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
-        let mut selecting = Selecting { low, high, each, below: 0, values: Vec::new() };
-        descend(self.view, &mut selecting)?;
-        Ok(selecting.below)
-    }
-}
-
-/// Reads the leaves that may hold values from `low` to `high`.
-struct Selecting<'e> {
-    low: f64,
-    high: f64,
-    each: &'e mut dyn FnMut(&[f64]),
-    /// Values in nodes that were passed because all of theirs are below `low`.
-    below: u64,
-    values: Vec<f64>,
-}
-
-impl Visitor for Selecting<'_> {
-    fn visit(&mut self, node: &Node<'_>) -> Way {
-        let Some(summary) = node.summary.filter(|summary| summary.count > 0) else {
-            return Way::Down;
-        };
-        if summary.max.total_cmp(&self.low).is_lt() {
-            self.below += summary.count;
-            return Way::Past;
-        }
-        if summary.min.total_cmp(&self.high).is_gt() { Way::Past } else { Way::Down }
-    }
-
-    fn read(&mut self, _: u64, observations: &[Observation]) {
-        self.values.clear();
-        self.values.extend(observations.iter().map(|observation| observation.value));
-        (self.each)(&self.values);
     }
 }

@@ -28,8 +28,8 @@ fn warn_of_overflow(metrics: &Metrics) {
 }
 
 /// Everything that is told of a store. All of it but the median comes from the
-/// engine's tree. The median is exact and reads every observation: where one is
-/// damaged there is no median, and `tell` hears why.
+/// engine's tree. The median is exact and may read every observation: where one
+/// that it needs is damaged there is no median, and `tell` hears why.
 pub(crate) fn metrics(
     snapshot: &Snapshot,
     tell: impl FnOnce(gaugelog::Error),

@@ -1,7 +1,7 @@
 //! How many values lie where, over any number of guides: apart from each other
 //! and in order.
 
-use super::guide::{Bucket, Guide};
+use super::counts::{Bucket, Counts};
 use super::order;
 
 /// So that memory stays below 4 MiB however differently scaled the guides are.
@@ -15,10 +15,11 @@ pub(crate) struct Buckets {
 }
 
 impl Buckets {
-    /// Adds the counts of a guide, whatever its unit. Where buckets overlap, one
+    /// Adds counts, whatever their unit. Where buckets overlap, one
     /// that spans them all takes their place.
-    pub(crate) fn add(&mut self, guide: &Guide) {
-        self.buckets.extend(guide.buckets());
+    pub(crate) fn add(&mut self, counts: &Counts) {
+        self.buckets.reserve(counts.entries().len());
+        self.buckets.extend(counts.buckets());
         // Two sorted runs, which the stable sort takes as such.
         self.buckets.sort_by_key(|bucket| order::key(bucket.low));
         self.buckets.dedup_by(|next, kept| {

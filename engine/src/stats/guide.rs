@@ -12,6 +12,8 @@
 
 use hdrhistogram::Histogram;
 
+use super::counts::{Counts, Entry};
+
 /// Three significant digits: of 2,048 buckets, the upper 1,024 are repeated for
 /// every further power of two.
 const DIGITS: u8 = 3;
@@ -19,11 +21,11 @@ const DIGITS: u8 = 3;
 /// two below it keep three digits, and 22 above it are room for growth.
 const BITS_AT_FIRST: i32 = 40;
 /// One bit below what HdrHistogram's iterators can carry.
-const VALUE_LIMIT: u64 = 1 << 62;
+pub(super) const VALUE_LIMIT: u64 = 1 << 62;
 /// The unit is then the smallest f64, and finer ones would divide nothing.
-const SCALE_MAX: i32 = 1074;
+pub(super) const SCALE_MAX: i32 = 1074;
 /// f64::MAX has 40 bits.
-const SCALE_MIN: i32 = BITS_AT_FIRST - 1024;
+pub(super) const SCALE_MIN: i32 = BITS_AT_FIRST - 1024;
 
 /// Counts of values by sign and magnitude, to three significant digits.
 #[derive(Clone, Debug)]
@@ -32,23 +34,6 @@ pub(crate) struct Guide {
     scale_exponent: i32,
     positive: Histogram<u64>,
     negative: Histogram<u64>,
-}
-
-/// What one bucket of a guide holds: `count` values of that sign whose magnitude
-/// in units, rounded down, is `lowest` or counted as equal to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) negative: bool,
-    pub(crate) lowest: u64,
-    pub(crate) count: u64,
-}
-
-/// `count` values lie from `low` to `high`, both included, in total order.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Bucket {
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-    pub(crate) count: u64,
 }
 
 impl Guide {
@@ -61,9 +46,24 @@ impl Guide {
         Self::with_scale((BITS_AT_FIRST - bits).clamp(SCALE_MIN, SCALE_MAX))
     }
 
-    /// A guide to nothing yet, in the same units.
-    pub(crate) fn emptied(&self) -> Self {
-        Self::with_scale(self.scale_exponent)
+    /// A guide to nothing yet, in the units of these counts.
+    pub(crate) fn in_units_of(counts: &Counts) -> Self {
+        Self::with_scale(counts.scale_exponent())
+    }
+
+    /// The guide that has these counts, to record further values.
+    pub(crate) fn going_on(counts: &Counts) -> Self {
+        let mut guide = Self::in_units_of(counts);
+        // The largest first, so that a side grows once.
+        for entry in counts.entries().iter().rev() {
+            guide.record_n(entry.negative, entry.lowest, entry.count);
+        }
+        guide
+    }
+
+    /// What it has counted.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts::of(self)
     }
 
     fn with_scale(scale_exponent: i32) -> Self {
@@ -89,13 +89,13 @@ impl Guide {
     }
 
     /// k, where the unit is 2^-k.
-    pub(crate) fn scale_exponent(&self) -> i32 {
+    pub(super) fn scale_exponent(&self) -> i32 {
         self.scale_exponent
     }
 
     /// The buckets that hold something: negative ones, then positive ones, each
-    /// by increasing magnitude. With the scale exponent, this is all of a guide.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
+    /// by increasing magnitude.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
         [(true, &self.negative), (false, &self.positive)].into_iter().flat_map(
             |(negative, side)| {
                 side.iter_recorded().map(move |bucket| Entry {
@@ -105,46 +105,6 @@ impl Guide {
                 })
             },
         )
-    }
-
-    /// The guide with these entries; `None` where they are not, in this order,
-    /// what [`Guide::entries`] of some guide gives. Memory stays below 1 MiB.
-    pub(crate) fn from_entries(
-        scale_exponent: i32,
-        entries: impl IntoIterator<Item = Entry>,
-    ) -> Option<Self> {
-        if !(SCALE_MIN..=SCALE_MAX).contains(&scale_exponent) {
-            return None;
-        }
-        let mut guide = Self::with_scale(scale_exponent);
-        let mut before: Option<(bool, u64)> = None;
-        let mut total = 0_u64;
-        for Entry { negative, lowest, count } in entries {
-            let place = (!negative, lowest);
-            let follows = before.is_none_or(|before| before < place);
-            let whole = lowest < VALUE_LIMIT && guide.positive.lowest_equivalent(lowest) == lowest;
-            if !follows || !whole || count == 0 {
-                return None;
-            }
-            total = total.checked_add(count)?;
-            guide.record_n(negative, lowest, count);
-            before = Some(place);
-        }
-        Some(guide)
-    }
-
-    /// The buckets that hold something, as intervals of values.
-    pub(super) fn buckets(&self) -> impl Iterator<Item = Bucket> {
-        self.entries().map(|entry| {
-            // Both ends are exact: the integers have at most 12 significant bits.
-            let unit = power_of_two(-self.scale_exponent);
-            let next = self.positive.next_non_equivalent(entry.lowest);
-            let end = if next < VALUE_LIMIT { next as f64 * unit } else { f64::INFINITY };
-            let near = (entry.lowest as f64 * unit).min(f64::MAX);
-            let far = end.next_down().max(near);
-            let (low, high) = if entry.negative { (-far, -near) } else { (near, far) };
-            Bucket { low, high, count: entry.count }
-        })
     }
 
     /// `floor(|value| * 2^k)`, exactly; `u64::MAX` where that is 2^62 or more.
@@ -178,7 +138,7 @@ fn parts(value: f64) -> (u64, i32) {
 }
 
 /// 2^exponent, for exponents from -1074 to 1023.
-fn power_of_two(exponent: i32) -> f64 {
+pub(super) fn power_of_two(exponent: i32) -> f64 {
     match u64::try_from(exponent + 1023) {
         Ok(biased) if biased > 0 => f64::from_bits(biased << 52),
         // 2^(exponent + 1074) is at most 2^52 here.

@@ -3,7 +3,9 @@
 
 pub(crate) mod bins;
 pub(crate) mod buckets;
+pub(crate) mod counts;
 pub(crate) mod guide;
+pub(crate) mod middle;
 mod moments;
 mod order;
 pub(crate) mod quantile;

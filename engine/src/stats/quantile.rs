@@ -1,10 +1,10 @@
 //! Quantiles: exact ones by one scan of the values where a guide helps, and
 //! estimates by the guide alone.
 //!
-//! The exact result rests on what scans find and on nothing else. A guide only
-//! proposes the interval to look at; where it is wrong or there is none, the
+//! The exact result rests on the values handed over and on nothing else. A guide
+//! only proposes the interval to look at; where it is wrong or there is none, the
 //! search begins with all of f64 and narrows the interval by counting. Memory is
-//! fixed: 1 MiB of collected values or 1.5 MiB of counters, never both.
+//! fixed: 2 MiB of collected values or 1.5 MiB of counters, never both.
 
 use std::ops::ControlFlow;
 
@@ -14,16 +14,17 @@ use crate::error::Result;
 
 /// So many values are collected and selected from; more are counted first.
 pub(crate) const COLLECTED_MAX: u64 = 1 << 17;
+const HASHES: usize = 1 << 12;
 /// The cells that a counting scan divides its interval into.
 const CELLS: u64 = 1 << 16;
 
 /// Values that can be read through as often as it takes.
 pub(crate) trait Values {
     /// Hands over, in slices and in any order, every value from `low` to `high`
-    /// (both included, by total order), each once. It may hand over others too.
-    /// Returns how many values below `low` it has not handed over, so that
-    /// leaves whose range is known need not be read.
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64>;
+    /// (both included, by total order), each once, or once with how often it
+    /// occurs. It may hand over others too. Returns how many values below `low` it
+    /// has not handed over, so that leaves whose range is known need not be read.
+    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64], u64)) -> Result<u64>;
 }
 
 /// The quantile `q`, from 0 to 1, of `count` values, linear between ranks as
@@ -49,6 +50,22 @@ pub(crate) fn exact(
     Ok(found.map(|(left, right)| place.between(left, right)))
 }
 
+/// As [`exact`], where the values looked for lie from one end to the other and few
+/// are handed over; `None` also where they do not.
+///
+/// # Errors
+/// Those of the scans.
+pub(crate) fn within(
+    values: &mut impl Values,
+    (low, high): (f64, f64),
+    count: u64,
+    q: f64,
+) -> Result<Option<f64>> {
+    let Some(place) = Place::of(q, count) else { return Ok(None) };
+    let found = search(values, Interval { low: key(low), high: key(high), count: 0 }, &place)?;
+    Ok(found.map(|(left, right)| place.between(left, right)))
+}
+
 /// As [`exact`], of so few values that all of them are collected, in one scan:
 /// no more than [`COLLECTED_MAX`].
 ///
@@ -56,12 +73,11 @@ pub(crate) fn exact(
 /// Those of the scan.
 pub(crate) fn of_few(values: &mut impl Values, q: f64) -> Result<Option<f64>> {
     let mut keys = Vec::new();
-    values.scan(f64::NEG_INFINITY, f64::INFINITY, &mut |values| {
-        keys.extend(values.iter().copied().map(key));
+    values.scan(f64::NEG_INFINITY, f64::INFINITY, &mut |values, times| {
+        (0..times).for_each(|_| keys.extend(values.iter().copied().map(key)));
     })?;
     let Some(place) = Place::of(q, keys.len() as u64) else { return Ok(None) };
-    let left = usize::try_from(place.left).expect("below their number");
-    Ok(select(&mut keys, left, &place).map(|(left, right)| place.between(left, right)))
+    Ok(select(&mut keys, place.left, &place).map(|(left, right)| place.between(left, right)))
 }
 
 /// The quantile `q`, from 0 to 1, to three significant digits, of values that
@@ -173,26 +189,62 @@ type Step = ControlFlow<Option<(f64, f64)>, Interval>;
 
 /// Collects what lies in the interval and selects.
 fn collect(values: &mut impl Values, interval: Interval, place: &Place) -> Result<Step> {
-    let mut keys = Vec::new();
-    let found = sweep(values, interval, |key| {
-        if (keys.len() as u64) < COLLECTED_MAX {
-            keys.push(key);
+    let mut keys: Vec<(u64, u64)> = Vec::new();
+    // Where the last key of each hash stands, so that of few different ones that come
+    // very often no more are collected.
+    let mut last = vec![0; HASHES];
+    let mut all = true;
+    let found = sweep(values, interval, |key, times| {
+        let room = (keys.len() as u64) < COLLECTED_MAX;
+        let last: &mut usize = &mut last[hash(key)];
+        match keys.get_mut(*last) {
+            Some((same, before)) if *same == key => *before = before.saturating_add(times),
+            _ if room => {
+                *last = keys.len();
+                keys.push((key, times));
+            }
+            _ => all = false,
         }
     })?;
     let Some(left) = found.offset_of(place) else { return Ok(Step::Break(None)) };
-    if found.inside > COLLECTED_MAX {
+    if !all {
         return Ok(Step::Continue(Interval { count: found.inside, ..interval }));
     }
-    let left = usize::try_from(left).expect("below 2^17");
-    Ok(Step::Break(select(&mut keys, left, place)))
+    if keys.len() as u64 == found.inside {
+        let mut keys: Vec<u64> = keys.into_iter().map(|(key, _)| key).collect();
+        return Ok(Step::Break(select(&mut keys, left, place)));
+    }
+    Ok(Step::Break(select_repeated(keys, left, place)))
+}
+
+/// Fibonacci hashing: the highest bits of a product with 2^64 over the golden ratio.
+fn hash(key: u64) -> usize {
+    let bits = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - HASHES.ilog2());
+    usize::try_from(bits).expect("below 2^12")
 }
 
 /// The values of the two ranks, of which the left one is the `left` of `keys`.
-fn select(keys: &mut [u64], left: usize, place: &Place) -> Option<(f64, f64)> {
+fn select(keys: &mut [u64], left: u64, place: &Place) -> Option<(f64, f64)> {
+    let left = usize::try_from(left).expect("below their number");
     let (_, &mut at_left, above) = keys.select_nth_unstable(left);
     let at_right =
         if place.left == place.right { Some(at_left) } else { above.iter().copied().min() };
     at_right.map(|at_right| (order::value(at_left), order::value(at_right)))
+}
+
+/// As [`select`], of keys with how often they occur.
+fn select_repeated(mut keys: Vec<(u64, u64)>, left: u64, place: &Place) -> Option<(f64, f64)> {
+    keys.sort_unstable();
+    let of_rank = |rank| {
+        let mut up_to = 0_u64;
+        let mut keys = keys.iter();
+        let found = keys.find(|(_, times)| {
+            up_to = up_to.saturating_add(*times);
+            rank < up_to
+        });
+        found.map(|(key, _)| order::value(*key))
+    };
+    Some((of_rank(left)?, of_rank(left + (place.right - place.left))?))
 }
 
 /// Counts what lies in the interval, cell by cell, to find a smaller interval.
@@ -206,10 +258,10 @@ fn narrow(values: &mut impl Values, interval: Interval, place: &Place) -> Result
     let span_bits = 64 - (interval.high - interval.low).leading_zeros();
     let cell_bits = span_bits.saturating_sub(CELLS.ilog2());
     let mut cells = vec![Cell { count: 0, min: u64::MAX, max: 0 }; 1 << (span_bits - cell_bits)];
-    let found = sweep(values, interval, |key| {
+    let found = sweep(values, interval, |key, times| {
         let number = usize::try_from((key - interval.low) >> cell_bits).expect("below 2^16");
         let cell = &mut cells[number];
-        cell.count += 1;
+        cell.count = cell.count.saturating_add(times);
         cell.min = cell.min.min(key);
         cell.max = cell.max.max(key);
     })?;
@@ -252,38 +304,43 @@ impl Found {
     }
 }
 
-/// Reads all values once and calls `take` with the key of each in the interval.
-fn sweep(values: &mut impl Values, interval: Interval, mut take: impl FnMut(u64)) -> Result<Found> {
+/// Reads all values once and calls `take` with the key of each in the interval,
+/// and how often it occurs.
+fn sweep(
+    values: &mut impl Values,
+    interval: Interval,
+    mut take: impl FnMut(u64, u64),
+) -> Result<Found> {
     let (low, high) = (order::value(interval.low), order::value(interval.high));
     let mut found = Found::default();
-    let mut look_at = |found: &mut Found, values: &[f64]| {
+    let mut look_at = |found: &mut Found, values: &[f64], times: u64| {
         for key in values.iter().copied().map(key) {
             if key < interval.low {
-                found.below += 1;
+                found.below = found.below.saturating_add(times);
             } else if key <= interval.high {
-                found.inside += 1;
-                take(key);
+                found.inside = found.inside.saturating_add(times);
+                take(key, times);
             }
         }
     };
-    let not_handed_over = values.scan(low, high, &mut |values| {
+    let not_handed_over = values.scan(low, high, &mut |values, times| {
         let (chunks, rest) = values.as_chunks::<CHUNK>();
         for chunk in chunks {
             // Most chunks hold nothing of the interval. Comparisons as floats,
             // which are vector instructions, tell; they take −0.0 for 0.0, and
             // so at worst a chunk for one to be looked at.
-            let (mut less, mut up_to) = (0, 0);
+            let (mut less, mut up_to) = (0_u64, 0_u64);
             for value in chunk {
                 less += u64::from(*value < low);
                 up_to += u64::from(*value <= high);
             }
             if less == up_to {
-                found.below += less;
+                found.below = found.below.saturating_add(less.saturating_mul(times));
             } else {
-                look_at(&mut found, chunk);
+                look_at(&mut found, chunk, times);
             }
         }
-        look_at(&mut found, rest);
+        look_at(&mut found, rest, times);
     })?;
     found.below = found.below.saturating_add(not_handed_over);
     Ok(found)

@@ -6,6 +6,8 @@
 //! Leaves are joined as a binary counter carries, so each node is always the
 //! merge of the same two, whoever appended and in whatever portions.
 
+use std::ops::Range;
+
 use crate::stats::summary::Summary;
 
 /// Observations in a leaf.
@@ -24,17 +26,21 @@ pub(crate) fn place(level: u32, index: u64) -> u64 {
     nodes_complete(last_leaf) + u64::from(level)
 }
 
-/// The largest nodes that together cover the first `leaves` leaves, left to
-/// right, as (level, index): one a set bit.
-pub(crate) fn cover(leaves: u64) -> impl Iterator<Item = (u32, u64)> {
-    (0..u64::BITS).rev().filter(move |level| leaves >> level & 1 == 1).map(move |level| {
-        // The bits above this one are covered by the nodes before.
-        let before = leaves >> level & !1;
-        (level, before)
+/// The largest nodes that together cover `leaves`, left to right, as (level,
+/// index). Of the first leaves, one a set bit of their number.
+pub(crate) fn cover(leaves: Range<u64>) -> impl Iterator<Item = (u32, u64)> {
+    let mut next = leaves.start;
+    std::iter::from_fn(move || {
+        // It stands where its own size divides.
+        let most = leaves.end.checked_sub(next)?.checked_ilog2()?;
+        let level = next.trailing_zeros().min(most);
+        let index = next >> level;
+        next += 1 << level;
+        Some((level, index))
     })
 }
 
-/// The right edge of the growing tree: the summaries of `cover(leaves)`.
+/// The right edge of the growing tree: the summaries of `cover(0..leaves)`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Edge {
     leaves: u64,
@@ -50,7 +56,7 @@ impl Edge {
     /// those.
     pub(crate) fn from_nodes(leaves: u64, nodes: Vec<Summary>) -> Option<Self> {
         let fits = leaves.count_ones() as usize == nodes.len()
-            && cover(leaves).zip(&nodes).all(|((level, _), node)| node.count <= LEAF << level);
+            && cover(0..leaves).zip(&nodes).all(|((level, _), node)| node.count <= LEAF << level);
         fits.then_some(Self { leaves, nodes })
     }
 
@@ -149,14 +155,31 @@ mod tests {
             edge.push(leaf(n), |level, index, node| {
                 made.insert((level, index), node.clone());
             });
-            let nodes: Vec<Summary> = cover(n + 1).map(|at| made[&at].clone()).collect();
+            let nodes: Vec<Summary> = cover(0..n + 1).map(|at| made[&at].clone()).collect();
             assert_eq!(nodes, edge.nodes());
             let mut covered = 0;
-            for (level, index) in cover(n + 1) {
+            for (level, index) in cover(0..n + 1) {
                 assert_eq!(index << level, covered);
                 covered += 1 << level;
             }
             assert_eq!(covered, n + 1);
+        }
+    }
+
+    #[test]
+    fn the_cover_of_some_is_without_gaps_and_of_largest_nodes() {
+        for start in 0..40 {
+            for end in start..90 {
+                let mut covered = start;
+                for (level, index) in cover(start..end) {
+                    assert_eq!(index << level, covered);
+                    covered += 1 << level;
+                    let (above, twice) = (index / 2 * 2, 2_u64 << level);
+                    let parent = above << level..(above << level) + twice;
+                    assert!(parent.start < start || parent.end > end, "{start} {end} {level}");
+                }
+                assert_eq!(covered, end);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod failed_sync;
 mod held_writer;
 mod hostile_chain;
 mod in_doubt;
+mod listed_medians;
 mod lock_of_the_named;
 mod made_long;
 mod mixed_stores;

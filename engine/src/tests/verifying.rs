@@ -162,11 +162,63 @@ fn a_guide_that_is_not_that_of_the_observations_is_found() {
     filled(&path);
     let guide = beside(&path, 1, "guide");
     edit(&guide, |bytes| {
-        bytes[64 + 8] += 1;
-        let crc = crc32fast::hash(&bytes[4..]);
-        LE::write_u32(bytes, crc);
+        // Values 4,096 of which one is said to lie in the next bucket; nothing is
+        // listed, so that these contradict nothing else in the file.
+        let entries = usize::try_from(LE::read_u64(&bytes[48..])).expect("a few");
+        bytes[56..88].fill(0);
+        bytes.truncate(88 + 16 * entries);
+        bytes[88 + 8] += 1;
+        bytes[88 + 24] -= 1;
+        sign(bytes);
     });
     assert_eq!(only(&path), (guide, 0, 0..0));
+}
+
+#[test]
+fn a_list_that_is_not_that_of_the_observations_is_found() {
+    type Change = fn(&mut [u8], usize);
+    // A value that is near another; two, of which one is said to come twice and the
+    // other, in the same bucket, not at all.
+    let changes: [Change; 2] = [
+        |bytes, values| bytes[values] ^= 1,
+        |bytes, values| LE::write_f64(&mut bytes[values..], 1.0),
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let (_guard, path) = place();
+        filled(&path);
+        let guide = beside(&path, 1, "guide");
+        edit(&guide, |bytes| {
+            let entries = usize::try_from(LE::read_u64(&bytes[48..])).expect("a few");
+            change(bytes, 88 + 16 * entries);
+            sign(bytes);
+        });
+        assert_eq!(only(&path), (guide, 0, 0..0), "{at}");
+    }
+}
+
+#[test]
+fn a_list_of_other_numbers_than_there_are_is_found() {
+    let (_guard, path) = place();
+    let store = small(SyncPolicy::Always).create(&path).expect("created");
+    // Two values in one bucket.
+    let value = |n: i64| if n % 2 == 0 { 1000.0 } else { 1000.001 };
+    let all: Vec<_> = (0..14_000).map(|n| Observation::new(n, value(n))).collect();
+    store.append_batch(&all).expect("appended");
+    let guide = beside(&path, 1, "guide");
+    edit(&guide, |bytes| {
+        assert_eq!(LE::read_u64(&bytes[48..]), 1);
+        // By 256: the second byte of each.
+        bytes[88 + 16 + 9] += 1;
+        bytes[88 + 32 + 9] -= 1;
+        sign(bytes);
+    });
+    assert_eq!(only(&path), (guide, 0, 0..0));
+}
+
+/// Puts the checksum of a guide right.
+fn sign(bytes: &mut [u8]) {
+    let crc = crc32fast::hash(&bytes[4..]);
+    LE::write_u32(bytes, crc);
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Claim {
             return;
         }
         let pairs = self.nodes.iter().zip(edge.nodes());
-        let differs = cover(self.leaves)
+        let differs = cover(0..self.leaves)
             .zip(pairs)
             .any(|((level, _), (said, found))| !lost.at(level) && !same_bits(said, found));
         if differs {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use crate::damage::Damage;
 use crate::error::Result;
-use crate::guide_file;
+use crate::guide_file::{self, Stored};
 use crate::observation::Observation;
 use crate::stats::guide::Guide;
+use crate::stats::middle::Middle;
 use crate::view::View;
 
 use super::findings::Findings;
@@ -26,9 +27,11 @@ pub(super) struct Guides<'v> {
 #[derive(Debug)]
 struct Current {
     path: PathBuf,
-    known: Range<u64>,
-    stored: Guide,
+    stored: Stored,
     counted: Guide,
+    middle: Option<Middle>,
+    /// A value in the interval of the middle is not listed there.
+    unlisted: bool,
     lost: bool,
     reached: u64,
 }
@@ -51,8 +54,13 @@ impl<'v> Guides<'v> {
             self.open_next(findings)?;
         }
         let Some(current) = &mut self.current else { return Ok(()) };
-        if current.known.contains(&leaf) {
-            observations.iter().for_each(|it| current.counted.record(it.value));
+        if current.stored.leaves.contains(&leaf) {
+            for observation in observations {
+                current.counted.record(observation.value);
+                if let Some(middle) = &mut current.middle {
+                    current.unlisted |= !middle.recount(observation.value);
+                }
+            }
             current.lost |= lost || leaf != current.reached;
             current.reached = leaf + 1;
         }
@@ -65,13 +73,14 @@ impl<'v> Guides<'v> {
         let Some(segment) = self.view.chain().known(index)? else { return Ok(()) };
         self.leaves = guide_file::leaves_of(self.view, index, segment)?;
         match guide_file::stored(self.view, segment) {
-            Ok(Some((stored, known))) => {
+            Ok(Some(stored)) => {
                 self.current = Some(Current {
                     path: guide_file::path(self.view, segment),
-                    counted: stored.emptied(),
+                    counted: Guide::in_units_of(&stored.counts),
+                    middle: stored.middle.as_ref().map(Middle::emptied),
+                    unlisted: false,
+                    reached: stored.leaves.start,
                     stored,
-                    reached: known.start,
-                    known,
                     lost: false,
                 });
             }
@@ -85,9 +94,11 @@ impl<'v> Guides<'v> {
     /// beyond the view since, or of which observations are lost, cannot be.
     pub(super) fn finish(&mut self, findings: &mut Findings) {
         let Some(current) = self.current.take() else { return };
-        let Current { path, known, stored, counted, lost, reached } = current;
+        let Current { path, stored, counted, middle, unlisted, lost, reached } = current;
+        let known = &stored.leaves;
         let comparable = !lost && reached == known.end && known.start == self.leaves.start;
-        if comparable && !stored.entries().eq(counted.entries()) {
+        let same = stored.counts == counted.counts() && stored.middle == middle && !unlisted;
+        if comparable && !same {
             let detail = "the guide to the quantiles is not that of the observations".into();
             findings.extend([Damage { path, offset: 0, lost: 0..0, detail }]);
         }

@@ -1,14 +1,14 @@
-//! Every value lies in the interval of the bucket that it was counted in, and
-//! what was not written by a guide is not read as one.
+//! Every value lies in the interval of the bucket that it was counted in.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::stats::counts::Bucket;
 
 fn bucket_of(guide: &Guide, value: f64) -> Bucket {
     let mut alone = Guide::with_scale(guide.scale_exponent);
     alone.record(value);
-    let buckets: Vec<_> = alone.buckets().collect();
+    let buckets: Vec<_> = alone.counts().buckets().collect();
     assert_eq!(buckets.len(), 1);
     buckets[0]
 }
@@ -74,33 +74,6 @@ fn fresh_guide_is_small() {
     assert_eq!(guide.positive.distinct_values() + guide.negative.distinct_values(), 2 * 2048);
 }
 
-#[test]
-fn entries_that_no_guide_gives_are_refused() {
-    let entry = |negative, lowest, count| Entry { negative, lowest, count };
-    let accepted =
-        |scale, entries: &[Entry]| Guide::from_entries(scale, entries.to_vec()).is_some();
-    assert!(accepted(0, &[]));
-    assert!(accepted(
-        0,
-        &[entry(true, 0, 1), entry(true, 7, 2), entry(false, 0, 1), entry(false, 4096, 1)]
-    ));
-    for refused in [
-        vec![entry(false, 1 << 62, 1)],
-        vec![entry(false, u64::MAX, 1)],
-        vec![entry(false, 4097, 1)],
-        vec![entry(false, 7, 0)],
-        vec![entry(false, 7, 1), entry(false, 7, 1)],
-        vec![entry(false, 7, 1), entry(false, 6, 1)],
-        vec![entry(false, 7, 1), entry(true, 8, 1)],
-        vec![entry(false, 7, u64::MAX), entry(false, 8, 1)],
-    ] {
-        assert!(!accepted(0, &refused), "{refused:?}");
-    }
-    for scale in [SCALE_MIN - 1, SCALE_MAX + 1, i32::MIN, i32::MAX] {
-        assert!(!accepted(scale, &[]), "{scale}");
-    }
-}
-
 proptest! {
     #[test]
     fn bucket_holds_the_value_and_is_narrow(value in finite(), magnitude in finite()) {
@@ -110,31 +83,6 @@ proptest! {
         if guide.fits(value) && guide.in_units(value) >= 1024 {
             let width = bucket.high - bucket.low;
             prop_assert!(width <= bucket.low.abs().min(bucket.high.abs()) / 1024.0);
-        }
-    }
-
-    #[test]
-    fn entries_lead_back(values in prop::collection::vec(finite(), 0..100), magnitude in finite()) {
-        let mut guide = Guide::for_magnitude(magnitude.abs());
-        values.iter().for_each(|value| guide.record(*value));
-        let entries: Vec<_> = guide.entries().collect();
-        let again = Guide::from_entries(guide.scale_exponent(), entries.iter().copied())
-            .expect("entries of a guide");
-        prop_assert_eq!(entries.iter().map(|entry| entry.count).sum::<u64>(), values.len() as u64);
-        prop_assert_eq!(again.entries().collect::<Vec<_>>(), entries);
-    }
-
-    #[test]
-    fn hostile_entries_are_harmless(
-        scale in any::<i32>(),
-        near in SCALE_MIN..=SCALE_MAX,
-        entries in prop::collection::vec((any::<bool>(), any::<u64>(), any::<u64>()), 0..20),
-    ) {
-        let entries = entries.into_iter().map(|(negative, lowest, count)| Entry { negative, lowest, count });
-        for scale in [scale, near] {
-            if let Some(guide) = Guide::from_entries(scale, entries.clone()) {
-                guide.buckets().for_each(drop);
-            }
         }
     }
 }

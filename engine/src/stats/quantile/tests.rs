@@ -37,14 +37,14 @@ impl Leaves {
 }
 
 impl Values for Leaves {
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64], u64)) -> Result<u64> {
         self.scans += 1;
         let mut below = 0;
         for Leaf { values, min, max } in &self.leaves {
             if max.total_cmp(&low).is_lt() {
                 below += values.len() as u64;
             } else if min.total_cmp(&high).is_le() {
-                each(values);
+                each(values, 1);
             }
         }
         Ok(below)
@@ -58,7 +58,7 @@ fn guided_by(values: &[f64]) -> Buckets {
         let max_abs = values.iter().fold(0.0, |max: f64, value| max.max(value.abs()));
         let mut guide = Guide::for_magnitude(max_abs);
         values.iter().for_each(|value| guide.record(*value));
-        buckets.add(&guide);
+        buckets.add(&guide.counts());
     }
     buckets
 }
@@ -94,7 +94,7 @@ fn misleading(values: &[f64]) -> Vec<Buckets> {
         vec![Buckets::default(), guided_by(&shifted), guided_by(&doubled), guided_by(half)];
     for guide in [twisted, coarse] {
         let mut buckets = Buckets::default();
-        buckets.add(&guide);
+        buckets.add(&guide.counts());
         wrong.push(buckets);
     }
     wrong
@@ -216,7 +216,7 @@ fn nothing_has_no_quantile() {
 fn errors_of_a_scan_are_passed_on() {
     struct Broken;
     impl Values for Broken {
-        fn scan(&mut self, _: f64, _: f64, _: &mut dyn FnMut(&[f64])) -> Result<u64> {
+        fn scan(&mut self, _: f64, _: f64, _: &mut dyn FnMut(&[f64], u64)) -> Result<u64> {
             Err(crate::Error::damaged(std::path::Path::new("segment"), 8, "a leaf is gone"))
         }
     }
@@ -246,6 +246,66 @@ fn estimates_have_three_digits() {
     }
 }
 
+/// Values that are handed over with how often they occur.
+struct Repeated(Vec<(f64, u64)>);
+
+impl Values for Repeated {
+    fn scan(&mut self, _: f64, _: f64, each: &mut dyn FnMut(&[f64], u64)) -> Result<u64> {
+        self.0.iter().for_each(|(value, times)| each(&[*value], *times));
+        Ok(0)
+    }
+}
+
+/// The quantile and where it was looked for.
+fn look_within(values: &[(f64, u64)], ends: (f64, f64), q: f64) -> Option<f64> {
+    let count = values.iter().map(|(_, times)| times).sum();
+    within(&mut Repeated(values.to_vec()), ends, count, q).expect("no errors")
+}
+
+#[test]
+fn values_may_be_handed_over_with_how_often_they_occur() {
+    let everything = (f64::NEG_INFINITY, f64::INFINITY);
+    let mut rng = SmallRng::seed_from_u64(7);
+    for _ in 0..200 {
+        let values: Vec<(f64, u64)> = (0..rng.random_range(1..20))
+            .map(|_| (f64::from(rng.random_range(-3..9)), rng.random_range(1..5)))
+            .collect();
+        let mut sorted: Vec<f64> = values
+            .iter()
+            .flat_map(|(value, times)| vec![*value; usize::try_from(*times).expect("few")])
+            .collect();
+        sorted.sort_by(f64::total_cmp);
+        let count = sorted.len() as u64;
+        for q in QUANTILES {
+            let expected = Some(by_sorting(&sorted, q));
+            assert_eq!(look_within(&values, everything, q), expected, "{values:?} {q}");
+            let found = exact(&mut Repeated(values.clone()), &Buckets::default(), count, q);
+            assert_eq!(found.expect("no errors"), expected, "{values:?} {q}");
+        }
+    }
+    // Of which only some lie where they are looked for.
+    let values = [(3.0, 1 << 40), (1.0, 1 << 40), (4.0, 2), (2.0, 3)];
+    assert_eq!(look_within(&values, (2.0, 3.0), 0.5), Some(2.0));
+    assert_eq!(look_within(&values, (1.0, 1.5), 0.5), None);
+    assert_eq!(look_within(&values, (3.0, 9.0), 0.5), None);
+    assert_eq!(look_within(&values, everything, 1.0), Some(4.0));
+    // Neither memory nor a counter gives way.
+    let values = [(1.0, u64::MAX / 2), (2.0, u64::MAX / 2)];
+    assert_eq!(look_within(&values, everything, 0.25), Some(1.0));
+}
+
+#[test]
+fn more_than_are_collected_may_lie_where_few_were_expected() {
+    let mut rng = SmallRng::seed_from_u64(8);
+    let values: Vec<f64> = (0..300_000).map(|_| normal(&mut rng)).collect();
+    let mut sorted = values.clone();
+    sorted.sort_by(f64::total_cmp);
+    for q in QUANTILES {
+        let found = within(&mut Leaves::of(&values), (f64::MIN, f64::MAX), 300_000, q);
+        assert_eq!(found.expect("no errors"), Some(by_sorting(&sorted, q)));
+    }
+}
+
 fn finite() -> impl Strategy<Value = f64> {
     use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
     prop_oneof![
@@ -269,9 +329,9 @@ proptest! {
         // Says something else at every scan, and may have skipped any number.
         struct Liar(Vec<Vec<f64>>, u64);
         impl Values for Liar {
-            fn scan(&mut self, _: f64, _: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+            fn scan(&mut self, _: f64, _: f64, each: &mut dyn FnMut(&[f64], u64)) -> Result<u64> {
                 self.0.rotate_left(1);
-                (0..self.1 % 1000).for_each(|_| each(&self.0[0]));
+                (0..self.1 % 1000).for_each(|_| each(&self.0[0], 1));
                 Ok(self.1)
             }
         }
