@@ -163,10 +163,7 @@ fn is_block_sound(bytes: &Bytes, owner: Owner, end: u64, block_first: u64) -> Re
         return Ok(true);
     }
     let mut header = [0; BLOCK_HEADER_BYTES];
-    let read = match bytes.read_by_position(block, &mut header) {
-        Err(error) if error.is_device_failure() => 0,
-        other => other?,
-    };
+    let read = bytes.read_by_position(block, &mut header)?;
     let decoded = decode_block_header(owner.identity, block, &header[..read]);
     Ok(decoded.is_some_and(|header| header.first_sequence == block_first))
 }
