@@ -5,11 +5,14 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs, syncfs};
 use tempfile::TempDir;
 
 use super::processes::not_run;
+
+const UNMOUNTS_TRIED: u32 = 200;
 
 /// A mounted file system, unmounted when dropped, also by a failing test.
 pub struct Mounted {
@@ -28,8 +31,15 @@ impl Mounted {
         run(Command::new("mount").args(arguments).arg(&self.at))
     }
 
+    /// A program that another test of this process begins has the descriptors of all
+    /// of them for a moment, until it is executed; so it is tried again.
     pub fn unmount(&self) -> bool {
-        run(Command::new("umount").arg(&self.at))
+        (0..UNMOUNTS_TRIED).any(|_| {
+            run(Command::new("umount").arg(&self.at)) || {
+                std::thread::sleep(Duration::from_millis(20));
+                false
+            }
+        })
     }
 }
 
@@ -128,6 +138,7 @@ impl Ballast {
         std::fs::create_dir(&directory).expect("a directory");
         let block_bytes = statvfs(at).expect("a file system").f_frsize;
         let ballast = Self { directory, block_bytes };
+        ballast.settle();
         for block in 0..blocks {
             // Neither zeros nor a hole: some file systems keep those elsewhere.
             let content = vec![0xFF; usize::try_from(block_bytes).expect("small")];
