@@ -11,7 +11,8 @@ use program::{Bench, SERVICE};
 /// Whether `--dump` maps a file of its store: strace names the file of each map.
 /// `None`, and said, where nothing can be traced.
 fn maps_the_store(options: &[&str]) -> Option<bool> {
-    let bench = Bench::holding(&[1.0, 2.0, 3.0]);
+    // More than a block of them, which would be read at once.
+    let bench = Bench::holding(&[1.0; 5000]);
     let log = bench.dir.path().join("calls");
     let mut strace = Command::new("strace");
     strace.arg("-o").arg(&log).args(["-y", "-e", "trace=mmap", SERVICE, "--dump", "--log"]);
