@@ -81,3 +81,22 @@ fn a_sound_block_is_written_on() {
     assert_holds(&path, &observations(0..2_502));
     assert_eq!(segments(&path), 1);
 }
+
+#[test]
+fn the_first_segment_is_known_by_any_behind_it() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Always).create(&path).expect("created");
+    store.append_batch(&observations(0..1_000)).expect("appended");
+    for from in [1_000, 2_000] {
+        // The remains of an append, behind which a new segment is begun.
+        edit(&segment_path(&path, segments(&path) as u64), |bytes| bytes.push(1));
+        append_each(&Store::open(&path).expect("opened"), from..from + 1_000);
+    }
+    assert_eq!(segments(&path), 3);
+    // Its only block is its first, and the one that followed it is gone.
+    edit(&segment_path(&path, 1), |bytes| bytes[30] ^= 4);
+    std::fs::remove_file(segment_path(&path, 2)).expect("removed");
+    let (found, _) = readable(&Store::open(&path).expect("opened").snapshot().expect("one"));
+    let kept = (0..1_000).chain(2_000..3_000).map(|n| (n, observation(n)));
+    assert!(found.into_iter().eq(kept));
+}

@@ -115,8 +115,8 @@ impl Chain {
         })
     }
 
-    /// What is stated of a segment by its successor's header, the checkpoint, or,
-    /// for the first, its second block.
+    /// What is stated of a segment by its successor's header, the checkpoint, or, for
+    /// the first, its second block and the segment behind it, if that is another.
     fn stated_by_others(&self, index: usize, bytes: &Bytes) -> Result<Option<Stated>> {
         let ordinal = self.links[index].ordinal;
         if self.links.get(index + 1).is_some_and(|next| next.ordinal == ordinal + 1) {
@@ -137,13 +137,22 @@ impl Chain {
         if ordinal == 1 {
             let mut header = [0; BLOCK_HEADER_BYTES];
             let read = bytes.read_by_position(BLOCK_BYTES, &mut header)?;
-            return Ok(identify_block(BLOCK_BYTES, &header[..read]).map(|(identity, _)| Stated {
-                identity,
-                first_sequence: 0,
-                origin: Some(identity),
-            }));
+            let identity = match identify_block(BLOCK_BYTES, &header[..read]) {
+                Some((identity, _)) => Some(identity),
+                None => self.origin_behind(index)?,
+            };
+            let stated = |identity| Stated { identity, first_sequence: 0, origin: Some(identity) };
+            return Ok(identity.map(stated));
         }
         Ok(None)
+    }
+
+    /// The identity of the store's first segment, as the file behind that at `index`
+    /// states it.
+    fn origin_behind(&self, index: usize) -> Result<Option<u64>> {
+        let Some(Link { ordinal, .. }) = self.links.get(index + 1) else { return Ok(None) };
+        let behind = Bytes::open(&self.directory.join(rows_name(*ordinal)), true)?;
+        Ok(read_header(&behind, *ordinal)?.ok().map(|(header, _)| header.origin))
     }
 }
 
