@@ -202,11 +202,11 @@ impl<'v> Scan<'v> {
             let bytes = chain.open(segment)?;
             extent.limit = find_tail(bytes, segment.owner(), segment.start())?.end.offset;
         }
-        let mut bytes = match self.closed.take() {
+        let bytes = match self.closed.take() {
             Some((closed, bytes)) if closed == index => bytes,
             _ => chain.open(segment)?,
         };
-        let start = segment.seek(&mut bytes, extent.limit, self.next)?;
+        let start = segment.seek(&bytes, extent.limit, self.next)?;
         let walk =
             Walk::new(bytes, segment.owner(), start.durable, start.block_first, extent.limit);
         self.segment = Some(Open { index, walk, end_sequence: extent.end_sequence });

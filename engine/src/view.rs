@@ -300,8 +300,8 @@ fn cut_short(chain: &Chain, segment: &Segment, tail: &Tail) -> Result<Option<Dam
     if tail.file_bytes >= tail.end.offset {
         return Ok(None);
     }
-    let mut bytes = chain.open(segment)?;
-    let from = segment.seek(&mut bytes, tail.file_bytes, u64::MAX)?;
+    let bytes = chain.open(segment)?;
+    let from = segment.seek(&bytes, tail.file_bytes, u64::MAX)?;
     let kept = find_tail(bytes, segment.owner(), from)?.end;
     Ok(Some(Damage {
         path: segment.path.clone(),

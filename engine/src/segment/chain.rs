@@ -52,7 +52,7 @@ impl Segment {
 
     /// A place at or before `sequence`, to walk from: the last block that
     /// begins at or before it, found by its header.
-    pub(crate) fn seek(&self, bytes: &mut Bytes, limit: u64, sequence: u64) -> Result<Start> {
+    pub(crate) fn seek(&self, bytes: &Bytes, limit: u64, sequence: u64) -> Result<Start> {
         let end = limit.min(bytes.opened_with()).min(FILE_BYTES_MAX);
         let mut found = self.start();
         let (mut low, mut high) = (0, end.div_ceil(BLOCK_BYTES));
@@ -76,7 +76,7 @@ impl Segment {
     /// header holds, and the sequence number it begins with.
     fn readable_block(
         &self,
-        bytes: &mut Bytes,
+        bytes: &Bytes,
         low: u64,
         middle: u64,
         high: u64,

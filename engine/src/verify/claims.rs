@@ -147,9 +147,9 @@ fn stands(view: &View, checkpoint: &Checkpoint) -> Result<bool> {
     }
     // Not to the end of the view, which may be what the checkpoint says.
     let limit = u64::MAX;
-    let mut bytes = chain.open(segment)?;
+    let bytes = chain.open(segment)?;
     let durable = checkpoint.durable;
-    let start = segment.seek(&mut bytes, limit, durable.sequence.saturating_sub(1))?;
+    let start = segment.seek(&bytes, limit, durable.sequence.saturating_sub(1))?;
     let mut walk = Walk::new(bytes, segment.owner(), start.durable, start.block_first, limit);
     while walk.at().offset < durable.offset {
         match walk.step()? {
