@@ -6,11 +6,12 @@
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::Result;
-use crate::guide_file;
 use crate::leaves::summarise;
+use crate::nodes::Nodes;
 use crate::scan::{Refused, read_leaves};
 use crate::segment::chain::Segment;
-use crate::segment::nodes::{NodeBatch, Nodes};
+use crate::segment::node_file::NodeBatch;
+use crate::segment_guides;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, LEAF};
 use crate::view::View;
@@ -51,7 +52,7 @@ impl Derived {
         let Some((segment, tail)) = view.active()? else { return Ok(()) };
         if let Some(nodes) = self.grow(view, segment, Refused::IsAnError)? {
             nodes.write(view.chain().directory())?;
-            guide_file::bring_up(view, GUIDE_LEAVES_BEHIND, GUIDE_LEAVES_AGAIN)?;
+            segment_guides::bring_up(view, GUIDE_LEAVES_BEHIND, GUIDE_LEAVES_AGAIN)?;
         }
         self.generation = self.generation.wrapping_add(1);
         checkpoint::write(
@@ -78,7 +79,7 @@ impl Derived {
         if let Some(nodes) = self.grow_for_good(view, segment)? {
             drop(nodes.write(directory));
         }
-        drop(guide_file::bring_up(view, 1, u64::MAX));
+        drop(segment_guides::bring_up(view, 1, u64::MAX));
         drop(complete_nodes(view));
         Ok(())
     }

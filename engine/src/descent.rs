@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::damage::Damage;
 use crate::error::Result;
+use crate::nodes::Nodes;
 use crate::observation::Observation;
 use crate::scan::{Run, Scan, read_leaves};
-use crate::segment::nodes::Nodes;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{LEAF, cover};
 use crate::view::View;

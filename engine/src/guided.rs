@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use crate::descent::{Descent, Node, Visitor, Way};
 use crate::error::Result;
-use crate::guide_file::{self, Stored};
+use crate::guide_file::Stored;
 use crate::observation::Observation;
 use crate::scan::read_leaves;
+use crate::segment_guides;
 use crate::stats::buckets::Buckets;
 use crate::stats::guide::Guide;
 use crate::stats::middle::Middle;
@@ -38,7 +39,7 @@ impl<'v> Guides<'v> {
         let mut guides = Self::unread(view);
         let mut total = 0;
         for index in 0..view.chain().len() {
-            let mut stored = guide_file::held(view, index)?;
+            let mut stored = segment_guides::held(view, index)?;
             if let Some(stored) = &mut stored
                 && let Some(middle) = stored.middle.take()
                 && guides.listed.last().is_none_or(|last| last.end <= stored.leaves.start)
@@ -75,12 +76,12 @@ impl<'v> Guides<'v> {
             let stored = match self.kept.get(index) {
                 Some(kept) => kept,
                 None => {
-                    again = guide_file::held(self.view, index)?;
+                    again = segment_guides::held(self.view, index)?;
                     &again
                 }
             };
             let stored = stored.as_ref();
-            guide_file::count_all(self.view, index, stored, |counts| buckets.add(counts))?;
+            segment_guides::count_all(self.view, index, stored, |counts| buckets.add(counts))?;
         }
         let end = self.view.end_sequence();
         read_leaves(self.view, end / LEAF..end.div_ceil(LEAF), |_, leaf| {

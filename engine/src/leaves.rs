@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::nodes::Nodes;
 use crate::scan::{Refused, read_leaves_where};
-use crate::segment::nodes::Nodes;
 use crate::stats::summary::Summary;
 use crate::stats::tree::LEAF;
 use crate::view::View;

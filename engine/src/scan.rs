@@ -200,7 +200,7 @@ impl<'v> Scan<'v> {
             // Nobody says where it ends. What lies behind that place is not data,
             // though its frames may be valid.
             let bytes = chain.open(segment)?;
-            extent.limit = find_tail(bytes, segment.owner(), segment.start())?.end.offset;
+            extent.limit = find_tail(bytes, segment.owner(), segment.start(), 0)?.end.offset;
         }
         let bytes = match self.closed.take() {
             Some((closed, bytes)) if closed == index => bytes,

@@ -7,9 +7,11 @@ use std::path::Path;
 use crate::checkpoint;
 use crate::damage::Damage;
 use crate::error::Result;
+use crate::guide_file;
 use crate::segment::chain::{Chain, Extent, Segment};
 use crate::segment::format::{Position, Predecessor, observations_max};
 use crate::segment::names::rows_name;
+use crate::segment::node_file;
 use crate::segment::recover::{FILE_BYTES_MAX, Start, Tail, find_tail};
 use crate::stats::tree::{Edge, LEAF};
 
@@ -194,7 +196,11 @@ fn look(chain: &mut Chain) -> Result<Found> {
     if chain.len() > 0
         && let Ok(segment) = last(chain)?
     {
-        let tail = find_tail(chain.open_last(segment)?, segment.owner(), start(chain, segment))?;
+        let start = start(chain, segment);
+        // Before the end is looked for: what a writer syncs and counts meanwhile is
+        // behind it.
+        let counted = counted(chain, segment, start)?;
+        let tail = find_tail(chain.open_last(segment)?, segment.owner(), start, counted)?;
         found.end_sequence = tail.end.sequence;
         found.damage.extend(segment.damage.clone());
         // A rotted header is met again as the first place that is no frame.
@@ -295,19 +301,36 @@ fn start(chain: &Chain, segment: &Segment) -> Start {
     }
 }
 
+/// One more than the last observation that the derived files beside `segment` have
+/// counted, in leaves behind those that were durable at `start`; 0 where there is none.
+fn counted(chain: &Chain, segment: &Segment, start: Start) -> Result<u64> {
+    let (directory, leaves) = (chain.directory(), start.durable.sequence / LEAF);
+    let recorded = node_file::leaves_recorded(directory, segment, leaves);
+    let counted = guide_file::leaves_counted(directory, segment, leaves);
+    let mut most = 0;
+    for known in [recorded, counted] {
+        match known {
+            Err(error) if error.is_lack() => return Err(error),
+            known => most = known.ok().flatten().unwrap_or(0).max(most),
+        }
+    }
+    Ok(most * LEAF)
+}
+
 /// A file that ends before what the checkpoint says was synced.
 fn cut_short(chain: &Chain, segment: &Segment, tail: &Tail) -> Result<Option<Damage>> {
-    if tail.file_bytes >= tail.end.offset {
+    let synced = tail.start.durable;
+    if tail.file_bytes >= synced.offset {
         return Ok(None);
     }
     let bytes = chain.open(segment)?;
     let from = segment.seek(&bytes, tail.file_bytes, u64::MAX)?;
-    let kept = find_tail(bytes, segment.owner(), from)?.end;
+    let kept = find_tail(bytes, segment.owner(), from, 0)?.end;
     Ok(Some(Damage {
         path: segment.path.clone(),
         offset: kept.offset,
-        lost: kept.sequence..tail.end.sequence.max(kept.sequence),
-        detail: format!("the file was cut short; {} bytes were synced", tail.end.offset),
+        lost: kept.sequence..synced.sequence.max(kept.sequence),
+        detail: format!("the file was cut short; {} bytes were synced", synced.offset),
     }))
 }
 

@@ -1,6 +1,8 @@
 //! A guide is read as it was written, and not where its parts contradict.
 
 use super::*;
+use crate::stats::guide::Guide;
+use crate::stats::middle::Growing;
 
 const IDENTITY: u64 = 7;
 

@@ -170,7 +170,7 @@ impl Active {
     /// Looks behind the end that is known.
     pub(crate) fn tail_now(&self) -> Result<Tail> {
         let start = Start { durable: self.end, block_first: self.block_first };
-        find_tail(Bytes::open(&self.path, true)?, self.owner(), start)
+        find_tail(Bytes::open(&self.path, true)?, self.owner(), start, 0)
     }
 
     pub(crate) fn end(&self) -> Position {

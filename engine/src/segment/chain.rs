@@ -14,13 +14,14 @@ use crate::checkpoint::Checkpoint;
 use crate::damage::Damage;
 use crate::error::Result;
 use crate::segment::format::{
-    BLOCK_BYTES, BLOCK_HEADER_BYTES, Position, Predecessor, decode_block_header,
+    BLOCK_BYTES, BLOCK_HEADER_BYTES, Position, Predecessor, decode_block_header, observations_max,
 };
 use crate::segment::map::Bytes;
 use crate::segment::names::ordinals;
 use crate::segment::recover::{FILE_BYTES_MAX, Start};
 use crate::segment::walk::Owner;
 use crate::stats::summary::Summary;
+use crate::stats::tree::LEAF;
 
 /// What is known of one segment.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,11 @@ impl Segment {
     pub(crate) fn start(&self) -> Start {
         let durable = Position { offset: self.frames_start, sequence: self.first_sequence };
         Start { durable, block_first: self.first_sequence }
+    }
+
+    /// One more than the last leaf that can end in it, by number.
+    pub(crate) fn leaves_end_max(&self) -> u64 {
+        self.first_sequence.saturating_add(observations_max(FILE_BYTES_MAX)) / LEAF
     }
 
     /// A place at or before `sequence`, to walk from: the last block that

@@ -10,6 +10,6 @@ pub(crate) mod chain;
 pub(crate) mod format;
 pub(crate) mod map;
 pub(crate) mod names;
-pub(crate) mod nodes;
+pub(crate) mod node_file;
 pub(crate) mod recover;
 pub(crate) mod walk;

@@ -11,7 +11,9 @@
 
 use crate::damage::Damage;
 use crate::error::Result;
-use crate::segment::format::{BLOCK_BYTES, BLOCK_HEADER_BYTES, Position, decode_block_header};
+use crate::segment::format::{
+    BLOCK_BYTES, BLOCK_HEADER_BYTES, OBSERVATION_BYTES, Position, decode_block_header,
+};
 use crate::segment::map::Bytes;
 use crate::segment::walk::{Frame, Owner, Step, Walk};
 
@@ -48,6 +50,9 @@ pub(crate) struct Tail {
     pub(crate) file_bytes: u64,
     /// Bytes behind `end` up to the last that is not zero.
     pub(crate) dropped_bytes: u64,
+    /// Observations up to `end` were synced and are gone, and nobody knows how many
+    /// bytes they took.
+    pub(crate) lost_before_end: bool,
     /// The device did not give what is needed to tell whether it ends there.
     pub(crate) refused: bool,
     /// The header of the block at `end` holds. The first block's is the segment's,
@@ -59,9 +64,20 @@ impl Tail {
     /// Whether the next frame may be written at `end` (rule 4).
     pub(crate) fn may_be_continued(&self) -> bool {
         !self.refused
+            && !self.lost_before_end
             && self.dropped_bytes == 0
             && self.file_bytes >= self.end.offset
             && self.in_sound_block
+    }
+
+    /// Ends before observation `sequence`, though the frames do not reach to it.
+    fn end_before(&mut self, sequence: u64, first_sequence: u64) {
+        self.lost_before_end = true;
+        // In fewer bytes a segment cannot hold so many.
+        let least = (sequence - first_sequence) * OBSERVATION_BYTES as u64;
+        self.end = Position { offset: self.end.offset.max(least), sequence };
+        self.block_first = sequence;
+        self.durable = self.end.offset;
     }
 }
 
@@ -72,8 +88,10 @@ pub(crate) struct Start {
     pub(crate) block_first: u64,
 }
 
-/// Looks from `start` to the end of the file, which has just been opened.
-pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail> {
+/// Looks from `start` to the end of the file, which has just been opened. By the word
+/// of derived files, which is as good as an oath, the observations before number
+/// `counted` had been synced when it was.
+pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start, counted: u64) -> Result<Tail> {
     let file_bytes = bytes.opened_with().min(FILE_BYTES_MAX);
     let path = bytes.path().to_owned();
     let mut walk = Walk::new(bytes, owner, start.durable, start.block_first, file_bytes);
@@ -82,7 +100,8 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
     let mut swear = |frame: &Frame| {
         // Frames that swear nothing came with the file, which was made whole.
         let end = frame.start.offset + frame.bytes();
-        durable = durable.max(if frame.oath == 0 { end } else { frame.oath });
+        let is_synced = frame.oath == 0 || frame.start.sequence + frame.count <= counted;
+        durable = durable.max(if is_synced { end } else { frame.oath });
         appended_to |= frame.oath > 0;
     };
     let mut damage = Vec::new();
@@ -109,7 +128,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
                     only_zeros = true;
                     break here;
                 }
-                if !sworn_past(&mut walk, bad.offset, &mut sworn)? {
+                if !sworn_past(&mut walk, bad.offset, &mut sworn, counted)? {
                     // Acknowledged frames, or an oath, may be what was not given.
                     refused = walk.refusals() > refusals;
                     break here;
@@ -140,6 +159,7 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
         damage,
         file_bytes,
         dropped_bytes: 0,
+        lost_before_end: false,
         refused,
         in_sound_block: is_block_sound(walk.bytes(), owner, end.offset, block_first)?,
     };
@@ -149,8 +169,17 @@ pub(crate) fn find_tail(bytes: Bytes, owner: Owner, start: Start) -> Result<Tail
                       before it gives them";
         let lost = end.sequence..u64::MAX;
         report(&mut tail.damage, Damage { path, offset: end.offset, lost, detail: detail.into() });
-    } else if !only_zeros {
+        return Ok(tail);
+    }
+    if !only_zeros {
         tail.dropped_bytes = last_nonzero(walk.bytes(), end.offset, file_bytes)?;
+    }
+    if end.sequence < counted {
+        let lost = end.sequence..counted;
+        let detail = "what follows was synced and is gone: the summary tree, or the guide to \
+                      the quantiles, has counted it";
+        report(&mut tail.damage, Damage { path, offset: end.offset, lost, detail: detail.into() });
+        tail.end_before(counted, owner.first_sequence);
     }
     Ok(tail)
 }
@@ -178,12 +207,16 @@ fn report(all: &mut Vec<Damage>, damage: Damage) {
 }
 
 /// Moves `walk` to the first valid place behind a bad one, if a frame or block
-/// header there or later swears that the bad place was once synced. `sworn` is
-/// the furthest oath met, so that no stretch is looked through twice.
-fn sworn_past(walk: &mut Walk, bad: u64, sworn: &mut u64) -> Result<bool> {
+/// header there or later swears that the bad place was once synced, or all that is
+/// missing before it is among those `counted`. `sworn` is the furthest oath met, so
+/// that no stretch is looked through twice.
+fn sworn_past(walk: &mut Walk, bad: u64, sworn: &mut u64, counted: u64) -> Result<bool> {
     let Some(oath) = walk.resume()? else { return Ok(false) };
     let first = (walk.at(), walk.block_first());
     *sworn = oath.max(*sworn);
+    if first.0.sequence <= counted {
+        return Ok(true);
+    }
     while *sworn <= bad {
         let oath = match walk.step()? {
             Step::Frame(frame) => frame.oath,

@@ -9,9 +9,10 @@ use rand::{RngExt, SeedableRng};
 use super::{edit, flip, names, options, place, segment_path, segments, small};
 use crate::checkpoint;
 use crate::error::ErrorKind;
-use crate::guide_file::{self, Stored};
+use crate::guide_file::Stored;
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
+use crate::segment_guides;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::view::View;
@@ -139,7 +140,7 @@ fn a_snapshot_is_not_told_of_what_came_later() {
 /// The guides of all segments, in order.
 fn guides(path: &Path) -> Vec<Stored> {
     let view = View::take(path, true).expect("a view");
-    let all = (0..view.chain().len()).map(|at| guide_file::held(&view, at).expect("read"));
+    let all = (0..view.chain().len()).map(|at| segment_guides::held(&view, at).expect("read"));
     all.flatten().collect()
 }
 

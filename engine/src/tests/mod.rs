@@ -3,6 +3,7 @@
 
 mod checkpoint_is_derived;
 mod corruption;
+mod counted_and_gone;
 mod disk_watch;
 mod failed_calls;
 mod failed_sync;

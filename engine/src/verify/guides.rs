@@ -7,6 +7,7 @@ use crate::damage::Damage;
 use crate::error::Result;
 use crate::guide_file::{self, Stored};
 use crate::observation::Observation;
+use crate::segment_guides;
 use crate::stats::guide::Guide;
 use crate::stats::middle::Middle;
 use crate::view::View;
@@ -71,11 +72,11 @@ impl<'v> Guides<'v> {
         let index = self.next;
         self.next += 1;
         let Some(segment) = self.view.chain().known(index)? else { return Ok(()) };
-        self.leaves = guide_file::leaves_of(self.view, index, segment)?;
-        match guide_file::stored(self.view, segment) {
+        self.leaves = segment_guides::leaves_of(self.view, index, segment)?;
+        match guide_file::stored(self.view.chain().directory(), segment) {
             Ok(Some(stored)) => {
                 self.current = Some(Current {
-                    path: guide_file::path(self.view, segment),
+                    path: guide_file::path(self.view.chain().directory(), segment),
                     counted: Guide::in_units_of(&stored.counts),
                     middle: stored.middle.as_ref().map(Middle::emptied),
                     unlisted: false,

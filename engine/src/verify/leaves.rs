@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use crate::damage::Damage;
 use crate::error::Result;
+use crate::nodes::Nodes;
 use crate::observation::Observation;
-use crate::segment::nodes::Nodes;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, LEAF};
 use crate::view::View;

@@ -59,7 +59,7 @@ fn tail_of_frames(oaths: &[u64]) -> Tail {
     let file = file(0, &[(0, &bytes)]);
     let owner = Owner { identity: IDENTITY, first_sequence: 0 };
     let start = Start { durable: Position { offset: 88, sequence: 0 }, block_first: 0 };
-    find_tail(opened(&file), owner, start).expect("read")
+    find_tail(opened(&file), owner, start, 0).expect("read")
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn the_longest_segment_is_read_to_its_end_and_no_further() {
     let file = file(1 << 40, &[(start, &bytes)]);
     let at = Position { offset: start, sequence };
     let start = Start { durable: at, block_first: sequence };
-    let tail = find_tail(opened(&file), owner, start).expect("read");
+    let tail = find_tail(opened(&file), owner, start, 0).expect("read");
     let end = Position { offset: at.offset + written, sequence: sequence + 4 * 2_044 };
     assert_eq!((tail.end, tail.damage), (end, vec![]));
     // Which is more than is looked through for zeros, so nothing is appended to it.

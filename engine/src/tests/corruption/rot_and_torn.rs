@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use super::specimen::{Kind, Specimen, scratch};
 use super::verdict::{Place, sight};
 use super::{Scattered, side_by_side};
+use crate::stats::tree::LEAF;
 
 #[test]
 fn rot_is_told_apart_from_a_torn_tail_whichever_frames_are_hit() {
@@ -39,9 +40,14 @@ fn try_out(specimen: &Specimen, path: &std::path::Path, hit: u64) {
     }
 
     let durable = specimen.checkpoint.as_ref().map_or(0, |it| it.durable.offset);
+    // The summary tree has all complete leaves.
+    let counted = specimen.len() / LEAF * LEAF;
     let has_rotted = |at: u64| {
-        let holds = frames.iter().enumerate().filter(|(index, _)| !is_hit(*index));
-        at < durable || holds.map(|(_, (_, _, oath))| *oath).any(|oath| oath > at)
+        let mut holds = frames.iter().enumerate().filter(|(index, _)| !is_hit(*index));
+        let mut behind = holds.clone().map(|(_, frame)| frame).filter(|frame| frame.0.start > at);
+        at < durable
+            || holds.any(|(_, (_, _, oath))| *oath > at)
+            || behind.next().is_some_and(|(_, sequences, _)| sequences.start <= counted)
     };
     let mut end = None;
     let mut lost: Vec<(u64, Range<u64>)> = Vec::new();
@@ -53,7 +59,10 @@ fn try_out(specimen: &Specimen, path: &std::path::Path, hit: u64) {
             Some((_, before)) => before.end = sequences.end,
             None if has_rotted(bytes.start) => lost.push((bytes.start, sequences.clone())),
             None => {
-                end = Some((bytes.start, sequences.start));
+                end = Some(sequences.start);
+                if sequences.start < counted {
+                    lost.push((bytes.start, sequences.start..counted));
+                }
                 break;
             }
         }
@@ -63,7 +72,7 @@ fn try_out(specimen: &Specimen, path: &std::path::Path, hit: u64) {
     let found: Vec<Place> = told.iter().filter(|place| place.offset >= durable).cloned().collect();
 
     let (seen, _) = sight(path, specimen, &specimen.observations, true).expect("opened");
-    let observations = end.map_or(specimen.len(), |(_, sequence)| sequence);
+    let observations = end.map_or(specimen.len(), |end| end.max(counted));
     assert_eq!(seen.observations, observations);
     assert_eq!(seen.dropped_bytes > 0, end.is_some(), "bytes are dropped where the tail is torn");
     assert_eq!(seen.told, told);
