@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::guide_file;
 use crate::segment::chain::{Chain, Extent, Segment};
 use crate::segment::format::{Position, Predecessor, observations_max};
+use crate::segment::map::Bytes;
 use crate::segment::names::rows_name;
 use crate::segment::node_file;
 use crate::segment::recover::{FILE_BYTES_MAX, Start, Tail, find_tail};
@@ -197,10 +198,12 @@ fn look(chain: &mut Chain) -> Result<Found> {
         && let Ok(segment) = last(chain)?
     {
         let start = start(chain, segment);
-        // Before the end is looked for: what a writer syncs and counts meanwhile is
-        // behind it.
         let counted = counted(chain, segment, start)?;
-        let tail = find_tail(chain.open_last(segment)?, segment.owner(), start, counted)?;
+        let mut tail = find_tail(chain.open_last(segment)?, segment.owner(), start, counted)?;
+        if tail.lost_before_end {
+            // A writer may have appended it since the file was opened.
+            tail = find_tail(Bytes::open(&segment.path, true)?, segment.owner(), start, counted)?;
+        }
         found.end_sequence = tail.end.sequence;
         found.damage.extend(segment.damage.clone());
         // A rotted header is met again as the first place that is no frame.

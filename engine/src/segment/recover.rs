@@ -211,10 +211,11 @@ fn report(all: &mut Vec<Damage>, damage: Damage) {
 /// missing before it is among those `counted`. `sworn` is the furthest oath met, so
 /// that no stretch is looked through twice.
 fn sworn_past(walk: &mut Walk, bad: u64, sworn: &mut u64, counted: u64) -> Result<bool> {
+    let missing = walk.at().sequence;
     let Some(oath) = walk.resume()? else { return Ok(false) };
     let first = (walk.at(), walk.block_first());
     *sworn = oath.max(*sworn);
-    if first.0.sequence <= counted {
+    if missing < counted && first.0.sequence <= counted {
         return Ok(true);
     }
     while *sworn <= bad {

@@ -152,20 +152,24 @@ fn frames_behind_a_rotten_one_are_read_where_the_tree_has_counted_what_is_betwee
 
 #[test]
 fn a_reader_beside_a_writer_misses_nothing() {
-    let (_guard, path) = place();
-    let store = options(SyncPolicy::Always).create(&path).expect("created");
-    append_each(&store, 0..10);
-    let appended = Cell::new(10);
-    let look = move |at: &Path, operation: Operation, _: &[u8]| {
-        // A leaf is appended, synced and counted just before the tree is looked at.
-        if operation == Operation::Open && at.extension().is_some_and(|it| it == "tree") {
-            let next = appended.get();
-            store.append_batch(&observations(next..next + LEAF)).expect("appended");
-            appended.set(next + LEAF);
-        }
-        Ok(())
-    };
-    let opened = watch::with(look, || Store::open_read_only(&path).expect("opened"));
-    assert_eq!(opened.found().damage, []);
-    assert_eq!(opened.found().observations, 10 + LEAF);
+    // With and without room for it that was written ahead.
+    for leaves in [1, 20] {
+        let (_guard, path) = place();
+        let store = options(SyncPolicy::Always).create(&path).expect("created");
+        append_each(&store, 0..10);
+        let appended = Cell::new(10);
+        let look = move |at: &Path, operation: Operation, _: &[u8]| {
+            // Appended, synced and counted just before the tree is looked at.
+            if operation == Operation::Open && at.extension().is_some_and(|it| it == "tree") {
+                let next = appended.get();
+                let batch = observations(next..next + leaves * LEAF);
+                store.append_batch(&batch).expect("appended");
+                appended.set(next + leaves * LEAF);
+            }
+            Ok(())
+        };
+        let opened = watch::with(look, || Store::open_read_only(&path).expect("opened"));
+        assert_eq!(opened.found().damage, []);
+        assert_eq!(opened.found().observations, 10 + leaves * LEAF);
+    }
 }

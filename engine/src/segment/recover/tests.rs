@@ -49,8 +49,16 @@ fn block(offset: u64, sequence: u64, count: u16) -> Vec<u8> {
 
 /// The tail of a file with frames of one observation from byte 88 on.
 fn tail_of_frames(oaths: &[u64]) -> Tail {
+    tail_where(0, oaths, 0)
+}
+
+/// The tail of a file of which `counted` are known. Where `rotten` bytes from byte 88 on
+/// do not hold, the observations in them are as many as 32 bytes go into them.
+fn tail_where(rotten: usize, oaths: &[u64], counted: u64) -> Tail {
     let mut bytes = vec![0; 88];
+    bytes.resize(88 + rotten, 0xEE);
     for (n, oath) in oaths.iter().enumerate() {
+        let n = n + rotten / 32;
         let at = Position { offset: bytes.len() as u64, sequence: n as u64 };
         let index = u16::try_from(n).expect("a few");
         let header = FrameHeader { count: 1, index, oath: *oath };
@@ -59,7 +67,7 @@ fn tail_of_frames(oaths: &[u64]) -> Tail {
     let file = file(0, &[(0, &bytes)]);
     let owner = Owner { identity: IDENTITY, first_sequence: 0 };
     let start = Start { durable: Position { offset: 88, sequence: 0 }, block_first: 0 };
-    find_tail(opened(&file), owner, start, 0).expect("read")
+    find_tail(opened(&file), owner, start, counted).expect("read")
 }
 
 #[test]
@@ -77,6 +85,57 @@ fn rule_3_what_came_with_the_file_is_durable_and_so_is_what_was_sworn() {
         assert_eq!((tail.durable, tail.appended_to), (durable, appended_to), "{oaths:?}");
         assert_eq!(tail.end.offset, 88 + 32 * oaths.len() as u64);
     }
+}
+
+#[test]
+fn rule_3_what_was_counted_is_durable() {
+    for (counted, durable) in [(0, 88), (1, 120), (2, 152), (3, 184)] {
+        let tail = tail_where(0, &[88, 88, 88], counted);
+        assert_eq!((tail.durable, tail.lost_before_end), (durable, false), "{counted}");
+    }
+}
+
+#[test]
+fn rule_2_a_place_is_rotten_where_all_that_is_missing_was_counted() {
+    // Three observations that do not hold, and one behind them that swears nothing of them.
+    for counted in 3..6 {
+        let tail = tail_where(96, &[88], counted);
+        assert_eq!(tail.damage[0].lost, 0..3, "{counted}");
+        assert_eq!(tail.damage.len(), if counted > 4 { 2 } else { 1 }, "{counted}");
+        assert_eq!(tail.end.sequence, counted.max(4), "{counted}");
+        assert_eq!(tail.may_be_continued(), counted <= 4, "{counted}");
+    }
+    // Not all of them: the rest may never have been synced, so nor what follows.
+    for counted in 1..3 {
+        let tail = tail_where(96, &[88], counted);
+        let [damage] = &tail.damage[..] else { panic!("{counted}: {:?}", tail.damage) };
+        assert_eq!((damage.offset, &damage.lost), (88, &(0..counted)), "{counted}");
+        assert_eq!((tail.end, tail.durable), (Position { offset: 88, sequence: counted }, 88));
+        assert!(tail.dropped_bytes > 0 && !tail.may_be_continued(), "{counted}");
+    }
+    // None: behind bytes of no frame, the next is not taken for theirs.
+    for rotten in [24, 96] {
+        let tail = tail_where(rotten, &[88], 0);
+        assert_eq!((tail.end.offset, tail.end.sequence, tail.damage.len()), (88, 0, 0));
+    }
+}
+
+#[test]
+fn rule_2_the_device_does_not_give_what_was_counted() {
+    let refuse = |_: &Path, operation: Operation, _: &[u8]| match operation {
+        Operation::Read => Err(io::Error::from_raw_os_error(5)),
+        _ => Ok(()),
+    };
+    let tail = watch::with(refuse, || tail_where(0, &[0, 120], 2));
+    assert!(tail.refused && !tail.lost_before_end);
+}
+
+#[test]
+fn a_segment_ends_with_as_many_bytes_as_were_counted_in_it() {
+    let tail = tail_where(0, &[88], 1_000);
+    assert_eq!(tail.end, Position { offset: 16_000, sequence: 1_000 });
+    assert_eq!((tail.durable, tail.block_first), (16_000, 1_000));
+    assert_eq!((tail.damage[0].offset, tail.damage[0].lost.clone()), (120, 1..1_000));
 }
 
 #[test]
