@@ -7,10 +7,9 @@ use crate::damage::Damage;
 use crate::error::{Error, Result};
 use crate::observation::Observation;
 use crate::segment::map::Bytes;
-use crate::segment::recover::find_tail;
 use crate::segment::walk::{Frame, Step, Walk};
 use crate::stats::tree::LEAF;
-use crate::view::{View, missing};
+use crate::view::{View, missing, tail};
 
 /// What one step of a scan found.
 #[derive(Debug)]
@@ -200,7 +199,7 @@ impl<'v> Scan<'v> {
             // Nobody says where it ends. What lies behind that place is not data,
             // though its frames may be valid.
             let bytes = chain.open(segment)?;
-            extent.limit = find_tail(bytes, segment.owner(), segment.start(), 0)?.end.offset;
+            extent.limit = tail(chain, segment, bytes, segment.start())?.end.offset;
         }
         let bytes = match self.closed.take() {
             Some((closed, bytes)) if closed == index => bytes,

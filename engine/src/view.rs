@@ -198,12 +198,7 @@ fn look(chain: &mut Chain) -> Result<Found> {
         && let Ok(segment) = last(chain)?
     {
         let start = start(chain, segment);
-        let counted = counted(chain, segment, start)?;
-        let mut tail = find_tail(chain.open_last(segment)?, segment.owner(), start, counted)?;
-        if tail.lost_before_end {
-            // A writer may have appended it since the file was opened.
-            tail = find_tail(Bytes::open(&segment.path, true)?, segment.owner(), start, counted)?;
-        }
+        let tail = tail(chain, segment, chain.open_last(segment)?, start)?;
         found.end_sequence = tail.end.sequence;
         found.damage.extend(segment.damage.clone());
         // A rotted header is met again as the first place that is no frame.
@@ -302,6 +297,17 @@ fn start(chain: &Chain, segment: &Segment) -> Start {
         }
         None => segment.start(),
     }
+}
+
+/// Looks for the end of a segment that no other one states.
+pub(crate) fn tail(chain: &Chain, segment: &Segment, bytes: Bytes, start: Start) -> Result<Tail> {
+    let counted = counted(chain, segment, start)?;
+    let tail = find_tail(bytes, segment.owner(), start, counted)?;
+    if !tail.lost_before_end {
+        return Ok(tail);
+    }
+    // A writer may have appended it since the file was opened.
+    find_tail(Bytes::open(&segment.path, true)?, segment.owner(), start, counted)
 }
 
 /// One more than the last observation that the derived files beside `segment` have

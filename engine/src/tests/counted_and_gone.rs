@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::{
     FIRST_FRAME, FRAME, append_each, edit, observation, observations, options, place, readable,
-    remove_derived, segment_path, segments, summary_of,
+    remove_derived, segment_path, segments, small, summary_of,
 };
 use crate::checkpoint;
 use crate::disk::{Operation, watch};
@@ -148,6 +148,32 @@ fn frames_behind_a_rotten_one_are_read_where_the_tree_has_counted_what_is_betwee
     append_each(&store, 4 * LEAF..4 * LEAF + 1);
     assert_eq!(store.snapshot().expect("a snapshot").len(), 4 * LEAF + 1);
     assert_eq!(segments(&path), 1, "nothing is in doubt");
+}
+
+#[test]
+fn what_can_be_read_can_be_read_behind_an_append() {
+    const EACH: u64 = 5_120;
+    let (_guard, path) = place();
+    let store = small(SyncPolicy::Always).create(&path).expect("created");
+    (0..3).for_each(|n| drop(store.append_batch(&observations(n * EACH..(n + 1) * EACH))));
+    append_each(&store, 3 * EACH..3 * EACH + 1);
+    drop(store);
+    // The last of two files side by side is stated by none, and neither swears.
+    for (rotten, lost) in [(1, 3), (2, 4)] {
+        std::fs::remove_file(segment_path(&path, lost)).expect("removed");
+        super::flip(&segment_path(&path, rotten), FIRST_FRAME + 400);
+    }
+    let read = || {
+        let store = small(SyncPolicy::Always).open(&path).expect("opened");
+        let (found, _) = readable(&store.snapshot().expect("a snapshot"));
+        (store, found)
+    };
+    let (store, mut found) = read();
+    assert!(found.iter().any(|(sequence, _)| *sequence >= EACH), "of the second, too");
+    let next = 3 * EACH + 1;
+    assert_eq!(store.append(observation(next)).expect("appended"), next);
+    found.push((next, observation(next)));
+    assert_eq!(read().1, found);
 }
 
 #[test]
