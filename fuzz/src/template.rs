@@ -2,7 +2,7 @@
 //! fuzzer's time goes into damaging and opening it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gaugelog::{Observation, Options, Store, SyncPolicy, fuzzing};
@@ -25,7 +25,7 @@ pub(crate) struct Made {
 }
 
 thread_local! {
-    static MADE: RefCell<HashMap<Recipe, Rc<Made>>> = RefCell::default();
+    static MADE: RefCell<BTreeMap<Recipe, Rc<Made>>> = RefCell::default();
     static KEPT_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
