@@ -136,6 +136,11 @@ fn a_segment_ends_with_as_many_bytes_as_were_counted_in_it() {
     assert_eq!(tail.end, Position { offset: 16_000, sequence: 1_000 });
     assert_eq!((tail.durable, tail.block_first), (16_000, 1_000));
     assert_eq!((tail.damage[0].offset, tail.damage[0].lost.clone()), (120, 1..1_000));
+    // In a later segment, of which nothing else is left.
+    let owner = Owner { identity: IDENTITY, first_sequence: 5_120 };
+    let start = Start { durable: Position { offset: 88, sequence: 5_120 }, block_first: 5_120 };
+    let tail = find_tail(opened(&file(88, &[])), owner, start, 6_144).expect("read");
+    assert_eq!(tail.end, Position { offset: 1_024 * 16, sequence: 6_144 });
 }
 
 #[test]
