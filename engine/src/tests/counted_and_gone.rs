@@ -1,5 +1,5 @@
 //! Derived files speak of nothing that was not synced: where they have counted
-//! observations that are gone, together with the checkpoint, their word is enough.
+//! observations that are gone, their word is enough, each one's alone.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -20,15 +20,21 @@ use crate::store::Store;
 
 const END: u64 = 2 * LEAF + 10;
 
-/// A store of one segment that is cut off before observation `kept`, between two
-/// frames, and without its checkpoint.
-fn cut_before(kept: u64) -> (TempDir, PathBuf) {
+/// A store of one segment, all of it synced, of which `bytes` are left.
+fn cut_to(bytes: usize) -> (TempDir, PathBuf) {
     let (guard, path) = place();
     let store = options(SyncPolicy::Never).create(&path).expect("created");
     append_each(&store, 0..END);
     store.sync().expect("synced");
     drop(store);
-    edit(&segment_path(&path, 1), |bytes| bytes.truncate(offset_of(kept)));
+    edit(&segment_path(&path, 1), |segment| segment.truncate(bytes));
+    (guard, path)
+}
+
+/// One that is cut off before observation `kept`, between two frames, and without its
+/// checkpoint.
+fn cut_before(kept: u64) -> (TempDir, PathBuf) {
+    let (guard, path) = cut_to(offset_of(kept));
     std::fs::remove_file(path.join(checkpoint::NAME)).expect("removed");
     (guard, path)
 }
@@ -77,6 +83,21 @@ fn what_the_tree_has_counted_is_missed() {
             assert_eq!(snapshot.summary().expect("read"), summary_of(&all), "{kept}");
             assert_eq!(snapshot.summary_of(..).expect("read").count(), all.len() as u64);
         }
+    }
+}
+
+#[test]
+fn what_the_checkpoint_has_counted_is_missed() {
+    for (kept, further) in [(0, 0), (1, 0), (1, 31), (900, 8), (1_500, 0), (END - 1, 0)] {
+        let (_guard, path) = cut_to(offset_of(kept) + further);
+        let store = Store::open(&path).expect("opened");
+        let [damage] = &store.found().damage[..] else { panic!("{kept}: {:?}", store.found()) };
+        assert_eq!(damage.path, segment_path(&path, 1), "{kept}");
+        assert_eq!((damage.offset, &damage.lost), (offset_of(kept) as u64, &(kept..END)));
+        assert_eq!(store.append(observation(END)).expect("appended"), END, "{kept}");
+        let (found, errors) = readable(&store.snapshot().expect("a snapshot"));
+        assert!(found.into_iter().eq((0..kept).chain(END..=END).map(|n| (n, observation(n)))));
+        assert_eq!(errors.len(), 1, "{kept}: {errors:?}");
     }
 }
 
