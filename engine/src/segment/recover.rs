@@ -5,7 +5,8 @@
 //! * A frame is valid by itself; the end is the first place that is not (2).
 //! * Valid frames behind an invalid place mean nothing, because a disk writes
 //!   pages in any order, unless one of them, or a block header, swears that the
-//!   place was synced before: then the place has rotted since (2).
+//!   place was synced before, or derived files have counted all that is missing
+//!   there: then the place has rotted since (2).
 //! * What follows the end may be written over only if every byte of it is zero, and
 //!   the header holds by which a reader tells frames there from others (4).
 
