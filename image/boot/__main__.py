@@ -118,6 +118,8 @@ def agent(machine: Machine, out: Path, interval_s: float) -> str:
     plots = [plot for plots in collected.plots.values() for plot in plots]
     size = collected.final["size"]
     steps.expect(len(plots) == 6 and size > 0, lines)
+    left = [each.stat().st_size for each in machine.volume("/golem/out").glob("*.png")]
+    steps.expect(left.count(0) == 6, f"plots on the volume: {left} bytes")
     return f"{len(plots)} plots and a dump of {size} fetched"
 
 
