@@ -125,6 +125,8 @@ fn what_makes_no_sense_is_a_usage_error_that_stores_nothing() {
         &["a/b=normal"],
         &["a=stdin", "b=stdin"],
         &["normal", "--deadline", "0s"],
+        &["a=https://h/", "b=https://i/", "--insecure"],
+        &["https://h/", "--pin", "12:34"],
     ] {
         let ran = collect(bench.dir.path(), arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");

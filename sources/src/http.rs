@@ -1,12 +1,15 @@
 //! A page on the web, and the number in it.
 
 mod address;
+mod certificate;
+mod connect;
 mod exposition;
 mod extract;
 mod fetch;
 mod guard;
 mod json;
 mod public;
+mod tls;
 mod trust;
 
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use std::time::Duration;
 
 use ureq::Agent;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
 use crate::settings::Settings;
 use crate::source::{Reading, Source, SourceError};
@@ -22,6 +25,8 @@ use crate::spec::without_secrets;
 use address::Address;
 use extract::Wanted;
 use guard::{Guard, IsPublic};
+pub use trust::Fingerprint;
+use trust::Trust;
 
 /// A number on a page that is fetched at each poll, over HTTP or HTTPS.
 ///
@@ -30,23 +35,27 @@ use guard::{Guard, IsPublic};
 /// of a Prometheus page (`#name{label="x"}`, which must have these labels and may have
 /// others). It must be there once. The time of a sample is not heeded.
 ///
+/// # Who the server is
+/// For HTTPS, a certificate counts that an authority has signed which is built in or in
+/// [`Settings::ca_file`]. One in that file that is, byte for byte, the server's own counts
+/// too, whatever kind it is of, if its dates hold and it names the host. With
+/// [`Settings::pin`] the certificate with that SHA-256 counts and nothing else, and with
+/// [`Settings::insecure`] any.
+///
 /// # Limits
 /// A poll takes no longer than its deadline, however slowly the server speaks. A page
-/// has at most 1 MiB, decompressed. At most three redirects are followed: to HTTP or
-/// HTTPS, never from HTTPS to HTTP, and never to an address that is loopback, private,
-/// link-local or otherwise not public, unless the spec's own address is such. That is
-/// checked on the address that is connected to, so no name can lead around it; with a
-/// proxy, which looks up names itself, it is for the proxy to check.
+/// has at most 1 MiB, decompressed. Of several addresses of a
+/// server the first that answers is taken (RFC 8305). At most three redirects are
+/// followed: to HTTP or HTTPS, never from HTTPS to HTTP, and never to an address that is
+/// loopback, private, link-local or otherwise not public, unless the spec's own address is
+/// such. That is checked on the address that is connected to, so no name can lead around
+/// it; with a proxy, which looks up names itself, it is for the proxy to check.
 ///
 /// # Secrets
-/// A user and a password in the address are sent to its own server only, and shown to
-/// nobody; the query is not shown either, since keys are often there. Beneath it the
+/// A user and a password in the address are sent to its own server only, and are never
+/// shown; the query is not shown either, since keys are often there. Beneath it the
 /// HTTP library logs addresses with their query at its debug level: a logger that writes
 /// down `ureq`'s lines as well as this crate's shows them.
-///
-/// # What cannot be noticed
-/// A server that tells neither the length of a page nor its end, and breaks off within a
-/// number: a page in JSON shows that, a page that is one number does not.
 #[derive(Debug)]
 pub struct Page {
     agent: Agent,
@@ -82,10 +91,16 @@ impl Page {
         };
         let address = Address::parse(page).map_err(SourceError::fatal)?;
         let wanted = Wanted::parse(fragment).map_err(SourceError::fatal)?;
+        let trust = Trust::of(settings)?;
+        if address.is_https() && matches!(trust, Trust::Anybody) {
+            log::warn!("{shown}: whoever answers is believed: its certificate is not checked");
+        }
+        let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
+        let connector =
+            ().chain(ConnectProxyConnector::default()).chain(connect::Racing).chain(tls);
         let guard = Arc::new(Guard::new(is_public, Box::new(lookup)));
-        let config = fetch::config(settings, trust::roots(settings.ca_file.as_deref())?);
         let resolver = guard::Guarded(Arc::clone(&guard));
-        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
+        let agent = Agent::with_parts(fetch::config(settings), connector, resolver);
         Ok(Self { agent, guard, address, wanted, shown, deadline: settings.deadline })
     }
 

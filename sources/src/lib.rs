@@ -44,7 +44,7 @@ pub use collector::{
     Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
 };
 pub use exec::Program;
-pub use http::Page;
+pub use http::{Fingerprint, Page};
 pub use normal::RandomNormal;
 pub use registry::{GRAMMAR, Registry};
 pub use sensor::{Available, Sensor, available};

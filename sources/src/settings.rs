@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::http::Fingerprint;
+
 /// What holds for all sources that a [`Registry`](crate::Registry) opens.
 ///
 /// ```
@@ -21,8 +23,15 @@ pub struct Settings {
     pub deadline: Duration,
     /// The directory in which `sys` and `proc` are found.
     pub root: PathBuf,
-    /// A file with certificates in PEM to trust besides the usual ones.
+    /// A file with certificates in PEM to trust besides the usual ones: those of
+    /// authorities, and those that are a server's own.
     pub ca_file: Option<PathBuf>,
+    /// The SHA-256 of the certificate that a server must show. It replaces all other
+    /// checks of it.
+    pub pin: Option<Fingerprint>,
+    /// Whether any certificate is believed. Whoever can redirect a connection can then
+    /// say what is measured.
+    pub insecure: bool,
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are heeded. A
     /// proxy looks up names itself, so where a name leads is then for it to check.
     pub proxy_from_environment: bool,
@@ -45,6 +54,8 @@ impl Settings {
             deadline: Duration::from_secs(10),
             root: PathBuf::from("/"),
             ca_file: None,
+            pin: None,
+            insecure: false,
             proxy_from_environment: false,
             stop: Arc::default(),
         }
@@ -68,6 +79,20 @@ impl Settings {
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
+        self
+    }
+
+    /// The SHA-256 of the certificate that a server must show.
+    #[must_use]
+    pub fn pin(mut self, fingerprint: Fingerprint) -> Self {
+        self.pin = Some(fingerprint);
+        self
+    }
+
+    /// Whether any certificate is believed.
+    #[must_use]
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
         self
     }
 

@@ -27,7 +27,7 @@ pub(super) struct Address {
 /// The server that an address is of: what may see its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
-    pub(super) is_https: bool,
+    is_https: bool,
     host: String,
     port: u16,
 }
@@ -72,6 +72,10 @@ impl Address {
         };
         let uri = Uri::parse(without_user).map_err(|_| "it is no address".to_owned())?;
         Ok(Self { uri, origin, authorization })
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.origin.is_https
     }
 
     /// Where a redirect from here leads; what is secret here is not known there, unless

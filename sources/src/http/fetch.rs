@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use ureq::config::Config;
 use ureq::http::{Response, StatusCode, header};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Error, Proxy};
 
 use super::address::Address;
 use super::guard::{Guard, NotPublic};
+use super::tls::TlsFailed;
 use crate::quote::quoted;
 use crate::settings::Settings;
 
@@ -18,11 +18,10 @@ const PAGE_BYTES_MAX: u64 = 1 << 20;
 const REDIRECTS_MAX: usize = 3;
 const QUOTED_CHARS_MAX: usize = 120;
 
-pub(super) fn config(settings: &Settings, roots: RootCerts) -> Config {
+pub(super) fn config(settings: &Settings) -> Config {
     let proxy = if settings.proxy_from_environment { Proxy::try_from_env() } else { None };
     Agent::config_builder()
         .proxy(proxy)
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
         .timeout_global(Some(settings.deadline))
         // Redirects and statuses are for us to judge.
         .max_redirects(0)
@@ -52,13 +51,8 @@ pub(super) fn fetch(
         }
         guard.redirected(redirects > 0);
         let request = address.request()?;
-        // Settings of one request cost a look at all certificates: not for the first.
-        let answered = if redirects == 0 {
-            agent.run(request)
-        } else {
-            agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
-        };
-        let response = answered.map_err(explain)?;
+        let request = agent.configure_request(request).timeout_global(Some(left)).build();
+        let response = agent.run(request).map_err(explain)?;
         match location(&response)? {
             Some(location) => address = address.redirected(&location)?,
             None => return page(response, explain),
@@ -120,12 +114,12 @@ fn explained(error: Error, deadline: Duration) -> String {
     let words = match error {
         Error::Timeout(_) => return format!("it took longer than {deadline:?}"),
         Error::HostNotFound => return "its host is not known".to_owned(),
-        Error::Other(other) => match other.downcast::<NotPublic>() {
-            Ok(not_public) => {
-                let ip = not_public.0;
+        Error::Other(other) => match other.downcast_ref::<NotPublic>() {
+            Some(NotPublic(ip)) => {
                 return format!("a redirect leads to {ip}, which is not a public address");
             }
-            Err(other) => other.to_string(),
+            None if other.is::<TlsFailed>() => return other.to_string(),
+            None => other.to_string(),
         },
         Error::BadUri(_) | Error::InvalidProxyUrl | Error::ConnectProxyFailed(_) => {
             "the proxy or the address cannot be used".to_owned()
@@ -136,7 +130,10 @@ fn explained(error: Error, deadline: Duration) -> String {
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the server broke off in the middle".to_owned()
         }
-        Error::Io(error) => error.to_string(),
+        Error::Io(error) => match error.get_ref().and_then(|it| it.downcast_ref()) {
+            Some(error) => super::tls::in_words(error),
+            None => error.to_string(),
+        },
         Error::Protocol(error) => format!("the server does not speak HTTP: {error}"),
         other => other.to_string(),
     };
