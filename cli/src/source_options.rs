@@ -19,6 +19,9 @@ pub(crate) struct SourceOptions {
     /// Believe whoever answers, for one https source: its certificate is not checked.
     #[arg(long, help_heading = "Pages")]
     insecure: bool,
+    /// The most bytes that a page may have, also decompressed, such as 500kB or 4MiB.
+    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "1MiB", help_heading = "Pages")]
+    page_max: u64,
     /// Heed http_proxy, https_proxy, all_proxy and no_proxy.
     #[arg(long, help_heading = "Pages")]
     proxy_from_environment: bool,
@@ -51,9 +54,57 @@ impl SourceOptions {
         }
         let mut settings = Settings::new()
             .insecure(self.insecure)
+            .page_bytes_max(self.page_max)
             .proxy_from_environment(self.proxy_from_environment);
         settings.ca_file.clone_from(&self.ca_file);
         settings.pin = self.pin;
         Ok(settings)
+    }
+}
+
+/// The most that a page may be allowed: it is held in memory.
+const PAGE_BYTES_MAX: u64 = 1 << 30;
+
+/// A size as people write it: `500000`, `500kB`, `4MiB`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || "no size; write something like 500kB, 4MiB or a number of bytes".to_owned();
+    let text = text.trim();
+    let (number, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor: u64 = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "kib" => 1 << 10,
+        "m" | "mb" => 1_000_000,
+        "mib" => 1 << 20,
+        "g" | "gb" => 1_000_000_000,
+        "gib" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    match number.checked_mul(factor) {
+        Some(bytes @ 1..=PAGE_BYTES_MAX) => Ok(bytes),
+        _ => Err("out of range; between 1 byte and 1 GiB is possible".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, size) in [
+            ("500", 500),
+            ("500kB", 500_000),
+            (" 4 MiB ", 4 << 20),
+            ("1GiB", 1 << 30),
+            ("2k", 2000),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in ["", "0", "-1", "1.5MiB", "MiB", "2GiB", "4 parsec", "99999999999999999999"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! A page on the web, and the number in it.
 
 mod address;
+mod body;
 mod certificate;
+mod charset;
 mod connect;
 mod exposition;
 mod extract;
@@ -13,7 +15,6 @@ mod tls;
 mod trust;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ureq::Agent;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
@@ -24,6 +25,7 @@ use crate::source::{Reading, Source, SourceError};
 use crate::spec::without_secrets;
 use address::Address;
 use extract::Wanted;
+use fetch::Limits;
 use guard::{Guard, IsPublic};
 pub use trust::Fingerprint;
 use trust::Trust;
@@ -32,8 +34,21 @@ use trust::Trust;
 ///
 /// The number is the whole page, or what the fragment behind `#` names: a JSON Pointer
 /// (`#/main/temp`, RFC 6901), where a string that is a number counts as one, or a sample
-/// of a Prometheus page (`#name{label="x"}`, which must have these labels and may have
-/// others). It must be there once. The time of a sample is not heeded.
+/// of a Prometheus page (`#name{label="x"}`). A step `[name=="attic"]` of a pointer
+/// chooses, of the objects that are there, the one with such a member. A sample must have
+/// the labels that are named (`=`, `!=`, `=~`, `!~`) and may have others; of several, the
+/// one without others is meant. It must be there once. The time of a sample is not
+/// heeded.
+///
+/// What stands beside the number does not cost it: `NaN` or `1e999` elsewhere in the page,
+/// a byte that is no text, a line that is no sample. Declared charsets may be UTF-8,
+/// UTF-16 and Latin-1.
+///
+/// # Pages that break off
+/// A page is whole if its Content-Length, its last chunk or the end of its gzip arrived.
+/// Of one that has none of these, JSON needs its closing bracket, the line of a sample its
+/// line end, and OpenMetrics its `# EOF`. A page that is one bare number shows nothing of
+/// that, and is taken as it is.
 ///
 /// # Who the server is
 /// For HTTPS, a certificate counts that an authority has signed which is built in or in
@@ -44,7 +59,7 @@ use trust::Trust;
 ///
 /// # Limits
 /// A poll takes no longer than its deadline, however slowly the server speaks. A page
-/// has at most 1 MiB, decompressed. Of several addresses of a
+/// has at most [`Settings::page_bytes_max`], also decompressed. Of several addresses of a
 /// server the first that answers is taken (RFC 8305). At most three redirects are
 /// followed: to HTTP or HTTPS, never from HTTPS to HTTP, and never to an address that is
 /// loopback, private, link-local or otherwise not public, unless the spec's own address is
@@ -64,7 +79,7 @@ pub struct Page {
     wanted: Wanted,
     /// The address as it may be shown.
     shown: String,
-    deadline: Duration,
+    limits: Limits,
 }
 
 impl Page {
@@ -101,13 +116,14 @@ impl Page {
         let guard = Arc::new(Guard::new(is_public, Box::new(lookup)));
         let resolver = guard::Guarded(Arc::clone(&guard));
         let agent = Agent::with_parts(fetch::config(settings), connector, resolver);
-        Ok(Self { agent, guard, address, wanted, shown, deadline: settings.deadline })
+        let limits =
+            Limits { deadline: settings.deadline, page_bytes_max: settings.page_bytes_max };
+        Ok(Self { agent, guard, address, wanted, shown, limits })
     }
 
     fn read(&self) -> Result<f64, String> {
-        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.deadline)?;
-        let text = str::from_utf8(&page).map_err(|_| "the page is not UTF-8".to_owned())?;
-        self.wanted.find(text.strip_prefix('\u{feff}').unwrap_or(text))
+        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.limits)?;
+        self.wanted.find(&page)
     }
 }
 
@@ -130,7 +146,7 @@ impl Source for Page {
 
 #[cfg(fuzzing)]
 pub(crate) fn find_on_page(fragment: Option<&str>, page: &str) -> Option<Result<f64, String>> {
-    Wanted::parse(fragment).ok().map(|wanted| wanted.find(page))
+    Wanted::parse(fragment).ok().map(|wanted| wanted.find(&body::Text::whole(page)))
 }
 
 #[cfg(test)]

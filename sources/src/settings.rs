@@ -32,6 +32,8 @@ pub struct Settings {
     /// Whether any certificate is believed. Whoever can redirect a connection can then
     /// say what is measured.
     pub insecure: bool,
+    /// The most bytes that a page may have, also decompressed.
+    pub page_bytes_max: u64,
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are heeded. A
     /// proxy looks up names itself, so where a name leads is then for it to check.
     pub proxy_from_environment: bool,
@@ -47,7 +49,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Ten seconds a poll, the machine's own sensors, no other certificates, no proxy.
+    /// Ten seconds a poll, the machine's own sensors, no other certificates, pages of 1 MiB, no proxy.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -56,6 +58,7 @@ impl Settings {
             ca_file: None,
             pin: None,
             insecure: false,
+            page_bytes_max: 1 << 20,
             proxy_from_environment: false,
             stop: Arc::default(),
         }
@@ -93,6 +96,13 @@ impl Settings {
     #[must_use]
     pub fn insecure(mut self, insecure: bool) -> Self {
         self.insecure = insecure;
+        self
+    }
+
+    /// The most bytes that a page may have, also decompressed.
+    #[must_use]
+    pub fn page_bytes_max(mut self, bytes: u64) -> Self {
+        self.page_bytes_max = bytes;
         self
     }
 

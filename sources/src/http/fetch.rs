@@ -8,13 +8,12 @@ use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body, Error, Proxy};
 
 use super::address::Address;
+use super::body::{Failed, Received, Text};
 use super::guard::{Guard, NotPublic};
 use super::tls::TlsFailed;
 use crate::quote::quoted;
 use crate::settings::Settings;
 
-/// The longest page, decompressed.
-const PAGE_BYTES_MAX: u64 = 1 << 20;
 const REDIRECTS_MAX: usize = 3;
 const QUOTED_CHARS_MAX: usize = 120;
 
@@ -29,8 +28,17 @@ pub(super) fn config(settings: &Settings) -> Config {
         .http_status_as_error(false)
         // A poll leaves nothing open behind it.
         .max_idle_connections(0)
+        .accept_encoding("gzip")
         .user_agent(concat!("gaugelog/", env!("CARGO_PKG_VERSION")))
         .build()
+}
+
+/// How long a poll may take, and how much a page may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) deadline: Duration,
+    /// Also of what it holds when it is decompressed.
+    pub(super) page_bytes_max: u64,
 }
 
 /// The page at an address, or where its redirects lead; the error is in words that
@@ -39,8 +47,9 @@ pub(super) fn fetch(
     agent: &Agent,
     guard: &Guard,
     first: &Address,
-    deadline: Duration,
-) -> Result<Vec<u8>, String> {
+    limits: Limits,
+) -> Result<Text, String> {
+    let Limits { deadline, page_bytes_max } = limits;
     let begun = Instant::now();
     let explain = |error| explained(error, deadline);
     let mut address = first.clone();
@@ -55,7 +64,7 @@ pub(super) fn fetch(
         let response = agent.run(request).map_err(explain)?;
         match location(&response)? {
             Some(location) => address = address.redirected(&location)?,
-            None => return page(response, explain),
+            None => return page(response, page_bytes_max, explain),
         }
     }
     Err(format!("there are more than {REDIRECTS_MAX} redirects"))
@@ -74,39 +83,39 @@ fn location(response: &Response<Body>) -> Result<Option<String>, String> {
     if !is_redirect.contains(&status) {
         return Ok(None);
     }
-    let location = response.headers().get(header::LOCATION).map(|location| location.to_str());
-    match location {
-        Some(Ok(location)) => Ok(Some(location.to_owned())),
-        Some(Err(_)) => Err("a redirect leads to what is no address".to_owned()),
+    match response.headers().get(header::LOCATION) {
+        Some(location) => Ok(Some(String::from_utf8_lossy(location.as_bytes()).into_owned())),
         None => Err(format!("status {status}, but it does not say where to go")),
     }
 }
 
-/// The body of a response that is good.
+/// The body of a response that is good, as text.
 fn page(
     mut response: Response<Body>,
+    bytes_max: u64,
     explain: impl Fn(Error) -> String,
-) -> Result<Vec<u8>, String> {
+) -> Result<Text, String> {
     if !response.status().is_success() {
         return Err(format!("status {}", response.status()));
     }
-    // What the library has decompressed has no such header any more.
-    if let Some(encoding) = response.headers().get(header::CONTENT_ENCODING)
-        && encoding != "identity"
-    {
-        let encoding = quoted(encoding.as_bytes(), QUOTED_CHARS_MAX);
-        return Err(format!("the page is compressed by \"{encoding}\", which was not asked for"));
-    }
-    let mut page = Vec::new();
+    let mut bytes = Vec::new();
     let reader = response.body_mut().as_reader();
-    reader
-        .take(PAGE_BYTES_MAX + 1)
-        .read_to_end(&mut page)
-        .map_err(|error| explain(Error::from(error)))?;
-    if page.len() as u64 > PAGE_BYTES_MAX {
-        return Err(format!("the page has more than {PAGE_BYTES_MAX} bytes"));
+    let broken = reader.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).err();
+    let too_large = || {
+        format!("the page has more than {bytes_max} bytes; --page-max sets how many it may have")
+    };
+    if bytes.len() as u64 > bytes_max {
+        return Err(too_large());
     }
-    Ok(page)
+    let received = Received { bytes, broken };
+    Text::decode(response.headers(), received, bytes_max).map_err(|failed| match failed {
+        Failed::Broken(error) => explain(Error::from(error)),
+        Failed::Gzip(error) => {
+            let error = quoted(error.to_string().as_bytes(), QUOTED_CHARS_MAX);
+            format!("the page cannot be decompressed: gzip: {error}")
+        }
+        Failed::TooLarge => too_large(),
+    })
 }
 
 /// What went wrong, without the address, which may hold secrets.

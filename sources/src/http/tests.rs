@@ -169,7 +169,7 @@ fn each_poll_is_watched_anew() {
 fn what_is_no_address_or_no_fragment_is_refused() {
     for (address, said) in [
         ("http:", "it names no host, such as https://host/page"),
-        ("http://h/ ", "it is no address: ' ' cannot stand there"),
+        ("http://h/ ", "it is no address: ' ' cannot stand there; write %20"),
         (
             "http://h/#a b",
             "what stands behind # is neither a JSON Pointer (#/main/temp) nor a sample \
