@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gaugelog_sources::{Fingerprint, Settings};
+use gaugelog_sources::{Fingerprint, LineFormat, Settings, TimeColumn, TimeUnit, Zone};
 
 /// Options that hold for the sources of a command.
 #[derive(Args, Debug)]
@@ -25,6 +25,22 @@ pub(crate) struct SourceOptions {
     /// Heed http_proxy, https_proxy, all_proxy and no_proxy.
     #[arg(long, help_heading = "Pages")]
     proxy_from_environment: bool,
+    /// Whether a time stands before each number of stdin: first, none, or auto, where the
+    /// first line that is understood decides.
+    #[arg(long, value_name = "WHERE", default_value = "auto", help_heading = "Standard input")]
+    time: TimeColumn,
+    /// What a time of stdin that is a bare number counts since 1970: s, ms, us or ns
+    /// [default: seconds, and none before 1980].
+    #[arg(long, value_name = "UNIT", help_heading = "Standard input")]
+    time_unit: Option<TimeUnit>,
+    /// The time zone of times of stdin without an offset, such as Europe/Berlin or +02:00
+    /// [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true, help_heading = "Standard input")]
+    tz: Option<Zone>,
+    /// End with status 1 at the first line of stdin that is refused, and refuse a last line
+    /// without a line end.
+    #[arg(long, help_heading = "Standard input")]
+    strict: bool,
 }
 
 impl SourceOptions {
@@ -56,6 +72,11 @@ impl SourceOptions {
             .insecure(self.insecure)
             .page_bytes_max(self.page_max)
             .proxy_from_environment(self.proxy_from_environment);
+        let mut lines = LineFormat::default();
+        lines.time = self.time;
+        lines.unit = self.time_unit;
+        lines.zone = self.tz.clone().unwrap_or_default();
+        settings = settings.lines(lines).strict(self.strict);
         settings.ca_file.clone_from(&self.ca_file);
         settings.pin = self.pin;
         Ok(settings)

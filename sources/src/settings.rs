@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::http::Fingerprint;
+use crate::line::LineFormat;
 
 /// What holds for all sources that a [`Registry`](crate::Registry) opens.
 ///
@@ -37,6 +38,10 @@ pub struct Settings {
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are heeded. A
     /// proxy looks up names itself, so where a name leads is then for it to check.
     pub proxy_from_environment: bool,
+    /// How the lines of standard input are written.
+    pub lines: LineFormat,
+    /// Whether the first line of standard input that is refused ends it with an error.
+    pub is_strict: bool,
     /// Ends a program that is being waited for when somebody sets it, so that it does
     /// not outlive us.
     pub stop: Arc<AtomicBool>,
@@ -60,6 +65,8 @@ impl Settings {
             insecure: false,
             page_bytes_max: 1 << 20,
             proxy_from_environment: false,
+            lines: LineFormat::default(),
+            is_strict: false,
             stop: Arc::default(),
         }
     }
@@ -110,6 +117,20 @@ impl Settings {
     #[must_use]
     pub fn proxy_from_environment(mut self, heeded: bool) -> Self {
         self.proxy_from_environment = heeded;
+        self
+    }
+
+    /// How the lines of standard input are written.
+    #[must_use]
+    pub fn lines(mut self, format: LineFormat) -> Self {
+        self.lines = format;
+        self
+    }
+
+    /// Whether the first line that is refused ends standard input with an error.
+    #[must_use]
+    pub fn strict(mut self, is_strict: bool) -> Self {
+        self.is_strict = is_strict;
         self
     }
 
