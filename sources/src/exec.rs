@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::quote::quoted;
+use crate::quote::{escaped, quoted};
 use crate::settings::Settings;
 use crate::source::{Reading, Source, SourceError};
 use crate::stdin::BYTE_ORDER_MARK;
@@ -114,10 +114,11 @@ impl Source for Program {
     }
 
     fn description(&self) -> String {
+        let program = escaped(&self.program);
         match self.arguments.len() {
-            0 => format!("the number that {} prints", self.program),
-            1 => format!("the number that {} prints, given an argument", self.program),
-            count => format!("the number that {} prints, given {count} arguments", self.program),
+            0 => format!("the number that {program} prints"),
+            1 => format!("the number that {program} prints, given an argument"),
+            count => format!("the number that {program} prints, given {count} arguments"),
         }
     }
 

@@ -20,6 +20,7 @@ use ureq::Agent;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
+use crate::quote::escaped;
 use crate::settings::Settings;
 use crate::source::{Reading, Source, SourceError};
 use crate::spec::without_secrets;
@@ -99,7 +100,7 @@ impl Page {
         is_public: IsPublic,
         lookup: impl Resolver,
     ) -> Result<Self, SourceError> {
-        let shown = without_secrets(address);
+        let shown = escaped(&without_secrets(address)).into_owned();
         let (page, fragment) = match address.split_once('#') {
             Some((page, fragment)) => (page, Some(fragment)),
             None => (address, None),
