@@ -34,6 +34,7 @@ pub mod plot;
 mod python_float;
 pub mod service;
 pub mod simulate;
+mod source_options;
 mod status;
 pub mod tool;
 mod utc;

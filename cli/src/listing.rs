@@ -54,6 +54,15 @@ fn quoted(spec: &str) -> String {
     if !spec.is_empty() && spec.chars().all(plain) {
         return spec.to_owned();
     }
+    if spec.contains(char::is_control) {
+        // A driver's name is printed on a terminal: bash and zsh undo these escapes.
+        let escaped = spec.replace('\\', r"\\").replace('\'', r"\'");
+        let escape = |c: char| match c.is_control() {
+            true => format!("\\u{:04x}", u32::from(c)),
+            false => c.to_string(),
+        };
+        return format!("$'{}'", escaped.chars().map(escape).collect::<String>());
+    }
     format!("'{}'", spec.replace('\'', r"'\''"))
 }
 
@@ -70,6 +79,7 @@ mod tests {
         );
         assert_eq!(quoted("sensor:hwmon/coretemp/Core 0"), "'sensor:hwmon/coretemp/Core 0'");
         assert_eq!(quoted("a'$b"), r"'a'\''$b'");
+        assert_eq!(quoted("a\u{1b}[2J'\\"), r"$'a\u001b[2J\'\\'");
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn lines_that_are_no_numbers_are_told_and_the_rest_is_stored() {
     let bench = Bench::bare();
     let mut input = tempfile::tempfile().unwrap();
     let bad: String = (0..50).map(|i| format!("word {i}\n")).collect();
-    write!(input, "value\n1\n\n 2 \nnan\n1e400\n{bad}3").unwrap();
+    write!(input, "value\n1\n\n 2 \nnan\n1e400\n{bad}3\n").unwrap();
     std::io::Seek::rewind(&mut input).unwrap();
     let ran = bench.collect_from(input);
     assert_eq!(ran.status, Some(0), "{ran:?}");
@@ -70,6 +70,50 @@ fn lines_that_are_no_numbers_are_told_and_the_rest_is_stored() {
     assert_eq!(ran.stderr.lines().count(), 10, "{ran:?}");
     assert!(ran.stdout.contains("3 stored, 53 failed"), "{ran:?}");
     assert_eq!(bench.size(), 3);
+}
+
+/// What `gaugelog collect stdin` does with a text.
+fn collect_text(bench: &Bench, text: &str, options: &[&str]) -> Ran {
+    let mut input = tempfile::tempfile().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    std::io::Seek::rewind(&mut input).unwrap();
+    let mut command = program(TOOL);
+    command.args(["collect", "stdin", "--log"]).arg(&bench.store).args(options);
+    command.arg("--out").arg(bench.dir.path()).stdin(input);
+    Ran::of(command)
+}
+
+#[test]
+fn stdin_is_read_as_the_options_say() {
+    for (text, options, stored) in [
+        ("1780315260 \n1780315320 \n", &[][..], 0),
+        ("1780315260 \n1780315320 \n", &["--time", "none"], 2),
+        ("1780315260000 1\n5\n", &["--time", "first", "--time-unit", "ms"], 1),
+        ("14.2 60\n", &[], 0),
+        ("14.2 60\n", &["--time-unit", "s"], 1),
+        ("2026-03-29 02:30:00 1\n2026-03-29 03:30:00 2\n", &["--tz", "Europe/Berlin"], 1),
+    ] {
+        let bench = Bench::bare();
+        let ran = collect_text(&bench, text, options);
+        assert_eq!(bench.size(), stored, "{ran:?}");
+    }
+    let bench = Bench::bare();
+    collect_text(&bench, "2026-06-01 14:00:00 1\n", &["--tz", "Europe/Berlin"]);
+    assert_eq!(bench.dump()[0]["time_added"], "2026-06-01 12:00:00");
+}
+
+#[test]
+fn an_unfinished_last_line_is_told_and_refused_where_lines_are_strict() {
+    let bench = Bench::bare();
+    let ran = collect_text(&bench, "14.2\n1", &[]);
+    assert_eq!((ran.status, bench.size()), (Some(0), 2), "{ran:?}");
+    assert!(ran.stderr.contains("line 2: \"1\" has no line end"), "{ran:?}");
+    for text in ["14.2\n1", "14.2\nwarm\n3\n"] {
+        let bench = Bench::bare();
+        let ran = collect_text(&bench, text, &["--strict"]);
+        assert_eq!((ran.status, bench.size()), (Some(1), 1), "{ran:?}");
+        assert!(ran.stderr.contains("line 2: "), "{ran:?}");
+    }
 }
 
 #[test]
@@ -125,6 +169,12 @@ fn what_makes_no_sense_is_a_usage_error_that_stores_nothing() {
         &["a/b=normal"],
         &["a=stdin", "b=stdin"],
         &["normal", "--deadline", "0s"],
+        &["a=https://h/", "b=https://i/", "--insecure"],
+        &["https://h/", "--pin", "12:34"],
+        &["stdin", "--time", "last"],
+        &["stdin", "--tz", "Atlantis"],
+        &["stdin", "--time-unit", "h"],
+        &["https://h/", "--page-max", "0"],
     ] {
         let ran = collect(bench.dir.path(), arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");

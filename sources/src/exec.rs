@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::quote::quoted;
+use crate::quote::{escaped, quoted};
 use crate::settings::Settings;
 use crate::source::{Reading, Source, SourceError};
+use crate::stdin::BYTE_ORDER_MARK;
 use run::{Ended, Printed};
 
 const QUOTED_CHARS_MAX: usize = 40;
@@ -80,7 +81,8 @@ impl Program {
             };
             return Err(self.error(&complaining(&how, printed)));
         }
-        let number = str::from_utf8(&printed.stdout).ok().and_then(|text| text.trim().parse().ok());
+        let text = printed.stdout.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(&printed.stdout);
+        let number = str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
         number.filter(|number: &f64| number.is_finite()).ok_or_else(|| {
             let how = match quoted(&printed.stdout, QUOTED_CHARS_MAX) {
                 found if found.is_empty() => "it printed nothing".to_owned(),
@@ -112,10 +114,11 @@ impl Source for Program {
     }
 
     fn description(&self) -> String {
+        let program = escaped(&self.program);
         match self.arguments.len() {
-            0 => format!("the number that {} prints", self.program),
-            1 => format!("the number that {} prints, given an argument", self.program),
-            count => format!("the number that {} prints, given {count} arguments", self.program),
+            0 => format!("the number that {program} prints"),
+            1 => format!("the number that {program} prints, given an argument"),
+            count => format!("the number that {program} prints, given {count} arguments"),
         }
     }
 

@@ -1,52 +1,77 @@
 //! A page on the web, and the number in it.
 
 mod address;
+mod body;
+mod certificate;
+mod charset;
+mod connect;
 mod exposition;
 mod extract;
 mod fetch;
 mod guard;
 mod json;
 mod public;
+mod tls;
 mod trust;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ureq::Agent;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
+use crate::quote::escaped;
 use crate::settings::Settings;
 use crate::source::{Reading, Source, SourceError};
 use crate::spec::without_secrets;
 use address::Address;
 use extract::Wanted;
+use fetch::Limits;
 use guard::{Guard, IsPublic};
+pub use trust::Fingerprint;
+use trust::Trust;
 
 /// A number on a page that is fetched at each poll, over HTTP or HTTPS.
 ///
 /// The number is the whole page, or what the fragment behind `#` names: a JSON Pointer
 /// (`#/main/temp`, RFC 6901), where a string that is a number counts as one, or a sample
-/// of a Prometheus page (`#name{label="x"}`, which must have these labels and may have
-/// others). It must be there once. The time of a sample is not heeded.
+/// of a Prometheus page (`#name{label="x"}`). A step `[name=="attic"]` of a pointer
+/// chooses, of the objects that are there, the one with such a member. A sample must have
+/// the labels that are named (`=`, `!=`, `=~`, `!~`) and may have others; of several, the
+/// one without others is meant. It must be there once. The time of a sample is not
+/// heeded.
+///
+/// What stands beside the number does not cost it: `NaN` or `1e999` elsewhere in the page,
+/// a byte that is no text, a line that is no sample. Declared charsets may be UTF-8,
+/// UTF-16 and Latin-1.
+///
+/// # Pages that break off
+/// A page is whole if its Content-Length, its last chunk or the end of its gzip arrived.
+/// Of one that has none of these, JSON needs its closing bracket, the line of a sample its
+/// line end, and OpenMetrics its `# EOF`. A page that is one bare number shows nothing of
+/// that, and is taken as it is.
+///
+/// # Who the server is
+/// For HTTPS, a certificate counts that an authority has signed which is built in or in
+/// [`Settings::ca_file`]. One in that file that is, byte for byte, the server's own counts
+/// too, whatever kind it is of, if its dates hold and it names the host. With
+/// [`Settings::pin`] the certificate with that SHA-256 counts and nothing else, and with
+/// [`Settings::insecure`] any.
 ///
 /// # Limits
 /// A poll takes no longer than its deadline, however slowly the server speaks. A page
-/// has at most 1 MiB, decompressed. At most three redirects are followed: to HTTP or
-/// HTTPS, never from HTTPS to HTTP, and never to an address that is loopback, private,
-/// link-local or otherwise not public, unless the spec's own address is such. That is
-/// checked on the address that is connected to, so no name can lead around it; with a
-/// proxy, which looks up names itself, it is for the proxy to check.
+/// has at most [`Settings::page_bytes_max`], also decompressed. Of several addresses of a
+/// server the first that answers is taken (RFC 8305). At most three redirects are
+/// followed: to HTTP or HTTPS, never from HTTPS to HTTP, and never to an address that is
+/// loopback, private, link-local or otherwise not public, unless the spec's own address is
+/// such. That is checked on the address that is connected to, so no name can lead around
+/// it; with a proxy, which looks up names itself, it is for the proxy to check.
 ///
 /// # Secrets
-/// A user and a password in the address are sent to its own server only, and shown to
-/// nobody; the query is not shown either, since keys are often there. Beneath it the
+/// A user and a password in the address are sent to its own server only, and are never
+/// shown; the query is not shown either, since keys are often there. Beneath it the
 /// HTTP library logs addresses with their query at its debug level: a logger that writes
 /// down `ureq`'s lines as well as this crate's shows them.
-///
-/// # What cannot be noticed
-/// A server that tells neither the length of a page nor its end, and breaks off within a
-/// number: a page in JSON shows that, a page that is one number does not.
 #[derive(Debug)]
 pub struct Page {
     agent: Agent,
@@ -55,7 +80,7 @@ pub struct Page {
     wanted: Wanted,
     /// The address as it may be shown.
     shown: String,
-    deadline: Duration,
+    limits: Limits,
 }
 
 impl Page {
@@ -75,24 +100,31 @@ impl Page {
         is_public: IsPublic,
         lookup: impl Resolver,
     ) -> Result<Self, SourceError> {
-        let shown = without_secrets(address);
+        let shown = escaped(&without_secrets(address)).into_owned();
         let (page, fragment) = match address.split_once('#') {
             Some((page, fragment)) => (page, Some(fragment)),
             None => (address, None),
         };
         let address = Address::parse(page).map_err(SourceError::fatal)?;
         let wanted = Wanted::parse(fragment).map_err(SourceError::fatal)?;
+        let trust = Trust::of(settings)?;
+        if address.is_https() && matches!(trust, Trust::Anybody) {
+            log::warn!("{shown}: whoever answers is believed: its certificate is not checked");
+        }
+        let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
+        let connector =
+            ().chain(ConnectProxyConnector::default()).chain(connect::Racing).chain(tls);
         let guard = Arc::new(Guard::new(is_public, Box::new(lookup)));
-        let config = fetch::config(settings, trust::roots(settings.ca_file.as_deref())?);
         let resolver = guard::Guarded(Arc::clone(&guard));
-        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver);
-        Ok(Self { agent, guard, address, wanted, shown, deadline: settings.deadline })
+        let agent = Agent::with_parts(fetch::config(settings), connector, resolver);
+        let limits =
+            Limits { deadline: settings.deadline, page_bytes_max: settings.page_bytes_max };
+        Ok(Self { agent, guard, address, wanted, shown, limits })
     }
 
     fn read(&self) -> Result<f64, String> {
-        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.deadline)?;
-        let text = str::from_utf8(&page).map_err(|_| "the page is not UTF-8".to_owned())?;
-        self.wanted.find(text.strip_prefix('\u{feff}').unwrap_or(text))
+        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.limits)?;
+        self.wanted.find(&page)
     }
 }
 
@@ -115,7 +147,7 @@ impl Source for Page {
 
 #[cfg(fuzzing)]
 pub(crate) fn find_on_page(fragment: Option<&str>, page: &str) -> Option<Result<f64, String>> {
-    Wanted::parse(fragment).ok().map(|wanted| wanted.find(page))
+    Wanted::parse(fragment).ok().map(|wanted| wanted.find(&body::Text::whole(page)))
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ mod exec;
 #[allow(missing_docs, reason = "for the fuzz targets alone")]
 pub mod fuzzing;
 mod http;
+mod line;
 mod normal;
 mod quote;
 mod registry;
@@ -44,7 +45,8 @@ pub use collector::{
     Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
 };
 pub use exec::Program;
-pub use http::Page;
+pub use http::{Fingerprint, Page};
+pub use line::{LineFormat, TimeColumn, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use registry::{GRAMMAR, Registry};
 pub use sensor::{Available, Sensor, available};

@@ -1,5 +1,22 @@
 //! Text from elsewhere, made fit to be shown.
 
+use std::borrow::Cow;
+
+/// A text in which nothing controls a terminal: what is no character to be printed is
+/// shown escaped.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    // Quotes and backslashes are escaped too by the library, and do no harm.
+    let is_plain = |c: char| matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1;
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_plain(c) { escaped.push(c) } else { escaped.extend(c.escape_debug()) }
+    }
+    Cow::Owned(escaped)
+}
+
 /// The beginning of a text as one that a terminal may be shown: one line, no control
 /// characters, no bytes that are not text, at most so many characters.
 pub(crate) fn quoted(text: &[u8], chars_max: usize) -> String {
@@ -7,14 +24,8 @@ pub(crate) fn quoted(text: &[u8], chars_max: usize) -> String {
     let cut = &text[..text.len().min(chars_max.saturating_mul(4).saturating_add(4))];
     let shown = String::from_utf8_lossy(cut);
     let mut chars = shown.trim().chars();
-    let mut quoted = String::new();
-    for c in chars.by_ref().take(chars_max) {
-        match c {
-            // These do no harm, and are hard to read escaped.
-            '"' | '\'' | '\\' => quoted.push(c),
-            _ => quoted.extend(c.escape_debug()),
-        }
-    }
+    let beginning: String = chars.by_ref().take(chars_max).collect();
+    let mut quoted = escaped(&beginning).into_owned();
     if chars.next().is_some() || cut.len() < text.len() {
         quoted.push('…');
     }
@@ -23,7 +34,7 @@ pub(crate) fn quoted(text: &[u8], chars_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{escaped, quoted};
 
     #[test]
     fn quotes_are_short_and_harmless() {
@@ -39,5 +50,7 @@ mod tests {
             assert_eq!(quoted(text, 5), shown);
         }
         assert_eq!(quoted(&[b'9'; 1 << 20], 3), "999…");
+        assert_eq!(escaped("a \"°\" \\ é"), "a \"°\" \\ é");
+        assert_eq!(escaped("a\u{1b}[2J\n\u{202e}\u{7f}"), "a\\u{1b}[2J\\n\\u{202e}\\u{7f}");
     }
 }

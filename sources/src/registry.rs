@@ -74,8 +74,11 @@ impl Registry {
         registry.insert("normal", |rest, _| Ok(Box::new(RandomNormal::from_parameters(rest)?)));
         registry
             .insert("sensor", |rest, settings| Ok(Box::new(Sensor::open(rest, &settings.root)?)));
-        registry.insert("stdin", |rest, _| match rest {
-            "" => Ok(Box::new(Lines::stdin())),
+        registry.insert("stdin", |rest, settings| match rest {
+            "" => {
+                let lines = Lines::stdin().format(settings.lines.clone());
+                Ok(Box::new(lines.strict(settings.is_strict)))
+            }
             _ => Err(SourceError::fatal("stdin takes no parameters")),
         });
         registry

@@ -5,10 +5,12 @@ mod available;
 mod device;
 mod hwmon;
 mod iio;
+mod machine;
 mod onewire;
 mod plain;
 mod power;
 mod proc;
+mod rate;
 mod thermal;
 
 #[cfg(fuzzing)]
@@ -21,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use available::{Available, available};
 
+use crate::quote::escaped;
 use crate::source::{Reading, Source, SourceError};
 
 /// One quantity that the kernel shows: where it is found, and what it is worth.
@@ -30,18 +33,21 @@ trait Gauge: fmt::Debug + Send {
     ///
     /// # Errors
     /// There is none, or there are several; the error lists what there is.
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError>;
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError>;
 
     /// Looks for the quantity by its name, and reads it. Where it was a poll ago is of
     /// no interest: a chip that has moved leaves its old number to another chip.
-    fn read(&self, root: &Path) -> Result<f64, SourceError>;
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError>;
 }
 
 /// A sensor of a Linux machine, chosen by names that outlive a boot.
 ///
 /// Values are in plain units (degrees Celsius, volts, watts), except those of the IIO
 /// subsystem, which come in the kernel's (millidegrees, millivolts), and the total of a
-/// pressure, in microseconds. The sensor is looked for at each poll, so one that has
+/// pressure, in microseconds. What the kernel counts, such as the bytes of an interface, is
+/// the change a second since the poll before; the first poll takes a fifth of a second for
+/// that. A temperature below absolute zero, or that the chip cannot measure, is an error.
+/// The sensor is looked for at each poll, so one that has
 /// vanished may come back, and one that has moved is found.
 #[derive(Debug)]
 pub struct Sensor {
@@ -59,7 +65,7 @@ impl Sensor {
     /// # Errors
     /// A name that is not understood; no such sensor, or several: then they are listed.
     pub fn open(wanted: &str, root: impl Into<PathBuf>) -> Result<Self, SourceError> {
-        let (gauge, root) = (gauge(wanted)?, root.into());
+        let (mut gauge, root) = (gauge(wanted)?, root.into());
         let unit = gauge.find(&root)?;
         Ok(Self { gauge, wanted: wanted.to_owned(), unit, root })
     }
@@ -77,12 +83,16 @@ fn gauge(wanted: &str) -> Result<Box<dyn Gauge>, SourceError> {
         "iio" => Box::new(iio::Iio::parse(rest)?),
         "power" => Box::new(power::PowerSupply::parse(rest)?),
         "w1" => Box::new(onewire::OneWire::parse(rest)?),
+        "cpu" => Box::new(machine::Cpu::parse(rest)?),
+        "memory" => Box::new(machine::Memory::parse(rest)?),
+        "disk" => Box::new(machine::Disk::parse(rest)?),
+        "net" => Box::new(machine::Network::parse(rest)?),
         "loadavg" => Box::new(proc::LoadAverage::parse(rest)?),
         "pressure" => Box::new(proc::Pressure::parse(rest)?),
         _ => {
             return Err(SourceError::fatal(format!(
-                "{kind:?} is no kind of sensor; there are hwmon, thermal, iio, power, w1, loadavg, \
-                 pressure and file="
+                "{kind:?} is no kind of sensor; there are hwmon, thermal, iio, power, w1, cpu, \
+                 memory, disk, net, loadavg, pressure and file="
             )));
         }
     })
@@ -107,9 +117,10 @@ impl Source for Sensor {
     }
 
     fn description(&self) -> String {
+        let wanted = escaped(&self.wanted);
         match self.unit {
-            "" => format!("sensor {}", self.wanted),
-            unit => format!("sensor {}, in {unit}", self.wanted),
+            "" => format!("sensor {wanted}"),
+            unit => format!("sensor {wanted}, in {unit}"),
         }
     }
 

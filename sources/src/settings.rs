@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use crate::http::Fingerprint;
+use crate::line::LineFormat;
+
 /// What holds for all sources that a [`Registry`](crate::Registry) opens.
 ///
 /// ```
@@ -21,11 +24,24 @@ pub struct Settings {
     pub deadline: Duration,
     /// The directory in which `sys` and `proc` are found.
     pub root: PathBuf,
-    /// A file with certificates in PEM to trust besides the usual ones.
+    /// A file with certificates in PEM to trust besides the usual ones: those of
+    /// authorities, and those that are a server's own.
     pub ca_file: Option<PathBuf>,
+    /// The SHA-256 of the certificate that a server must show. It replaces all other
+    /// checks of it.
+    pub pin: Option<Fingerprint>,
+    /// Whether any certificate is believed. Whoever can redirect a connection can then
+    /// say what is measured.
+    pub insecure: bool,
+    /// The most bytes that a page may have, also decompressed.
+    pub page_bytes_max: u64,
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are heeded. A
     /// proxy looks up names itself, so where a name leads is then for it to check.
     pub proxy_from_environment: bool,
+    /// How the lines of standard input are written.
+    pub lines: LineFormat,
+    /// Whether the first line of standard input that is refused ends it with an error.
+    pub is_strict: bool,
     /// Ends a program that is being waited for when somebody sets it, so that it does
     /// not outlive us.
     pub stop: Arc<AtomicBool>,
@@ -38,14 +54,19 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Ten seconds a poll, the machine's own sensors, no other certificates, no proxy.
+    /// Ten seconds a poll, the machine's own sensors, no other certificates, pages of 1 MiB, no proxy.
     #[must_use]
     pub fn new() -> Self {
         Self {
             deadline: Duration::from_secs(10),
             root: PathBuf::from("/"),
             ca_file: None,
+            pin: None,
+            insecure: false,
+            page_bytes_max: 1 << 20,
             proxy_from_environment: false,
+            lines: LineFormat::default(),
+            is_strict: false,
             stop: Arc::default(),
         }
     }
@@ -71,10 +92,45 @@ impl Settings {
         self
     }
 
+    /// The SHA-256 of the certificate that a server must show.
+    #[must_use]
+    pub fn pin(mut self, fingerprint: Fingerprint) -> Self {
+        self.pin = Some(fingerprint);
+        self
+    }
+
+    /// Whether any certificate is believed.
+    #[must_use]
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// The most bytes that a page may have, also decompressed.
+    #[must_use]
+    pub fn page_bytes_max(mut self, bytes: u64) -> Self {
+        self.page_bytes_max = bytes;
+        self
+    }
+
     /// Whether the environment may name a proxy.
     #[must_use]
     pub fn proxy_from_environment(mut self, heeded: bool) -> Self {
         self.proxy_from_environment = heeded;
+        self
+    }
+
+    /// How the lines of standard input are written.
+    #[must_use]
+    pub fn lines(mut self, format: LineFormat) -> Self {
+        self.lines = format;
+        self
+    }
+
+    /// Whether the first line that is refused ends standard input with an error.
+    #[must_use]
+    pub fn strict(mut self, is_strict: bool) -> Self {
+        self.is_strict = is_strict;
         self
     }
 

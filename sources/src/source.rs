@@ -1,8 +1,11 @@
 //! What a source is, and how one fails.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
+
+use crate::quote::escaped;
 
 /// Something that yields a number when it is asked for one: a simulator, a sensor, a
 /// page on the web, a program, standard input.
@@ -136,6 +139,12 @@ impl Reading {
 }
 
 /// Why a source gave no value, or could not be made, in one line for people.
+///
+/// ```
+/// use gaugelog_sources::SourceError;
+/// let error = SourceError::new("the display shows \u{1b}[2J");
+/// assert_eq!(error.to_string(), r"the display shows \u{1b}[2J");
+/// ```
 #[derive(Debug)]
 pub struct SourceError {
     message: String,
@@ -144,28 +153,30 @@ pub struct SourceError {
 }
 
 impl SourceError {
-    /// An error of one poll: the next may succeed.
+    /// An error of one poll: the next may succeed. Control characters in the message are
+    /// escaped, so that it is one line and harmless to a terminal.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), fatal: false, cause: None }
+        Self { message: one_line(message.into()), fatal: false, cause: None }
     }
 
     /// An error after which polling again is of no use.
     #[must_use]
     pub fn fatal(message: impl Into<String>) -> Self {
-        Self { message: message.into(), fatal: true, cause: None }
+        Self { message: one_line(message.into()), fatal: true, cause: None }
     }
 
     /// The same, with the operating system's error behind it. `doing` says what
     /// was being done, in words that follow "cannot".
     pub(crate) fn fatal_io(doing: &str, cause: io::Error) -> Self {
-        Self { message: format!("cannot {doing}: {cause}"), fatal: true, cause: Some(cause) }
+        let message = one_line(format!("cannot {doing}: {cause}"));
+        Self { message, fatal: true, cause: Some(cause) }
     }
 
     /// An error of one poll, with the operating system's error behind it and, where it is
     /// known, what that means here.
     pub(crate) fn io(doing: &str, meaning: &str, cause: io::Error) -> Self {
-        let message = format!("cannot {doing}: {cause}{meaning}");
+        let message = one_line(format!("cannot {doing}: {cause}{meaning}"));
         Self { message, fatal: false, cause: Some(cause) }
     }
 
@@ -176,10 +187,18 @@ impl SourceError {
     }
 }
 
+/// What a device or a server has said may be in it, and is printed and logged.
+fn one_line(message: String) -> String {
+    match escaped(&message) {
+        Cow::Borrowed(_) => message,
+        Cow::Owned(escaped) => escaped,
+    }
+}
+
 /// An error of one poll, so that `?` serves for reading a file or a socket.
 impl From<io::Error> for SourceError {
     fn from(cause: io::Error) -> Self {
-        Self { message: cause.to_string(), fatal: false, cause: Some(cause) }
+        Self { message: one_line(cause.to_string()), fatal: false, cause: Some(cause) }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Standard input, or any other stream of text: a number a line, or a time and a number.
 
-mod moment;
-
 use std::io::{self, BufRead, BufReader, Read};
 
+use crate::line::{LineFormat, LineParser};
 use crate::quote::quoted;
 use crate::source::{Pace, Reading, Source, SourceError};
 
@@ -11,19 +10,27 @@ use crate::source::{Pace, Reading, Source, SourceError};
 /// some 770 where somebody prints every digit of the smallest.
 const LINE_BYTES_MAX: usize = 4096;
 
+/// What some programs put before a text, in UTF-8.
+pub(crate) const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
 /// How much of a bad line an error quotes, in characters.
 const QUOTED_CHARS_MAX: usize = 40;
 
 /// The numbers of a stream, one a line, taken as they arrive.
 ///
-/// A time may stand before the number: in RFC 3339 (`2026-06-01T12:00:00.5Z`), or seconds
-/// since 1970 with or without a fraction, both to the nanosecond. Without one, a number
-/// is of the moment at which it was read.
+/// A time may stand before the number, parted from it by spaces or tabs: of a calendar
+/// (`2026-06-01T12:00:00.5Z`, `2026-06-01 14:00:00+02:00`, `2026-06-01 12:00:00`, which is
+/// in UTC unless [`LineFormat::zone`] says otherwise), or seconds since 1970 with or without
+/// a fraction, both to the nanosecond. Without one, a number is of the moment at which it
+/// was read. Whether there are times, the first line decides that is understood, unless
+/// [`LineFormat::time`] says so.
 ///
-/// White space around a number is allowed and blank lines are skipped. A line that
-/// is no finite number, is not UTF-8 or is longer than 4,096 bytes is an error that
-/// names the line, and the next line goes on; an error of the stream itself is the
-/// end. A last line without a line end counts.
+/// A line ends in LF, CRLF or CR; blank lines are skipped, and a byte order mark is. A line
+/// that is no finite number, is not UTF-8 or is longer than 4,096 bytes is an error that
+/// names the line, and the next line goes on. So is one that may not mean what it says: a
+/// bare number as time before 1980, a lone first number that looks like a time, a number
+/// with blanks within. An error of the stream itself is the end. A last line without a line
+/// end is stored with a warning, since it may be half of one.
 ///
 /// ```
 /// use gaugelog_sources::{Lines, Reading, Source};
@@ -47,6 +54,11 @@ pub struct Lines<R> {
     line_number: u64,
     /// The rest of the line was given up as too long and is still to be passed over.
     skipping: bool,
+    /// The last line ended in CR: a LF that follows belongs to its end.
+    behind_cr: bool,
+    parser: LineParser,
+    /// The first line that is refused is the end.
+    is_strict: bool,
 }
 
 /// What was found where a line was expected.
@@ -54,6 +66,8 @@ pub struct Lines<R> {
 enum Found {
     /// A line, whole.
     Line,
+    /// The last line, without an end.
+    Unfinished,
     /// The beginning of a line that is too long.
     TooLong,
     /// The end of the stream.
@@ -76,8 +90,32 @@ impl<R: Read + Send> Lines<R> {
     }
 
     fn named(reader: R, name: &'static str, description: &'static str) -> Self {
-        let reader = BufReader::new(reader);
-        Self { reader, name, description, line: Vec::new(), line_number: 0, skipping: false }
+        Self {
+            reader: BufReader::new(reader),
+            name,
+            description,
+            line: Vec::new(),
+            line_number: 0,
+            skipping: false,
+            behind_cr: false,
+            parser: LineParser::new(LineFormat::default()),
+            is_strict: false,
+        }
+    }
+
+    /// How the lines are written.
+    #[must_use]
+    pub fn format(mut self, format: LineFormat) -> Self {
+        self.parser = LineParser::new(format);
+        self
+    }
+
+    /// Whether the first line that is refused is the end, and an unfinished last line is
+    /// refused.
+    #[must_use]
+    pub fn strict(mut self, is_strict: bool) -> Self {
+        self.is_strict = is_strict;
+        self
     }
 
     /// Reads the next line into `self.line`. What is already buffered is served
@@ -88,13 +126,19 @@ impl<R: Read + Send> Lines<R> {
         }
         self.line.clear();
         self.line_number += 1;
+        if self.behind_cr {
+            self.fill()?;
+            self.behind_cr = false;
+            let is_rest_of_end = self.reader.buffer().first() == Some(&b'\n');
+            self.reader.consume(usize::from(is_rest_of_end));
+        }
         loop {
             self.fill()?;
             let buffered = self.reader.buffer();
             if buffered.is_empty() {
-                return Ok(if self.line.is_empty() { Found::End } else { Found::Line });
+                return Ok(if self.line.is_empty() { Found::End } else { Found::Unfinished });
             }
-            let end = buffered.iter().position(|&byte| byte == b'\n');
+            let end = line_ends(buffered);
             let length = end.unwrap_or(buffered.len());
             let room = LINE_BYTES_MAX - self.line.len();
             if length > room {
@@ -104,6 +148,7 @@ impl<R: Read + Send> Lines<R> {
                 return Ok(Found::TooLong);
             }
             self.line.extend_from_slice(&buffered[..length]);
+            self.behind_cr = end.is_some_and(|end| buffered[end] == b'\r');
             self.reader.consume(length + usize::from(end.is_some()));
             if end.is_some() {
                 return Ok(Found::Line);
@@ -116,8 +161,9 @@ impl<R: Read + Send> Lines<R> {
         loop {
             self.fill()?;
             let buffered = self.reader.buffer();
-            let end = buffered.iter().position(|&byte| byte == b'\n');
+            let end = line_ends(buffered);
             let length = end.map_or(buffered.len(), |at| at + 1);
+            self.behind_cr = end.is_some_and(|end| buffered[end] == b'\r');
             self.reader.consume(length);
             if end.is_some() || length == 0 {
                 self.skipping = false;
@@ -139,28 +185,39 @@ impl<R: Read + Send> Lines<R> {
     fn bad_line(&self, what: &str) -> SourceError {
         let number = self.line_number;
         let line = quoted(&self.line, QUOTED_CHARS_MAX);
-        SourceError::new(format!("line {number}: \"{line}\" {what}"))
+        let message = format!("line {number}: \"{line}\" {what}");
+        if self.is_strict { SourceError::fatal(message) } else { SourceError::new(message) }
     }
 
     /// What the line says, or `None` where it is blank.
-    fn reading(&self) -> Result<Option<Reading>, SourceError> {
-        let text = str::from_utf8(&self.line).map_err(|_| self.bad_line("is not UTF-8"))?.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        // RFC 3339 allows a space within the time: the number is the last word.
-        let (time, number) = text.rsplit_once(char::is_whitespace).unwrap_or(("", text));
-        let value = match number.parse::<f64>() {
-            Ok(value) if value.is_finite() => value,
-            _ if time.is_empty() => return Err(self.bad_line("is not a finite number")),
-            _ => return Err(self.bad_line("does not end in a finite number")),
+    fn reading(&mut self) -> Result<Option<Reading>, SourceError> {
+        let line = match self.line.strip_prefix(&BYTE_ORDER_MARK) {
+            Some(rest) if self.line_number == 1 => rest,
+            _ => &self.line,
         };
-        if time.is_empty() {
-            return Ok(Some(Reading::new(value)));
-        }
-        let timestamp_ns = moment::parse(time.trim_end()).map_err(|what| self.bad_line(what))?;
-        Ok(Some(Reading::at(timestamp_ns, value)))
+        let text = str::from_utf8(line).map_err(|_| "is not UTF-8".to_owned());
+        text.and_then(|text| self.parser.parse(text)).map_err(|what| self.bad_line(&what))
     }
+
+    /// The same of a last line that has no end: it may be half of one.
+    fn unfinished(&mut self) -> Result<Option<Reading>, SourceError> {
+        let reading = self.reading()?;
+        if reading.is_some() {
+            if self.is_strict {
+                return Err(self.bad_line("has no line end, and may be half of a line"));
+            }
+            let (number, line) = (self.line_number, quoted(&self.line, QUOTED_CHARS_MAX));
+            log::warn!(
+                "line {number}: \"{line}\" has no line end: it is stored, and may be half of a line"
+            );
+        }
+        Ok(reading)
+    }
+}
+
+/// Where the first line ends, which LF, CRLF and CR do.
+fn line_ends(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'))
 }
 
 impl<R: Read + Send> Source for Lines<R> {
@@ -187,6 +244,7 @@ impl<R: Read + Send> Source for Lines<R> {
                     let what = format!("is longer than {LINE_BYTES_MAX} bytes");
                     return Err(self.bad_line(&what));
                 }
+                Found::Unfinished => return self.unfinished(),
                 Found::Line => match self.reading()? {
                     None => continue,
                     reading => return Ok(reading),

@@ -23,6 +23,7 @@ use crate::exit::Exit;
 use crate::explain::{self, way_out_of_io};
 use crate::figures::{count, plural};
 use crate::output;
+use crate::source_options::SourceOptions;
 use input::Input;
 use progress::Progress;
 
@@ -82,25 +83,18 @@ pub(crate) struct Arguments {
     /// How long a poll may take before it has failed.
     #[arg(long, value_name = "DUR", value_parser = duration::parse, default_value = "10s", allow_hyphen_values = true)]
     deadline: Duration,
-    /// A file with certificates (PEM) to trust besides the usual ones, for https.
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// Heed http_proxy, https_proxy, all_proxy and no_proxy.
-    #[arg(long)]
-    proxy_from_environment: bool,
+    #[command(flatten)]
+    options: SourceOptions,
     /// Print nothing on stdout and draw nothing, for a service; errors are told.
     #[arg(short, long)]
     quiet: bool,
 }
 
 impl Arguments {
-    fn settings(&self, stop: &Arc<AtomicBool>) -> Settings {
-        let mut settings = Settings::new()
-            .deadline(self.deadline)
-            .proxy_from_environment(self.proxy_from_environment)
-            .stop(Arc::clone(stop));
-        settings.ca_file.clone_from(&self.ca_file);
-        settings
+    fn settings(&self, stop: &Arc<AtomicBool>) -> Result<Settings, Exit> {
+        let settings = self.options.settings(&self.sources);
+        let settings = settings.map_err(|why| Exit::Usage(format!("error: {why}\n")))?;
+        Ok(settings.deadline(self.deadline).stop(Arc::clone(stop)))
     }
 
     fn collector(&self, stop: &Arc<AtomicBool>) -> Collector {
@@ -122,7 +116,7 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let stop = stop_at_signal()?;
-    let settings = arguments.settings(&stop);
+    let settings = arguments.settings(&stop)?;
     let inputs = input::open(&arguments.sources, &settings, &arguments.log)?;
     if let [input] = &inputs[..]
         && input.source.pace() == Pace::Own

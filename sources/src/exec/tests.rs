@@ -84,12 +84,16 @@ fn a_number_is_what_is_printed() {
     assert_eq!(script("printf 1; sleep 0.1; printf 4"), Ok(14.0));
     assert_eq!(script("echo 7; exec >&- 2>&-; sleep 0.1"), Ok(7.0));
     assert_eq!(script("read line || echo 3"), Ok(3.0));
+    assert_eq!(script("printf '\\357\\273\\27714.25\\r\\n'"), Ok(14.25));
 }
 
 #[test]
 fn failures_show_the_last_line_of_standard_error() {
     for (text, message) in [
         ("exit 3", "/bin/sh: it failed with status 3"),
+        // Half of a number is none.
+        ("printf 14; exit 3", "/bin/sh: it failed with status 3"),
+        ("printf 14; kill -9 $$", "/bin/sh: it was killed by signal 9"),
         (
             "echo 1; echo a >&2; echo 'no UPS' >&2; echo >&2; exit 2",
             "/bin/sh: it failed with status 2: no UPS",

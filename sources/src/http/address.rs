@@ -27,7 +27,7 @@ pub(super) struct Address {
 /// The server that an address is of: what may see its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
-    pub(super) is_https: bool,
+    is_https: bool,
     host: String,
     port: u16,
 }
@@ -35,14 +35,7 @@ pub(super) struct Origin {
 impl Address {
     /// Reads an address without a fragment; the error says what is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let uri = Uri::parse(text).map_err(|error| {
-            // The error of the library would quote the address.
-            let at = text.get(error.index()..).and_then(|rest| rest.chars().next());
-            match at.filter(|c| !c.is_alphanumeric()) {
-                Some(c) => format!("it is no address: {c:?} cannot stand there"),
-                None => "it is no address, such as https://host/page".to_owned(),
-            }
-        })?;
+        let uri = Uri::parse(text).map_err(|error| wrong_place(text, error.index()))?;
         Self::of(&uri.to_owned())
     }
 
@@ -74,12 +67,18 @@ impl Address {
         Ok(Self { uri, origin, authorization })
     }
 
+    pub(super) fn is_https(&self) -> bool {
+        self.origin.is_https
+    }
+
     /// Where a redirect from here leads; what is secret here is not known there, unless
     /// it is the same server.
     pub(super) fn redirected(&self, location: &str) -> Result<Self, String> {
         let shown = || shown(location);
         let no_address = || format!("a redirect leads to \"{}\", which is no address", shown());
-        let there = UriRef::parse(location).map_err(|_| no_address())?;
+        // Many servers send names of files as they are.
+        let encoded = encoded(location);
+        let there = UriRef::parse(&*encoded).map_err(|_| no_address())?;
         let there = there.resolve_against(&self.uri).map_err(|_| no_address())?;
         let mut there = Self::of(&there.strip_fragment().to_owned())
             .map_err(|what| format!("a redirect leads to \"{}\": {what}", shown()))?;
@@ -99,6 +98,59 @@ impl Address {
         }
         request.body(()).map_err(|_| "it is no address of a page".to_owned())
     }
+}
+
+/// What is wrong with an address, and how to write it. The error of the library would
+/// quote the address, in which there may be a password.
+fn wrong_place(text: &str, at: usize) -> String {
+    let no_address = "it is no address, such as https://host/page".to_owned();
+    let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return no_address };
+    let begin = text.find("//").map_or(0, |at| at + 2);
+    let end = text[begin..].find(['/', '?', '#']).map_or(text.len(), |end| begin + end);
+    if at < begin {
+        return no_address;
+    }
+    if at >= end {
+        return match must_be_encoded(c) {
+            true => format!("it is no address: {c:?} cannot stand there; write {}", percent(c)),
+            false if c == '%' => {
+                "it is no address: behind % two hexadecimal digits follow; write %25 for % itself"
+                    .to_owned()
+            }
+            false => no_address,
+        };
+    }
+    if text[at..end].contains('@') {
+        return "it is no address: what is special in a user or a password is written with %, \
+                such as %40 for @"
+            .to_owned();
+    }
+    if c.is_ascii() {
+        return match c.is_ascii_alphanumeric() {
+            true => no_address,
+            false => format!("it is no address: {c:?} cannot stand in a host"),
+        };
+    }
+    "it is no address: a host with other letters than a to z is written in its ASCII form, \
+     which begins with xn--, such as xn--mnchen-3ya.example"
+        .to_owned()
+}
+
+/// Whether a character can stand in no address as it is.
+fn must_be_encoded(c: char) -> bool {
+    !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(c)
+}
+
+fn percent(c: char) -> String {
+    let mut bytes = [0; 4];
+    c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// An address in which all that cannot stand there is encoded.
+fn encoded(address: &str) -> String {
+    let address = address.trim_ascii();
+    let encode = |c| if must_be_encoded(c) { percent(c) } else { String::from(c) };
+    address.chars().map(encode).collect()
 }
 
 /// Where a redirect leads, as an error may show it: whatever it says, our own key may be
@@ -179,6 +231,25 @@ mod tests {
     }
 
     #[test]
+    fn how_to_write_it_is_said() {
+        for (text, said) in [
+            ("http://h/a b", "' ' cannot stand there; write %20"),
+            ("http://h/é", "'é' cannot stand there; write %C3%A9"),
+            ("http://h/?a={b}", "'{' cannot stand there; write %7B"),
+            ("http://h/a%zz", "write %25 for % itself"),
+            ("http://münchen.example/", "such as xn--mnchen-3ya.example"),
+            ("http://a b/", "' ' cannot stand in a host"),
+            ("http://me:se cret@h/", "such as %40 for @"),
+            ("http:", "it names no host"),
+            ("h/x", "it is no address, such as https://host/page"),
+        ] {
+            let error = Address::parse(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+            assert!(!error.contains("se cret"), "{error}");
+        }
+    }
+
+    #[test]
     fn redirects_are_resolved() {
         let from = parsed("https://me:pw@h/a/b?x=1");
         for (location, to) in [
@@ -187,6 +258,8 @@ mod tests {
             ("../../../c", "https://h:443/c"),
             ("//other/c", "https://other:443/c"),
             ("https://H:443/", "https://h:443/"),
+            ("/a b/é|{x}", "https://h:443/a%20b/%C3%A9%7C%7Bx%7D"),
+            (" /a%20b?c d ", "https://h:443/a%20b?c%20d"),
         ] {
             let there = from.redirected(location).unwrap();
             assert_eq!(there.uri, to);
@@ -214,10 +287,10 @@ mod tests {
                 "file:///etc/passwd",
                 "a redirect leads to \"file:///etc/passwd\": file: is neither http: nor https:",
             ),
-            ("a b", "a redirect leads to \"a b\", which is no address"),
-            ("/a b?key=pw", "a redirect leads to \"/a b?…\", which is no address"),
-            ("/a b#token=pw", "a redirect leads to \"/a b?…\", which is no address"),
-            ("//me:pw@h/a b", "a redirect leads to \"//…@h/a b\", which is no address"),
+            ("a%b", "a redirect leads to \"a%b\", which is no address"),
+            ("/a%b?key=pw", "a redirect leads to \"/a%b?…\", which is no address"),
+            ("/a%b#token=pw", "a redirect leads to \"/a%b?…\", which is no address"),
+            ("//me:pw@h/a%b", "a redirect leads to \"//…@h/a%b\", which is no address"),
         ] {
             assert_eq!(from.redirected(location).unwrap_err(), message);
         }

@@ -5,24 +5,22 @@ use std::time::{Duration, Instant};
 
 use ureq::config::Config;
 use ureq::http::{Response, StatusCode, header};
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, Error, Proxy};
 
 use super::address::Address;
+use super::body::{Failed, Received, Text};
 use super::guard::{Guard, NotPublic};
+use super::tls::TlsFailed;
 use crate::quote::quoted;
 use crate::settings::Settings;
 
-/// The longest page, decompressed.
-const PAGE_BYTES_MAX: u64 = 1 << 20;
 const REDIRECTS_MAX: usize = 3;
 const QUOTED_CHARS_MAX: usize = 120;
 
-pub(super) fn config(settings: &Settings, roots: RootCerts) -> Config {
+pub(super) fn config(settings: &Settings) -> Config {
     let proxy = if settings.proxy_from_environment { Proxy::try_from_env() } else { None };
     Agent::config_builder()
         .proxy(proxy)
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
         .timeout_global(Some(settings.deadline))
         // Redirects and statuses are for us to judge.
         .max_redirects(0)
@@ -30,8 +28,17 @@ pub(super) fn config(settings: &Settings, roots: RootCerts) -> Config {
         .http_status_as_error(false)
         // A poll leaves nothing open behind it.
         .max_idle_connections(0)
+        .accept_encoding("gzip")
         .user_agent(concat!("gaugelog/", env!("CARGO_PKG_VERSION")))
         .build()
+}
+
+/// How long a poll may take, and how much a page may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) deadline: Duration,
+    /// Also of what it holds when it is decompressed.
+    pub(super) page_bytes_max: u64,
 }
 
 /// The page at an address, or where its redirects lead; the error is in words that
@@ -40,8 +47,9 @@ pub(super) fn fetch(
     agent: &Agent,
     guard: &Guard,
     first: &Address,
-    deadline: Duration,
-) -> Result<Vec<u8>, String> {
+    limits: Limits,
+) -> Result<Text, String> {
+    let Limits { deadline, page_bytes_max } = limits;
     let begun = Instant::now();
     let explain = |error| explained(error, deadline);
     let mut address = first.clone();
@@ -52,16 +60,11 @@ pub(super) fn fetch(
         }
         guard.redirected(redirects > 0);
         let request = address.request()?;
-        // Settings of one request cost a look at all certificates: not for the first.
-        let answered = if redirects == 0 {
-            agent.run(request)
-        } else {
-            agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
-        };
-        let response = answered.map_err(explain)?;
+        let request = agent.configure_request(request).timeout_global(Some(left)).build();
+        let response = agent.run(request).map_err(explain)?;
         match location(&response)? {
             Some(location) => address = address.redirected(&location)?,
-            None => return page(response, explain),
+            None => return page(response, page_bytes_max, explain),
         }
     }
     Err(format!("there are more than {REDIRECTS_MAX} redirects"))
@@ -80,39 +83,39 @@ fn location(response: &Response<Body>) -> Result<Option<String>, String> {
     if !is_redirect.contains(&status) {
         return Ok(None);
     }
-    let location = response.headers().get(header::LOCATION).map(|location| location.to_str());
-    match location {
-        Some(Ok(location)) => Ok(Some(location.to_owned())),
-        Some(Err(_)) => Err("a redirect leads to what is no address".to_owned()),
+    match response.headers().get(header::LOCATION) {
+        Some(location) => Ok(Some(String::from_utf8_lossy(location.as_bytes()).into_owned())),
         None => Err(format!("status {status}, but it does not say where to go")),
     }
 }
 
-/// The body of a response that is good.
+/// The body of a response that is good, as text.
 fn page(
     mut response: Response<Body>,
+    bytes_max: u64,
     explain: impl Fn(Error) -> String,
-) -> Result<Vec<u8>, String> {
+) -> Result<Text, String> {
     if !response.status().is_success() {
         return Err(format!("status {}", response.status()));
     }
-    // What the library has decompressed has no such header any more.
-    if let Some(encoding) = response.headers().get(header::CONTENT_ENCODING)
-        && encoding != "identity"
-    {
-        let encoding = quoted(encoding.as_bytes(), QUOTED_CHARS_MAX);
-        return Err(format!("the page is compressed by \"{encoding}\", which was not asked for"));
-    }
-    let mut page = Vec::new();
+    let mut bytes = Vec::new();
     let reader = response.body_mut().as_reader();
-    reader
-        .take(PAGE_BYTES_MAX + 1)
-        .read_to_end(&mut page)
-        .map_err(|error| explain(Error::from(error)))?;
-    if page.len() as u64 > PAGE_BYTES_MAX {
-        return Err(format!("the page has more than {PAGE_BYTES_MAX} bytes"));
+    let broken = reader.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).err();
+    let too_large = || {
+        format!("the page has more than {bytes_max} bytes; --page-max sets how many it may have")
+    };
+    if bytes.len() as u64 > bytes_max {
+        return Err(too_large());
     }
-    Ok(page)
+    let received = Received { bytes, broken };
+    Text::decode(response.headers(), received, bytes_max).map_err(|failed| match failed {
+        Failed::Broken(error) => explain(Error::from(error)),
+        Failed::Gzip(error) => {
+            let error = quoted(error.to_string().as_bytes(), QUOTED_CHARS_MAX);
+            format!("the page cannot be decompressed: gzip: {error}")
+        }
+        Failed::TooLarge => too_large(),
+    })
 }
 
 /// What went wrong, without the address, which may hold secrets.
@@ -120,12 +123,12 @@ fn explained(error: Error, deadline: Duration) -> String {
     let words = match error {
         Error::Timeout(_) => return format!("it took longer than {deadline:?}"),
         Error::HostNotFound => return "its host is not known".to_owned(),
-        Error::Other(other) => match other.downcast::<NotPublic>() {
-            Ok(not_public) => {
-                let ip = not_public.0;
+        Error::Other(other) => match other.downcast_ref::<NotPublic>() {
+            Some(NotPublic(ip)) => {
                 return format!("a redirect leads to {ip}, which is not a public address");
             }
-            Err(other) => other.to_string(),
+            None if other.is::<TlsFailed>() => return other.to_string(),
+            None => other.to_string(),
         },
         Error::BadUri(_) | Error::InvalidProxyUrl | Error::ConnectProxyFailed(_) => {
             "the proxy or the address cannot be used".to_owned()
@@ -136,7 +139,10 @@ fn explained(error: Error, deadline: Duration) -> String {
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the server broke off in the middle".to_owned()
         }
-        Error::Io(error) => error.to_string(),
+        Error::Io(error) => match error.get_ref().and_then(|it| it.downcast_ref()) {
+            Some(error) => super::tls::in_words(error),
+            None => error.to_string(),
+        },
         Error::Protocol(error) => format!("the server does not speak HTTP: {error}"),
         other => other.to_string(),
     };

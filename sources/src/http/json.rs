@@ -1,247 +1,159 @@
-//! The number that a JSON Pointer (RFC 6901) leads to.
+//! The number that a JSON Pointer leads to.
 
-use std::fmt;
-
-use percent_encoding::percent_decode_str;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+mod pointer;
+mod reader;
 
 use super::extract::{number, shown};
+use pointer::{Choice, written};
+pub(super) use pointer::{Step, parse};
+use reader::{Fault, Inside, Kind, Value};
 
-/// A document, with names that are there twice kept twice.
-#[derive(Debug)]
-enum Json {
-    Null,
-    Bool(bool),
-    Number(f64),
-    Text(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
-}
-
-/// The names on the way that a pointer describes, from a fragment.
-pub(super) fn pointer(fragment: &str) -> Result<Vec<String>, String> {
-    let decoded = percent_decode_str(fragment)
-        .decode_utf8()
-        .map_err(|_| format!("the JSON Pointer {fragment:?} is not UTF-8"))?;
-    // A pointer to the whole document has no names.
-    let names = decoded.split('/').skip(1);
-    names
-        .map(|name| {
-            let escapes = name.split('~').skip(1);
-            if escapes.clone().any(|rest| !rest.starts_with(['0', '1'])) {
-                return Err(format!("{name:?}: ~ in a JSON Pointer is written ~0, and / ~1"));
-            }
-            Ok(name.replace("~1", "/").replace("~0", "~"))
-        })
-        .collect()
-}
-
-/// The number to which the names lead, one by one.
-pub(super) fn find(page: &str, names: &[String]) -> Result<f64, String> {
-    // Deep nesting is an error of the library, which stops at 128 levels.
-    let document: Json = serde_json::from_str(page)
-        .map_err(|error| format!("\"{}\" is not JSON: {error}", shown(page)))?;
-    let mut here = &document;
-    for (depth, name) in names.iter().enumerate() {
-        here = step(here, name).map_err(|what| format!("{}: {what}", at(&names[..=depth])))?;
+/// The number to which the steps lead, one by one.
+pub(super) fn find(page: &str, steps: &[Step]) -> Result<f64, String> {
+    let mut here = Value::of_page(page).map_err(|fault| explained(page, fault))?;
+    for (depth, step) in steps.iter().enumerate() {
+        let next = match step {
+            Step::Name(name) => member(here, name),
+            Step::Choose(choices) => chosen(here, choices),
+        };
+        here = next.map_err(|what| format!("{}: {what}", at(&steps[..=depth])))?;
     }
-    value(here).map_err(|what| format!("{} is {what}", at(names)))
+    value(here).map_err(|what| format!("{} is {what}", at(steps)))
 }
 
-fn step<'a>(here: &'a Json, name: &str) -> Result<&'a Json, String> {
-    match here {
-        Json::Object(members) => {
-            let mut found = members.iter().filter(|(member, _)| member == name);
+fn explained(page: &str, fault: Fault) -> String {
+    match fault {
+        Fault::Torn if page.trim().is_empty() => "the page is empty".to_owned(),
+        Fault::Torn => format!("the page broke off within \"{}\"", shown(page)),
+        Fault::Unexpected(at) => {
+            let before = &page[..at];
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            let found = page[at..].chars().next().map(String::from).unwrap_or_default();
+            let found = crate::quote::quoted(found.as_bytes(), 1);
+            format!(
+                "\"{}\" is not JSON: there is \"{found}\" at line {line} column {column}",
+                shown(page)
+            )
+        }
+    }
+}
+
+/// The member or the item of this name.
+fn member<'a>(here: Value<'a>, name: &str) -> Result<Value<'a>, String> {
+    match here.kind() {
+        Kind::Object(members) => {
+            let mut found = members.clone().filter(|(member, _)| member == name);
             match (found.next(), found.next()) {
                 (Some((_, only)), None) => Ok(only),
                 (None, _) => {
-                    let there: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+                    let there: Vec<String> = members.take(SHOWN_MAX).map(|it| it.0).collect();
                     Err(format!("there is none; there is \"{}\"", shown(&there.join(" "))))
                 }
                 (Some(_), Some(_)) => Err("it is there several times".to_owned()),
             }
         }
-        Json::Array(items) => {
+        Kind::Array(items) => {
             // Neither 01 nor +1 nor -.
             let is_index = name == "0" || name.starts_with(|c: char| ('1'..='9').contains(&c));
             let index = name.parse::<usize>().ok().filter(|_| is_index);
-            let item = index.and_then(|index| items.get(index));
-            item.ok_or_else(|| format!("there is none; it is an array of {}", items.len()))
+            let item = index.and_then(|index| items.clone().nth(index));
+            item.map(|(_, item)| item)
+                .ok_or_else(|| format!("there is none; it is an array of {}", items.count()))
         }
-        other => Err(format!("there is none; above it is {}", other.words())),
+        other => Err(format!("there is none; above it is {}", words(other))),
     }
 }
 
-fn value(found: &Json) -> Result<f64, String> {
-    match found {
-        // What is too large for a float is an error of the library.
-        Json::Number(value) => Ok(*value),
-        Json::Text(text) => number(text)
-            .ok_or_else(|| format!("the string \"{}\", which is not a finite number", shown(text))),
-        other => Err(format!("{}, which is not a number", other.words())),
-    }
-}
+/// So many names are looked at for an error.
+const SHOWN_MAX: usize = 20;
 
-/// The names on the way as a pointer, for errors.
-fn at(names: &[String]) -> String {
-    match names.iter().map(|name| format!("/{name}")).collect::<String>() {
-        pointer if pointer.is_empty() => "the page".to_owned(),
-        pointer => format!("#{}", shown(&pointer)),
-    }
-}
-
-impl Json {
-    fn words(&self) -> String {
-        match self {
-            Self::Null => "null".to_owned(),
-            Self::Bool(value) => value.to_string(),
-            Self::Number(value) => format!("the number {value}"),
-            Self::Text(text) => format!("the string \"{}\"", shown(text)),
-            Self::Array(items) => format!("an array of {}", items.len()),
-            Self::Object(members) => format!("an object of {}", members.len()),
+/// The one object among several that has all of this.
+fn chosen<'a>(here: Value<'a>, choices: &[Choice]) -> Result<Value<'a>, String> {
+    let several = match here.kind() {
+        Kind::Object(inside) | Kind::Array(inside) => inside,
+        other => return Err(format!("there is nothing to choose from; it is {}", words(other))),
+    };
+    let mut found =
+        several.clone().filter(|(_, value)| choices.iter().all(|choice| has(*value, choice)));
+    match (found.next(), found.next()) {
+        (Some((_, only)), None) => Ok(only),
+        (Some(_), Some(_)) => Err(format!("there are {} of them", 2 + found.count())),
+        (None, _) => {
+            let there: Vec<String> = several
+                .flat_map(|(_, value)| members(value))
+                .filter(|(name, _)| choices.iter().any(|choice| *name == choice.name))
+                .take(SHOWN_MAX)
+                .map(|(_, value)| plain(value))
+                .collect();
+            Err(format!("there is none; there is \"{}\"", shown(&there.join(" "))))
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
+fn members(value: Value<'_>) -> impl Iterator<Item = (String, Value<'_>)> {
+    let inside: Option<Inside<'_>> = match value.kind() {
+        Kind::Object(members) => Some(members),
+        _ => None,
+    };
+    inside.into_iter().flatten()
+}
+
+fn has(value: Value<'_>, choice: &Choice) -> bool {
+    members(value).any(|(name, value)| name == choice.name && is(value, choice))
+}
+
+fn is(value: Value<'_>, choice: &Choice) -> bool {
+    match (value.kind(), choice.is_text) {
+        (Kind::Text(text), true) => text == choice.value,
+        (Kind::Word(word), false) => {
+            let equal = number(word).is_some_and(|value| number(&choice.value) == Some(value));
+            word == choice.value || equal
+        }
+        _ => false,
     }
 }
 
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+/// A value as an error may list it.
+fn plain(value: Value<'_>) -> String {
+    match value.kind() {
+        Kind::Text(text) => text,
+        Kind::Word(word) => word.to_owned(),
+        other => words(other),
     }
+}
 
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value as f64))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value as f64))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Number(value))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element()? {
-            array.push(item);
+fn value(found: Value<'_>) -> Result<f64, String> {
+    let not_finite = |what: String| format!("{what}, which is not a finite number");
+    match found.kind() {
+        Kind::Word(word @ ("null" | "true" | "false")) => {
+            Err(format!("{word}, which is not a number"))
         }
-        Ok(Json::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-        let mut object = Vec::new();
-        while let Some(member) = members.next_entry()? {
-            object.push(member);
+        Kind::Word(word) => number(word).ok_or_else(|| not_finite(shown(word))),
+        Kind::Text(text) => {
+            number(&text).ok_or_else(|| not_finite(format!("the string \"{}\"", shown(&text))))
         }
-        Ok(Json::Object(object))
+        other => Err(format!("{}, which is not a number", words(other))),
+    }
+}
+
+/// The way as it is written, for errors.
+fn at(steps: &[Step]) -> String {
+    match written(steps) {
+        way if way.is_empty() => "the page".to_owned(),
+        way => format!("#{}", shown(&way)),
+    }
+}
+
+fn words(kind: Kind<'_>) -> String {
+    match kind {
+        Kind::Word(word @ ("null" | "true" | "false")) => word.to_owned(),
+        Kind::Word(word) => format!("the number {}", shown(word)),
+        Kind::Text(text) => format!("the string \"{}\"", shown(&text)),
+        Kind::Array(items) => format!("an array of {}", items.count()),
+        Kind::Object(members) => format!("an object of {}", members.count()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(page: &str, fragment: &str) -> Result<f64, String> {
-        find(page, &pointer(fragment).unwrap())
-    }
-
-    #[test]
-    fn pointers_lead_to_numbers() {
-        let page = r#"{"main": {"temp": 21.5, "": 1, "a/b": 2, "m~n": 3, "a b": "-4e1"},
-                       "list": [5, {"x": 18446744073709551615}], "é": 1e-400}"#;
-        for (fragment, value) in [
-            ("/main/temp", 21.5),
-            ("/main/", 1.0),
-            ("/main/a~1b", 2.0),
-            ("/main/m~0n", 3.0),
-            ("/main/a%20b", -40.0),
-            ("/main/a b", -40.0),
-            ("/list/0", 5.0),
-            ("/list/1/x", 18_446_744_073_709_551_615.0),
-            ("/%C3%A9", 0.0),
-        ] {
-            assert_eq!(found(page, fragment), Ok(value), "{fragment}");
-        }
-        assert_eq!(found(" 7\n", ""), Ok(7.0));
-        // To the last bit: the reference of how decimals are read.
-        assert_eq!(found("[0.1234567890123456789]", "/0"), Ok(0.123_456_789_012_345_68));
-    }
-
-    #[test]
-    fn what_is_found_instead_is_shown() {
-        let page = r#"{"t": "warm", "on": true, "no": null, "a": [1, 2], "o": {"x": 1, "y": 2},
-                       "two": 1, "two": 2, "nan": "NaN", "esc": "\u001b[2J"}"#;
-        for (fragment, message) in [
-            ("/t", "#/t is the string \"warm\", which is not a finite number"),
-            ("/nan", "#/nan is the string \"NaN\", which is not a finite number"),
-            ("/esc", "#/esc is the string \"\\u{1b}[2J\", which is not a finite number"),
-            ("/on", "#/on is true, which is not a number"),
-            ("/no", "#/no is null, which is not a number"),
-            ("/a", "#/a is an array of 2, which is not a number"),
-            ("/o", "#/o is an object of 2, which is not a number"),
-            ("", "the page is an object of 9, which is not a number"),
-            ("/two", "#/two: it is there several times"),
-            ("/o/z", "#/o/z: there is none; there is \"x y\""),
-            ("/a/2", "#/a/2: there is none; it is an array of 2"),
-            ("/a/01", "#/a/01: there is none; it is an array of 2"),
-            ("/a/-", "#/a/-: there is none; it is an array of 2"),
-            ("/t/x", "#/t/x: there is none; above it is the string \"warm\""),
-        ] {
-            assert_eq!(found(page, fragment).unwrap_err(), message);
-        }
-    }
-
-    #[test]
-    fn what_is_not_json_is_shown() {
-        for (page, begins) in [
-            ("", "\"\" is not JSON: EOF"),
-            ("<html>", "\"<html>\" is not JSON: expected value"),
-            ("{\"a\": 1e999}", "\"{\"a\": 1e999}\" is not JSON: number out of range"),
-            ("{\"a\": NaN}", "\"{\"a\": NaN}\" is not JSON: "),
-            ("{\"a\": 1} x", "\"{\"a\": 1} x\" is not JSON: trailing"),
-        ] {
-            let message = found(page, "/a").unwrap_err();
-            assert!(message.starts_with(begins), "{message}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_is_an_error() {
-        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-            let page = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-            for fragment in ["", "/0", "/a"] {
-                let message = found(&page, fragment).unwrap_err();
-                assert!(message.contains("recursion limit exceeded"), "{message}");
-            }
-        }
-    }
-
-    #[test]
-    fn bad_pointers_are_refused() {
-        for fragment in ["/a~", "/a~2", "/~~0", "/%ff"] {
-            assert!(pointer(fragment).is_err(), "{fragment}");
-        }
-    }
-}
+mod tests;

@@ -135,6 +135,18 @@ fn of_several_addresses_the_first_that_answers_is_read() {
     assert_eq!(read(&url, Names::new(&["::1 127.0.0.3 127.0.0.1"])), Ok(7.0));
 }
 
+/// Packets to an address may be swallowed, as those of a family that leads nowhere: the
+/// next address is read, and not only in what is left of a poll.
+#[test]
+fn an_address_that_does_not_answer_costs_no_poll() {
+    let server = Server::page("7");
+    let port = server.address.port();
+    let silent = connect::Silent::at(("127.0.0.4".parse::<Ipv4Addr>().unwrap(), port).into());
+    let url = format!("http://both.example:{port}/");
+    assert_eq!(read(&url, Names::new(&["127.0.0.4 127.0.0.1"])), Ok(7.0));
+    drop(silent);
+}
+
 /// What the first poll has learnt does not open the way for the second.
 #[test]
 fn each_poll_is_watched_anew() {
@@ -157,7 +169,7 @@ fn each_poll_is_watched_anew() {
 fn what_is_no_address_or_no_fragment_is_refused() {
     for (address, said) in [
         ("http:", "it names no host, such as https://host/page"),
-        ("http://h/ ", "it is no address: ' ' cannot stand there"),
+        ("http://h/ ", "it is no address: ' ' cannot stand there; write %20"),
         (
             "http://h/#a b",
             "what stands behind # is neither a JSON Pointer (#/main/temp) nor a sample \

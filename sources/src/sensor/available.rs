@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Sensor, device, hwmon, iio, onewire, power, proc, thermal};
+use super::{Sensor, device, hwmon, iio, machine, onewire, power, proc, thermal};
+use crate::quote::escaped;
 use crate::source::{Source, SourceError};
 
 /// A sensor that a machine has.
@@ -27,15 +28,20 @@ pub struct Available {
 #[must_use]
 pub fn available(root: impl AsRef<Path>) -> Vec<Available> {
     let root = root.as_ref();
-    named(root)
+    // What cannot even be found, such as pressure on a kernel without, is not there. All
+    // are opened before the first is read: what counts needs some time between.
+    let opened: Vec<(String, String, Sensor)> = named(root)
         .into_iter()
         .filter_map(|(wanted, description)| {
-            // What cannot even be found, such as pressure on a kernel without, is not there.
-            let mut sensor = Sensor::open(&wanted, root).ok()?;
-            let value = sensor.poll().map(|reading| reading.map_or(f64::NAN, |it| it.value));
-            Some(Available { spec: format!("sensor:{wanted}"), description, value })
+            let sensor = Sensor::open(&wanted, root).ok()?;
+            Some((wanted, escaped(&description).into_owned(), sensor))
         })
-        .collect()
+        .collect();
+    let read = |(wanted, description, mut sensor): (String, String, Sensor)| {
+        let value = sensor.poll().map(|reading| reading.map_or(f64::NAN, |it| it.value));
+        Available { spec: format!("sensor:{wanted}"), description, value }
+    };
+    opened.into_iter().map(read).collect()
 }
 
 /// Names of sensors as in a spec, and what they are.
@@ -72,6 +78,7 @@ fn named(root: &Path) -> Vec<(String, String)> {
     }
     let thermometers = onewire::thermometers(root).into_iter();
     named.extend(thermometers.map(|id| (format!("w1/{id}"), "degrees Celsius".to_owned())));
+    named.extend(machine::names(root).into_iter().map(|(name, unit)| (name, unit.to_owned())));
     named.extend(proc::names().map(|(name, unit)| (name, unit.to_owned())));
     named
 }

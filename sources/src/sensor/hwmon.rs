@@ -80,18 +80,19 @@ impl Hwmon {
 }
 
 impl Gauge for Hwmon {
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError> {
         self.locate(root).map(|(_, input)| input.unit)
     }
 
-    fn read(&self, root: &Path) -> Result<f64, SourceError> {
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError> {
         let (chip, input) = self.locate(root)?;
         let fault = chip.directory.join(format!("{}_fault", input.stem));
         if attribute::number_or(&fault, 0.0)? != 0.0 {
             let fault = fault.display();
             return Err(SourceError::new(format!("{fault} says that the sensor is broken")));
         }
-        Ok(attribute::number(&chip.directory.join(&input.file))? / input.divisor)
+        let value = attribute::number(&chip.directory.join(&input.file))? / input.divisor;
+        if input.stem.starts_with("temp") { attribute::possible_celsius(value) } else { Ok(value) }
     }
 }
 
@@ -111,7 +112,8 @@ impl Input {
 /// How to name the input at this place and no other: by its label if it can be.
 pub(super) fn designation(inputs: &[Input], at: usize) -> &str {
     let Input { file, stem, label, .. } = &inputs[at];
-    if let Some(label) = label {
+    // One that a terminal cannot be shown is no name to be typed.
+    if let Some(label) = label.as_ref().filter(|label| !label.contains(char::is_control)) {
         let means = |input: &&Input| {
             input.label.as_ref() == Some(label) || input.stem == *label || input.file == *label
         };

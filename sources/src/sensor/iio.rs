@@ -19,9 +19,11 @@ pub(super) const CLASS: Class = Class {
     name_file: "name",
 };
 
+const MILLIDEGREES: &str = "millidegrees Celsius";
+
 /// The units of the types of channel that are met most.
 const UNITS: [(&str, &str); 12] = [
-    ("in_temp", "millidegrees Celsius"),
+    ("in_temp", MILLIDEGREES),
     ("in_voltage", "millivolts"),
     ("in_current", "milliamperes"),
     ("in_power", "milliwatts"),
@@ -80,21 +82,26 @@ impl Iio {
 }
 
 impl Gauge for Iio {
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError> {
         self.locate(root).map(|(_, channel)| unit(&channel))
     }
 
-    fn read(&self, root: &Path) -> Result<f64, SourceError> {
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError> {
         let (device, channel) = self.locate(root)?;
         let directory = &device.directory;
         let ready = directory.join(format!("{channel}_input"));
-        if ready.exists() {
-            return attribute::number(&ready);
+        let value = if ready.exists() {
+            attribute::number(&ready)?
+        } else {
+            let raw = attribute::number(&directory.join(format!("{channel}_raw")))?;
+            let offset = own_or_shared(directory, &channel, "offset", 0.0)?;
+            let scale = own_or_shared(directory, &channel, "scale", 1.0)?;
+            attribute::scaled(raw, offset, scale)
+        };
+        if unit(&channel) == MILLIDEGREES {
+            attribute::possible_celsius(value / 1e3)?;
         }
-        let raw = attribute::number(&directory.join(format!("{channel}_raw")))?;
-        let offset = own_or_shared(directory, &channel, "offset", 0.0)?;
-        let scale = own_or_shared(directory, &channel, "scale", 1.0)?;
-        Ok(attribute::scaled(raw, offset, scale))
+        Ok(value)
     }
 }
 

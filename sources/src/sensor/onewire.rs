@@ -9,8 +9,20 @@ use crate::quote::quoted;
 use crate::source::SourceError;
 
 const DIRECTORY: &str = "sys/bus/w1/devices";
-/// What the chip shows after power-on, before it has measured anything.
-const POWER_ON: i64 = 85_000;
+/// What the chips hold after power-on, before they have measured anything: 85 degrees of
+/// a DS18B20 and of a DS18S20. A measured 85 degrees has another seventh byte, but for the
+/// DS18S20, in which they are the same.
+const POWER_ON: [[&str; 2]; 2] = [["50", "05"], ["aa", "00"]];
+/// The last bytes but one of these: reserved ones.
+const POWER_ON_RESERVED: [&str; 3] = ["ff", "0c", "10"];
+/// What chips of a family can measure, in degrees Celsius, from their data sheets.
+const RANGES: [(&str, f64, f64); 5] = [
+    ("10", -55.0, 125.0),   // DS18S20
+    ("22", -55.0, 125.0),   // DS1822
+    ("28", -55.0, 125.0),   // DS18B20
+    ("3b", -270.0, 1800.0), // MAX31850, with a thermocouple
+    ("42", -40.0, 85.0),    // DS28EA00
+];
 /// What the chip sends. Nine zeros have the right checksum, and no thermometer sends them.
 const SENT_BYTES: usize = 9;
 const QUOTED_CHARS_MAX: usize = 80;
@@ -31,7 +43,7 @@ impl OneWire {
 }
 
 impl Gauge for OneWire {
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError> {
         let there = thermometers(root);
         if there.contains(&self.id) {
             return Ok("degrees Celsius");
@@ -45,11 +57,13 @@ impl Gauge for OneWire {
         }))
     }
 
-    fn read(&self, root: &Path) -> Result<f64, SourceError> {
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError> {
         self.find(root)?;
         let path = root.join(DIRECTORY).join(&self.id).join("w1_slave");
         let text = attribute::text(&path)?;
-        celsius(&text).map_err(|what| SourceError::new(format!("{}: {what}", path.display())))
+        celsius(&text)
+            .and_then(|celsius| possible(&self.id, celsius))
+            .map_err(|what| SourceError::new(format!("{}: {what}", path.display())))
     }
 }
 
@@ -87,13 +101,32 @@ pub(super) fn celsius(text: &str) -> Result<f64, String> {
     }
     let (_, thousandths) = value.rsplit_once("t=").ok_or_else(|| unclear(text))?;
     match thousandths.trim().parse::<i64>() {
-        Ok(POWER_ON) => {
+        Ok(_) if is_power_on(checksum) => {
             Err("85 degrees, the value at power-on: it has not measured yet".to_owned())
         }
         Ok(thousandths) => i32::try_from(thousandths)
             .map(|thousandths| f64::from(thousandths) / 1e3)
             .map_err(|_| unclear(text)),
         Err(_) => Err(unclear(text)),
+    }
+}
+
+/// Whether the bytes are those of a chip that was switched on and has not measured since.
+fn is_power_on(line: &str) -> bool {
+    let sent: Vec<String> = line.split_whitespace().map(str::to_ascii_lowercase).collect();
+    sent.len() > SENT_BYTES
+        && POWER_ON.iter().any(|value| sent[..2] == value[..])
+        && sent[5..8] == POWER_ON_RESERVED
+}
+
+/// Refuses what a chip of this family cannot have measured.
+fn possible(id: &str, celsius: f64) -> Result<f64, String> {
+    let family = id.split('-').next().unwrap_or("").to_ascii_lowercase();
+    match RANGES.iter().find(|(known, ..)| *known == family) {
+        Some((_, least, most)) if !(*least..=*most).contains(&celsius) => Err(format!(
+            "{celsius} degrees, which a chip of this kind cannot measure: {least} to {most}"
+        )),
+        _ => attribute::possible_celsius(celsius).map_err(|error| error.to_string()),
     }
 }
 
@@ -122,10 +155,8 @@ mod tests {
         #[test]
         fn every_temperature_is_read_back(thousandths in -55_000_i64..125_001) {
             let text = format!("00 : crc=00 YES\n00 t={thousandths}\n");
-            match celsius(&text) {
-                Ok(value) => prop_assert_eq!(value, thousandths as f64 / 1e3),
-                Err(_) => prop_assert_eq!(thousandths, POWER_ON),
-            }
+            let found = celsius(&text).and_then(|celsius| possible("28-1", celsius));
+            prop_assert_eq!(found, Ok(thousandths as f64 / 1e3));
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{Gauge, attribute, two_parts};
 use crate::source::SourceError;
 
 const DIRECTORY: &str = "sys/class/power_supply";
+const CELSIUS: &str = "degrees Celsius";
 
 /// A property of a power supply.
 #[derive(Debug)]
@@ -49,13 +50,14 @@ impl PowerSupply {
 }
 
 impl Gauge for PowerSupply {
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError> {
         self.locate(root).map(|_| quantity(&self.property).1)
     }
 
-    fn read(&self, root: &Path) -> Result<f64, SourceError> {
-        let (divisor, _) = quantity(&self.property);
-        Ok(attribute::number(&self.locate(root)?)? / divisor)
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError> {
+        let (divisor, unit) = quantity(&self.property);
+        let value = attribute::number(&self.locate(root)?)? / divisor;
+        if unit == CELSIUS { attribute::possible_celsius(value) } else { Ok(value) }
     }
 }
 
@@ -99,7 +101,7 @@ pub(super) fn quantity(property: &str) -> (f64, &'static str) {
     {
         (1.0, "percent")
     } else if begins("temp") {
-        (10.0, "degrees Celsius")
+        (10.0, CELSIUS)
     } else if begins("time_to_") {
         (1.0, "seconds")
     } else if property.contains("voltage") {

@@ -30,11 +30,11 @@ impl LoadAverage {
 }
 
 impl Gauge for LoadAverage {
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError> {
         self.read(root).map(|_| "")
     }
 
-    fn read(&self, root: &Path) -> Result<f64, SourceError> {
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError> {
         let path = root.join("proc/loadavg");
         let text = attribute::text(&path)?;
         let field = text.split_whitespace().nth(self.field);
@@ -73,11 +73,11 @@ impl Pressure {
 }
 
 impl Gauge for Pressure {
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError> {
         self.read(root).map(|_| unit(self.figure))
     }
 
-    fn read(&self, root: &Path) -> Result<f64, SourceError> {
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError> {
         let path = root.join("proc/pressure").join(self.resource);
         let text = attribute::text(&path)?;
         let figure = text

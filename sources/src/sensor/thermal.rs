@@ -29,12 +29,12 @@ impl Thermal {
 }
 
 impl Gauge for Thermal {
-    fn find(&self, root: &Path) -> Result<&'static str, SourceError> {
+    fn find(&mut self, root: &Path) -> Result<&'static str, SourceError> {
         CLASS.choose(root, &self.zone).map(|_| "degrees Celsius")
     }
 
-    fn read(&self, root: &Path) -> Result<f64, SourceError> {
+    fn read(&mut self, root: &Path) -> Result<f64, SourceError> {
         let zone = CLASS.choose(root, &self.zone)?;
-        Ok(attribute::number(&zone.directory.join("temp"))? / 1e3)
+        attribute::possible_celsius(attribute::number(&zone.directory.join("temp"))? / 1e3)
     }
 }

@@ -63,6 +63,86 @@ fn a_page_may_come_in_chunks_compressed_or_until_the_end() {
     assert_eq!(read(&Server::bytes("HTTP/1.0 200 OK\r\n\r\n14.25").url("/")), Ok(14.25));
 }
 
+/// A page whose end is not told, if it shows one.
+#[test]
+fn a_page_until_the_end_is_read_where_it_shows_its_end() {
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    for (media, page, fragment) in [
+        ("text/plain", "14.25", ""),
+        ("text/plain", "t 14.25\nu 1\n", "#t"),
+        // What is torn is not what is wanted.
+        ("text/plain", "t 14.25\nu 1", "#t"),
+        (open_metrics, "t 14.25\n# EOF\n", "#t"),
+        (open_metrics, "t 14.25\n# EOF", "#t"),
+        ("application/json", "{\"t\": 14.25}", "#/t"),
+        ("application/json", "14.25", "#"),
+    ] {
+        let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: {media}\r\n\r\n{page}");
+        assert_eq!(read(&Server::bytes(answer).url(&format!("/{fragment}"))), Ok(14.25), "{page}");
+    }
+    // The end of its gzip is the end of a page, also where the last chunk is missing.
+    let compressed = gzip(b"u 1\nt 14.25");
+    let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = format!("{head}{:x}\r\n", compressed.len());
+    let answer = [chunk.as_bytes(), &compressed, b"\r\n"].concat();
+    assert_eq!(read(&Server::bytes(answer).url("/#t")), Ok(14.25));
+    let head = b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n";
+    assert_eq!(read(&Server::bytes([&head[..], &compressed].concat()).url("/#t")), Ok(14.25));
+}
+
+#[test]
+fn codings_are_named_in_any_way() {
+    for coding in ["gzip", "GZIP", "x-gzip", " X-GZip "] {
+        let headers = format!("Content-Encoding: {coding}\r\n");
+        let server = Server::bytes(ok(&gzip(b"14.25"), &headers));
+        assert_eq!(read(&server.url("/")), Ok(14.25), "{coding}");
+        let head = server.heads()[0].to_lowercase();
+        assert!(head.contains("accept-encoding: gzip\r\n"), "{head}");
+    }
+    // What says that it is coded and is not, or in a way that leaves it as it was.
+    for coding in ["identity", "Identity", "none", "utf-8", "gzip", ""] {
+        let headers = format!("Content-Encoding: {coding}\r\n");
+        assert_eq!(read(&Server::bytes(ok(b"14.25", &headers)).url("/")), Ok(14.25), "{coding}");
+    }
+}
+
+#[test]
+fn charsets_are_heeded() {
+    let utf16: Vec<u8> =
+        "\u{feff}{\"°C\": 14.25}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (charset, page) in [
+        ("utf-8", "{\"°C\": 14.25}".as_bytes()),
+        ("ISO-8859-1", b"{\"\xb0C\": 14.25}"),
+        ("utf-8", b"{\"\xb0C\": 14.25}"),
+        ("utf-16", &utf16),
+        ("utf-8", &utf16),
+    ] {
+        let headers = format!("Content-Type: application/json; charset={charset}\r\n");
+        let url = Server::bytes(ok(page, &headers)).url("/#/%C2%B0C");
+        assert_eq!(read(&url), Ok(14.25), "{charset}");
+    }
+}
+
+/// Each of these was refused because of what stands beside the value.
+#[test]
+fn what_stands_beside_the_value_does_not_cost_it() {
+    for (page, fragment) in [
+        (&b"{\"temp\": 21.5, \"h\": NaN}"[..], "#/temp"),
+        (b"{\"h\": 1e999, \"temp\": 21.5}", "#/temp"),
+        (b"{\"name\": \"a\tb\", \"temp\": 21.5}", "#/temp"),
+        (b"{\"name\": \"\\ud800\", \"temp\": 21.5}", "#/temp"),
+        (b"{\"unit\": \"\xb0C\", \"temp\": 21.5}", "#/temp"),
+        (b"{\"s\": [{\"name\": \"attic\", \"t\": 21.5}, {\"t\": 1}]}", "#/s[name==\"attic\"]/t"),
+        (b"up{\"room.name\"=\"x\"} 1\n{\"a.b\"} 2\ntemp 21.5\n", "#temp"),
+        (b"unit{of=\"\xb0C\"} 1\ntemp 21.5\n", "#temp"),
+        (b"temp{a=\"1\"} 1\ntemp 21.5\n", "#temp"),
+        (b"temp{a=\"1\"} 1\ntemp 21.5\n", "#temp{a=\"\"}"),
+        (b"temp{a=\"1\"} 1\ntemp{a=\"22\"} 21.5\n", "#temp{a=~\"2+\"}"),
+    ] {
+        assert_eq!(read(&Server::page(page).url(&format!("/{fragment}"))), Ok(21.5), "{fragment}");
+    }
+}
+
 #[test]
 fn the_largest_page_is_read() {
     let page = format!("{}7", " ".repeat((1 << 20) - 1));

@@ -38,8 +38,7 @@ fn only_to_the_web() {
         ),
         ("gopher://x/", "a redirect leads to \"gopher://x/\": gopher: is neither http: nor https:"),
         ("http://", "a redirect leads to \"http://\": it names no host, such as https://host/page"),
-        ("a b", "a redirect leads to \"a b\", which is no address"),
-        ("\u{fc}", "a redirect leads to what is no address"),
+        ("a%b", "a redirect leads to \"a%b\", which is no address"),
     ] {
         assert_eq!(error(&Server::bytes(redirect(location)).url("/")), said);
     }
@@ -50,4 +49,20 @@ fn from_loopback_to_loopback() {
     let there = Server::page("7");
     let here = Server::bytes(redirect(&there.url("/x")));
     assert_eq!(read(&here.url("/")), Ok(7.0));
+}
+
+/// Servers send names of files as they are, in Latin-1 or UTF-8.
+#[test]
+fn to_what_should_have_been_encoded() {
+    for (location, path) in
+        [("/a b/{x}", "/a%20b/%7Bx%7D"), ("\u{fc} ", "/%C3%BC"), ("x?y=a|b", "/x?y=a%7Cb")]
+    {
+        let server = Server::start(move |number, stream| {
+            let answer = if number == 0 { redirect(location) } else { ok(b"7", "") };
+            say(stream, &answer);
+        });
+        assert_eq!(read(&server.url("/")), Ok(7.0), "{location}");
+        let head = server.heads()[1].clone();
+        assert!(head.starts_with(&format!("GET {path} HTTP/1.1\r\n")), "{head}");
+    }
 }

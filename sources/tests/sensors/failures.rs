@@ -138,6 +138,19 @@ fn thermometers_that_were_misheard_or_have_not_measured_have_no_value() {
             "00 00 00 00 00 00 00 00 00 : crc=00 YES\n00 00 00 00 00 00 00 00 00 t=0\n",
             "nothing but zeros, as from a wire that is shorted",
         ),
+        // A DS18S20 has the same bytes at power-on and at 85 degrees.
+        (
+            "aa 00 4b 46 ff ff 0c 10 87 : crc=87 YES\naa 00 4b 46 ff ff 0c 10 87 t=85000\n",
+            "85 degrees, the value at power-on: it has not measured yet",
+        ),
+        (
+            "d1 07 4b 46 7f ff 0f 10 1c : crc=1c YES\nd1 07 4b 46 7f ff 0f 10 1c t=125063\n",
+            "125.063 degrees, which a chip of this kind cannot measure: -55 to 125",
+        ),
+        (
+            "10 f8 4b 46 7f ff 10 10 1c : crc=1c YES\n10 f8 4b 46 7f ff 10 10 1c t=-127000\n",
+            "-127 degrees, which a chip of this kind cannot measure: -55 to 125",
+        ),
         ("", "\"\" is not what a thermometer says"),
         ("x : crc=1c YES\nx t=\n", "\"x : crc=1c YES\\nx t=\" is not what a thermometer says"),
         ("x : crc=1c YES\n", "\"x : crc=1c YES\" is not what a thermometer says"),
@@ -154,6 +167,9 @@ fn thermometers_that_were_misheard_or_have_not_measured_have_no_value() {
     }
     for (text, value) in [
         ("00 00 00 : crc=00 YES\n00 00 00 t=84999\n", 84.999),
+        // Measured: the seventh byte is 16 less the last four bits of the value.
+        ("50 05 4b 46 7f ff 10 10 dc : crc=dc YES\n50 05 4b 46 7f ff 10 10 dc t=85000\n", 85.0),
+        ("50 05 : crc=1c YES\n50 05 t=85000\n", 85.0),
         ("00 00 4b 46 7f ff 0c 10 1c : crc=1c YES\n00 00 4b 46 7f ff 0c 10 1c t=0\n", 0.0),
     ] {
         machine.write(W1, text);

@@ -3,5 +3,6 @@
 
 mod available;
 mod failures;
+mod machine;
 mod tree;
 mod values;

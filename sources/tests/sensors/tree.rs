@@ -88,7 +88,10 @@ fn split_behind_path(line: &str) -> (&str, &str) {
         let at = from + line[from..].find(':').unwrap();
         let (path, text) = (&line[..at], &line[at + 1..]);
         // A colon within the path is followed by the rest of it.
-        if !text.split(' ').next().unwrap().contains('/') || path.ends_with("_label") {
+        if !text.split(' ').next().unwrap().contains('/')
+            || path.ends_with("_label")
+            || path.ends_with("mounts")
+        {
             return (path, text);
         }
         from = at + 1;

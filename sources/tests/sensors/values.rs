@@ -161,8 +161,8 @@ fn what_is_not_there_or_ambiguous_lists_what_is() {
         ("hwmon/coretemp", "\"coretemp\" is not of the form hwmon/CHIP/INPUT"),
         (
             "fan",
-            "\"fan\" is no kind of sensor; there are hwmon, thermal, iio, power, w1, loadavg, \
-             pressure and file=",
+            "\"fan\" is no kind of sensor; there are hwmon, thermal, iio, power, w1, cpu, memory, \
+             disk, net, loadavg, pressure and file=",
         ),
         ("file=x", "file=\"x\" is no path from the root, such as file=/run/level"),
         ("file=/x,scale=big", "scale=big: \"big\" is not a finite number"),

@@ -1,0 +1,224 @@
+//! What one line of text says: a number, or a time and a number. Standard input is read
+//! by this, and so is whatever else has observations as lines.
+
+mod moment;
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::tz::{Offset, TimeZone};
+
+use crate::source::{Reading, SourceError};
+use moment::Moments;
+
+/// How the lines of a text are written.
+///
+/// ```
+/// use gaugelog_sources::{LineFormat, Lines, Reading, Source, TimeColumn, TimeUnit};
+/// let mut format = LineFormat::default();
+/// format.time = TimeColumn::First;
+/// format.unit = Some("ms".parse::<TimeUnit>()?);
+/// let mut lines = Lines::new("1780315200250 14.2\n".as_bytes()).format(format);
+/// assert_eq!(lines.poll()?, Some(Reading::at(1_780_315_200_250_000_000, 14.2)));
+/// # Ok::<(), gaugelog_sources::SourceError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct LineFormat {
+    /// Whether a time stands before each number.
+    pub time: TimeColumn,
+    /// What a time that is a bare number counts since 1970. Without one, seconds, and
+    /// none before 1980: a value may stand where the time should.
+    pub unit: Option<TimeUnit>,
+    /// Where times without an offset are meant.
+    pub zone: Zone,
+}
+
+/// Whether a time stands before each number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeColumn {
+    /// As on the first line that is understood. A lone number that looks like a time is
+    /// refused until then: its value may be missing.
+    #[default]
+    Auto,
+    /// On each line.
+    First,
+    /// On none.
+    None,
+}
+
+/// What a time that is a bare number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Seconds since 1970.
+    Seconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// Microseconds since 1970.
+    Microseconds,
+    /// Nanoseconds since 1970.
+    Nanoseconds,
+}
+
+/// A time zone: a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`.
+#[derive(Clone, Debug)]
+pub struct Zone(TimeZone);
+
+impl FromStr for TimeColumn {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "first" => Ok(Self::First),
+            "none" => Ok(Self::None),
+            _ => Err(SourceError::fatal("it may be first, none or auto")),
+        }
+    }
+}
+
+impl TimeUnit {
+    const ALL: [Self; 4] =
+        [Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Nanoseconds];
+
+    /// As it is written, and in words.
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Seconds => ("s", "seconds"),
+            Self::Milliseconds => ("ms", "milliseconds"),
+            Self::Microseconds => ("us", "microseconds"),
+            Self::Nanoseconds => ("ns", "nanoseconds"),
+        }
+    }
+
+    /// How many digits of it are behind the point of a nanosecond's.
+    const fn digits(self) -> u32 {
+        match self {
+            Self::Seconds => 9,
+            Self::Milliseconds => 6,
+            Self::Microseconds => 3,
+            Self::Nanoseconds => 0,
+        }
+    }
+}
+
+impl FromStr for TimeUnit {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        let known = Self::ALL.into_iter().find(|unit| unit.names().0 == text);
+        known.ok_or_else(|| SourceError::fatal("it may be s, ms, us or ns"))
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self(TimeZone::UTC)
+    }
+}
+
+impl FromStr for Zone {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        if let Some(offset) = offset(text) {
+            return Ok(Self(TimeZone::fixed(offset)));
+        }
+        TimeZone::get(text).map(Self).map_err(|_| {
+            SourceError::fatal("no time zone; write one such as Europe/Berlin, UTC or +02:00")
+        })
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.iana_name(), self.0.to_fixed_offset()) {
+            (Some(name), _) => f.write_str(name),
+            (None, Ok(offset)) => write!(f, "{offset}"),
+            (None, Err(_)) => f.write_str("that zone"),
+        }
+    }
+}
+
+/// `+02:00`.
+fn offset(text: &str) -> Option<Offset> {
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = rest.split_once(':')?;
+    let two = |digits: &str| {
+        let are_two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<i32>().ok().filter(|_| are_two)
+    };
+    let (hours, minutes) = (two(hours)?, two(minutes).filter(|minutes| *minutes < 60)?);
+    Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
+}
+
+/// Understands one line after another.
+#[derive(Debug)]
+pub(crate) struct LineParser {
+    /// Not `Auto` any more once a line was understood.
+    time: TimeColumn,
+    moments: Moments,
+}
+
+impl LineParser {
+    pub(crate) fn new(format: LineFormat) -> Self {
+        let LineFormat { time, unit, zone } = format;
+        Self { time, moments: Moments { unit, zone } }
+    }
+
+    /// What a line says, without its end: nothing where it is blank, and an error in words
+    /// that follow the line.
+    pub(crate) fn parse(&mut self, line: &str) -> Result<Option<Reading>, String> {
+        let line = line.trim_matches(SEPARATORS);
+        if line.is_empty() {
+            return Ok(None);
+        }
+        // A time may be of two words: the number is the last.
+        let Some((time, number)) = line.rsplit_once(SEPARATORS) else {
+            return self.lone(line).map(|value| Some(Reading::new(value)));
+        };
+        let Some(value) = finite(number) else {
+            return Err("does not end in a finite number".to_owned());
+        };
+        if self.time == TimeColumn::None {
+            return Err("has more than one word; lines without a time are read here".to_owned());
+        }
+        let timestamp_ns = self.moments.parse(time.trim_end_matches(SEPARATORS))?;
+        self.time = TimeColumn::First;
+        Ok(Some(Reading::at(timestamp_ns, value)))
+    }
+
+    /// The value of a line that is one word.
+    fn lone(&mut self, word: &str) -> Result<f64, String> {
+        if self.time == TimeColumn::First {
+            return Err("is one word, and not a time and a number".to_owned());
+        }
+        let value = finite(word).ok_or("is not a finite number")?;
+        if self.time == TimeColumn::Auto {
+            if let Some(unit) = moment::looks_like(word) {
+                let (_, words) = unit.names();
+                return Err(format!(
+                    "looks like a time in {words} without its number; --time none takes it for a \
+                     number"
+                ));
+            }
+            self.time = TimeColumn::None;
+        }
+        Ok(value)
+    }
+}
+
+/// Nothing else parts words: a no-break space may stand between the thousands of one
+/// number.
+const SEPARATORS: [char; 2] = [' ', '\t'];
+
+fn finite(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! A time as a line of text has it.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::AmbiguousOffset;
+
+use super::{TimeUnit, Zone};
+
+const RANGE: &str = "begins with a time outside the years 1678 to 2261";
+const NO_TIME: &str =
+    "begins with what is no time, such as 2026-06-01T12:00:00Z or seconds since 1970";
+
+/// 1980-01-01 and 2100-01-01 in seconds: times of data lie between them.
+const PLAUSIBLE: std::ops::Range<i128> = 315_532_800..4_102_444_800;
+
+/// How times are meant.
+#[derive(Debug)]
+pub(super) struct Moments {
+    pub(super) unit: Option<TimeUnit>,
+    pub(super) zone: Zone,
+}
+
+impl Moments {
+    /// Nanoseconds since 1970; the error is in words that follow the line.
+    pub(super) fn parse(&self, text: &str) -> Result<i64, String> {
+        if let Some(unit) = self.unit
+            && let Some(nanoseconds) = in_nanoseconds(text, unit)
+        {
+            return i64::try_from(nanoseconds).map_err(|_| RANGE.to_owned());
+        }
+        if let Some(nanoseconds) = in_nanoseconds(text, TimeUnit::Seconds) {
+            return of_seconds(text, nanoseconds);
+        }
+        let offset_at = offset_at(text).ok_or(NO_TIME)?;
+        // More digits than a nanosecond has say nothing here.
+        let digits = &text[SECOND_ENDS..offset_at];
+        let fraction = digits.get(..digits.len().min(10)).unwrap_or(digits);
+        let moment = [&text[..SECOND_ENDS], fraction, &text[offset_at..]].concat();
+        let stamp = match offset_at == text.len() {
+            true => self.local(&moment)?,
+            false => moment.parse::<Timestamp>().map_err(|_| NO_TIME)?,
+        };
+        i64::try_from(stamp.as_nanosecond()).map_err(|_| RANGE.to_owned())
+    }
+
+    /// A time without an offset, in the zone that is meant.
+    fn local(&self, text: &str) -> Result<Timestamp, String> {
+        let civil: DateTime = text.parse().map_err(|_| NO_TIME)?;
+        let zone = &self.zone;
+        let ambiguous = zone.0.to_ambiguous_timestamp(civil);
+        match ambiguous.offset() {
+            AmbiguousOffset::Unambiguous { .. } => {}
+            AmbiguousOffset::Gap { .. } => {
+                return Err(format!("begins with a time that was left out in {zone}"));
+            }
+            AmbiguousOffset::Fold { .. } => {
+                return Err(format!(
+                    "begins with a time that there was twice in {zone}; write its offset too"
+                ));
+            }
+        }
+        ambiguous.unambiguous().map_err(|_| RANGE.to_owned())
+    }
+}
+
+/// A bare number without a unit: seconds, if it looks like them.
+fn of_seconds(text: &str, nanoseconds: i128) -> Result<i64, String> {
+    if nanoseconds >= PLAUSIBLE.start * 1_000_000_000
+        && let Ok(nanoseconds) = i64::try_from(nanoseconds)
+    {
+        return Ok(nanoseconds);
+    }
+    Err(match looks_like(text) {
+        Some(unit) => {
+            let (name, words) = unit.names();
+            format!("begins with what looks like {words} since 1970; say so by --time-unit {name}")
+        }
+        None => "begins with a number that is no time since 1980 in seconds; --time-unit says in \
+                 what unit it is one"
+            .to_owned(),
+    })
+}
+
+/// The unit in which a bare number is a time of our days.
+pub(super) fn looks_like(text: &str) -> Option<TimeUnit> {
+    TimeUnit::ALL.into_iter().find(|unit| {
+        let nanoseconds = in_nanoseconds(text, *unit);
+        nanoseconds.is_some_and(|it| PLAUSIBLE.contains(&it.div_euclid(1_000_000_000)))
+    })
+}
+
+/// A number in decimal, to the nanosecond, further digits cut off. A float would be off
+/// by a hundred nanoseconds. `None` where this is no such number.
+fn in_nanoseconds(text: &str, unit: TimeUnit) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !are_digits(whole) || !are_digits(fraction) {
+        return None;
+    }
+    // A number of twenty digits is out of range, however it goes on; zeros say nothing.
+    let whole = whole.trim_start_matches('0');
+    let whole: i128 = format!("0{}", whole.get(..20).unwrap_or(whole)).parse().ok()?;
+    let behind = unit.digits();
+    let fraction: i128 =
+        format!("0{fraction:0<width$.width$}", width = behind as usize).parse().ok()?;
+    Some(sign * (whole * 10_i128.pow(behind) + fraction))
+}
+
+/// The length of `2026-06-01T12:00:00`.
+const SECOND_ENDS: usize = 19;
+
+/// Where, in a time of a calendar, the offset begins or would begin: behind the seconds
+/// and their fraction. `None` where a time is not written like that.
+fn offset_at(text: &str) -> Option<usize> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let bytes = text.as_bytes();
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == form,
+    };
+    if bytes.len() < SECOND_ENDS || !bytes.iter().zip(FORM).all(fits) {
+        return None;
+    }
+    let behind = &text[SECOND_ENDS..];
+    let Some(fraction) = behind.strip_prefix(['.', ',']) else {
+        return is_offset(behind).then_some(SECOND_ENDS);
+    };
+    let digits = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
+    (digits > 0 && is_offset(&fraction[digits..])).then_some(SECOND_ENDS + 1 + digits)
+}
+
+/// Nothing, `Z`, `+02:00`, `+0200` or `+02`.
+fn is_offset(text: &str) -> bool {
+    match text.split_at_checked(1) {
+        None | Some(("Z" | "z", "")) => true,
+        Some(("+" | "-", rest)) => {
+            let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+            let colons = rest.len() - digits;
+            matches!((digits, colons), (2 | 4, 0))
+                || rest.find(':') == Some(2) && digits == 4 && colons == 1
+        }
+        Some(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moments(unit: Option<TimeUnit>, zone: &str) -> Moments {
+        Moments { unit, zone: zone.parse().unwrap() }
+    }
+
+    fn parse(text: &str) -> Result<i64, String> {
+        moments(None, "UTC").parse(text)
+    }
+
+    const SECOND: i64 = 1_780_315_200;
+    const NOON: i64 = SECOND * 1_000_000_000;
+
+    #[test]
+    fn bare_numbers_are_exact_to_the_nanosecond() {
+        for (text, unit, nanoseconds) in [
+            ("0", Some(TimeUnit::Seconds), 0),
+            ("1.5", Some(TimeUnit::Seconds), 1_500_000_000),
+            ("-1.000000001", Some(TimeUnit::Seconds), -1_000_000_001),
+            ("1780315200.123456789999", None, NOON + 123_456_789),
+            ("-0000000000000000000000001.5", Some(TimeUnit::Seconds), -1_500_000_000),
+            ("000", Some(TimeUnit::Nanoseconds), 0),
+            ("9223372036.854775807", None, i64::MAX),
+            ("1780315200250", Some(TimeUnit::Milliseconds), NOON + 250_000_000),
+            ("1780315200000.5", Some(TimeUnit::Milliseconds), NOON + 500_000),
+            ("1780315200000001.25", Some(TimeUnit::Microseconds), NOON + 1_250),
+            ("1780315200000000007.9", Some(TimeUnit::Nanoseconds), NOON + 7),
+            ("315532800", None, 315_532_800_000_000_000),
+        ] {
+            assert_eq!(moments(unit, "UTC").parse(text), Ok(nanoseconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_of_a_calendar_are_read_in_every_form() {
+        for (text, nanoseconds) in [
+            ("2026-06-01T12:00:00Z", NOON),
+            ("2026-06-01t12:00:00z", NOON),
+            ("2026-06-01 12:00:00", NOON),
+            ("2026-06-01T12:00:00.5", NOON + 500_000_000),
+            ("2026-06-01 12:00:00,123", NOON + 123_000_000),
+            ("2026-06-01 12:00:00.1234567899999", NOON + 123_456_789),
+            ("2026-06-01 14:00:00+02:00", NOON),
+            ("2026-06-01 14:00:00.000+0200", NOON),
+            ("2026-06-01T07:00:00-05", NOON),
+        ] {
+            assert_eq!(parse(text), Ok(nanoseconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_of_the_zone() {
+        let berlin = moments(None, "Europe/Berlin");
+        let hour = 3_600_000_000_000;
+        for (text, nanoseconds) in [
+            ("2026-06-01 14:00:00", NOON),
+            ("2026-06-01 14:00:00Z", NOON + 2 * hour),
+            ("2026-12-01 13:00:00", NOON + 183 * 24 * hour),
+            ("1780315200", NOON),
+        ] {
+            assert_eq!(berlin.parse(text), Ok(nanoseconds), "{text}");
+        }
+        let said = |text| berlin.parse(text).unwrap_err();
+        assert_eq!(
+            said("2026-03-29 02:30:00"),
+            "begins with a time that was left out in Europe/Berlin"
+        );
+        assert_eq!(
+            said("2026-10-25 02:30:00"),
+            "begins with a time that there was twice in Europe/Berlin; write its offset too"
+        );
+        assert_eq!(moments(None, "+05:30").parse("2026-06-01 17:30:00"), Ok(NOON));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "1e9",
+            "+-1",
+            "+1",
+            "1_0",
+            "noon",
+            "2026-06-01",
+            "12:00",
+            "--1",
+            "2026-06-01T12:00",
+            "2026-06-01T12:00:00.",
+            "2026-06-01T12:00:00 Z",
+            "2026-02-30T00:00:00Z",
+            "2026-06-01T24:00:00Z",
+            "2026-06-01T12:00:00+2",
+            "2026-06-01T12:00:00+02:00[UTC]",
+            "2026-06-01_12:00:00",
+            "1780315200 5",
+            "2026-06-01T12:00:00é",
+        ] {
+            assert_eq!(parse(text), Err(NO_TIME.to_owned()), "{text}");
+        }
+        for (text, unit) in [
+            ("9999-01-01T00:00:00Z", None),
+            ("0001-01-01 00:00:00", None),
+            ("9223372036.854775808", Some(TimeUnit::Seconds)),
+            (&*"9".repeat(4000), Some(TimeUnit::Nanoseconds)),
+        ] {
+            assert_eq!(moments(unit, "UTC").parse(text), Err(RANGE.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_bare_number_that_is_no_time_names_what_it_looks_like() {
+        for (text, said) in [
+            ("1780315200250", "looks like milliseconds since 1970; say so by --time-unit ms"),
+            ("1780315200250000", "looks like microseconds since 1970; say so by --time-unit us"),
+            ("1780315200250000000", "looks like nanoseconds since 1970; say so by --time-unit ns"),
+            ("14.2", "a number that is no time since 1980 in seconds"),
+            ("315532799.9", "a number that is no time since 1980 in seconds"),
+            ("-1780315200", "a number that is no time since 1980 in seconds"),
+            ("99999999999", "a number that is no time since 1980 in seconds"),
+        ] {
+            let found = parse(text).unwrap_err();
+            assert!(found.starts_with("begins with") && found.contains(said), "{text}: {found}");
+        }
+    }
+}
