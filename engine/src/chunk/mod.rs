@@ -1,0 +1,1 @@
+//! Chunks: compressed columns of 65,536 observations, written whole, never changed.
