@@ -175,6 +175,14 @@ impl Error {
         &self.0.detail
     }
 
+    /// The detail and the operating system's words, for an error about the same file.
+    pub(crate) fn detail_with_source(&self) -> String {
+        match &self.0.source {
+            Some(source) => format!("{}: {source}", self.0.detail),
+            None => self.0.detail.clone(),
+        }
+    }
+
     /// The disk is full, or a limit is reached.
     pub(crate) fn is_lack_of_room(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};

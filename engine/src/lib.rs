@@ -5,10 +5,13 @@
 mod chunk;
 mod error;
 mod format;
+mod log;
+mod manifest;
 mod observation;
 mod options;
 mod os;
 mod stats;
+mod view;
 
 pub use error::{Damage, Error, ErrorKind, Result};
 pub use observation::Observation;

@@ -1,7 +1,8 @@
 //! The unit of a write to the log: a header of 16 bytes and rows of 16 bytes each.
 //!
-//! A mark and a void are headers alone. All are valid only in their own place:
-//! the checksum is seeded with the log's id and the offset. Zeros never are.
+//! Marks, voids and lost observations are headers alone. All are valid only in their
+//! own place: the checksum is seeded with the log's id and the offset. Zeros never
+//! are: kind 0 is none.
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
@@ -29,6 +30,9 @@ pub(crate) enum Kind {
     Mark,
     /// Ends a log whose sync failed.
     Void,
+    /// So many observations were lost before the log was made; whether `repair` has
+    /// accepted that.
+    Lost { count: u32, accepted: bool },
 }
 
 /// A header's fields.
@@ -39,38 +43,50 @@ pub(crate) struct Header {
     /// log's first.
     pub(crate) sequence: u32,
     /// The watermark: the offset up to which the log was durable when this was written.
+    /// 0 for lost observations.
     pub(crate) synced_to: u32,
 }
 
 const KIND_ROWS: u16 = 1;
 const KIND_MARK: u16 = 2;
 const KIND_VOID: u16 = 3;
+const KIND_LOST: u16 = 4;
+const KIND_LOST_ACCEPTED: u16 = 5;
 
 impl Header {
     /// The header in the first 16 bytes of `bytes`, its checksum not yet verified;
     /// `None` where no frame begins like that.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..UNIT_USIZE)?;
         let count = LE::read_u16(&bytes[4..]);
-        let kind = match (LE::read_u16(&bytes[6..]), count) {
-            (KIND_ROWS, 1..) if u64::from(count) <= FRAME_ROWS_MAX => Kind::Rows(count),
-            (KIND_MARK, 0) => Kind::Mark,
-            (KIND_VOID, 0) => Kind::Void,
+        let (sequence, last) = (LE::read_u32(&bytes[8..]), LE::read_u32(&bytes[12..]));
+        let lost = |accepted| Kind::Lost { count: last, accepted };
+        let (kind, synced_to) = match (LE::read_u16(&bytes[6..]), count) {
+            (KIND_ROWS, 1..) if u64::from(count) <= FRAME_ROWS_MAX => (Kind::Rows(count), last),
+            (KIND_MARK, 0) => (Kind::Mark, last),
+            (KIND_VOID, 0) => (Kind::Void, last),
+            (KIND_LOST, 0) if last > 0 => (lost(false), 0),
+            (KIND_LOST_ACCEPTED, 0) if last > 0 => (lost(true), 0),
             _ => return None,
         };
-        let (sequence, synced_to) = (LE::read_u32(&bytes[8..]), LE::read_u32(&bytes[12..]));
         Some(Self { kind, sequence, synced_to })
     }
 
-    pub(crate) fn rows(&self) -> u64 {
+    /// How many sequence numbers it covers.
+    pub(crate) fn observations(&self) -> u64 {
         match self.kind {
             Kind::Rows(count) => count.into(),
+            Kind::Lost { count, .. } => count.into(),
             Kind::Mark | Kind::Void => 0,
         }
     }
 
     /// The bytes of the whole frame.
     pub(crate) fn frame_bytes(&self) -> u64 {
-        UNIT * (1 + self.rows())
+        match self.kind {
+            Kind::Rows(count) => UNIT * (1 + u64::from(count)),
+            _ => UNIT,
+        }
     }
 }
 
@@ -88,7 +104,6 @@ impl Seed {
         let place = u32::try_from(offset / UNIT).unwrap_or(u32::MAX).wrapping_mul(0x9E37_79B1);
         let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ place);
         hasher.update(bytes);
-        // Zeros are no frame whatever the seed is: kind 0 is none.
         hasher.finalize()
     }
 
@@ -98,17 +113,19 @@ impl Seed {
     }
 }
 
-/// The bytes of a mark or a void at `offset`.
+/// The bytes of a header at `offset` that no rows follow.
 pub(crate) fn encode_bare(seed: Seed, offset: u64, header: Header) -> [u8; UNIT_USIZE] {
     let mut bytes = [0; UNIT_USIZE];
-    let kind = match header.kind {
+    let (kind, last) = match header.kind {
         Kind::Rows(_) => unreachable!("rows follow such a header"),
-        Kind::Mark => KIND_MARK,
-        Kind::Void => KIND_VOID,
+        Kind::Mark => (KIND_MARK, header.synced_to),
+        Kind::Void => (KIND_VOID, header.synced_to),
+        Kind::Lost { count, accepted: false } => (KIND_LOST, count),
+        Kind::Lost { count, accepted: true } => (KIND_LOST_ACCEPTED, count),
     };
     LE::write_u16(&mut bytes[6..], kind);
     LE::write_u32(&mut bytes[8..], header.sequence);
-    LE::write_u32(&mut bytes[12..], header.synced_to);
+    LE::write_u32(&mut bytes[12..], last);
     let checksum = seed.checksum(offset, &bytes[4..]);
     LE::write_u32(&mut bytes, checksum);
     bytes

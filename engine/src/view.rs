@@ -1,0 +1,200 @@
+//! Where reading starts: what the manifest states, the log it lists, and its chunks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::chunk::reader::Chunk;
+use crate::error::{Damage, Error, ErrorKind, Result};
+use crate::format::CHUNK;
+use crate::format::names::chunk_name;
+use crate::format::names::log_name;
+use crate::format::record::Record;
+use crate::log::Head;
+use crate::log::reader::Log;
+use crate::manifest::{self, Manifest};
+use crate::os::disk::Directory;
+
+/// A manifest may be replaced while a view is taken; not as often as this.
+const ATTEMPTS_MAX: usize = 1000;
+/// So many chunks are kept open.
+const CHUNKS_OPEN_MAX: usize = 64;
+
+/// A store as it was at one moment.
+#[derive(Debug)]
+pub(crate) struct View {
+    directory: Arc<Directory>,
+    record: Record,
+    log: Option<Log>,
+    end_sequence: u64,
+    damage: Vec<Damage>,
+    positioned_reads: bool,
+    /// The last ones used, the newest last.
+    chunks: Mutex<Vec<Arc<Chunk>>>,
+}
+
+impl View {
+    /// Looks at the store in `directory`: at its manifest and at the tail of its log.
+    pub(crate) fn take(directory: &Arc<Directory>, positioned_reads: bool) -> Result<Self> {
+        let mut manifest = manifest::read(directory)?;
+        for _ in 0..ATTEMPTS_MAX {
+            let log = open_log(directory, &manifest.record)?;
+            if manifest.is_current(directory)? {
+                return Ok(Self::new(directory, manifest, log, positioned_reads));
+            }
+            manifest = manifest::read(directory)?;
+        }
+        let detail = "the manifest changed each time it was read";
+        Err(Error::new(ErrorKind::Io, directory.path(), detail))
+    }
+
+    fn new(
+        directory: &Arc<Directory>,
+        manifest: Manifest,
+        log: Opened,
+        positioned_reads: bool,
+    ) -> Self {
+        let Manifest { record, damage, .. } = manifest;
+        let mut damage: Vec<Damage> = damage.into_iter().collect();
+        let (log, end_sequence) = match log {
+            Opened::None => (None, record.log_first_sequence()),
+            Opened::Log(log) => {
+                damage.extend(log.damage());
+                let end = log.end_sequence();
+                (Some(log), end)
+            }
+            Opened::Missing(missing) => {
+                let end = missing.lost.end;
+                damage.push(missing);
+                (None, end)
+            }
+        };
+        Self {
+            directory: Arc::clone(directory),
+            record,
+            log,
+            end_sequence,
+            damage,
+            positioned_reads,
+            chunks: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The log; `None` where nothing was ever appended, or where it is missing.
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.log.as_ref()
+    }
+
+    /// The sequence number of the first observation that is kept.
+    pub(crate) fn first_sequence(&self) -> u64 {
+        self.record.first_sequence()
+    }
+
+    /// The sequence number with which the log begins.
+    pub(crate) fn sealed_end_sequence(&self) -> u64 {
+        self.record.log_first_sequence()
+    }
+
+    pub(crate) fn end_sequence(&self) -> u64 {
+        self.end_sequence
+    }
+
+    /// Observations before this sequence number survive a power cut.
+    pub(crate) fn durable_sequence(&self) -> u64 {
+        self.log.as_ref().map_or(self.sealed_end_sequence(), Log::durable_sequence)
+    }
+
+    /// Damage met on the way. Finding all there is takes reading everything.
+    pub(crate) fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Observations that the manifest speaks of in a log that is missing.
+    pub(crate) fn missing_log(&self) -> Option<&Damage> {
+        if self.log.is_some() { None } else { self.damage.last().filter(|it| !it.lost.is_empty()) }
+    }
+
+    pub(crate) fn positioned_reads(&self) -> bool {
+        self.positioned_reads
+    }
+
+    /// The chunk of this number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Removed`] where retention has removed it since,
+    /// [`ErrorKind::Damaged`] where it is missing or cannot be used.
+    pub(crate) fn chunk(&self, number: u32) -> Result<Arc<Chunk>> {
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = chunks.iter().position(|chunk| chunk.number() == number) {
+            let chunk = chunks.remove(at);
+            chunks.push(Arc::clone(&chunk));
+            return Ok(chunk);
+        }
+        drop(chunks);
+        let chunk = Arc::new(self.open_chunk(number)?);
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        if chunks.len() >= CHUNKS_OPEN_MAX {
+            chunks.remove(0);
+        }
+        chunks.push(Arc::clone(&chunk));
+        Ok(chunk)
+    }
+
+    fn open_chunk(&self, number: u32) -> Result<Chunk> {
+        let opened =
+            Chunk::open(&self.directory, self.record.store, number, self.positioned_reads);
+        let error = match opened {
+            Err(error) if error.is_not_found() => error,
+            opened => return opened,
+        };
+        // Perhaps it was removed after this view was taken.
+        let now = manifest::read(&self.directory)?.record;
+        let path = error.path().to_owned();
+        if now.store != self.record.store {
+            let detail = "the store was replaced by another one; open it again";
+            return Err(Error::new(ErrorKind::Replaced, self.directory.path(), detail));
+        }
+        if now.first_chunk > number {
+            let detail = "retention has removed this chunk; take another snapshot";
+            return Err(Error::new(ErrorKind::Removed, &path, detail));
+        }
+        let first = u64::from(number) * CHUNK;
+        let detail = format!("the chunk {} is missing", chunk_name(number));
+        Err(Damage { path, offset: 0, lost: first..first + CHUNK, detail }.into())
+    }
+}
+
+enum Opened {
+    None,
+    Log(Log),
+    Missing(Damage),
+}
+
+/// Opens the log that `record` lists. A log that is missing, or something else than a
+/// file, is damage.
+fn open_log(directory: &Directory, record: &Record) -> Result<Opened> {
+    if record.log == 0 {
+        return Ok(Opened::None);
+    }
+    let head = Head::of(record);
+    match Log::open(directory, head) {
+        Ok(log) => Ok(Opened::Log(log)),
+        Err(error) if error.is_not_found() || error.kind() == ErrorKind::Damaged => {
+            let detail = if error.is_not_found() {
+                "the log is missing".into()
+            } else {
+                error.detail_with_source()
+            };
+            let path = directory.file_path(&log_name(record.log));
+            let lost = head.first_sequence..head.made.sequence;
+            Ok(Opened::Missing(Damage { path, offset: 0, lost, detail }))
+        }
+        Err(error) => Err(error),
+    }
+}
