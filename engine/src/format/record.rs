@@ -150,6 +150,7 @@ impl Record {
         let made = self.store != 0
             && self.made_bytes >= RECORD_BYTES as u64
             && self.made_bytes <= u64::from(u32::MAX)
+            && super::frame::next_place(self.made_bytes) == self.made_bytes
             && self.made_bytes.is_multiple_of(super::frame::UNIT)
             && self.made_observations <= self.made_bytes / super::frame::UNIT;
         self.generation > 0 && if self.log == 0 { empty } else { made }

@@ -5,6 +5,7 @@ pub(crate) mod reader;
 pub(crate) mod resync;
 pub(crate) mod tail;
 pub(crate) mod walk;
+pub(crate) mod writer;
 
 use crate::format::frame::Seed;
 use crate::format::record::Record;

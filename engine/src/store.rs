@@ -1,0 +1,234 @@
+//! A store: the directory, opened.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Damage, Result};
+use crate::observation::Observation;
+use crate::options::Options;
+use crate::os::disk::Directory;
+use crate::os::lock::Lock;
+use crate::read::snapshot::Snapshot;
+use crate::view::View;
+use crate::write::append::Appending;
+use crate::write::handle::Shared;
+use crate::write::session::Session;
+use crate::write::writer::{self, Writer};
+
+mod create;
+
+
+/// A store of observations: one directory, which any number of threads and processes
+/// read and append to at once. Clones are the same store.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("store");
+/// use gaugelog::{Observation, Store};
+/// let store = Store::create(&path)?;
+/// store.append(Observation::new(0, 14.25))?;
+/// store.append(Observation::new(1_000_000_000, 13.75))?;
+/// assert_eq!(store.snapshot()?.summary()?.mean(), Some(14.0));
+/// # Ok::<(), gaugelog::Error>(())
+/// ```
+///
+/// # Forks
+/// After a fork, parent and child may both go on with a store that was open, if
+/// no other thread was using it at that moment; otherwise, and of a [`Writer`]
+/// always, the child opens the store again. What was appended before the fork and
+/// is not synced yet is the parent's to sync.
+#[derive(Clone, Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    recovery: Arc<Recovery>,
+}
+
+/// What opening a store finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovery {
+    /// How many observations there are, those that are lost included.
+    pub observations: u64,
+    /// Bytes after the last valid frame, the remains of an append that was never
+    /// acknowledged; space written ahead is not counted.
+    pub dropped_bytes: u64,
+    /// Damage met on the way. Finding all there is takes reading everything.
+    pub damage: Vec<Damage>,
+}
+
+impl Recovery {
+    pub(crate) fn of(view: &View) -> Self {
+        Self {
+            observations: view.end_sequence() - view.first_sequence(),
+            dropped_bytes: view.log().map_or(0, |log| log.tail().dropped_bytes),
+            damage: view.damage().to_vec(),
+        }
+    }
+}
+
+impl Store {
+    /// Creates a store at `path` with the default [`Options`].
+    ///
+    /// # Errors
+    /// As [`Options::create`].
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().create(path)
+    }
+
+    /// Opens the store at `path` for reading and appending, with the default
+    /// [`Options`]. After any crash this works the first time.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open(path)
+    }
+
+    /// Opens the store at `path`, or creates it where there is none, with the default
+    /// [`Options`].
+    ///
+    /// # Errors
+    /// As [`Options::open`] and [`Options::create`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open_or_create(path)
+    }
+
+    /// Opens the store at `path` for reading, with the default [`Options`].
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        Options::new().open_read_only(path)
+    }
+
+    pub(crate) fn new(
+        directory: Arc<Directory>,
+        options: Options,
+        is_read_only: bool,
+        recovery: Recovery,
+    ) -> Self {
+        let shared = Arc::new(Shared::new(directory, options, is_read_only));
+        Self { shared, recovery: Arc::new(recovery) }
+    }
+
+    /// The store's directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.shared.path()
+    }
+
+    /// What opening the store found.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// Appends one observation and returns its sequence number. The writers' lock is
+    /// taken for the call. Under [`SyncPolicy::Always`](crate::SyncPolicy::Always) the observation is durable when
+    /// this returns. Threads that append at the same time share a sync.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a value that is not finite, or where this thread holds
+    /// a [`Writer`] of the store; [`ErrorKind::Locked`] if another process kept the lock
+    /// too long; [`ErrorKind::Replaced`], [`ErrorKind::ReadOnly`];
+    /// [`ErrorKind::Damaged`] where the store cannot be continued; [`ErrorKind::Io`]
+    /// where the file system refuses. After an error the observation is not stored.
+    pub fn append(&self, observation: Observation) -> Result<u64> {
+        Ok(self.append_batch(&[observation])?.start)
+    }
+
+    /// Appends `observations` in their order and returns their sequence numbers.
+    /// A crash may leave the first few of them.
+    ///
+    /// # Errors
+    /// As [`Store::append`]; the first value that is not finite refuses the whole batch.
+    /// Of a batch larger than 8 MiB the first ones may stay stored:
+    /// [`Error::stored`](crate::Error::stored) says how many.
+    pub fn append_batch(&self, observations: &[Observation]) -> Result<Range<u64>> {
+        for observation in observations {
+            writer::check(self.path(), *observation)?;
+        }
+        self.shared.append(observations)
+    }
+
+    /// A writer that keeps the lock, for many observations at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`], [`ErrorKind::ReadOnly`], [`ErrorKind::Replaced`] or
+    /// [`ErrorKind::Io`]; [`ErrorKind::Invalid`] where this thread has one already.
+    pub fn writer(&self) -> Result<Writer> {
+        Writer::open(&self.shared)
+    }
+
+    /// Makes everything that any process has appended so far durable.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn sync(&self) -> Result<()> {
+        self.shared.locked(Session::sync)
+    }
+
+    /// Compresses the log's full chunks of 65,536 observations. Appending does so by
+    /// itself; this is for a store that was filled by a writer that did not sync.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn seal(&self) -> Result<()> {
+        self.with(Appending::seal)
+    }
+
+    /// Removes the oldest chunks of 65,536 observations while all of a chunk are older
+    /// than `time_ns`, in nanoseconds since the Unix epoch. Returns how many
+    /// observations were removed. The engine reads no clock: the caller says when.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// let hours = |n| Observation::new(n * 3_600_000_000_000, 14.2);
+    /// store.append_batch(&(0..70_000).map(hours).collect::<Vec<_>>())?;
+    /// assert_eq!(store.remove_before(hours(68_000).timestamp_ns)?, 65_536);
+    /// assert_eq!(store.snapshot()?.summary()?.count(), 4_464);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn remove_before(&self, time_ns: i64) -> Result<u64> {
+        self.with(|appending, lock| appending.remove_before(lock, time_ns))
+    }
+
+    /// Removes the oldest chunks until log and chunks together have at most `bytes`, or
+    /// only the log is left. Returns how many observations were removed.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn keep_bytes(&self, bytes: u64) -> Result<u64> {
+        self.with(|appending, lock| appending.keep_bytes(lock, bytes))
+    }
+
+    fn with<T: Default>(
+        &self,
+        work: impl FnOnce(&mut Appending, &Lock) -> Result<T>,
+    ) -> Result<T> {
+        self.shared.locked(|session| session.with(work))
+    }
+
+    /// A fixed view of everything appended so far.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] where the manifest is corrupt, [`ErrorKind::Io`] where the
+    /// file system refuses.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let positioned_reads = self.shared.options().positioned_reads;
+        Ok(Snapshot::new(View::take(self.shared.directory(), positioned_reads)?))
+    }
+}
+
+/// That a store is shared between threads is part of what it promises.
+const _: () = {
+    const fn is_shared<T: Clone + Send + Sync>() {}
+    is_shared::<Store>();
+};
