@@ -16,7 +16,14 @@ use crate::write::handle::Shared;
 use crate::write::session::Session;
 use crate::write::writer::{self, Writer};
 
+mod copy;
 mod create;
+mod rebuild;
+mod repair;
+mod verify;
+
+pub use repair::Repair;
+pub use verify::Verification;
 
 
 /// A store of observations: one directory, which any number of threads and processes

@@ -142,6 +142,11 @@ impl Chunk {
         self.header.lost()
     }
 
+    /// Whether a repair has accepted that these are lost. Otherwise they count as damage.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.header.is_loss_accepted
+    }
+
     /// The sequence numbers of a leaf's rows. It is one run where nothing was lost.
     pub(crate) fn sequences(&self, leaf: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         self.header.leaf_runs(leaf)

@@ -7,6 +7,7 @@ use super::writer::{Contents, Summaries, encode_with};
 use crate::error::Result;
 use crate::format::CHUNK_LEAVES;
 use crate::stats::summary::Summary;
+use crate::stats::tree::Node;
 
 /// A chunk without the damage of another one.
 #[derive(Debug)]
@@ -18,11 +19,11 @@ pub(crate) struct Repaired {
 
 impl Chunk {
     /// The chunk with the observations that can be read. It keeps its place, its seal
-    /// number and the summaries that it was sealed with; pages, sketch and lost numbers
-    /// are written anew.
+    /// number and the summaries that its leaves were sealed with; pages, sketch and lost
+    /// numbers are written anew, with these `nodes`. The loss is accepted.
     ///
     /// A leaf whose summary cannot be had either is then counted as empty.
-    pub(crate) fn repaired(&self) -> Result<Repaired> {
+    pub(crate) fn repaired(&self, nodes: Vec<Node>) -> Result<Repaired> {
         let (mut observations, mut kept) = (Vec::new(), Vec::new());
         let (mut leaves, mut page) = (Vec::new(), Page::default());
         for leaf in 0..CHUNK_LEAVES {
@@ -38,8 +39,9 @@ impl Chunk {
         }
         let place = self.place();
         let lost = complement(place.sequences(), &kept);
-        let contents = Contents { place, observations: &observations, lost: &lost };
-        let bytes = encode_with(&contents, &Summaries { leaves, nodes: self.nodes().to_vec() });
+        let contents =
+            Contents { place, observations: &observations, lost: &lost, is_accepted: true };
+        let bytes = encode_with(&contents, &Summaries { leaves, nodes });
         Ok(Repaired { bytes, lost: self.rows() - observations.len() as u64 })
     }
 }

@@ -12,9 +12,6 @@ use crate::stats::sketch::{Sketch, Unit};
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
 
-const LEAF_ROWS: usize = LEAF as usize;
-const LEAVES: usize = CHUNK_LEAVES as usize;
-
 /// What a chunk is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contents<'a> {
@@ -23,6 +20,8 @@ pub(crate) struct Contents<'a> {
     pub(crate) observations: &'a [Observation],
     /// Sequence numbers within the chunk, ascending and disjoint.
     pub(crate) lost: &'a [Range<u64>],
+    /// A repair has accepted that they are lost.
+    pub(crate) is_accepted: bool,
 }
 
 /// What a chunk states of its observations. It never changes after sealing.
@@ -76,6 +75,7 @@ pub(crate) fn encode_with(contents: &Contents<'_>, summaries: &Summaries) -> Vec
         place: *place,
         nodes: summaries.nodes.clone(),
         lost,
+        is_loss_accepted: contents.is_accepted,
         times: column_header(place, Column::Times, &times),
         values: column_header(place, Column::Values, &encoded_values),
         sketch: section(place, Part::Sketch, &sketch),
@@ -143,9 +143,10 @@ fn lost_runs(contents: &Contents<'_>) -> Vec<LostRun> {
 
 /// How many rows each leaf has.
 fn rows_of_leaves(lost: &[LostRun]) -> Vec<usize> {
-    let mut rows = vec![LEAF_ROWS; LEAVES];
+    let leaf = usize::try_from(LEAF).expect("1,024");
+    let mut rows: Vec<usize> = (0..CHUNK_LEAVES).map(|_| leaf).collect();
     for number in lost.iter().flat_map(|run| run.first..=run.last) {
-        rows[usize::from(number) / LEAF_ROWS] -= 1;
+        rows[usize::from(number) / leaf] -= 1;
     }
     rows
 }

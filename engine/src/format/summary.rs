@@ -40,3 +40,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Summary> {
     };
     summary.is_plausible().then_some(summary)
 }
+
+/// Whether two summaries would be written down alike.
+pub(crate) fn has_same_bits(a: &Summary, b: &Summary) -> bool {
+    let bits = |summary: &Summary| {
+        let mut bytes = [0; SUMMARY_BYTES];
+        encode(summary, &mut bytes);
+        bytes
+    };
+    bits(a) == bits(b)
+}

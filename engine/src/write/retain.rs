@@ -2,7 +2,7 @@
 
 use super::append::Appending;
 use crate::chunk::reader::Chunk;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::names::chunk_name;
 use crate::format::record::Record;
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
@@ -64,7 +64,12 @@ impl Appending {
         }
         let last = ((index + 1) << (level - CHUNK_LEVEL)) - 1;
         let number = u32::try_from(last).expect("the number of a chunk that is listed");
-        self.open_chunk(number)?.node(level, index)
+        let chunk = self.open_chunk(number)?;
+        let node = chunk.nodes().iter().find(|node| (node.level, node.index) == (level, index));
+        node.cloned().ok_or_else(|| {
+            let path = self.directory.file_path(&chunk_name(number));
+            Error::damaged(&path, 0, "the chunk lacks a node that it completes")
+        })
     }
 
     /// Makes `first` the first chunk that is kept and removes those before it.

@@ -102,7 +102,7 @@ fn replace(
 }
 
 /// Makes the log of `record` with what is `held`, and states in `record` what that is.
-pub(super) fn make_log(directory: &Directory, record: &mut Record, held: &Held) -> Result<DiskFile> {
+pub(crate) fn make_log(directory: &Directory, record: &mut Record, held: &Held) -> Result<DiskFile> {
     let first = record.log_first_sequence();
     let mut making = Making::new(record.log, first, RECORD_BYTES as u64);
     fill(&mut making, first, held).ok_or_else(|| {

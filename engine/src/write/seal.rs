@@ -4,6 +4,7 @@ use super::rotate::draw_identity;
 use crate::chunk::reader::Chunk;
 use crate::chunk::writer::{Contents, encode};
 use crate::error::{Error, Result};
+use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, chunk_name};
 use crate::format::record::Record;
 use crate::format::{CHUNK, LEAF};
@@ -14,21 +15,24 @@ use std::ops::Range;
 
 /// What a log holds of a range of sequence numbers.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    pub(super) observations: Vec<Observation>,
-    pub(super) lost: Vec<Range<u64>>,
+pub(crate) struct Held {
+    pub(crate) observations: Vec<Observation>,
+    pub(crate) lost: Vec<Range<u64>>,
     /// `repair` has accepted all losses.
-    pub(super) is_accepted: bool,
+    pub(crate) is_accepted: bool,
+    /// How many observations are lost without that.
+    pub(crate) unaccepted: u64,
 }
 
 impl Held {
-    pub(super) fn read(log: &Log, sequences: Range<u64>) -> Result<Self> {
+    pub(crate) fn read(log: &Log, sequences: Range<u64>) -> Result<Self> {
         let mut held = Self { is_accepted: true, ..Self::default() };
         log.read(sequences, &mut |piece| {
             match piece {
                 Piece::Rows { rows, .. } => held.observations.extend_from_slice(rows),
                 Piece::Lost(damage) => {
                     held.is_accepted = false;
+                    held.unaccepted += damage.lost.end - damage.lost.start;
                     held.lost.push(damage.lost);
                 }
                 Piece::Absent(absent) => held.lost.push(absent),
@@ -41,14 +45,14 @@ impl Held {
 
 /// What sealing has made.
 #[derive(Debug)]
-pub(super) struct Sealed {
+pub(crate) struct Sealed {
     /// Whether observations were lost that the log may still hold in some form.
-    pub(super) has_losses: bool,
+    pub(crate) has_losses: bool,
 }
 
 /// Writes the chunks that `log` holds in full before `limit`, synced, under names that
 /// are not durable yet, and takes them into `record`.
-pub(super) fn seal(
+pub(crate) fn seal(
     directory: &Directory,
     log: &Log,
     limit: u64,
@@ -64,15 +68,18 @@ pub(super) fn seal(
         let held = Held::read(log, first..first + CHUNK)?;
         sealed.has_losses |= !held.is_accepted;
         let seal = draw_identity(directory)?;
-        let contents = Contents {
+        let place = Place {
             store: record.store,
             number,
             source_log: log.head().id,
             seal,
             predecessor: record.last_seal,
+        };
+        let contents = Contents {
+            place,
             observations: &held.observations,
             lost: &held.lost,
-            accepted: held.is_accepted,
+            is_accepted: held.is_accepted,
         };
         let bytes = encode(&contents, &mut record.edge);
         make_way(directory, log.head().id, record.store, number)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::append::{Appending, Failure, How, Stays};
+use crate::chunk::reader::{Page, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{CHUNK, LEAF};
 use crate::log::reader::Piece;
@@ -209,14 +210,13 @@ fn stored_at(
 ) -> Result<Vec<Observation>> {
     let view = View::take(directory, true)?;
     let end = sequence.saturating_add(count as u64).min(view.end_sequence());
-    let mut found = Vec::new();
+    let (mut found, mut page) = (Vec::new(), Page::default());
     let mut next = sequence;
     while next < end.min(view.sealed_end_sequence()) {
         let Ok(number) = u32::try_from(next / CHUNK) else { break };
-        let chunk = view.chunk(number)?;
-        let rows = chunk.observations(next % CHUNK / LEAF)?;
+        view.chunk(number)?.read_page(next % CHUNK / LEAF, Wanted::ROWS, &mut page)?;
         let skip = usize::try_from(next % LEAF).expect("less than a leaf");
-        found.extend_from_slice(rows.get(skip..).unwrap_or_default());
+        found.extend(page.rows().skip(skip));
         next = next - next % LEAF + LEAF;
     }
     if let Some(log) = view.log() {

@@ -27,7 +27,7 @@ const COVERED_FROM: usize = 12;
 /// Where the header's length stands for the first time.
 const LENGTH_AT: usize = 52;
 /// Where the parts begin whose number varies.
-const FIXED_BYTES: usize = 84;
+const FIXED_BYTES: usize = 86;
 const LOST_BYTES: usize = 4;
 /// The lengths and checksums of a leaf's two pages.
 const PAGES_BYTES: usize = 12;
@@ -63,6 +63,8 @@ pub(crate) struct Header {
     pub(crate) nodes: Vec<Node>,
     /// Ascending, with other observations between them.
     pub(crate) lost: Vec<LostRun>,
+    /// A repair has accepted that they are lost.
+    pub(crate) is_loss_accepted: bool,
     pub(crate) times: ColumnHeader,
     pub(crate) values: ColumnHeader,
     pub(crate) sketch: Section,
@@ -164,6 +166,7 @@ impl Header {
         bytes.extend(self.sketch.checksum.to_le_bytes());
         bytes.extend(short(self.nodes.len()).to_le_bytes());
         bytes.extend(short(self.lost.len()).to_le_bytes());
+        bytes.extend(u16::from(self.is_loss_accepted).to_le_bytes());
         for column in [&self.times, &self.values] {
             bytes.extend(column.codec.encode());
             bytes.extend(short(column.meta.len()).to_le_bytes());
@@ -233,6 +236,10 @@ impl Header {
         let stated = (take_u32(fields)?, take_u32(fields)?);
         let sketch = Section { offset: 0, bytes: take_u32(fields)?, checksum: take_u32(fields)? };
         let (nodes, lost) = (take_u16(fields)?.into(), take_u16(fields)?.into());
+        let is_loss_accepted = match take_u16(fields)? {
+            accepted @ 0..=1 => accepted == 1,
+            _ => return None,
+        };
         let times_codec = take_codec(fields, Column::Times)?;
         let times_meta = take_u16(fields)?.into();
         let values_codec = take_codec(fields, Column::Values)?;
@@ -251,6 +258,7 @@ impl Header {
             place,
             nodes,
             lost,
+            is_loss_accepted,
             times: ColumnHeader { codec: times_codec, meta: times_meta, pages: times_pages },
             values: ColumnHeader { codec: values_codec, meta: values_meta, pages: values_pages },
             sketch,
