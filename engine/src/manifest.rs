@@ -91,8 +91,9 @@ fn words(invalid: Invalid, which: &str) -> String {
     format!("the {which} copy of the manifest {what}; the other one is whole")
 }
 
-/// Replaces the manifest. All that `record` lists is synced already. When this returns
-/// the new one is durable. After an error either of the two may be found.
+/// Replaces the manifest. All that `record` lists is synced already. The new one is
+/// found when this returns, and durable after a sync of the directory. After an error it
+/// is not found.
 pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Result<()> {
     let mut bytes = record.encode();
     bytes.extend_from_within(..);
@@ -101,11 +102,10 @@ pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Re
         .write_new(&temporary, &bytes)
         .and_then(|()| lock.sync_directory())
         .and_then(|()| directory.rename(MANIFEST));
-    if let Err(error) = written {
+    if written.is_err() {
         drop(directory.remove(&temporary));
-        return Err(error);
     }
-    lock.sync_directory()
+    written
 }
 
 /// Runs `work`, which writes files and replaces the manifest. Where it lacks room, the

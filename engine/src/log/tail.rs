@@ -56,12 +56,29 @@ pub(crate) struct Gap {
     pub(crate) to: Place,
 }
 
+/// A log that is never found the same twice is looked at this often.
+const LOOKS_MAX: usize = 10;
 /// So many corrupt places are noted one by one.
 const GAPS_MOST: usize = 1000;
 
 impl Tail {
-    /// Finds the end of the log in `file`.
+    /// Finds the end of the log in `file`. A writer may go on meanwhile: a place is only
+    /// corrupt if it is found so twice.
     pub(crate) fn find(file: &Arc<DiskFile>, head: &Head) -> Result<Self> {
+        let mut tail = Self::look(file, head)?;
+        for _ in 0..LOOKS_MAX {
+            if tail.gaps.is_empty() {
+                break;
+            }
+            let before = std::mem::replace(&mut tail, Self::look(file, head)?);
+            if before.gaps == tail.gaps {
+                break;
+            }
+        }
+        Ok(tail)
+    }
+
+    fn look(file: &Arc<DiskFile>, head: &Head) -> Result<Self> {
         let length = file.len()?;
         let blocks = Blocks::new(Arc::clone(file));
         let mut search = Search { blocks, head, length, gaps: Vec::new() };

@@ -98,7 +98,7 @@ impl LogWriter {
 
     /// Forces what was written to the disk and leaves a mark, itself unsynced.
     pub(crate) fn sync(&mut self) -> Result<()> {
-        if self.durable == self.end && self.marked {
+        if self.durable == self.end {
             return Ok(());
         }
         self.file.sync()?;

@@ -75,6 +75,7 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
     }
     let Some(log) = view.log() else {
         manifest::replace(copy, lock, &Record::empty())?;
+        lock.sync_directory()?;
         return Ok(0);
     };
     for number in view.record().first_chunk..view.record().sealed_end {
@@ -90,6 +91,7 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
     let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
     make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;
+    lock.sync_directory()?;
     Ok(view.end_sequence() - view.first_sequence())
 }
 

@@ -280,6 +280,7 @@ impl<'a> Repairing<'a> {
             }
             let (directory, lock) = (self.directory, self.lock);
             manifest::with_ballast(directory, || manifest::replace(directory, lock, &self.record))?;
+            lock.sync_directory()?;
             self.repair.rewritten.push(directory.file_path(MANIFEST));
         }
         for name in self.directory.names()? {

@@ -23,6 +23,8 @@ use crate::os::lock::Lock;
 
 /// No more stays unsynced under any policy.
 const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
+/// A log of so many bytes is sealed also in the midst of an append.
+const LARGE_LOG_BYTES: u64 = 64 << 20;
 /// What is written at once.
 const PORTION: usize = 64 * 1024;
 
@@ -132,8 +134,12 @@ impl Appending {
             let dropped = self.kept != self.log.end();
             self.rotate(lock, if dropped { Keep::Acknowledged } else { Keep::All })?;
         }
+        self.confirm_listing(lock)
+    }
+
+    /// Whoever replaced the manifest may have died before that was durable.
+    fn confirm_listing(&mut self, lock: &Lock) -> Result<()> {
         if !self.is_listing_durable {
-            // Whoever replaced the manifest may have died before that was durable.
             lock.sync_directory()?;
             self.is_listing_durable = true;
         }
@@ -149,8 +155,7 @@ impl Appending {
     ) -> std::result::Result<(), Failure> {
         self.prepare(lock, how).map_err(Failure::clean)?;
         if self.log.end().offset >= LOG_BYTES_MOST {
-            let error = self.seal_error.take().unwrap_or_else(|| self.log_is_full());
-            return Err(Failure::clean(error));
+            return Err(Failure::clean(self.log_is_full()));
         }
         let before = self.log.end().sequence;
         for portion in rows.chunks(PORTION) {
@@ -160,6 +165,7 @@ impl Appending {
             if self.log.unsynced_bytes() >= UNSYNCED_BYTES_MAX {
                 self.sync(lock)?;
             }
+            self.seal_if_large(lock, how)?;
         }
         if how.durable {
             self.sync(lock)?;
@@ -169,18 +175,34 @@ impl Appending {
         Ok(())
     }
 
-    fn log_is_full(&self) -> Error {
-        let detail = "the log has reached 1 GiB, because it could not be sealed into chunks";
-        Error::new(ErrorKind::Io, self.log.file().path(), detail)
+    /// The log of one large append does not grow without limit: what was written so far
+    /// is stored.
+    fn seal_if_large(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
+        let end = self.log.end();
+        if end.offset < how.seal_from_bytes.max(LARGE_LOG_BYTES) {
+            return Ok(());
+        }
+        self.seal_error = self.rotate(lock, Keep::All).err();
+        if self.seal_error.is_some() && end.offset >= LOG_BYTES_MOST {
+            let error = self.log_is_full();
+            return Err(self.take_back(error));
+        }
+        Ok(())
+    }
+
+    fn log_is_full(&mut self) -> Error {
+        self.seal_error.take().unwrap_or_else(|| {
+            let detail = "the log has reached 1 GiB, because it could not be sealed into chunks";
+            Error::new(ErrorKind::Io, self.log.file().path(), detail)
+        })
     }
 
     /// Makes everything that was written durable, and so acknowledged.
     pub(crate) fn sync(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
         if self.has_unconfirmed {
             self.rotate(lock, Keep::All).map_err(Failure::clean)?;
-            self.kept = self.log.end();
-            return Ok(());
         }
+        self.confirm_listing(lock).map_err(Failure::clean)?;
         match self.log.sync() {
             Ok(()) => {
                 self.kept = self.log.end();
@@ -249,7 +271,6 @@ impl Appending {
     pub(crate) fn seal(&mut self, lock: &Lock) -> Result<()> {
         if self.log.end().sequence - self.log.head().first_sequence >= CHUNK {
             self.rotate(lock, Keep::All)?;
-            self.kept = self.log.end();
         }
         Ok(())
     }

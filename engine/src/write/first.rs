@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use super::append::Appending;
-use super::rotate::{draw_identity, make_log};
+use super::orphans::remove_orphans;
+use super::rotate::{draw_identity, list, make_log};
 use super::seal::Held;
 use crate::error::Result;
 use crate::format::record::Record;
 use crate::log::Head;
 use crate::log::writer::LogWriter;
-use crate::manifest::{self, Manifest};
+use crate::manifest;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 
 impl Appending {
     /// Makes the first log of a store to which nothing was ever appended.
     pub(crate) fn first(directory: &Arc<Directory>, lock: &Lock) -> Result<Self> {
-        let (record, file) = manifest::with_ballast(directory, || {
+        remove_orphans(directory, lock, &Record::empty())?;
+        let (manifest, file) = manifest::with_ballast(directory, || {
             let mut record = Record {
                 generation: 2,
                 store: draw_identity(directory)?,
@@ -25,18 +27,20 @@ impl Appending {
             };
             let none = Held { is_accepted: true, ..Held::default() };
             let file = make_log(directory, &mut record, &none)?;
-            manifest::replace(directory, lock, &record)?;
-            Ok((record, file))
+            Ok((list(directory, lock, &record)?, file))
         })?;
-        let manifest: Manifest = manifest::read(directory)?;
-        let mut log = LogWriter::begin(Arc::new(file), Head::of(&record));
-        log.mark();
+        let mut log = LogWriter::begin(Arc::new(file), Head::of(&manifest.record));
+        // Where this fails, the append tries again before it writes.
+        let is_listing_durable = lock.sync_directory().is_ok();
+        if is_listing_durable {
+            log.mark();
+        }
         Ok(Self {
             directory: Arc::clone(directory),
             manifest,
             kept: log.end(),
             log,
-            is_listing_durable: true,
+            is_listing_durable,
             has_unconfirmed: false,
             is_not_continuable: false,
             seal_error: None,

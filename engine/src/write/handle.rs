@@ -57,15 +57,21 @@ impl Shared {
             let detail = "the store was opened for reading only";
             return Err(Error::new(ErrorKind::ReadOnly, self.path(), detail));
         }
-        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
-        if holder == Some(std::thread::current().id()) {
-            let detail = "this thread holds a writer of the store, and would wait for itself; \
-                          use the writer, or drop it first";
-            return Err(Error::new(ErrorKind::Invalid, self.path(), detail));
-        }
+        self.check_holder()?;
         let lock = Lock::take(&self.directory, self.options.lock_wait)?;
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Session::open(&self.directory, lock, std::mem::take(&mut memory)))
+    }
+
+    /// Refuses a thread that would wait for itself.
+    fn check_holder(&self) -> Result<()> {
+        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        if holder != Some(std::thread::current().id()) {
+            return Ok(());
+        }
+        let detail = "this thread holds a writer of the store, and would wait for itself; use \
+                      the writer, or drop it first";
+        Err(Error::new(ErrorKind::Invalid, self.path(), detail))
     }
 
     /// Lets go of the lock.
@@ -89,6 +95,8 @@ impl Shared {
 
     /// Appends `observations`, together with those of other threads.
     pub(crate) fn append(&self, observations: &[Observation]) -> Result<Range<u64>> {
+        // Another thread may take the lock for this one.
+        self.check_holder()?;
         self.queue.append(observations, |all| {
             self.locked(|session| {
                 let durable = writer::is_durable(self.options.sync, session.unsynced_since());

@@ -61,8 +61,10 @@ fn is_made_whole(directory: &Directory, record: &Record) -> bool {
 /// Whether the log `id` was made to replace the listed one, and never came to it.
 fn is_never_listed(directory: &Directory, record: &Record, id: u64) -> bool {
     let Some(own) = header(directory, id) else { return false };
+    // Nothing was ever appended to a store without a log, so nothing can be in this one.
+    let belongs = own.store == record.store || record.log == 0 && own.made_observations == 0;
     own.log == id
-        && own.store == record.store
+        && belongs
         && own.previous_log == record.log
         && Log::open(directory, Head::of(&own)).is_ok_and(|log| !log.tail().is_appended_to)
 }

@@ -94,6 +94,7 @@ impl Appending {
         let directory = &self.directory;
         manifest::with_ballast(directory, || manifest::replace(directory, lock, &record))?;
         self.manifest = manifest::read(directory)?;
+        lock.sync_directory()?;
         self.is_listing_durable = true;
         for number in before {
             match self.directory.remove(&chunk_name(number)) {

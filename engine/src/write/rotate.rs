@@ -16,7 +16,7 @@ use crate::format::record::{RECORD_BYTES, Record};
 use crate::log::reader::Log;
 use crate::log::writer::{LogWriter, Making};
 use crate::log::{Head, Place};
-use crate::manifest;
+use crate::manifest::{self, Manifest};
 use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
 
@@ -31,7 +31,7 @@ pub(super) enum Keep {
 
 impl Appending {
     /// Replaces the log by a new one, and this value by one that appends to that. After
-    /// an error either of the two may be the one that the manifest lists.
+    /// an error the manifest lists the old one, and this value still holds.
     pub(super) fn rotate(&mut self, lock: &Lock, keep: Keep) -> Result<()> {
         remove_orphans(&self.directory, lock, &self.manifest.record)?;
         let (end, sealable) = match keep {
@@ -46,26 +46,29 @@ impl Appending {
         let made = manifest::with_ballast(&directory, || {
             replace(&directory, lock, &self.manifest.record, &old, end, sealable)
         })?;
-        self.manifest = manifest::read(&directory)?;
-        self.log = LogWriter::begin(Arc::new(made.file), Head::of(&made.record));
-        self.log.mark();
+        self.manifest = made.manifest;
+        self.log = LogWriter::begin(Arc::new(made.file), Head::of(&self.manifest.record));
         self.kept = self.log.end();
-        self.is_listing_durable = true;
         self.has_unconfirmed = false;
         self.is_not_continuable = false;
-        // The new log is in use: what cannot be removed now is an orphan later.
-        drop(if made.has_losses {
-            directory.set_aside(&log_name(old.head().id), DAMAGED)
-        } else {
-            directory.remove(&log_name(old.head().id))
-        });
+        // Where this fails, the next append tries again before it writes.
+        self.is_listing_durable = lock.sync_directory().is_ok();
+        if self.is_listing_durable {
+            self.log.mark();
+            // What cannot be removed now is an orphan later.
+            drop(if made.has_losses {
+                directory.set_aside(&log_name(old.head().id), DAMAGED)
+            } else {
+                directory.remove(&log_name(old.head().id))
+            });
+        }
         Ok(())
     }
 }
 
 /// A log that was made and is listed.
 struct Made {
-    record: Record,
+    manifest: Manifest,
     file: DiskFile,
     has_losses: bool,
 }
@@ -90,15 +93,18 @@ fn replace(
     let first = record.log_first_sequence();
     let held = Held::read(old, first..end.sequence)?;
     let file = make_log(directory, &mut record, &held)?;
-    if let Err(error) = manifest::replace(directory, lock, &record) {
-        // Where the manifest was renamed all the same, the log is the store's.
-        if !matches!(manifest::read(directory), Ok(found) if found.record.log == record.log) {
-            drop(directory.remove(&log_name(record.log)));
-        }
-        return Err(error);
-    }
+    let manifest = list(directory, lock, &record)?;
     let has_losses = sealed.has_losses || !held.is_accepted;
-    Ok(Made { record, file, has_losses })
+    Ok(Made { manifest, file, has_losses })
+}
+
+/// Makes the manifest that lists the log of `record`; without it the log is removed.
+pub(super) fn list(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
+    let listed = manifest::replace(directory, lock, record);
+    if listed.is_err() {
+        drop(directory.remove(&log_name(record.log)));
+    }
+    listed.and_then(|()| manifest::read(directory))
 }
 
 /// Makes the log of `record` with what is `held`, and states in `record` what that is.
