@@ -10,4 +10,6 @@ pub(crate) mod summary;
 pub(crate) mod tree;
 
 #[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
 mod reference;
