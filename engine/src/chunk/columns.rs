@@ -15,6 +15,9 @@ use crate::format::chunk::{Codec, META_BYTES_MAX};
 
 /// Level 6 is a tenth faster, but takes five times the bytes where 100 floats repeat.
 const LEVEL: usize = 8;
+/// Decimals that take less than this each are not tried as floats, which took twice
+/// the time and never less space.
+const ENOUGH_BYTES: usize = 2;
 /// The version of its format that pco 1.1 writes.
 const PCO_VERSION: [u8; 2] = [4, 1];
 /// In the first four bits of a meta: a dictionary follows.
@@ -51,11 +54,13 @@ pub(super) fn encode_times(times: &[i64], rows: &[usize]) -> Encoded {
 
 /// `rows` are those of each leaf, in all as many as there are `values`.
 pub(super) fn encode_values(values: &[f64], rows: &[usize]) -> Encoded {
-    let floats = compress(values, rows);
     let integers = decimals::of_values(values).and_then(|(decimals, integers)| {
         let codec = Codec::Decimals { decimals, version: PCO_VERSION };
         compress(&integers, rows).map(|encoded| Encoded { codec, ..encoded })
     });
+    let enough = |encoded: &Encoded| encoded.bytes() < ENOUGH_BYTES * values.len();
+    let is_small = integers.as_ref().is_some_and(enough);
+    let floats = if is_small { None } else { compress(values, rows) };
     let mut candidates: Vec<Encoded> = integers.into_iter().chain(floats).collect();
     candidates.sort_by_key(Encoded::bytes);
     candidates

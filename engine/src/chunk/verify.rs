@@ -4,7 +4,7 @@ use super::parts::{self, Fault};
 use super::reader::{Chunk, Page, Wanted};
 use super::writer::encode_sketch;
 use crate::error::{Damage, Result};
-use crate::format::summary::{self, SUMMARY_BYTES};
+use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;
@@ -105,13 +105,4 @@ impl Chunk {
 
 fn same(matches: bool, otherwise: &str) -> parts::Result<()> {
     if matches { Ok(()) } else { Err(Fault::Damaged(otherwise.into())) }
-}
-
-fn has_same_bits(a: &Summary, b: &Summary) -> bool {
-    let bits = |summary: &Summary| {
-        let mut bytes = [0; SUMMARY_BYTES];
-        summary::encode(summary, &mut bytes);
-        bytes
-    };
-    bits(a) == bits(b)
 }

@@ -132,7 +132,7 @@ fn lost_runs(contents: &Contents<'_>) -> Vec<LostRun> {
     for lost in contents.lost.iter().filter(|lost| !lost.is_empty()) {
         let run = LostRun { first: within(lost.start), last: within(lost.end - 1) };
         match runs.last_mut() {
-            Some(before) if u32::from(before.last) + 1 == run.first.into() => {
+            Some(before) if u32::from(before.last) + 1 == u32::from(run.first) => {
                 before.last = run.last
             }
             _ => runs.push(run),
