@@ -152,7 +152,8 @@ impl Record {
             && self.made_bytes <= u64::from(u32::MAX)
             && super::frame::next_place(self.made_bytes) == self.made_bytes
             && self.made_bytes.is_multiple_of(super::frame::UNIT)
-            && self.made_observations <= self.made_bytes / super::frame::UNIT;
+            // More than there are rows, where observations are lost.
+            && self.made_observations <= u64::from(u32::MAX);
         self.generation > 0 && if self.log == 0 { empty } else { made }
     }
 }

@@ -347,7 +347,10 @@ impl DiskFile {
         let mut filled = 0;
         while filled < into.len() {
             let at = offset.saturating_add(filled as u64);
-            let read = || self.file.read_at(&mut into[filled..], at);
+            let read = || {
+                refuse_unreadable(&self.path, at, into.len() - filled)?;
+                self.file.read_at(&mut into[filled..], at)
+            };
             match call(&self.path, Operation::Read, read) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
@@ -428,17 +431,25 @@ fn announce_write(path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
     announce(path, Operation::Write { offset, length: bytes.len() })
 }
 
+#[cfg(not(test))]
+#[inline]
+fn refuse_unreadable(_path: &Path, _offset: u64, _length: usize) -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(test)]
 pub(crate) use watch::announce;
 #[cfg(test)]
-use watch::announce_write;
+use watch::{announce_write, refuse_unreadable};
+
 /// How a test sees each operation before it happens, and may make it fail.
 #[cfg(test)]
 pub(crate) mod watch {
     use super::Operation;
     use std::cell::{Cell, RefCell};
     use std::io;
-    use std::path::Path;
+    use std::ops::Range;
+    use std::path::{Path, PathBuf};
 
     /// Sees a file, what is to be done to it, and the bytes to be written.
     type Watcher = Box<dyn FnMut(&Path, Operation, &[u8]) -> io::Result<()>>;
@@ -446,6 +457,24 @@ pub(crate) mod watch {
     thread_local! {
         static WATCHER: RefCell<Option<Watcher>> = const { RefCell::new(None) };
         static IDENTITY: Cell<Option<u64>> = const { Cell::new(None) };
+        static UNREADABLE: RefCell<Vec<(PathBuf, Range<u64>)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// From here on this thread gets an I/O error for these bytes of files, where it
+    /// reads by position.
+    pub(crate) fn set_unreadable(places: Vec<(PathBuf, Range<u64>)>) {
+        UNREADABLE.set(places);
+    }
+
+    pub(super) fn refuse_unreadable(path: &Path, offset: u64, length: usize) -> io::Result<()> {
+        let end = offset + length as u64;
+        let meets = |(file, bytes): &(PathBuf, Range<u64>)| {
+            file == path && bytes.start < end && offset < bytes.end
+        };
+        if UNREADABLE.with_borrow(|places| places.iter().any(meets)) {
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        Ok(())
     }
 
     pub(crate) fn announce(path: &Path, operation: Operation) -> io::Result<()> {
