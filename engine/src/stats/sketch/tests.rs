@@ -35,6 +35,19 @@ fn zeros_have_a_bucket_of_their_own() {
 }
 
 #[test]
+fn magnitudes_far_apart_keep_their_digits() {
+    for larger in [2_f64.powi(52).next_down(), 2_f64.powi(52), 2_f64.powi(60), f64::MAX] {
+        let sketch = Sketch::of(&[larger, -1.0, 1.0, -larger], Unit::Binary);
+        let expected = [-larger, -1.0, 1.0, larger];
+        assert_eq!(sketch.cells.len(), 4);
+        for ((low, high, count), value) in buckets(&sketch).into_iter().zip(expected) {
+            assert!(low <= value && value <= high && count == 1);
+            assert!(high - low <= value.abs() / 1023.0);
+        }
+    }
+}
+
+#[test]
 fn small_decimals_are_held_exactly() {
     let values: Vec<f64> = (-2047..=2047).map(|n| f64::from(n) / 100.0).collect();
     let exact: Vec<_> = values.iter().map(|value| (*value, *value, 1)).collect();

@@ -198,7 +198,13 @@ fn sums_lose_nothing_to_their_length() {
     // The sum of 10,000,000 numbers near 0.1 is rounded once, not ten million times.
     assert_eq!(in_leaves(&[0.1; 10_000_000]).sum(), Some(1e6));
     assert_eq!(in_leaves(&vec![1e9 + 0.125; 1_000_003]).sum(), Some(1_000_003.0 * (1e9 + 0.125)));
-    assert_eq!(leaf(&[1.0, 2.0, 4.0]).sum(), Some(7.0));
+    // The nearest f64 to the mean of these integers is often too far from it.
+    let values: Vec<f64> = (0..1024).map(|n| f64::from(n * n % 1009) + 1e12).collect();
+    for count in 1..=values.len() {
+        let exact: f64 = values[..count].iter().sum();
+        assert!(exact < 9e15, "the plain sum of integers is exact");
+        assert_eq!(leaf(&values[..count]).sum(), Some(exact));
+    }
     assert_eq!(leaf(&[]).sum(), Some(0.0));
     assert_eq!(leaf(&[f64::MAX, f64::MAX]).sum(), None);
     assert_eq!(leaf(&[f64::MAX, -f64::MAX]).sum(), Some(0.0));
@@ -213,6 +219,17 @@ fn samples_are_divided_by_one_less() {
     assert_eq!((one.sample_variance(), one.sample_std_dev()), (None, None));
     let widest = leaf(&[f64::MAX, f64::MIN]);
     assert_eq!((widest.sample_variance(), widest.sample_std_dev()), (None, None));
+}
+
+#[test]
+fn deviation_is_at_most_half_the_range() {
+    for count in 1..200 {
+        let widest = leaf(&[f64::MAX, f64::MIN].repeat(count));
+        assert_close(widest.std_dev(), f64::MAX, 1e-15 * f64::MAX, "std dev");
+        let near = f64::from(u32::try_from(count).expect("few")) / 7.0;
+        let std_dev = leaf(&[0.1, near]).std_dev().expect("some");
+        assert!(std_dev <= (near - 0.1_f64).abs() / 2.0, "{std_dev} of 0.1 and {near}");
+    }
 }
 
 #[test]

@@ -29,13 +29,16 @@ fn check(buckets: &Buckets, mut values: Vec<f64>) {
 
 #[test]
 fn value_of_each_rank_is_in_its_bucket() {
-    let runs: [(Unit, &[f64]); 6] = [
+    let runs: [(Unit, &[f64]); 8] = [
         (Unit::Binary, &[0.0, -0.0, 0.5, 0.5, 1.0, -1.0, 3e-20]),
         (Unit::Binary, &[1e300, -1e280, 4.0, 0.25, 5e-324, -5e-324, 1e-310]),
         (Unit::Decimal(1), &[0.5, -0.5, 14.1, 0.0, 7.3, -300.2, 512.7]),
         (Unit::Decimal(0), &[14.0, 14.0, 17.0, 3.0, -300.0, 1e12]),
         (Unit::Decimal(22), &[1e-22, 3e-20]),
         (Unit::Binary, &[14.09, 14.1, 14.11, -300.2]),
+        // From 1,000.0 to 1,000.7; then from 1,000.0 to below 1,000.5.
+        (Unit::Decimal(1), &[1000.3, 1000.6]),
+        (Unit::Binary, &[1000.1]),
     ];
     for first in 0..runs.len() {
         let mut runs = runs;
