@@ -204,9 +204,17 @@ impl ValuesDecoder {
     }
 }
 
+/// Whether a later version of pco wrote it, which may have other ways.
+pub(super) fn is_later(codec: Codec) -> bool {
+    match codec {
+        Codec::Plain => false,
+        Codec::Pco { version } | Codec::Decimals { version, .. } => version > PCO_VERSION,
+    }
+}
+
 fn decompressor<T: Plain>(version: [u8; 2], meta: &[u8]) -> Option<ChunkDecompressor<T>> {
-    // A later minor version may be readable, and then is not known to be bounded.
-    if version > PCO_VERSION || version[0] != PCO_VERSION[0] || meta.first()? % 16 == DICTIONARY {
+    let is_known = version <= PCO_VERSION && version[0] == PCO_VERSION[0];
+    if !is_known || meta.first()? % 16 == DICTIONARY {
         return None;
     }
     let (file, _) = FileDecompressor::new(&version[..]).ok()?;

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::error::{Damage, Error};
+use crate::error::{Damage, Error, ErrorKind};
 use crate::format::chunk::{Header, PREFIX_BYTES};
 use crate::format::record::Invalid;
 use crate::os::map::Bytes;
@@ -44,19 +44,18 @@ impl From<Error> for Fault {
     }
 }
 
-/// Fills `into` from `offset` and decodes it. `decode` says what is wrong with bytes
-/// that are damaged.
+/// Fills `into` from `offset` and decodes it.
 pub(super) fn read<T>(
     bytes: &Bytes,
     offset: u64,
     into: &mut [u8],
-    decode: impl Fn(&[u8]) -> std::result::Result<T, String>,
+    decode: impl Fn(&[u8]) -> Result<T>,
 ) -> Result<T> {
     let checked = |read: crate::Result<usize>, into: &[u8]| {
         if read? < into.len() {
             return Err(Fault::Damaged("the file ends too early".into()));
         }
-        decode(into).map_err(Fault::Damaged)
+        decode(into)
     };
     let first = checked(bytes.read(offset, into), into);
     if first.is_ok() || !bytes.is_mapped() {
@@ -77,14 +76,14 @@ pub(super) fn header(bytes: &Bytes) -> Result<Header> {
 }
 
 fn header_before(bytes: &Bytes) -> Result<Header> {
-    let stated = |prefix: &[u8]| Header::stated_bytes(prefix).map_err(in_words);
+    let stated = |prefix: &[u8]| Header::stated_bytes(prefix).map_err(|it| fault(bytes, it));
     let length = read(bytes, 0, &mut [0; PREFIX_BYTES], stated)?;
     header_at(bytes, 0, length)
 }
 
 fn header_after(bytes: &Bytes) -> Result<Header> {
     let end = bytes.file().len()?;
-    let stated = |end: &[u8]| Header::stated_bytes_at_end(end).map_err(in_words);
+    let stated = |end: &[u8]| Header::stated_bytes_at_end(end).map_err(|it| fault(bytes, it));
     let mut length = [0; 4];
     let offset = end.saturating_sub(length.len() as u64);
     let length = read(bytes, offset, &mut length, stated)?;
@@ -93,16 +92,21 @@ fn header_after(bytes: &Bytes) -> Result<Header> {
 
 /// The header of `length` bytes at `offset`.
 pub(super) fn header_at(bytes: &Bytes, offset: u64, length: usize) -> Result<Header> {
-    read(bytes, offset, &mut vec![0; length], |header| Header::decode(header).map_err(in_words))
+    let decode = |header: &[u8]| Header::decode(header).map_err(|it| fault(bytes, it));
+    read(bytes, offset, &mut vec![0; length], decode)
 }
 
-fn in_words(invalid: Invalid) -> String {
-    match invalid {
+fn fault(bytes: &Bytes, invalid: Invalid) -> Fault {
+    Fault::Damaged(match invalid {
         Invalid::Magic => "the file does not begin like a chunk".into(),
-        Invalid::Version(version) => {
-            format!("the chunk has version {version}, which this program cannot read")
-        }
         Invalid::Checksum => "the header fails its checksum".into(),
         Invalid::Fields => "the header contradicts itself".into(),
-    }
+        Invalid::Version(_) => return Fault::Unread(later_version(bytes)),
+    })
+}
+
+/// No damage, which a repair would accept.
+pub(super) fn later_version(bytes: &Bytes) -> Error {
+    let detail = "the chunk was written by a later version of this program; use that";
+    Error::new(ErrorKind::Version, bytes.path(), detail)
 }

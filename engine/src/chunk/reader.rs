@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::columns::{Scratch, TimesDecoder, ValuesDecoder};
+use super::columns::{Scratch, TimesDecoder, ValuesDecoder, is_later};
 use super::parts::{self, Fault};
 use crate::error::Result;
 use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Place, Section, decode_leaf};
@@ -69,7 +69,9 @@ impl Chunk {
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where both copies of its header
-    /// are, and where it belongs to another store or has another number.
+    /// are, and where it belongs to another store or has another number;
+    /// [`ErrorKind::Version`](crate::ErrorKind::Version) where a later version of this
+    /// program wrote it.
     pub(crate) fn open(
         directory: &Directory,
         store: u64,
@@ -98,6 +100,9 @@ impl Chunk {
         });
         let first = u64::from(number) * CHUNK;
         let header = header.map_err(|fault| fault.into_error(&bytes, 0, first..first + CHUNK))?;
+        if [&header.times, &header.values].iter().any(|column| is_later(column.codec)) {
+            return Err(parts::later_version(&bytes));
+        }
         let (times, values) = (OnceLock::new(), OnceLock::new());
         let mut chunk = Self { bytes, header, leaves: Vec::new(), times, values };
         chunk.leaves = chunk.read_leaves()?;
@@ -161,10 +166,13 @@ impl Chunk {
         into.times.clear();
         into.values.clear();
         let columns = [(Column::Times, wanted.times), (Column::Values, wanted.values)];
-        for (column, _) in columns.into_iter().filter(|(_, wanted)| *wanted) {
-            self.read_column(column, leaf, into)?;
+        let mut wanted = columns.into_iter().filter(|(_, wanted)| *wanted);
+        let read = wanted.try_for_each(|(column, _)| self.read_column(column, leaf, into));
+        if read.is_err() {
+            into.times.clear();
+            into.values.clear();
         }
-        Ok(())
+        read
     }
 
     /// The sketch of the values.
@@ -219,7 +227,7 @@ impl Chunk {
         into.resize(section.bytes as usize, 0);
         parts::read(&self.bytes, section.offset, into, |bytes| {
             let matches = self.header.place.checksum(part, bytes) == section.checksum;
-            matches.then_some(()).ok_or_else(|| format!("{part} fails the checksum"))
+            if matches { Ok(()) } else { Err(fails_its_checksum(part)) }
         })
     }
 
@@ -247,7 +255,7 @@ impl Chunk {
         let (header, rows) = (&self.header, self.header.leaf_rows(leaf));
         parts::read(&self.bytes, header.leaf_offset(leaf), &mut [0; LEAF_BYTES], |bytes| {
             decode_leaf(&header.place, leaf, rows, bytes)
-                .ok_or_else(|| format!("{} fails the checksum", Part::Summary(leaf)))
+                .ok_or_else(|| fails_its_checksum(Part::Summary(leaf)))
         })
     }
 
@@ -260,4 +268,8 @@ impl Chunk {
             Err(error) => Err(error),
         }
     }
+}
+
+fn fails_its_checksum(part: Part) -> Fault {
+    Fault::Damaged(format!("{part} fails the checksum"))
 }

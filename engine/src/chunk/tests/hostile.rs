@@ -6,6 +6,7 @@ use pco::{ChunkConfig, DeltaSpec, ModeSpec};
 
 use super::*;
 use crate::chunk::columns::{TimesDecoder, ValuesDecoder};
+use crate::error::ErrorKind;
 use crate::format::chunk::{Codec, Column, Header, Part};
 
 /// How many chunks are made of each specimen.
@@ -167,6 +168,22 @@ fn values_that_are_not_finite_are_damage() {
         assert!(rows_of(&chunk, 0).is_ok());
         assert_eq!(rows_of(&chunk, 1).expect_err("refused").lost, PLACE.leaf_sequences(1));
     }
+}
+
+/// A repair must not take for damage what a later version wrote.
+#[test]
+fn a_later_version_is_no_damage() {
+    let shelf = Shelf::new();
+    let later = rebuilt(&specimens()[0], |header, _| {
+        header.values.codec = Codec::Decimals { decimals: 1, version: [4, 2] };
+    });
+    assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
+    let mut later = specimens().swap_remove(0);
+    let length = LE::read_u32(&later[52..]) as usize;
+    LE::write_u32(&mut later[12..], 3);
+    let checksum = crc32fast::hash(&later[12..length]);
+    LE::write_u32(&mut later[8..], checksum);
+    assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
 }
 
 /// A dictionary and a window of lookbacks would take memory that the bytes only claim.
