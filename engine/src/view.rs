@@ -149,9 +149,16 @@ impl View {
     fn open_chunk(&self, number: u32) -> Result<Chunk> {
         let opened =
             Chunk::open(&self.directory, self.record.store, number, self.positioned_reads);
+        let first = u64::from(number) * CHUNK;
         let error = match opened {
             Err(error) if error.is_not_found() => error,
-            opened => return opened,
+            // Something else than a file has the name: all of the chunk is lost.
+            Err(error) => {
+                let damage = error.damage().filter(|damage| damage.lost.is_empty());
+                let whole = |damage| Damage { lost: first..first + CHUNK, ..damage };
+                return Err(damage.map_or(error, |damage| whole(damage).into()));
+            }
+            Ok(chunk) => return Ok(chunk),
         };
         // Perhaps it was removed after this view was taken.
         let now = manifest::read(&self.directory)?.record;
@@ -164,7 +171,6 @@ impl View {
             let detail = "retention has removed this chunk; take another snapshot";
             return Err(Error::new(ErrorKind::Removed, &path, detail));
         }
-        let first = u64::from(number) * CHUNK;
         let detail = format!("the chunk {} is missing", chunk_name(number));
         Err(Damage { path, offset: 0, lost: first..first + CHUNK, detail }.into())
     }

@@ -9,7 +9,7 @@ use crate::os::disk::DiskFile;
 
 const BLOCK: usize = 32 * 1024;
 /// What is tried by itself where a block cannot be read.
-const SECTOR: usize = 512;
+pub(super) const SECTOR: usize = 512;
 
 /// One block of a log at a time.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Blocks {
     bytes: Vec<u8>,
     /// How many of `bytes` the file has.
     filled: usize,
-    /// The first error of the device that was met, and where.
+    /// The furthest sector that could not be read, and why.
     unreadable: Option<(u64, Error)>,
 }
 
@@ -47,12 +47,12 @@ impl Blocks {
         self.start = u64::MAX;
     }
 
-    /// The first error of the device that was met, and the byte.
+    /// The furthest sector that could not be read, and why.
     pub(crate) fn into_unreadable(self) -> Option<(u64, Error)> {
         self.unreadable
     }
 
-    /// Takes the first error of the device since the last call.
+    /// Takes that which was met since the last call.
     pub(crate) fn take_unreadable(&mut self) -> Option<(u64, Error)> {
         self.unreadable.take()
     }
@@ -80,7 +80,9 @@ impl Blocks {
                 Err(error) if error.is_device_failure() => {
                     sector.fill(0);
                     filled += sector.len();
-                    self.unreadable.get_or_insert((offset, error));
+                    if self.unreadable.as_ref().is_none_or(|(furthest, _)| *furthest < offset) {
+                        self.unreadable = Some((offset, error));
+                    }
                 }
                 Err(error) => return Err(error),
             }

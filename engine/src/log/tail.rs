@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, SECTOR};
 use super::resync::Resync;
 use super::walk::{Frame, frame_at, walk};
 use super::{Head, Place};
@@ -37,7 +37,7 @@ pub(crate) struct Tail {
     pub(crate) length: u64,
     /// Corrupt places that were met, not more than [`GAPS_MOST`]. A quick search meets none.
     pub(crate) gaps: Vec<Gap>,
-    /// The first byte at or after the watermark that could not be read.
+    /// A sector that reaches beyond the watermark and could not be read.
     pub(crate) unreadable: Option<(u64, Error)>,
 }
 
@@ -103,7 +103,8 @@ impl Tail {
             dropped_bytes: rest,
             length,
             gaps,
-            unreadable: unreadable.filter(|(offset, _)| *offset >= watermark.offset),
+            unreadable: unreadable
+                .filter(|(sector, _)| sector + SECTOR as u64 > watermark.offset),
         })
     }
 }

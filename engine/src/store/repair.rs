@@ -9,7 +9,7 @@ use crate::chunk::reader::Chunk;
 use crate::chunk::writer::{Contents, Summaries, encode_with};
 use crate::error::{ErrorKind, Result};
 use crate::format::chunk::Place;
-use crate::format::names::{MANIFEST, Name, chunk_name, classify, log_name};
+use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
@@ -197,7 +197,7 @@ impl<'a> Repairing<'a> {
             nodes.push(Node { level: CHUNK_LEVEL + level, index, summary: Summary::EMPTY });
         }
         if self.directory.identity(&name)?.is_some() {
-            self.directory.set_aside(&name, crate::format::names::ASIDE)?;
+            self.directory.set_aside(&name, ASIDE)?;
         }
         let bytes = encode_with(&contents, &Summaries { leaves, nodes });
         self.repair.lost += CHUNK;
@@ -287,7 +287,7 @@ impl<'a> Repairing<'a> {
             let record = &self.record;
             match classify(&name) {
                 Name::Damaged(_) | Name::Temporary => self.remove(&name)?,
-                Name::Log(id) if self.replaced_log == Some(id) => self.remove(&name)?,
+                Name::Log(id) if self.replaced_log == Some(id) => self.remove_log(&name)?,
                 Name::Log(id) if id != record.log => self.orphan(&name),
                 Name::Chunk(number)
                     if !(record.first_chunk..record.sealed_end).contains(&number) =>
@@ -299,6 +299,18 @@ impl<'a> Repairing<'a> {
             }
         }
         Ok(self.repair)
+    }
+
+    /// Something else than a file that had the log's name is kept under another one.
+    fn remove_log(&mut self, name: &str) -> Result<()> {
+        match self.directory.open_file(name) {
+            Err(error) if error.damage().is_some() => {
+                self.directory.set_aside(name, ASIDE)?;
+                self.orphan(&format!("{name}{ASIDE}"));
+                Ok(())
+            }
+            _ => self.remove(name),
+        }
     }
 
     fn remove(&self, name: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 //! that is written down is computed again and compared bit by bit. It takes no lock and
 //! runs beside writers.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Store;
@@ -138,10 +139,10 @@ impl<'a> Verifying<'a> {
         let number = chunk.number();
         let mut lost = 0;
         chunk.verify(&mut |damage| {
-            lost += damage.lost.end - damage.lost.start;
+            lost += rows_within(chunk, &damage.lost);
             self.verification.add(damage);
         })?;
-        self.verification.readable += chunk.rows() - lost.min(chunk.rows());
+        self.verification.readable += chunk.rows() - lost;
         let absent: u64 = chunk.lost().map(|run| run.end - run.start).sum();
         if chunk.is_accepted() {
             self.verification.accepted += absent;
@@ -227,6 +228,15 @@ impl<'a> Verifying<'a> {
             self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });
         }
     }
+}
+
+/// How many rows a chunk has there; others were lost earlier.
+fn rows_within(chunk: &Chunk, sequences: &Range<u64>) -> u64 {
+    let within = |run: Range<u64>| {
+        let (start, end) = (run.start.max(sequences.start), run.end.min(sequences.end));
+        end.saturating_sub(start)
+    };
+    (0..CHUNK_LEAVES).flat_map(|leaf| chunk.sequences(leaf)).map(within).sum()
 }
 
 fn place(node: &Node) -> (u32, u64) {
