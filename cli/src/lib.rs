@@ -19,6 +19,7 @@
 mod arguments;
 mod collect;
 pub mod control;
+mod copy;
 mod drain;
 mod duration;
 mod exit;
@@ -32,10 +33,14 @@ mod output;
 mod place;
 pub mod plot;
 mod python_float;
+mod repair;
+mod seal;
 pub mod service;
 pub mod simulate;
 mod status;
-pub mod tool;
+pub mod size;
+mod tool;
+mod trim;
 mod utc;
 mod verify;
 
