@@ -125,6 +125,7 @@ fn kind_of(option: &str) -> &'static str {
     match option {
         "--add" => "float",
         "--every" => "duration",
+        "--from" => "sequence",
         "--source" => "source",
         _ => "path",
     }

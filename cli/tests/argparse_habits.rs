@@ -193,6 +193,10 @@ fn errors_are_in_argparses_words() {
         (&["--init=x"], "argument --init: ignored explicit argument 'x'"),
         (&["--stats", "more"], "unrecognized arguments: more"),
         (&["--stats", "--"], "unrecognized arguments: --"),
+        (&["--stats", "--from", "1"], "argument --from: not allowed without argument --dump"),
+        (&["--dump", "--from", "-1"], "argument --from: invalid sequence value: '-1'"),
+        (&["--dump", "--from", "1.0"], "argument --from: invalid sequence value: '1.0'"),
+        (&["--dump", "--from"], "argument --from: expected one argument"),
         (&[], required),
     ] {
         let mut command = program(SERVICE);
@@ -217,6 +221,7 @@ fn our_own_options_leave_the_abbreviations_alone() {
     {
         assert_eq!(bench.serve(&[abbreviated]).status, Some(status), "{abbreviated}");
     }
+    bench.serve(&["--d", "--f", "0"]).succeeds();
     let mut command = program(SERVICE);
     command.arg("--l").arg(&bench.store).arg("--o").arg(bench.dir.path()).arg("--plot=dist");
     Ran::of(command).succeeds();

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-use program::{Bench, names_in};
+use program::{Bench, Ran, names_in};
 use serde_json::Value;
 
 const ROWS: u32 = 10_000;
@@ -42,6 +42,23 @@ fn the_dump_prints_the_rest_and_stays_json() {
     assert!(!values.is_empty() && values.len() < 10_000, "{} rows", values.len());
     assert_eq!(values.first(), Some(&0.0));
     assert_eq!(values.last(), Some(&f64::from(ROWS - 1)), "what is behind the damage is there");
+}
+
+#[test]
+fn the_dump_from_a_sequence_prints_the_rest_too() {
+    let bench = damaged();
+    let values = |ran: &Ran| {
+        let Value::Array(rows) = ran.json() else { panic!("an array") };
+        rows.iter().map(|row| row["val"].as_f64().unwrap()).collect::<Vec<f64>>()
+    };
+    let whole = bench.serve(&["--dump"]);
+    let from_start = bench.serve(&["--dump", "--from", "0"]);
+    assert_eq!(from_start.status, Some(1), "{}", from_start.stderr);
+    assert!(from_start.stderr.contains(".rows, byte "), "{}", from_start.stderr);
+    assert_eq!(values(&from_start), values(&whole));
+    // The numbers after the damage are what they were.
+    let last = bench.serve(&["--dump", "--from", "9999"]).succeeds();
+    assert_eq!(values(&last), [f64::from(ROWS - 1)]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod program;
 
 use std::fs;
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use program::{Bench, Ran, SERVICE, install, names_in, program};
@@ -100,6 +101,51 @@ fn the_dump_is_laid_out_as_callers_know_it() {
         time(2)
     );
     assert_eq!(dump.replace("-1e-5", "-0.00001"), expected);
+}
+
+#[test]
+fn a_dump_from_a_sequence_is_the_rest_in_the_order_of_arrival() {
+    let bench = Bench::bare();
+    let mut input = tempfile::tempfile().unwrap();
+    input
+        .write_all(b"2021-06-01T12:00:02Z 1\n2021-06-01T12:00:01Z 2\n2021-06-01T12:00:03Z 3\n")
+        .unwrap();
+    input.rewind().unwrap();
+    bench.collect_from(input).succeeds();
+    let dump = |options: &[&str]| bench.serve(options).succeeds().stdout;
+    let row = |value: &str, second: u32| {
+        format!("{{\"val\": {value}, \"time_added\": \"2021-06-01 12:00:0{second}\"}}")
+    };
+    let (one, two, three) = (row("1.0", 2), row("2.0", 1), row("3.0", 3));
+    assert_eq!(dump(&["--dump"]), format!("[{two}, {one}, {three}]\n"), "by time");
+    assert_eq!(dump(&["--dump", "--from", "0"]), format!("[{one}, {two}, {three}]\n"));
+    assert_eq!(dump(&["--dump", "--from=1", "--no-map"]), format!("[{two}, {three}]\n"));
+    assert_eq!(dump(&["--from", "2", "--dump"]), format!("[{three}]\n"));
+    assert_eq!(dump(&["--dump", "--from", "3"]), "[]\n", "nothing is new");
+}
+
+#[test]
+fn whoever_counts_the_rows_gets_each_observation_once() {
+    let bench = Bench::new();
+    let mut fetched = Vec::new();
+    for added in [0, 1, 3] {
+        for value in 0..added {
+            bench.serve(&["--add", &format!("{added}.{value}")]).succeeds();
+        }
+        let next = fetched.len().to_string();
+        let rows = bench.serve(&["--dump", "--from", &next]).succeeds().json();
+        assert_eq!(rows.as_array().unwrap().len(), added);
+        fetched.extend(rows.as_array().unwrap().clone());
+    }
+    assert_eq!(fetched, bench.dump());
+}
+
+#[test]
+fn a_sequence_of_another_store_is_an_error_that_names_the_count() {
+    let bench = Bench::holding(&[1.0, 2.0]);
+    bench.serve(&["--dump", "--from", "3"]).fails_naming(&["service.log", "2 observations"]);
+    let most = u64::MAX.to_string();
+    bench.serve(&["--dump", "--from", &most]).fails_naming(&["2 observations"]);
 }
 
 #[test]

@@ -32,11 +32,13 @@ from yapapi.rest.activity import CommandExecutionError
 from yapapi.script import Script
 from yapapi.services import Cluster, Service, ServiceRunner, ServiceState
 
+import observer
 import on_golem
 import requestor
 import stand_in
 from collected import Collected
-from fake_machine import DIST, START, Finished, ScriptedMachine
+from fake_machine import (DIST, ROWS, START, STATISTICS, STATS, Finished,
+                          ScriptedMachine)
 from test_requestor import HASH
 
 
@@ -63,6 +65,7 @@ class NamesTest(unittest.TestCase):
             (stand_in.Context.new_script, WorkContext.new_script),
             (stand_in.Script.run, Script.run),
             (stand_in.Script.download_file, Script.download_file),
+            (stand_in.Script.upload_bytes, Script.upload_bytes),
         ):
             with self.subTest(theirs):
                 self.assertLessEqual(parameters(ours), parameters(theirs))
@@ -95,6 +98,7 @@ class Provider:
 
     def __init__(self, machine):
         self._machine = stand_in.Context(machine)
+        self._published = {}
 
     async def send(self, batch, deadline=None):
         return self._executed(batch)
@@ -107,6 +111,9 @@ class Provider:
                 if kind == "run":
                     said = self._machine.run(what["entry_point"], *what["args"])
                     told.update(said._asdict())
+                elif kind == "transfer" and what["from"] in self._published:
+                    self._machine.upload_bytes(
+                        self._published[what["from"]], what["to"].replace("container:", ""))
                 elif kind == "transfer":
                     self._machine.download_file(what["from"].replace("container:", ""), what["to"])
             except stand_in.Failed as failed:
@@ -115,6 +122,14 @@ class Provider:
 
     async def state(self):
         return True
+
+    async def upload_bytes(self, data):
+        url = f"gftp://published/{len(self._published)}"
+        self._published[url] = data
+        return SimpleNamespace(download_url=url)
+
+    async def release_source(self, source):
+        del self._published[source.download_url]
 
     async def new_destination(self, destination_file=None):
         arrived = Path(f"{destination_file}.arriving")
@@ -153,6 +168,18 @@ class PlayedCluster:
             pass
 
 
+def end_in_the_middle(machine: ScriptedMachine) -> None:
+    """The activity ends at the second look. The SDK throws that into no hook."""
+    def until_it_ends():
+        if ("--dump", "--from", "2") not in machine.ran:
+            return STATISTICS
+        ended = RuntimeError("the activity has ended")
+        machine.answers.update(dict.fromkeys(machine.answers, ended))
+        raise ended
+
+    machine.answers[STATS] = until_it_ends
+
+
 class RunnerTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -177,10 +204,18 @@ class RunnerTest(unittest.TestCase):
         self.run_one(0.3)
         self.assertEqual(self.collected.failures, {})
         self.assertEqual(self.machine.ran[0], ("--start",))
-        self.assertEqual(self.machine.ran[-2:], [("--dump",), ("--stop",)])
+        self.assertEqual(self.machine.ran[-2:], [("--dump", "--from", "2"), ("--stop",)])
         self.assertEqual(self.collected.statistics["one"]["size"], 2)
         self.assertGreaterEqual(len(self.collected.plots["one"]), 4)
-        self.assertIn("one", self.collected.dumps)
+        self.assertEqual(self.collected.dumps["one"].read_bytes(), ROWS)
+        left = self.machine.volume("/golem/out").iterdir()
+        self.assertEqual({each.read_bytes() for each in left}, {b""})
+
+    def test_activity_that_ends_keeps_what_was_fetched(self):
+        end_in_the_middle(self.machine)
+        self.run_one(0.3)
+        self.assertEqual(self.collected.dumps["one"].read_bytes(), ROWS)
+        self.assertEqual(self.collected.whole, set())
 
     def test_start_is_tried_again_a_few_times(self):
         self.machine.answers[START] = Finished(1, b"", b"no store", 1)
@@ -254,6 +289,15 @@ class ServeTest(unittest.TestCase):
         collected = self.serve("1000")
         self.assertEqual(collected.final["size"], 4)
         self.assertEqual([each.ran[-1] for each in self.machines], [("--stop",)] * 2)
+
+    def test_activity_that_ends_is_reported_and_keeps_what_was_fetched(self):
+        end_in_the_middle(self.machines[0])
+        with mock.patch.dict(observer.Observer.__init__.__kwdefaults__, interval_s=0.02):
+            collected = self.serve("1")
+        self.assertEqual(collected.failures, {
+            "simple-service-1": ["has ended before its last observations were fetched"]})
+        self.assertEqual(collected.dumps["simple-service-1"].read_bytes(), ROWS)
+        self.assertEqual((collected.final["size"], collected.whole), (4, {"simple-service-2"}))
 
     def test_instance_that_does_not_start_spoils_nothing(self):
         self.machines[0].answers[START] = Finished(1, b"", b"no store", 1)

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional
+from typing import Callable, Dict, Iterable, List, Optional, Set
 
 import merge
 
@@ -17,6 +17,9 @@ class Collected:
         """What `--stats` said last."""
         self.plots: Dict[str, List[Path]] = {}
         self.dumps: Dict[str, Path] = {}
+        """The observations that were fetched, whether or not they are all."""
+        self.whole: Set[str] = set()
+        """Those whose dump is whole: fetched once more before they were stopped."""
         self.failures: Dict[str, List[str]] = {}
         """What went wrong; empty where nothing did."""
         self.final: Optional[dict] = None
@@ -78,6 +81,8 @@ def values_of_dump(text: str) -> List[float]:
     Raises ValueError where it is not whole, or is something else.
     """
     rows = json_of(text)
+    if not isinstance(rows, list):
+        raise ValueError("not an array of observations")
     try:
         return [merge.number(row["val"]) for row in rows]
     except (TypeError, KeyError, OverflowError):

@@ -1,9 +1,11 @@
 """Machines for the tests, with what stand_in.py asks of one."""
 
+import json
 import os
 import subprocess
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Tuple, Union
 
@@ -28,20 +30,24 @@ STATISTICS = (
 ROWS = (
     b'[{"val": 1.0, "time_added": "2021-06-01 12:00:00"}, '
     b'{"val": 3.0, "time_added": "2021-06-01 12:00:01"}]\n')
-Answer = Union[bytes, Finished, Exception, Callable[[], bytes]]
+Answer = Union[bytes, Finished, Exception, Callable[..., bytes]]
+
+
+def rows_from(first: int) -> bytes:
+    """What `--dump --from` prints of these rows."""
+    return json.dumps(json.loads(ROWS)[first:]).encode() + b"\n"
 
 
 class ScriptedMachine:
-    """Answers from a table, whose keys are a program's name and its arguments."""
+    """Answers from a table, whose keys are a program's name and its arguments; for `--dump`,
+    without the number."""
 
     def __init__(self, folder: Path):
         self._folder = folder
         (folder / "out").mkdir(parents=True)
-        for kind in ("dist", "time"):
-            (folder / "out" / f"{kind}.png").write_bytes(PNG)
         self.answers: Dict[Tuple[str, ...], Answer] = {
-            STATS: STATISTICS, DUMP: ROWS, START: b"", STOP: b"",
-            DIST: b'"/golem/out/dist.png"\n', TIME: b'"/golem/out/time.png"\n',
+            STATS: STATISTICS, DUMP: rows_from, START: b"", STOP: b"",
+            DIST: partial(self._plot, "dist"), TIME: partial(self._plot, "time"),
         }
         self.ran = []
         self._busy = threading.Lock()
@@ -49,15 +55,24 @@ class ScriptedMachine:
     def volume(self, path: str) -> Path:
         return self._folder / Path(path).name
 
+    def _plot(self, kind: str) -> bytes:
+        """Draws a new picture each time."""
+        path = f"/golem/out/{kind}-{len(self.ran)}.png"
+        (self._folder / "out" / Path(path).name).write_bytes(PNG)
+        return json.dumps(path).encode() + b"\n"
+
     def run(self, *words: str) -> Finished:
         assert self._busy.acquire(blocking=False), "run by two threads at once"
         try:
             folder, name = os.path.split(words[0])
             assert folder == "/golem/run"
             self.ran.append(words[1:])
-            answer = self.answers[(name, *words[1:])]
+            asked, numbers = words[1:], ()
+            if "--from" in asked:
+                asked, numbers = asked[:-2], (int(asked[-1]),)
+            answer = self.answers[(name, *asked)]
             if callable(answer):
-                answer = answer()
+                answer = answer(*numbers)
             if isinstance(answer, Exception):
                 raise answer
             return answer if isinstance(answer, Finished) else Finished(0, answer, b"", 1)

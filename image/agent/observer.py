@@ -1,8 +1,8 @@
 """What is done with one instance, from its start to its stop.
 
 `Observer` has the hooks of a yapapi `Service` and is inherited beside it. Of the SDK it
-knows `self._ctx` alone: `new_script`, and of a script `run` and `download_file`, whose
-results are futures. So all of it runs on a stand-in too.
+knows `self._ctx` alone: `new_script`, and of a script `run`, `download_file` and
+`upload_bytes`, whose results are futures. So all of it runs on a stand-in too.
 
 The SDK throws a script's error into the hook, at its `yield`; thrown into an outer
 generator it would not reach an inner one. That is why every `yield` stands in a hook.
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
 
 import merge
-from collected import Collected, json_of, values_of_dump
+from collected import Collected, json_of
+from dump import Dump
 
 SERVICE = "/golem/run/simple_service.py"
 CONTROL = "/golem/run/simulate_observations_ctl.py"
@@ -23,7 +24,7 @@ PLOTS = ("dist", "time")
 LOOK_INTERVAL_S = 10.0
 # Without a limit the SDK would ask for ever for an answer that does not come.
 COMMAND_TIMEOUT = timedelta(minutes=1)
-# A dump comes in one answer, however large.
+# New observations come in one answer. After rounds that failed there may be many.
 DUMP_TIMEOUT = timedelta(minutes=5)
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -40,9 +41,11 @@ class Asked(NamedTuple):
 
 
 class Observer:
-    """Starts an instance, looks at it at every interval, fetches its dump, stops it.
+    """Starts an instance, looks at it at every interval, and stops it.
 
-    A look that fails is told, and the next one is made: the instance may recover.
+    Each look fetches the observations that are new: an instance that vanishes costs those
+    of one interval. A look that fails is told, and the next one is made: the instance may
+    recover.
     """
 
     def __init__(self, *, name: str, out: Path, collected: Collected,
@@ -54,6 +57,7 @@ class Observer:
         self._interval_s = interval_s
         self._looks_most = looks_most
         self._looks = 0
+        self._dump = Dump(self._out / f"{name}-dump.json")
 
     async def start(self):
         async for script in super().start():
@@ -78,29 +82,38 @@ class Observer:
             due = max(due + self._interval_s, clock())
             await asyncio.sleep(due - clock())
             self._looks += 1
-            plots = [(SERVICE, "--plot", kind) for kind in PLOTS]
-            script, asked = self._script([(SERVICE, "--stats"), *plots])
+            script, asked = self._script([(SERVICE, "--stats"), self._new()], DUMP_TIMEOUT)
             try:
                 yield script
             except Exception as error:
                 self._blame(asked, error)
             self._take_statistics(asked[0])
-            script, downloads = self._downloads(asked[1:])
+            self._take_observations(asked[1])
+            script, asked = self._script([(SERVICE, "--plot", kind) for kind in PLOTS])
+            try:
+                yield script
+            except Exception as error:
+                self._blame(asked, error)
+            script, downloads = self._downloads(asked)
             if downloads:
+                emptied = self._emptied(script, downloads)
                 try:
                     yield script
                 except Exception as error:
-                    self._blame(downloads, error)
+                    self._blame([*downloads, *emptied], error)
                 self._take_plots(downloads)
             self._collected.looked(self.name)
 
     async def shutdown(self):
-        script, asked = self._script([(SERVICE, "--dump")], DUMP_TIMEOUT)
+        script, asked = self._script([self._new()], DUMP_TIMEOUT)
         try:
             yield script
         except Exception as error:
             self._blame(asked, error)
-        self._take_dump(asked[0])
+        if self._take_observations(asked[0]):
+            self._collected.whole.add(self.name)
+        if self.name in self._collected.dumps:
+            self._collected.say(f"{self.name} {self._dump.path}")
         script, asked = self._script([(CONTROL, "--stop")])
         try:
             yield script
@@ -109,6 +122,10 @@ class Observer:
         else:
             self._collected.say(f"{self.name} stopped")
         self._collected.left(self.name)
+
+    def _new(self) -> Tuple[str, ...]:
+        """Asks for the observations that were not fetched yet."""
+        return (SERVICE, "--dump", "--from", str(self._dump.size))
 
     def _script(self, commands: List[Tuple[str, ...]], timeout: timedelta = COMMAND_TIMEOUT):
         script = self._ctx.new_script(timeout=timeout)
@@ -132,6 +149,13 @@ class Observer:
             words = ("download", source, target)
             downloads.append(Asked(words, script.download_file(source, target)))
         return script, downloads
+
+    @staticmethod
+    def _emptied(script, downloads: List[Asked]) -> List[Asked]:
+        """Replaces plots by empty files, once they are downloaded: no command removes one,
+        and a long run would fill the volume."""
+        sources = [asked.words[1] for asked in downloads]
+        return [Asked(("empty", each), script.upload_bytes(b"", each)) for each in sources]
 
     def _take_statistics(self, asked: Asked) -> None:
         if not asked.result.done():
@@ -157,21 +181,18 @@ class Observer:
                 self._collected.plots.setdefault(self.name, []).append(path)
                 self._collected.say(f"{self.name} {path}")
 
-    def _take_dump(self, asked: Asked) -> None:
+    def _take_observations(self, asked: Asked) -> bool:
+        """Whether nothing is missing."""
         if not asked.result.done():
-            return
-        path = self._out / f"{self.name}-dump.json"
+            return False
         known = self._collected.statistics.get(self.name, {"size": 0})["size"]
         try:
-            size = len(values_of_dump(asked.stdout()))
-            if size < known:
-                raise ValueError(f"{size} observations, where --stats had counted {known}")
-            path.write_text(asked.stdout())
+            self._dump.append(asked.stdout(), known)
         except (OSError, ValueError) as error:
             self._refuse(asked, error)
-        else:
-            self._collected.dumps[self.name] = path
-            self._collected.say(f"{self.name} {path}")
+            return False
+        self._collected.dumps[self.name] = self._dump.path
+        return True
 
     def _blame(self, asked: List[Asked], error: Exception) -> None:
         """A script ends at the first command that fails."""

@@ -70,9 +70,8 @@ async def serve(options: Namespace) -> Collected:
         await _until(lambda: stop.is_set() or _ended(cluster, collected), options.running_time)
         cluster.stop()
         await _until(lambda: _ended(cluster, collected), STOPPING_TIMEOUT.total_seconds())
-    for name in sorted(set(names) - set(collected.dumps)):
-        if name not in collected.failures:
-            collected.fail(name, "has ended without a dump")
+    for name in sorted(set(names) - collected.whole - set(collected.failures)):
+        collected.fail(name, "has ended before its last observations were fetched")
     collected.conclude()
     return collected
 

@@ -12,6 +12,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import List, Optional
 
+# The SDK would take one that today's yagna has no account on.
+PAYMENT_NETWORK = "hoodi"
+
 
 def parse(words: Optional[List[str]] = None) -> argparse.Namespace:
     """Reads the command line. What makes no sense ends the program with status 2."""
@@ -28,7 +31,10 @@ def parse(words: Optional[List[str]] = None) -> argparse.Namespace:
                         help="what may be paid at most (default: %(default)s)")
     parser.add_argument("--subnet-tag", metavar="NAME", help="for example public")
     parser.add_argument("--payment-driver", metavar="NAME", help="for example erc20")
-    parser.add_argument("--payment-network", metavar="NAME", help="for example holesky")
+    network = os.environ.get("YAGNA_PAYMENT_NETWORK") or PAYMENT_NETWORK
+    parser.add_argument("--payment-network", default=network, metavar="NAME",
+                        help="what is paid on (default: $YAGNA_PAYMENT_NETWORK, else "
+                             f"{PAYMENT_NETWORK}, the test network of yagna since 0.17.4)")
     options = parser.parse_args(words)
     if options.out is None:
         options.out = Path(f"simple-service-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}")

@@ -64,16 +64,22 @@ class Context:
         return Executed(stdout, stderr)
 
     def download_file(self, source: str, target: str) -> Executed:
-        path = PurePosixPath(source)
+        return self._transfer(f"DownloadFile {source}", source,
+                              lambda path: shutil.copyfile(path, target))
+
+    def upload_bytes(self, data: bytes, target: str) -> Executed:
+        return self._transfer(f"SendBytes {target}", target, lambda path: path.write_bytes(data))
+
+    def _transfer(self, command: str, inside: str, done: Callable[[Path], object]) -> Executed:
+        path = PurePosixPath(inside)
         for volume in VOLUMES:
             if volume in map(str, path.parents) and ".." not in path.parts:
                 try:
-                    shutil.copyfile(self._machine.volume(volume) / path.relative_to(volume), target)
+                    done(self._machine.volume(volume) / path.relative_to(volume))
                 except OSError as error:
-                    raise Failed(f"DownloadFile {source}", f"Transfer error: {error}") from error
+                    raise Failed(command, f"Transfer error: {error}") from error
                 return Executed()
-        message = f"Transfer error: path not found in container: {source}"
-        raise Failed(f"DownloadFile {source}", message)
+        raise Failed(command, f"Transfer error: path not found in container: {inside}")
 
 
 class Script:
@@ -88,6 +94,9 @@ class Script:
 
     def download_file(self, src_path: str, dst_path: str) -> asyncio.Future:
         return self._add(partial(self._context.download_file, src_path, dst_path))
+
+    def upload_bytes(self, data: bytes, dst_path: str) -> asyncio.Future:
+        return self._add(partial(self._context.upload_bytes, data, dst_path))
 
     def _add(self, command) -> asyncio.Future:
         result = asyncio.get_running_loop().create_future()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import stand_in
 from collected import Collected
-from fake_machine import (DIST, DUMP, PNG, START, STATS, STATISTICS, STOP, TIME, Finished,
-                          ScriptedMachine)
+from fake_machine import (DIST, DUMP, PNG, ROWS, START, STATS, STATISTICS, STOP, TIME,
+                          Finished, ScriptedMachine)
 
 EMPTY = (b'{"min": null, "max": null, "median": null, "mean": null, "variance": null, '
          b'"std dev": null, "size": 0}\n')
@@ -43,14 +43,15 @@ class ObserverTest(unittest.TestCase):
         collected = self.rehearse()
         self.assertEqual(collected.failures, {})
         self.assertEqual(self.machines[0].ran[0], ("--start",))
-        self.assertEqual(self.machines[0].ran[-2:], [("--dump",), ("--stop",)])
+        self.assertEqual(self.machines[0].ran[-2:], [("--dump", "--from", "2"), ("--stop",)])
         for name in ("simple-service-1", "simple-service-2"):
             self.assertEqual(collected.statistics[name], json.loads(STATISTICS))
             names = [path.name for path in collected.plots[name]]
             self.assertEqual(names, [f"{name}-{kind}-{look:04}.png"
                                      for look in (1, 2) for kind in ("dist", "time")])
             self.assertTrue(all(path.read_bytes() == PNG for path in collected.plots[name]))
-            self.assertEqual(len(json.loads(collected.dumps[name].read_text())), 2)
+            self.assertEqual(collected.dumps[name].read_bytes(), ROWS)
+        self.assertEqual(collected.whole, {"simple-service-1", "simple-service-2"})
         merged = [line for line in collected.lines if line.startswith("all ")]
         self.assertEqual(merged, ['all (2 of 2) {"min": 1.0, "max": 3.0, "mean": 2.0, '
                                   '"variance": 1.0, "std dev": 1.0, "size": 4}'] * 2)
@@ -59,7 +60,7 @@ class ObserverTest(unittest.TestCase):
 
     def test_empty_store_is_told(self):
         for machine in self.machines:
-            machine.answers.update({STATS: EMPTY, DUMP: b"[]\n"})
+            machine.answers.update({STATS: EMPTY, DUMP: lambda first: b"[]\n"})
         collected = self.rehearse(1)
         self.assertEqual(collected.failures, {})
         self.assertEqual(collected.final["size"], 0)
@@ -96,8 +97,9 @@ class ObserverTest(unittest.TestCase):
                 self.setUp()
                 self.first[command] = b""
                 failures, _ = self.failures_of_first()
-                self.assertEqual(len(failures), 1)
-                self.assertTrue(failures[0].endswith("printed nothing"), failures)
+                # The dump is asked for in the look and at the end.
+                self.assertEqual(len(failures), 2 if command == DUMP else 1)
+                self.assertTrue(all(each.endswith("printed nothing") for each in failures), failures)
 
     def test_cut_dump_is_not_kept(self):
         for cut, why in ((b'[{"val": 1.0, "time_ad', "Unterminated"),
@@ -110,6 +112,57 @@ class ObserverTest(unittest.TestCase):
                 self.assertIn(why, failures[0])
                 self.assertNotIn("simple-service-1", collected.dumps)
                 self.assertTrue(collected.lines[-1].startswith("dumps (1 of 2)"))
+
+    def test_each_round_fetches_what_is_new(self):
+        rows = json.loads(ROWS)
+        ends = iter([1, 1, 2, 2])
+        self.first[DUMP] = lambda first: json.dumps(rows[first:next(ends)]).encode() + b"\n"
+        self.first[STATS] = EMPTY
+        collected = self.rehearse(3)
+        self.assertEqual(collected.failures, {})
+        asked = [words[-1] for words in self.machines[0].ran if "--dump" in words]
+        self.assertEqual(asked, ["0", "1", "1", "2"])
+        self.assertEqual(collected.dumps["simple-service-1"].read_bytes(), ROWS)
+
+    def test_cut_observations_are_fetched_again(self):
+        answers = iter([ROWS[:30], ROWS])
+        self.first[DUMP] = lambda first: next(answers) if first == 0 else b"[]\n"
+        failures, collected = self.failures_of_first()
+        self.assertEqual(len(failures), 1)
+        self.assertEqual(collected.dumps["simple-service-1"].read_bytes(), ROWS)
+        self.assertIn("simple-service-1", collected.whole)
+
+    def test_activity_that_ends_in_the_middle_keeps_what_was_fetched(self):
+        def until_it_ends():
+            if ("--dump", "--from", "2") in self.machines[0].ran:
+                ended = RuntimeError("it has ended")
+                self.first.update(dict.fromkeys(self.first, ended))
+                raise ended
+            return STATISTICS
+
+        self.first[STATS] = until_it_ends
+        failures, collected = self.failures_of_first(4)
+        self.assertEqual(set(failures), {
+            f"/golem/run/{each}: it has ended" for each in
+            ("simple_service.py --stats", "simple_service.py --plot dist",
+             "simple_service.py --dump --from 2", "simulate_observations_ctl.py --stop")})
+        self.assertEqual(collected.dumps["simple-service-1"].read_bytes(), ROWS)
+        self.assertEqual(len(collected.plots["simple-service-1"]), 4)
+        self.assertEqual((collected.final["size"], collected.whole), (4, {"simple-service-2"}))
+
+    def test_plots_that_were_fetched_are_empty_files(self):
+        collected = self.rehearse(3)
+        for machine in self.machines:
+            left = list(machine.volume("/golem/out").iterdir())
+            self.assertEqual([each.read_bytes() for each in left], [b""] * 6)
+        self.assertTrue(all(path.read_bytes() == PNG for paths in collected.plots.values()
+                            for path in paths))
+
+    def test_plot_that_was_not_fetched_is_left(self):
+        self.first[TIME] = b'"/golem/out/none.png"'
+        self.failures_of_first()
+        left = list(self.machines[0].volume("/golem/out").iterdir())
+        self.assertEqual([each.read_bytes() for each in left], [PNG])
 
     def test_plot_out_of_the_volumes_is_not_found(self):
         for path in ("/golem/run/dist.png", "/golem/out/../x", "/golem/out/none.png", "/golem/out"):
@@ -144,7 +197,7 @@ class ObserverTest(unittest.TestCase):
             context.close()
 
         asyncio.run(stopped())
-        self.assertEqual(self.machines[0].ran, [("--dump",), ("--stop",)])
+        self.assertEqual(self.machines[0].ran, [("--dump", "--from", "0"), ("--stop",)])
         self.assertEqual(collected.failures, {})
 
 

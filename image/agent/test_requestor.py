@@ -8,7 +8,7 @@ from unittest import mock
 
 import requestor
 
-HASH = "8d50d5fba8b91f76f8fce230a7b54c403502a2853563d87671988e96"
+HASH = "1d" * 28
 
 
 class CommandLineTest(unittest.TestCase):
@@ -30,6 +30,21 @@ class CommandLineTest(unittest.TestCase):
         self.assertIn("--image-hash", self.refused())
         self.assertIn("56 hexadecimal digits; it has 55", self.refused("--image-hash", HASH[1:]))
         self.assertIn("no SHA3-224", self.refused("--image-hash", "g" * 56))
+
+    def test_payment_network_is_todays_unless_another_is_named(self):
+        def network(*words):
+            return requestor.parse(["--image-hash", HASH, *words]).payment_network
+
+        with mock.patch.dict(os.environ, {"YAGNA_PAYMENT_NETWORK": ""}):
+            self.assertEqual(network(), "hoodi")
+            os.environ["YAGNA_PAYMENT_NETWORK"] = "polygon"
+            self.assertEqual(network(), "polygon")
+            self.assertEqual(network("--payment-network", "holesky"), "holesky")
+
+    def test_help_names_the_payment_network(self):
+        with contextlib.redirect_stdout(io.StringIO()) as told, self.assertRaises(SystemExit):
+            requestor.parse(["--help"])
+        self.assertIn("hoodi", told.getvalue())
 
     def test_numbers_are_above_zero(self):
         for option in ("--instances", "--running-time", "--budget"):

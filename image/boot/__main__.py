@@ -11,17 +11,20 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.append(str(Path(__file__).parent.parent / "agent"))
 
 import figures
+import squashfs
 import stand_in
 import steps
 from kernel import Kernel, initramfs
-from machine import Machine, MachineLost
+from machine import Machine, MachineLost, Unreported
 
-# Memory in MiB, and processors.
-KINDS = [(128, 1), (128, 2), (512, 1), (512, 2)]
+MEMORY_MIB = (128, 512)
+PROCESSORS = (1, 2)
+STARTS = 50
 ROWS = 200_000
 MANY = 1_000_000
 
@@ -29,15 +32,31 @@ MANY = 1_000_000
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="image/boot-test", description=__doc__)
-    for name, what in [("kernel", "where a kernel package is unpacked"), ("image", "the image"),
+    for name, what in [("kernels", "where kernel packages are unpacked"), ("image", "the image"),
                        ("programs", "where its programs are, for this machine")]:
         parser.add_argument(f"--{name}", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--thorough", action="store_true",
                         help="1,000 runs of --stats and 20 dumps, and the agent at its own pace")
     parser.add_argument("--times", type=int, default=1, metavar="N", help="all of it N times")
-    parser.add_argument("--figures", action="store_true",
-                        help="only time --stats beside an empty program")
+    parser.add_argument("--starts", type=int, default=STARTS, metavar="N",
+                        help="starts and stops of the daemon on each machine (default: %(default)s)")
+    parser.add_argument("--only", choices=["steps", "starts", "figures"],
+                        help="the steps alone; the starts and stops alone, on the least memory; "
+                             "or --stats timed beside an empty program")
     return parser.parse_args()
+
+
+class Kind(NamedTuple):
+    """A kind of machine."""
+
+    kernel: Kernel
+    memory_mib: int
+    processors: int
+
+    def __str__(self) -> str:
+        plural = "s" if self.processors > 1 else ""
+        version = ".".join(self.kernel.release.split(".")[:2])
+        return f"{version}, {self.memory_mib} MiB, {self.processors} processor{plural}"
 
 
 class Bench:
@@ -46,11 +65,13 @@ class Bench:
     def __init__(self, options: argparse.Namespace, folder: Path):
         self.options = options
         self.folder = folder
-        kernel = Kernel(options.kernel)
-        self._kernel = kernel.image
-        self._initrd = folder / "initrd"
-        self._initrd.write_bytes(initramfs(
-            kernel, options.programs / "guest-init", options.programs / "guest-empty"))
+        self._initrds = {}
+        for kernel in map(Kernel, sorted(options.kernels.iterdir())):
+            self._initrds[kernel] = folder / f"initrd-{kernel.release}"
+            self._initrds[kernel].write_bytes(initramfs(
+                kernel, options.programs / "guest-init", options.programs / "guest-empty"))
+        self.kinds = [Kind(*each) for each in
+                      itertools.product(self._initrds, MEMORY_MIB, PROCESSORS)]
         self._machines = itertools.count(1)
         # The numbers from 0 on.
         self.large = self._store("large", range(ROWS))
@@ -70,23 +91,23 @@ class Bench:
             stdout=subprocess.DEVNULL)
         return path
 
-    def boot(self, kind: tuple[int, int], folder: Path | None = None) -> Machine:
+    def boot(self, kind: Kind, folder: Path | None = None) -> Machine:
         """A machine with volumes of its own, or with those of another."""
         if folder is None:
             folder = self.folder / f"machine-{next(self._machines)}"
-        return Machine(self._kernel, self._initrd, self.options.image, folder, *kind)
+        return Machine(kind.kernel.image, self._initrds[kind.kernel], self.options.image, folder,
+                       kind.memory_mib, kind.processors)
 
 
-def told(kind: tuple[int, int], name: str, step: Callable[..., str], *rest: object) -> None:
+def told(kind: Kind, name: str, step: Callable[..., str], *rest: object) -> None:
     """Runs a step and prints what came of it."""
     begun = time.monotonic()
-    memory, processors = kind
-    where = f"{memory} MiB, {processors} processor{'s'[:processors - 1]}"
     try:
         came = step(*rest)
-    except (steps.Failed, MachineLost) as error:
-        raise SystemExit(f"{where}: {name}: FAILED\n{error}") from None
-    print(f"{where}: {name}: {came} ({time.monotonic() - begun:.1f} s)", flush=True)
+    except (steps.Failed, MachineLost, Unreported) as error:
+        print(f"{kind}: {name}: FAILED\n{error}", flush=True)
+        raise SystemExit(1) from None
+    print(f"{kind}: {name}: {came} ({time.monotonic() - begun:.1f} s)", flush=True)
 
 
 def agent(machine: Machine, out: Path, interval_s: float) -> str:
@@ -97,10 +118,12 @@ def agent(machine: Machine, out: Path, interval_s: float) -> str:
     plots = [plot for plots in collected.plots.values() for plot in plots]
     size = collected.final["size"]
     steps.expect(len(plots) == 6 and size > 0, lines)
+    left = [each.stat().st_size for each in machine.volume("/golem/out").glob("*.png")]
+    steps.expect(left.count(0) == 6, f"plots on the volume: {left} bytes")
     return f"{len(plots)} plots and a dump of {size} fetched"
 
 
-def one_kind(bench: Bench, kind: tuple[int, int]) -> None:
+def one_kind(bench: Bench, kind: Kind) -> None:
     """Every step on a machine of this kind."""
     thorough = bench.options.thorough
     with bench.boot(kind) as machine:
@@ -109,6 +132,7 @@ def one_kind(bench: Bench, kind: tuple[int, int]) -> None:
         told(kind, "the original agent", steps.original_agent, machine, 3, interval_s)
         told(kind, "image/agent", agent, machine, machine.volume("fetched"), interval_s)
         told(kind, "--add beside the daemon", steps.adds_beside_the_daemon, machine, 20)
+        told(kind, "start and stop", steps.starts_and_stops, machine, bench.options.starts)
         told(kind, "--stats", steps.no_output_lost, machine, 1000 if thorough else 200)
         told(kind, "--dump", steps.large_dumps, machine, bench.large, ROWS,
              20 if thorough else 1)
@@ -118,7 +142,13 @@ def one_kind(bench: Bench, kind: tuple[int, int]) -> None:
     killed_and_booted_again(bench, kind)
 
 
-def killed_and_booted_again(bench: Bench, kind: tuple[int, int]) -> None:
+def starts_alone(bench: Bench, kind: Kind) -> None:
+    """The daemon started and stopped, and nothing else."""
+    with bench.boot(kind) as machine:
+        told(kind, "start and stop", steps.starts_and_stops, machine, bench.options.starts)
+
+
+def killed_and_booted_again(bench: Bench, kind: Kind) -> None:
     """The VM killed in the midst of a write."""
     acknowledged = [2000.0 + number for number in range(10)]
     with bench.boot(kind) as machine:
@@ -130,19 +160,31 @@ def killed_and_booted_again(bench: Bench, kind: tuple[int, int]) -> None:
         told(kind, "booted again", steps.nothing_acknowledged_lost, again, acknowledged, 5)
 
 
+def in_time(bench: Bench, kind: Kind) -> None:
+    """The figures, each store on a machine of its own: the least memory has room for one."""
+    for what, store in bench.largest.items():
+        with bench.boot(kind) as machine:
+            told(kind, f"in time, {what}", figures.beside_nothing, machine, store, MANY)
+
+
 def main() -> None:
     """All kinds, two at a time, and the figures by themselves."""
     options = arguments()
+    try:
+        print(f"the image: {squashfs.described(options.image)}", flush=True)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     with tempfile.TemporaryDirectory(prefix="gaugelog-boot-") as folder:
         bench = Bench(options, Path(folder))
+        small = [kind for kind in bench.kinds if kind.memory_mib == min(MEMORY_MIB)]
+        work = {"steps": (one_kind, bench.kinds), "starts": (starts_alone, small)}
         for _ in range(options.times):
-            if not options.figures:
+            if options.only != "figures":
+                step, kinds = work[options.only or "steps"]
                 with ThreadPoolExecutor(2) as two:
-                    list(two.map(lambda kind: one_kind(bench, kind), KINDS))
-            for what, store in bench.largest.items():
-                # In the least memory, which has room for one of them.
-                with bench.boot(KINDS[0]) as machine:
-                    told(KINDS[0], f"in time, {what}", figures.beside_nothing, machine, store, MANY)
+                    list(two.map(lambda kind: step(bench, kind), kinds))
+            if options.only in (None, "figures"):
+                in_time(bench, small[-len(PROCESSORS)])
     print("all good")
 
 

@@ -19,6 +19,11 @@ class MachineLost(Exception):
     """The VM does not answer any more."""
 
 
+class Unreported(Exception):
+    """A command has ended and the guest's init did not learn of it: the runtime's agent
+    would wait for ever. The machine goes on."""
+
+
 class Finished(NamedTuple):
     """How a command ended, and what came of its output."""
 
@@ -104,6 +109,8 @@ class Machine:
                 break
             said[kind] += data
             self._port.sendall(b"\n")
+        if data == b"unreported":
+            raise Unreported(f"{request}: its end was not reported")
         try:
             status, nanoseconds = map(int, data.split())
         except ValueError:

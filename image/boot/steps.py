@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from machine import Finished, Machine
+from machine import Finished, Machine, Unreported
 
 SERVICE = "/golem/run/simple_service.py"
 CONTROL = "/golem/run/simulate_observations_ctl.py"
@@ -108,6 +108,19 @@ def adds_beside_the_daemon(machine: Machine, count: int) -> str:
     expect(added == [1000 + number for number in range(count)], added)
     expect(len(rows) > count, "the daemon added nothing")
     return f"{count} added, {len(rows) - count} drawn"
+
+
+def starts_and_stops(machine: Machine, count: int) -> str:
+    """The end of each command is reported, also where the daemon ends at that moment."""
+    commands = [(CONTROL, option) for _ in range(count) for option in ("--start", "--stop")]
+    unreported = []
+    for command in commands:
+        try:
+            succeeds(machine.run(*command))
+        except Unreported:
+            unreported.append(command[-1])
+    expect(not unreported, f"not reported, of {count}: {', '.join(unreported)}")
+    return f"{count} of {count} reported"
 
 
 def no_output_lost(machine: Machine, count: int) -> str:

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use backhand::{FilesystemReader, InnerNode};
 use gaugelog_image::tree::{Entry, Tree};
-use gaugelog_image::{gvmi, service};
+use gaugelog_image::{gvmi, service, squashfs};
 use serde_json::{Value, json};
 
 fn tree() -> Tree {
@@ -31,9 +31,11 @@ fn parts(image: &[u8]) -> (&[u8], Value) {
 #[test]
 fn what_is_read_back_is_what_was_put_in() {
     let image = gvmi::encode(&tree(), &json!({"User": "ü"})).expect("encoded");
-    let (squashfs, config) = parts(&image);
+    let (bytes, config) = parts(&image);
     assert_eq!(config, json!({"User": "ü"}));
-    let found = FilesystemReader::from_reader(Cursor::new(squashfs)).expect("a squashfs");
+    let found =
+        FilesystemReader::from_reader_with_offset_and_kind(Cursor::new(bytes), 0, squashfs::kind())
+            .expect("a squashfs");
     let mut again = Tree::default();
     for node in found.files().filter(|node| node.fullpath != Path::new("/")) {
         assert_eq!((node.header.uid, node.header.gid, node.header.mtime), (0, 0, 0));
@@ -49,6 +51,44 @@ fn what_is_read_back_is_what_was_put_in() {
         }
     }
     assert!(again == tree());
+}
+
+/// A field of the superblock: Linux `fs/squashfs/squashfs_fs.h`, `struct squashfs_super_block`.
+fn field(squashfs: &[u8], at: usize, bytes: usize) -> u64 {
+    squashfs[at..at + bytes].iter().rev().fold(0, |field, byte| field << 8 | u64::from(*byte))
+}
+
+#[test]
+fn the_superblock_says_what_the_runtime_can_mount() {
+    let image = gvmi::encode(&tree(), &json!({})).expect("encoded");
+    let (squashfs, _) = parts(&image);
+    assert_eq!(&squashfs[..4], b"hsqs");
+    assert_eq!((field(squashfs, 12, 4), field(squashfs, 22, 2)), (1 << 20, 20), "block size");
+    assert_eq!(field(squashfs, 20, 2), 4, "compressed by xz");
+    assert_eq!(field(squashfs, 24, 2) & 0x0400, 0, "options that an older kernel may not know");
+    assert_eq!((field(squashfs, 28, 2), field(squashfs, 30, 2)), (4, 0), "version");
+}
+
+#[test]
+fn a_compression_that_the_runtime_lacks_is_refused_by_name() {
+    let mut squashfs = squashfs::encode(&tree()).expect("encoded");
+    for (number, name) in [
+        (1, None),
+        (3, None),
+        (4, None),
+        (5, None),
+        (2, Some("lzma")),
+        (6, Some("zstd")),
+        (0, Some("number 0")),
+        (77, Some("number 77")),
+    ] {
+        squashfs[20] = number;
+        let error = gvmi::around(squashfs.clone(), &json!({})).err();
+        assert_eq!(error.is_some(), name.is_some(), "{number}");
+        let error = error.unwrap_or_default();
+        assert!(error.contains(name.unwrap_or_default()), "{error}");
+    }
+    gvmi::around(b"hsqs".to_vec(), &json!({})).expect_err("no superblock");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Parser};
 
@@ -20,6 +21,10 @@ const PROGRAM: Program = Program {
     usage: "simulate_observations_ctl [-h] (--start | --stop) [--source SPEC] [--every DUR] [--log DIR]",
     one_of: "--start --stop",
 };
+
+/// How long a daemon that has ended, or was signalled, may wait to be reaped.
+const REAPED_WITHIN: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(10);
 
 const EXAMPLES: &str = "\
 examples:

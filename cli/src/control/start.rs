@@ -9,13 +9,14 @@ use std::io::{self, PipeReader, Read, pipe};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::unknown;
+use super::{PAUSE, REAPED_WITHIN, unknown};
 use crate::exit::Exit;
 use crate::simulate::Polled;
 use crate::{instance, output, simulate};
@@ -100,12 +101,17 @@ fn failed(daemon: &mut Child, text: &str) -> Exit {
     })
 }
 
-/// A daemon that is not known to have begun must not begin later.
+/// A daemon that is not known to have begun must not begin later. It is reaped here if it
+/// ends soon: init could miss the end of this command beside that of an orphan.
 fn give_up(daemon: &mut Child, why: &str) -> Exit {
     let id = daemon.id();
     // The child has not been waited for, so its number is still its own.
     if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, Signal::TERM);
+    }
+    let deadline = Instant::now() + REAPED_WITHIN;
+    while matches!(daemon.try_wait(), Ok(None)) && Instant::now() < deadline {
+        thread::sleep(PAUSE);
     }
     Exit::Error(format!("the daemon, process {id}, was told to end: {why}"))
 }

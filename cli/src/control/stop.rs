@@ -1,4 +1,9 @@
-//! `--stop`: ends the daemon and returns once it has ended.
+//! `--stop`: ends the daemon and returns once it has ended, and its parent has reaped it.
+//!
+//! The guest's init of the Golem VM reads SIGCHLD from a signalfd and reaps one child a
+//! signal; signals that arrive together merge. The daemon is an orphan, which init reaps. If
+//! this command ended at the same moment, init would not learn of its end, and the agent
+//! would wait for ever.
 //!
 //! No stranger is ever signalled: the process that the lock's file names is pinned
 //! first, then checked to have that very file open while the lock is held, and the
@@ -14,9 +19,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal, test_kill_process};
 
-use super::unknown;
+use super::{PAUSE, REAPED_WITHIN, unknown};
 use crate::exit::Exit;
 use crate::instance::{self, Holder};
 use crate::simulate;
@@ -25,7 +30,6 @@ use crate::simulate;
 const END_WITHIN: Duration = Duration::from_secs(20);
 /// How long the lock's file may go on naming a process that does not hold it.
 const SETTLE_WITHIN: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) fn run(store: &Path) -> Result<(), Exit> {
     let begun = Instant::now();
@@ -53,6 +57,7 @@ pub(super) fn run(store: &Path) -> Result<(), Exit> {
         Err(error) => return Err(Exit::Error(format!("cannot stop process {pid}: {error}"))),
     }
     if ended_by(daemon.as_fd(), Instant::now() + END_WITHIN) {
+        await_reaping(pid, Instant::now() + REAPED_WITHIN);
         return Ok(());
     }
     Err(Exit::Error(format!(
@@ -106,5 +111,13 @@ fn ended_by(process: impl AsFd, deadline: Instant) -> bool {
             Err(Errno::INTR) => {}
             Err(_) => return false,
         }
+    }
+}
+
+/// Waits until the process's number is free: a process that has ended has let go of its
+/// lock, but remains until its parent asks for it.
+fn await_reaping(pid: Pid, deadline: Instant) {
+    while test_kill_process(pid) != Err(Errno::SRCH) && Instant::now() < deadline {
+        thread::sleep(PAUSE);
     }
 }

@@ -1,6 +1,10 @@
-//! `--dump`: every observation in the order of time, one JSON array, streamed.
+//! `--dump`: every observation in the order of time, one JSON array, streamed. With
+//! `--from`, those from a sequence number on, in the order of arrival: a caller that asks
+//! again and again gets each observation once, also where the clock was set back.
 
 use std::io::{self, Write};
+
+use gaugelog::Snapshot;
 
 use super::{Place, reading};
 use crate::exit::Exit;
@@ -10,13 +14,37 @@ use crate::utc::Clock;
 /// How much is gathered for one write: what a pipe holds.
 const WRITE_BYTES: usize = 64 * 1024;
 
-pub(super) fn run(store: &Place) -> Result<(), Exit> {
+pub(super) fn run(store: &Place, from: Option<u64>) -> Result<(), Exit> {
     reading(store, |snapshot, damages| {
-        // The iterator goes on behind what is damaged, and so does the dump.
-        let readable =
-            snapshot.range(..).filter_map(|item| item.map_err(|error| damages.tell(&error)).ok());
-        print_all(readable, &mut io::stdout().lock()).map_err(|error| Exit::of_output(&error))
+        // Both iterators go on after what is damaged, and so does the dump.
+        let mut tell = |error: gaugelog::Error| damages.tell(&error);
+        let out = &mut io::stdout().lock();
+        let printed = match from {
+            None => {
+                print_all(snapshot.range(..).filter_map(|item| item.map_err(&mut tell).ok()), out)
+            }
+            Some(first) => {
+                let arrived = snapshot.arrivals(first..end_of(store, snapshot, first)?);
+                let readable = arrived.filter_map(|item| item.map_err(&mut tell).ok());
+                print_all(readable.map(|(_, observation)| observation), out)
+            }
+        };
+        printed.map_err(|error| Exit::of_output(&error))
     })
+}
+
+/// The number of observations, which is the first number that none has. A caller that asks
+/// for one after it has counted the observations of another store.
+fn end_of(store: &Place, snapshot: &Snapshot, first: u64) -> Result<u64, Exit> {
+    let end = snapshot.len();
+    if first <= end {
+        return Ok(end);
+    }
+    Err(Exit::Error(format!(
+        "{}: --from {first} is beyond the end: the store holds {end} observations; if it was \
+         made anew, begin with --from 0",
+        store.path.display()
+    )))
 }
 
 fn print_all(

@@ -24,7 +24,7 @@ pub(crate) use stats::metrics;
 
 const PROGRAM: Program = Program {
     name: "simple_service",
-    usage: "simple_service [-h] (--add ADD | --init | --plot {time,dist} | --dump | --stats) [--log DIR] [--out DIR] [--no-map]",
+    usage: "simple_service [-h] (--add ADD | --init | --plot {time,dist} | --dump [--from SEQUENCE] | --stats) [--log DIR] [--out DIR] [--no-map]",
     one_of: "--add --init --plot --dump --stats",
 };
 
@@ -35,6 +35,12 @@ examples:
   simple_service --stats                 {\"min\": 14.2, \"max\": 14.2, …, \"size\": 1}
   simple_service --plot dist             \"/home/you/dist-20210601T120000Z.png\"
   simple_service --dump | python3 -m json.tool | less
+  simple_service --dump --from 8640      only what came after the first 8,640
+
+Observations are numbered from 0 in the order of arrival. --from prints those from SEQUENCE
+on, in that order; after n of them with exit status 0, the next SEQUENCE is n higher. An
+observation that cannot be read has a number too, but is not printed; the status is then 1.
+A SEQUENCE higher than there are observations is an error: it is not of this store.
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program. Long options may be abbreviated. Exit status: 0, 1 where the work failed,
@@ -56,6 +62,9 @@ const PLACES_MOST: usize = 4096;
 struct Arguments {
     #[command(flatten)]
     command: Command,
+    /// With --dump: only the observations from this number on, in the order of arrival.
+    #[arg(long, value_name = "SEQUENCE", allow_hyphen_values = true)]
+    from: Option<u64>,
     /// The directory of the store.
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -106,14 +115,18 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     exit::conclude(PROGRAM.name, || arguments::parse(PROGRAM, arguments).and_then(serve))
 }
 
-fn serve(Arguments { command, log, out, no_map }: Arguments) -> Result<(), Exit> {
+fn serve(Arguments { command, from, log, out, no_map }: Arguments) -> Result<(), Exit> {
+    if from.is_some() && !command.dump {
+        let message = "argument --from: not allowed without argument --dump";
+        return Err(arguments::usage_error(PROGRAM, message));
+    }
     let path = place::store(log)?;
     let store = Place { path, options: Options::new().positioned_reads(no_map) };
     match command {
         Command { add: Some(number), .. } => add::run(&store, &number),
         Command { plot: Some(picture), .. } => plot::run(&store, picture, out),
         Command { init: true, .. } => init::run(&store),
-        Command { dump: true, .. } => dump::run(&store),
+        Command { dump: true, .. } => dump::run(&store, from),
         // clap has seen to it that this is the one that is left.
         Command { .. } => stats::run(&store),
     }

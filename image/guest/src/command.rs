@@ -3,68 +3,118 @@
 //! a time are taken and handed to the host. What is in a pipe when the program is
 //! reaped is lost: the agent may lose it, so here it always is.
 
+use std::ffi::{CString, NulError};
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::io::{self, PipeReader, Read, pipe};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, WaitOptions, WaitStatus, waitpid};
 
 use crate::port::{Kind, Port};
+use crate::reaper::Reaper;
 
 const BUFFER_BYTES: usize = 4096;
 /// What the agent reports of a program that cannot be begun.
 const NOT_BEGUN: &str = "9 0";
+/// The runtime's agent reports nothing, for ever: here the host learns of it.
+const UNREPORTED: &str = "unreported";
+/// How often a silent program is looked at.
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// Runs `program` to its end; returns its exit status (of a signal, the negative) and
 /// how many nanoseconds it took.
 pub(crate) fn run(
     port: &mut Port,
+    reaper: &Reaper,
     nothing: &File,
     program: &str,
     arguments: &[&str],
 ) -> io::Result<String> {
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().stdin(nothing.try_clone()?);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (output, output_end) = pipe()?;
+    let (error, error_end) = pipe()?;
     let begun = Instant::now();
-    let Ok(mut child) = command.spawn() else { return Ok(NOT_BEGUN.to_owned()) };
-    let mut pipes = Pipes { output: child.stdout.take(), error: child.stderr.take() };
-    let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
-    while !pipes.relay(port, ended.as_fd())? {}
-    let status = child.wait()?;
-    Ok(format!("{} {}", number(status), begun.elapsed().as_nanos()))
+    let standard = [nothing.as_raw_fd(), output_end.as_raw_fd(), error_end.as_raw_fd()];
+    let Some(child) = spawn(program, arguments, standard)? else {
+        return Ok(NOT_BEGUN.to_owned());
+    };
+    drop((output_end, error_end));
+    let mut pipes = Pipes { output: Some(output), error: Some(error) };
+    loop {
+        match pipes.relay(port, reaper, child)? {
+            Happened::Ended(status) => {
+                return Ok(format!("{} {}", number(status), begun.elapsed().as_nanos()));
+            }
+            Happened::Nothing if reaper.has_missed(child)? => {
+                waitpid(Some(child), WaitOptions::empty())?;
+                return Ok(UNREPORTED.to_owned());
+            }
+            Happened::Nothing | Happened::Something => {}
+        }
+    }
 }
 
-fn number(status: ExitStatus) -> i32 {
-    status.code().or(status.signal().map(|signal| -signal)).unwrap_or(i32::MIN)
+/// Begins a program with these standard descriptors, and with no signal blocked or ignored.
+fn spawn(program: &str, arguments: &[&str], standard: [i32; 3]) -> io::Result<Option<Pid>> {
+    let words: Result<Vec<_>, NulError> =
+        std::iter::once(&program).chain(arguments).map(|word| CString::new(*word)).collect();
+    let mut attributes = PosixSpawnAttr::init()?;
+    attributes.set_sigmask(&SigSet::empty())?;
+    // Ignored by Rust's runtime, and that is inherited.
+    attributes.set_sigdefault(&SigSet::from_iter([Signal::SIGPIPE]))?;
+    attributes.set_flags(
+        PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+    )?;
+    let mut descriptors = PosixSpawnFileActions::init()?;
+    for (place, descriptor) in (0..).zip(standard) {
+        descriptors.add_dup2(descriptor, place)?;
+    }
+    let environment: [CString; 0] = [];
+    let begun = posix_spawn(program, &descriptors, &attributes, &words?, &environment);
+    Ok(begun.ok().and_then(|child| Pid::from_raw(child.as_raw())))
+}
+
+fn number(status: WaitStatus) -> i32 {
+    status.exit_status().or(status.terminating_signal().map(|signal| -signal)).unwrap_or(i32::MIN)
+}
+
+/// What came of waiting.
+enum Happened {
+    Ended(WaitStatus),
+    Something,
+    Nothing,
 }
 
 /// The reading ends of a program's pipes, until their writers have gone.
 struct Pipes {
-    output: Option<ChildStdout>,
-    error: Option<ChildStderr>,
+    output: Option<PipeReader>,
+    error: Option<PipeReader>,
 }
 
 impl Pipes {
     /// Waits for something, and hands over at most a buffer of each pipe; or finds
     /// that the program has ended, and touches them no more.
-    fn relay(&mut self, port: &mut Port, ended: BorrowedFd<'_>) -> io::Result<bool> {
-        let mut waiting = vec![PollFd::from_borrowed_fd(ended, PollFlags::IN)];
+    fn relay(&mut self, port: &mut Port, reaper: &Reaper, child: Pid) -> io::Result<Happened> {
+        let mut waiting = vec![PollFd::new(reaper, PollFlags::IN)];
         let (output, error) = (self.output.as_ref(), self.error.as_ref());
         let pipes = [output.map(AsFd::as_fd), error.map(AsFd::as_fd)];
         for pipe in pipes.into_iter().flatten() {
             waiting.push(PollFd::from_borrowed_fd(pipe, PollFlags::IN));
         }
-        poll(&mut waiting, None)?;
+        if poll(&mut waiting, Some(&LOOK_EVERY))? == 0 {
+            return Ok(Happened::Nothing);
+        }
         let mut came = waiting.iter().map(|fd| !fd.revents().is_empty());
-        let has_ended = came.next() == Some(true);
+        let has_signal = came.next() == Some(true);
         let ready = pipes.map(|pipe| pipe.is_some() && came.next() == Some(true));
-        if has_ended {
-            return Ok(true);
+        if has_signal
+            && let Some((ended, status)) = reaper.reap()?
+            && ended == child
+        {
+            return Ok(Happened::Ended(status));
         }
         if ready[0] {
             hand_over(&mut self.output, Kind::Output, port)?;
@@ -72,12 +122,12 @@ impl Pipes {
         if ready[1] {
             hand_over(&mut self.error, Kind::Error, port)?;
         }
-        Ok(false)
+        Ok(Happened::Something)
     }
 }
 
 /// Hands over what one reading of a pipe gives; at its end, closes it.
-fn hand_over<P: Read>(pipe: &mut Option<P>, kind: Kind, port: &mut Port) -> io::Result<()> {
+fn hand_over(pipe: &mut Option<PipeReader>, kind: Kind, port: &mut Port) -> io::Result<()> {
     let mut buffer = [0; BUFFER_BYTES];
     let Some(reader) = pipe else { return Ok(()) };
     match reader.read(&mut buffer)? {

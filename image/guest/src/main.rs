@@ -1,6 +1,7 @@
 //! The first process of the VM in which the image is tested. It makes the root that
 //! the runtime makes (in [`root`]), runs one command after another for the host (in
-//! [`command`]), and treats their output as the runtime's guest agent does.
+//! [`command`]), and treats their output and their ends (in [`reaper`]) as the runtime's
+//! guest agent does.
 //!
 //! The host speaks over a virtio port, in lines, each a JSON array of strings:
 //!
@@ -17,6 +18,7 @@
 mod command;
 mod files;
 mod port;
+mod reaper;
 mod root;
 
 use std::fs::{self, File};
@@ -24,10 +26,11 @@ use std::io;
 use std::process::ExitCode;
 
 use rustix::fs::Mode;
-use rustix::process::{WaitOptions, umask, wait};
+use rustix::process::umask;
 use rustix::system::{RebootCommand, reboot};
 
 use port::{Kind, Port};
+use reaper::Reaper;
 
 fn main() -> ExitCode {
     if let Err(error) = run() {
@@ -40,17 +43,18 @@ fn main() -> ExitCode {
 
 fn run() -> io::Result<()> {
     umask(Mode::from_raw_mode(0o022));
+    let reaper = Reaper::begin()?;
     root::devices()?;
     let mut port = Port::open()?;
     // An empty file, for the programs' standard input.
     let nothing = File::create("/nothing").and_then(|_| File::open("/nothing"))?;
     root::enter()?;
     port.send(Kind::Ready, b"")?;
-    while let Some(request) = port.request()? {
+    while let Some(request) = next_request(&mut port, &reaper)? {
         let words: Vec<&str> = request.iter().map(String::as_str).collect();
         let done = match words.as_slice() {
             ["run", program, arguments @ ..] => {
-                command::run(&mut port, &nothing, program, arguments)?
+                command::run(&mut port, &reaper, &nothing, program, arguments)?
             }
             ["fill", path] => told(files::fill(path.as_ref())),
             ["remove", path] => told(fs::remove_file(path)),
@@ -58,18 +62,21 @@ fn run() -> io::Result<()> {
             ["off"] => return Ok(()),
             _ => format!("no such request: {request:?}"),
         };
-        reap_orphans();
         port.send(Kind::Done, done.as_bytes())?;
     }
     Ok(())
 }
 
+/// The next request, or nothing where the host has gone. Orphans that end meanwhile are
+/// reaped: they are this process's.
+fn next_request(port: &mut Port, reaper: &Reaper) -> io::Result<Option<Vec<String>>> {
+    while !port.has_request_before(reaper)? {
+        reaper.reap()?;
+    }
+    port.request()
+}
+
 /// What the host is told of a request that runs nothing: that all is well, or not.
 fn told(done: io::Result<()>) -> String {
     done.map_or_else(|error| error.to_string(), |()| "0 0".to_owned())
-}
-
-/// Processes whose parents have ended are this one's to wait for.
-fn reap_orphans() {
-    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
 }

@@ -5,9 +5,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 /// What a frame is.
 #[derive(Clone, Copy)]
@@ -47,6 +50,17 @@ impl Port {
         };
         let outgoing = OpenOptions::new().read(true).write(true).open(path)?;
         Ok(Self { incoming: BufReader::new(outgoing.try_clone()?), outgoing, owed: false })
+    }
+
+    /// Waits for a request, and for something at `other`; whether a request has come.
+    pub(crate) fn has_request_before(&self, other: impl AsFd) -> io::Result<bool> {
+        if !self.incoming.buffer().is_empty() {
+            return Ok(true);
+        }
+        let mut waiting =
+            [PollFd::new(&self.outgoing, PollFlags::IN), PollFd::new(&other, PollFlags::IN)];
+        poll(&mut waiting, None)?;
+        Ok(!waiting[0].revents().is_empty())
     }
 
     /// The next request, or nothing where the host has gone.
