@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::super::header;
-use crate::disk::Operation;
-use crate::segment::names::{ordinals, rows_name};
-use crate::view::View;
+use super::super::{open, view};
+use crate::format::names::{MANIFEST, chunk_name, log_name};
+use crate::manifest;
+use crate::os::disk::Operation;
 
 #[derive(Clone, Debug)]
 pub(super) struct Durable {
@@ -16,7 +16,7 @@ pub(super) struct Durable {
     dirty: HashMap<String, Vec<Range<u64>>>,
     /// What a sync that failed was to cover: no later one brings it back.
     lost: HashMap<String, Vec<Range<u64>>>,
-    /// Segments whose names may not be on the disk.
+    /// Files whose names may not be on the disk.
     nameless: Vec<String>,
 }
 
@@ -28,13 +28,18 @@ impl Durable {
     }
 
     pub(super) fn succeeded(&mut self, path: &Path, operation: Operation) {
+        if path != self.directory && path.parent() != Some(&self.directory) {
+            // Of a copy.
+            return;
+        }
         let name = name(path);
         match operation {
             Operation::Write { .. } => self.write(name, operation),
             Operation::Sync => drop(self.dirty.remove(&name)),
-            Operation::Create if name.ends_with(".tmp") => {
+            Operation::Create => {
                 self.dirty.remove(&name);
                 self.lost.remove(&name);
+                self.nameless.push(name);
             }
             Operation::Rename => {
                 let temporary = format!("{name}.tmp");
@@ -71,26 +76,24 @@ impl Durable {
 
     /// Asserts that a power cut now would take no observation.
     pub(super) fn assert_all(&self) {
-        assert!(!self.nameless.iter().any(|name| name.ends_with(".rows")), "{:?}", self.nameless);
-        let is_open = |(name, ranges): (&String, &Vec<Range<u64>>)| {
-            name.ends_with(".rows") && !ranges.is_empty()
-        };
-        if !self.dirty.iter().chain(&self.lost).any(is_open) {
-            return;
-        }
-        let view = View::take(&self.directory, true).expect("a view");
-        let Some((last, tail)) = view.active().expect("a segment") else { return };
-        for ordinal in ordinals(&self.directory).expect("listed") {
-            let end = match ordinal {
-                _ if ordinal == last.ordinal => tail.end.offset,
-                _ => header(&self.directory, ordinal + 1).predecessor.expect("one").end_offset,
+        let record = manifest::read(&open(&self.directory)).expect("a manifest").record;
+        let log = log_name(record.log);
+        let chunks = (record.first_chunk..record.sealed_end).map(chunk_name);
+        let all: Vec<String> = chunks.chain([MANIFEST.into(), log.clone()]).collect();
+        let unsynced = self.nameless.iter().find(|name| all.contains(name));
+        assert_eq!(unsynced, None, "its name may not be on the disk");
+        let begins = |name: &String| {
+            let of = |all: &HashMap<String, Vec<Range<u64>>>| {
+                all.get(name).into_iter().flatten().map(|it| it.start).min()
             };
-            let name = rows_name(ordinal);
-            for (all, what) in [(&self.dirty, "not synced"), (&self.lost, "lost by a sync")] {
-                let begins = all.get(&name).and_then(|all| all.iter().map(|it| it.start).min());
-                let begins = begins.unwrap_or(u64::MAX);
-                assert!(end <= begins, "{name} counts up to {end}, and {begins} is {what}");
-            }
+            of(&self.dirty).into_iter().chain(of(&self.lost)).min()
+        };
+        for name in &all {
+            let Some(begins) = begins(name) else { continue };
+            assert_eq!(*name, log, "{name} is not synced, or was lost by a sync");
+            let view = view(&self.directory).expect("a view");
+            let end = view.log().expect("a log").tail().end.offset;
+            assert!(end <= begins, "{name} counts up to {end}, and {begins} is not durable");
         }
     }
 }
