@@ -11,7 +11,7 @@ const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// The smallest number of decimals with which every value is, in all its bits, an
 /// integer divided by that power of ten, and these integers. −0.0 is no decimal.
-pub(super) fn of_values(values: &[f64]) -> Option<(u8, Vec<i64>)> {
+pub(crate) fn of_values(values: &[f64]) -> Option<(u8, Vec<i64>)> {
     let mut integers = Vec::with_capacity(values.len());
     // What was no decimal with fewer digits is tried first with the next number.
     let mut hardest = 0;

@@ -1,7 +1,7 @@
 //! Chunks: compressed columns of 65,536 observations, written whole, never changed.
 
 mod columns;
-mod decimals;
+pub(crate) mod decimals;
 mod parts;
 pub(crate) mod reader;
 pub(crate) mod repair;
