@@ -111,13 +111,14 @@ impl Session {
         self.prepare()?;
         let again = self.found_again(rows)?;
         let (appending, lock) = self.parts();
-        let start = appending.end().sequence;
+        // Not the log's end: what was reported as failed may yet stand there.
+        let start = appending.kept().sequence;
         let appended = appending.append(lock, &rows[again..], how);
         match appended {
             Ok(()) => {
+                let end = appending.kept().sequence;
                 self.memory.doubtful = None;
                 self.note_unsynced(how.durable);
-                let end = start + (rows.len() - again) as u64;
                 Ok(end)
             }
             Err(failure) => {

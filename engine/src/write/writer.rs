@@ -141,10 +141,12 @@ impl Writer {
     /// Stores what was pushed and makes everything durable, under any policy.
     ///
     /// # Errors
-    /// As [`flush`](Writer::flush).
+    /// As [`flush`](Writer::flush). Where only the sync failed,
+    /// [`Error::stored`](crate::Error::stored) counts what was stored before it.
     pub fn sync(&mut self) -> Result<()> {
+        let pushed = self.buffer.len();
         self.flush()?;
-        self.session().sync()
+        self.session().sync().map_err(|error| error.having_stored(pushed))
     }
 
     /// Under [`SyncPolicy::Every`], makes durable what has waited for the interval.

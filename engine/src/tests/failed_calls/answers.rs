@@ -1,10 +1,13 @@
 //! Everything a store can be asked, and whether the answers are right.
 
+use std::sync::Arc;
+
 use super::super::contents::{Contents, contents_of};
-use super::super::{open, summary_of};
+use super::super::summary_of;
 use super::history::History;
 use crate::error::{Damage, Error, Result};
 use crate::stats::summary::Summary;
+use crate::os::disk::Directory;
 use crate::store::{Store, Verification};
 use crate::view::View;
 
@@ -18,7 +21,8 @@ pub(super) struct Answers {
 impl Answers {
     pub(super) fn ask(store: &Store, positioned_reads: bool) -> Self {
         let contents = || {
-            let view = View::take(&open(store.path()), positioned_reads)?;
+            let directory = Arc::new(Directory::open(store.path())?);
+            let view = View::take(&directory, positioned_reads)?;
             Ok((contents_of(&view)?, view.end_sequence()))
         };
         Self {

@@ -368,8 +368,18 @@ impl Client {
         let rows: Vec<Observation> = found.rows.iter().map(|(_, row)| *row).collect();
         assert!(
             self.history.explains(first, &rows),
-            "{} found from {first} on: {:?}",
+            "{} found from {first} on, {:?}: {:?}",
             rows.len(),
+            rows.iter().map(|it| it.timestamp_ns / 1_000_000_007).fold(
+                Vec::<Range<i64>>::new(),
+                |mut runs, n| {
+                    match runs.last_mut() {
+                        Some(run) if run.end == n => run.end += 1,
+                        _ => runs.push(n..n + 1),
+                    }
+                    runs
+                }
+            ),
             self.history
         );
     }

@@ -2,13 +2,23 @@
 
 use crate::observation::Observation;
 
-#[derive(Debug)]
 enum Entry {
     /// Acknowledged, the first with this sequence number.
     Kept { first: Option<u64>, of: Vec<Observation> },
     /// Refused by an error that says that it may be found all the same, or its
     /// first ones.
     Uncertain(Vec<Observation>),
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, first, of) = match self {
+            Self::Kept { first, of } => ("kept", *first, of),
+            Self::Uncertain(of) => ("uncertain", None, of),
+        };
+        let from = of.first().map(|it| it.timestamp_ns / 1_000_000_007);
+        write!(f, "{} {kind} as {first:?}, numbers from {from:?}", of.len())
+    }
 }
 
 /// What was asked to be stored, in order.
