@@ -51,11 +51,13 @@ impl Lock {
             pause = (pause * 2).min(PAUSE_MOST);
         }
         let lock = Self { directory: Arc::clone(directory), opened, process: std::process::id() };
-        if !directory.is_named()? {
-            let detail = "the store was moved away or replaced while it was open; open it again";
-            return Err(Error::new(ErrorKind::Replaced, path, detail));
-        }
-        Ok(lock)
+        if directory.is_named()? { Ok(lock) } else { Err(lock.replaced()) }
+    }
+
+    /// The error where the directory's path leads somewhere else.
+    pub(crate) fn replaced(&self) -> Error {
+        let detail = "the store was moved away or replaced while it was open; open it again";
+        Error::new(ErrorKind::Replaced, self.directory.path(), detail)
     }
 
     /// Forces the names in the store's directory to the disk.

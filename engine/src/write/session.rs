@@ -79,15 +79,17 @@ impl Session {
     /// What is known of the store; `None` where nothing was ever appended.
     fn look(&mut self) -> Result<Option<&mut Appending>> {
         self.check_process()?;
-        if !self.is_checked || self.memory.appending.is_none() {
-            let known = self.memory.appending.take();
-            let current = match known {
-                Some(known) if known.is_current()? => Some(known),
-                _ => Appending::find(&self.directory)?,
-            };
-            self.memory.appending = current;
-            self.is_checked = true;
+        // With the lock the name was looked at; a held writer looks again each time.
+        if self.is_checked && !self.directory.is_named()? {
+            return Err(self.lock.replaced());
         }
+        let known = self.memory.appending.take();
+        let current = match known {
+            Some(known) if known.is_current()? => Some(known),
+            _ => Appending::find(&self.directory)?,
+        };
+        self.memory.appending = current;
+        self.is_checked = true;
         if let (Some(appending), Some((stays, _))) =
             (&mut self.memory.appending, &self.memory.doubtful)
             && appending.log_id() == stays.log

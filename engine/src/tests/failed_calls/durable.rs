@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::{open, view};
 use crate::format::names::{MANIFEST, chunk_name, log_name};
+use crate::format::record::Record;
 use crate::manifest;
 use crate::os::disk::Operation;
 
@@ -18,13 +19,17 @@ pub(super) struct Durable {
     lost: HashMap<String, Vec<Range<u64>>>,
     /// Files whose names may not be on the disk.
     nameless: Vec<String>,
+    /// The manifest that a power cut may bring back.
+    record: Option<Record>,
 }
 
 impl Durable {
     /// All that is in `directory` so far counts as durable.
     pub(super) fn of(directory: &Path) -> Self {
         let directory = directory.to_owned();
-        Self { directory, dirty: HashMap::new(), lost: HashMap::new(), nameless: Vec::new() }
+        let record = record_in(&directory);
+        let (dirty, lost, nameless) = (HashMap::new(), HashMap::new(), Vec::new());
+        Self { directory, dirty, lost, nameless, record }
     }
 
     pub(super) fn succeeded(&mut self, path: &Path, operation: Operation) {
@@ -49,7 +54,11 @@ impl Durable {
                 }
                 self.nameless.push(name);
             }
-            Operation::SyncDirectory if path == self.directory => self.nameless.clear(),
+            Operation::SyncDirectory if path == self.directory => {
+                // It is announced before it is made: what was made before it counts.
+                self.nameless.clear();
+                self.record = record_in(&self.directory);
+            }
             _ => {}
         }
     }
@@ -80,7 +89,11 @@ impl Durable {
         let log = log_name(record.log);
         let chunks = (record.first_chunk..record.sealed_end).map(chunk_name);
         let all: Vec<String> = chunks.chain([MANIFEST.into(), log.clone()]).collect();
-        let unsynced = self.nameless.iter().find(|name| all.contains(name));
+        let is_nameless = |name: &String| self.nameless.contains(name);
+        if is_nameless(&MANIFEST.to_owned()) {
+            self.assert_earlier(&record);
+        }
+        let unsynced = all.iter().find(|name| *name != MANIFEST && is_nameless(name));
         assert_eq!(unsynced, None, "its name may not be on the disk");
         let begins = |name: &String| {
             let of = |all: &HashMap<String, Vec<Range<u64>>>| {
@@ -96,6 +109,25 @@ impl Durable {
             assert!(end <= begins, "{name} counts up to {end}, and {begins} is not durable");
         }
     }
+}
+
+impl Durable {
+    /// The manifest before the one that may not be durable lists all that there is.
+    fn assert_earlier(&self, record: &Record) {
+        let earlier = self.record.as_ref().expect("a manifest that is durable");
+        let chunks = (earlier.first_chunk..earlier.sealed_end).map(chunk_name);
+        for name in chunks.chain([log_name(earlier.log)]) {
+            assert!(self.directory.join(&name).exists(), "{name} was removed too early");
+        }
+        let view = view(&self.directory).expect("a view");
+        let appended = view.log().is_some_and(|log| log.tail().is_appended_to);
+        assert!(!appended || earlier.log == record.log, "appended before the listing is durable");
+    }
+}
+
+fn record_in(directory: &Path) -> Option<Record> {
+    let bytes = std::fs::read(directory.join(MANIFEST)).ok()?;
+    Record::decode(&bytes).ok()
 }
 
 fn name(path: &Path) -> String {
