@@ -129,12 +129,25 @@ impl Appending {
     }
 
     /// Makes the log one whose end can be written on, where it is not.
-    fn prepare(&mut self, lock: &Lock, how: How) -> Result<()> {
+    fn prepare(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
         if self.is_not_continuable || (how.durable && self.has_unconfirmed) {
-            let dropped = self.kept != self.log.end();
-            self.rotate(lock, if dropped { Keep::Acknowledged } else { Keep::All })?;
+            if self.kept == self.log.end() {
+                self.sync_and_rotate(lock)?;
+            } else {
+                self.rotate(lock, Keep::Acknowledged).map_err(Failure::clean)?;
+            }
         }
-        self.confirm_listing(lock)
+        self.confirm_listing(lock).map_err(Failure::clean)
+    }
+
+    /// Replaces the log. What is durable is not synced again: if that failed, the next
+    /// process would find a mark and go on in a page that the kernel has given up.
+    fn sync_and_rotate(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
+        let is_durable = self.log.durable() == self.log.end();
+        match if is_durable { Ok(()) } else { self.log.file().sync() } {
+            Ok(()) => self.rotate(lock, Keep::All).map_err(Failure::clean),
+            Err(error) => Err(self.abandon(lock, error)),
+        }
     }
 
     /// Whoever replaced the manifest may have died before that was durable.
@@ -153,7 +166,7 @@ impl Appending {
         rows: &[Observation],
         how: How,
     ) -> std::result::Result<(), Failure> {
-        self.prepare(lock, how).map_err(Failure::clean)?;
+        self.prepare(lock, how)?;
         if self.log.end().offset >= LOG_BYTES_MOST {
             return Err(Failure::clean(self.log_is_full()));
         }
@@ -182,10 +195,11 @@ impl Appending {
         if end.offset < how.seal_from_bytes.max(LARGE_LOG_BYTES) {
             return Ok(());
         }
-        self.seal_error = self.rotate(lock, Keep::All).err();
-        if self.seal_error.is_some() && end.offset >= LOG_BYTES_MOST {
-            let error = self.log_is_full();
-            return Err(self.take_back(error));
+        self.sync(lock)?;
+        self.seal_error = self.sync_and_rotate(lock).err().map(|failure| failure.error);
+        let is_stuck = self.is_not_continuable || end.offset >= LOG_BYTES_MOST;
+        if self.seal_error.is_some() && is_stuck {
+            return Err(Failure::clean(self.log_is_full()));
         }
         Ok(())
     }
@@ -200,7 +214,7 @@ impl Appending {
     /// Makes everything that was written durable, and so acknowledged.
     pub(crate) fn sync(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
         if self.has_unconfirmed {
-            self.rotate(lock, Keep::All).map_err(Failure::clean)?;
+            self.sync_and_rotate(lock)?;
         }
         self.confirm_listing(lock).map_err(Failure::clean)?;
         match self.log.sync() {
@@ -239,8 +253,10 @@ impl Appending {
     /// Ends the log before what was reported as failed.
     fn void(&mut self, error: Error, attempted: u64, first: Error) -> Failure {
         let kept = self.kept;
+        self.is_not_continuable = true;
         match self.log.void(kept) {
-            Ok(()) => Failure { error, stays: None },
+            Ok(()) => Failure::clean(error),
+            Err(_) if attempted == kept.sequence => Failure::clean(error),
             Err(second) => {
                 let second = second.followed_by(&first);
                 let error = error.possibly_stored(kept.sequence..attempted, &second);
@@ -263,14 +279,14 @@ impl Appending {
         let is_leaf_complete = end.sequence / LEAF > before / LEAF;
         let has_chunk = end.sequence - self.log.head().first_sequence >= CHUNK;
         if is_leaf_complete && has_chunk && end.offset >= how.seal_from_bytes {
-            self.seal_error = self.rotate(lock, Keep::All).err();
+            self.seal_error = self.sync_and_rotate(lock).err().map(|failure| failure.error);
         }
     }
 
     /// Seals the log's full chunks, if it has one.
     pub(crate) fn seal(&mut self, lock: &Lock) -> Result<()> {
         if self.log.end().sequence - self.log.head().first_sequence >= CHUNK {
-            self.rotate(lock, Keep::All)?;
+            self.sync_and_rotate(lock).map_err(|failure| failure.error)?;
         }
         Ok(())
     }

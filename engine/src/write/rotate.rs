@@ -23,7 +23,7 @@ use crate::os::lock::Lock;
 /// What of the old log goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// All of it, synced before.
+    /// All of it, which is synced.
     All,
     /// What was acknowledged, after a sync that failed: another one says nothing.
     Acknowledged,
@@ -35,10 +35,7 @@ impl Appending {
     pub(super) fn rotate(&mut self, lock: &Lock, keep: Keep) -> Result<()> {
         remove_orphans(&self.directory, lock, &self.manifest.record)?;
         let (end, sealable) = match keep {
-            Keep::All => {
-                self.log.file().sync()?;
-                (self.log.end(), self.log.end())
-            }
+            Keep::All => (self.log.end(), self.log.end()),
             Keep::Acknowledged => (self.kept, self.log.durable()),
         };
         let old = Log::of(Arc::clone(self.log.file()), *self.log.head())?;

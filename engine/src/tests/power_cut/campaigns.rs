@@ -26,7 +26,7 @@ use super::place::Place;
 use super::reported::{Death, Reported};
 use super::simulated_disk::SimulatedDisk;
 use crate::options::{Options, SyncPolicy};
-use crate::os::disk::Operation;
+use crate::os::disk::{Operation, watch};
 use crate::store::Store;
 
 const LIVES: u32 = 8;
@@ -102,6 +102,7 @@ impl Campaign {
         let disk = SimulatedDisk::default();
         let observer = Observer::new(place.path(), disk, Reported::default());
         let observer = Rc::new(RefCell::new(observer));
+        watch::count_identities_from(seed << 32 | 1);
         observed(&observer, || options.create(place.path()).expect("created"));
         let disk = observer.borrow().disk.clone();
         place.changed_to(disk.seen());

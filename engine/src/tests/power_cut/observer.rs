@@ -138,7 +138,6 @@ impl Observer {
     pub(super) fn report(&mut self, change: impl FnOnce(&mut Reported)) {
         self.see();
         change(&mut self.reported);
-        if std::env::var("TRACE").is_ok() { eprintln!("   reported {} stored {} durable", self.reported.stored().len(), self.reported.durable()); }
         self.note(Done::Nothing);
     }
 
@@ -209,9 +208,7 @@ impl Observer {
         }
         self.see();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let verdict = (self.verdicts)(&name, operation);
-        if std::env::var("TRACE").is_ok() { eprintln!("{operation:?} {name} {verdict:?}"); }
-        match verdict {
+        match (self.verdicts)(&name, operation) {
             Verdict::Succeed => {
                 self.follow(path, &name, operation, bytes);
                 Ok(())
