@@ -8,8 +8,8 @@ use crate::format::CHUNK;
 use crate::format::names::chunk_name;
 use crate::format::names::log_name;
 use crate::format::record::Record;
-use crate::log::Head;
 use crate::log::reader::Log;
+use crate::log::{Head, header};
 use crate::manifest::{self, Manifest};
 use crate::os::disk::Directory;
 
@@ -25,6 +25,7 @@ pub(crate) struct View {
     record: Record,
     log: Option<Log>,
     end_sequence: u64,
+    durable_sequence: u64,
     damage: Vec<Damage>,
     positioned_reads: bool,
     /// The last ones used, the newest last.
@@ -67,11 +68,15 @@ impl View {
                 (None, end)
             }
         };
+        let first = record.log_first_sequence();
+        let durable_sequence =
+            log.as_ref().map_or(first, |log| durable_sequence(directory, &record, log));
         Self {
             directory: Arc::clone(directory),
             record,
             log,
             end_sequence,
+            durable_sequence,
             damage,
             positioned_reads,
             chunks: Mutex::default(),
@@ -107,7 +112,7 @@ impl View {
 
     /// Observations before this sequence number survive a power cut.
     pub(crate) fn durable_sequence(&self) -> u64 {
-        self.log.as_ref().map_or(self.sealed_end_sequence(), Log::durable_sequence)
+        self.durable_sequence
     }
 
     /// Damage met on the way. Finding all there is takes reading everything.
@@ -174,6 +179,25 @@ impl View {
         let detail = format!("the chunk {} is missing", chunk_name(number));
         Err(Damage { path, offset: 0, lost: first..first + CHUNK, detail }.into())
     }
+}
+
+/// Until something is appended to a log, a power cut may bring back the one that it
+/// replaced. That one is removed when this cannot happen any more.
+fn durable_sequence(directory: &Directory, record: &Record, log: &Log) -> u64 {
+    if let Some(durable) = log.durable_sequence() {
+        return durable;
+    }
+    if record.previous_log == 0 {
+        return log.first_sequence();
+    }
+    if matches!(directory.identity(&log_name(record.previous_log)), Ok(None)) {
+        return log.head().made.sequence;
+    }
+    // Its own listing was made durable before the manifest was replaced.
+    let previous = header(directory, record.previous_log)
+        .and_then(|own| Log::open(directory, Head::of(&own)).ok())
+        .map(|log| log.durable_sequence().unwrap_or(log.head().made.sequence));
+    previous.unwrap_or(record.first_sequence())
 }
 
 enum Opened {

@@ -8,7 +8,17 @@ pub(crate) mod walk;
 pub(crate) mod writer;
 
 use crate::format::frame::Seed;
-use crate::format::record::Record;
+use crate::format::names::log_name;
+use crate::format::record::{RECORD_BYTES, Record};
+use crate::os::disk::Directory;
+
+/// The record that a log begins with.
+pub(crate) fn header(directory: &Directory, id: u64) -> Option<Record> {
+    let file = directory.open_file(&log_name(id)).ok()?;
+    let mut bytes = vec![0; RECORD_BYTES];
+    let read = file.read(0, &mut bytes).ok()?;
+    Record::decode(&bytes[..read]).ok()
+}
 
 /// A place in a log: a byte, and the sequence number of the frame that begins there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,14 +71,10 @@ impl Log {
         self.tail.end.sequence
     }
 
-    /// Observations before this sequence number survive a power cut. Before the first
-    /// frame or mark nothing proves that the listing of the log would.
-    pub(crate) fn durable_sequence(&self) -> u64 {
-        if self.tail.is_appended_to {
-            self.tail.watermark.sequence
-        } else {
-            self.head.first_sequence
-        }
+    /// Observations before this sequence number survive a power cut. `None` before the
+    /// first frame or mark: nothing proves that the listing of the log would.
+    pub(crate) fn durable_sequence(&self) -> Option<u64> {
+        self.tail.is_appended_to.then_some(self.tail.watermark.sequence)
     }
 
     /// The corrupt places that finding the end met.

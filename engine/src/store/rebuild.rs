@@ -5,11 +5,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::CHUNK_LEAVES;
 use crate::format::names::{Name, classify};
 use crate::format::record::Record;
-use crate::log::Head;
 use crate::log::reader::Log;
+use crate::log::{Head, header};
 use crate::os::disk::Directory;
 use crate::stats::tree::Edge;
-use crate::write::orphans::header;
 
 /// A log that may have been the listed one.
 struct Candidate {

@@ -13,14 +13,13 @@ use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
-use crate::log::Head;
 use crate::log::reader::Log;
+use crate::log::{Head, header};
 use crate::manifest;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
-use crate::write::orphans::header;
 use crate::write::rotate::{draw_identity, make_log};
 use crate::write::seal::{Held, seal};
 

@@ -11,10 +11,10 @@ use crate::error::{Damage, ErrorKind, Result};
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
 use crate::format::names::{MANIFEST, chunk_name, log_name};
 use crate::format::summary::has_same_bits;
+use crate::log::header;
 use crate::log::reader::{Log, Piece};
 use crate::stats::tree::{Edge, Node};
 use crate::view::View;
-use crate::write::orphans::header;
 
 /// What [`Store::verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod contents;
 mod corruption;
 mod disk_watch;
 mod failed_calls;
+mod power_cut;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -5,10 +5,10 @@
 
 use crate::chunk::reader::Chunk;
 use crate::error::Result;
-use crate::format::names::{Name, classify, log_name};
-use crate::format::record::{RECORD_BYTES, Record};
-use crate::log::Head;
+use crate::format::names::{Name, classify};
+use crate::format::record::Record;
 use crate::log::reader::Log;
+use crate::log::{Head, header};
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 
@@ -75,13 +75,5 @@ fn is_sealed_from_log(directory: &Directory, record: &Record, number: u32) -> bo
     let end = (u64::from(number) + 1) * crate::format::CHUNK;
     chunk.place().source_log == record.log
         && Log::open(directory, Head::of(record)).is_ok_and(|log| log.end_sequence() >= end)
-}
-
-/// The record that a log begins with.
-pub(crate) fn header(directory: &Directory, id: u64) -> Option<Record> {
-    let file = directory.open_file(&log_name(id)).ok()?;
-    let mut bytes = vec![0; RECORD_BYTES];
-    let read = file.read(0, &mut bytes).ok()?;
-    Record::decode(&bytes[..read]).ok()
 }
 

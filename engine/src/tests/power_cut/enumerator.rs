@@ -25,7 +25,9 @@ pub(super) fn enumerate(
         {
             match explore(workload, states.div_ceil(workloads.len() as u64), seed) {
                 Ok(found) => figures.lock().expect("not poisoned").push((workload.name, found)),
-                Err(reported) => drop(failure.lock().expect("not poisoned").get_or_insert(reported)),
+                Err(reported) => {
+                    drop(failure.lock().expect("not poisoned").get_or_insert(reported))
+                }
             }
         }
     };

@@ -13,9 +13,9 @@ use super::listed_log::ListedLog;
 use super::look::look;
 use super::observer::{Done, Moment, Observer};
 use super::place::Place;
+use super::reported::{Death, Reported};
 use super::script::{Actor, Failing, Step, verdicts};
 use super::simulated_disk::SimulatedDisk;
-use super::reported::{Death, Reported};
 use super::workloads::Workload;
 use crate::format::record::RECORD_BYTES;
 use crate::options::Options;
@@ -92,10 +92,7 @@ impl Explorer {
         let mut explorer = Self {
             workload,
             seed: mix(seed, workload.name.bytes().fold(0, |mixed, byte| mix(mixed, byte.into()))),
-            options: Options {
-                log_bytes_max: workload.log_bytes_max,
-                ..Options::new()
-            },
+            options: Options { log_bytes_max: workload.log_bytes_max, ..Options::new() },
             place: Place::new(),
             moments: Vec::new(),
             figures: Figures::default(),
@@ -122,7 +119,8 @@ impl Explorer {
                 self.workload.lost_sectors.iter().map(|sector| FIRST_SECTOR + sector).collect();
             let state = Choices::of(&last.disk).newest_but(&log.unwrap_or_default(), &lost);
             self.place.show(&state);
-            let found = look(&mut self.place, &state, &last.reported, Death::PowerCut, &self.options);
+            let found =
+                look(&mut self.place, &state, &last.reported, Death::PowerCut, &self.options);
             self.place.show(&state);
             reported = last.reported.of_next_process(&found, Death::PowerCut);
             disk = SimulatedDisk::holding(state.as_ref());
@@ -406,7 +404,11 @@ fn trace_of(moments: &[Moment]) -> String {
         let line = match &moment.done {
             Done::Nothing => {
                 let stored = moment.reported.stored().len();
-                writeln!(trace, "{at:4} reported: {stored} stored, {} durable", moment.reported.durable())
+                writeln!(
+                    trace,
+                    "{at:4} reported: {stored} stored, {} durable",
+                    moment.reported.durable()
+                )
             }
             Done::Write { name, offset, bytes } => {
                 writeln!(trace, "{at:4} write {name} {offset} + {}", bytes.len())

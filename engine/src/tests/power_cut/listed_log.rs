@@ -42,7 +42,8 @@ impl ListedLog {
         let mut sequence = record.log_first_sequence();
         let (mut frames, mut stated, mut stop) = (Vec::new(), None, None);
         let mut places = vec![(at, sequence)];
-        while let Some(header) = frame_at(seed, &bytes, at, sequence - record.log_first_sequence()) {
+        while let Some(header) = frame_at(seed, &bytes, at, sequence - record.log_first_sequence())
+        {
             let is_appended = at >= record.made_bytes;
             let is_void_at_once = header.kind == Kind::Void && stated.is_none();
             if is_appended && !is_void_at_once {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::simulated_disk::SimulatedDisk;
 use super::reported::{Reported, Rest};
+use super::simulated_disk::SimulatedDisk;
 use crate::error::Error;
 use crate::format::names::{MANIFEST, Name, classify};
 use crate::os::disk::{Directory, Operation, watch};

@@ -422,11 +422,7 @@ impl Actor {
     }
 
     /// Retention up to the time of the observation with this sequence number.
-    fn remove(
-        &mut self,
-        sequence: u64,
-        remove: impl FnOnce(&mut Self, i64) -> Result<u64, Error>,
-    ) {
+    fn remove(&mut self, sequence: u64, remove: impl FnOnce(&mut Self, i64) -> Result<u64, Error>) {
         let (end, time) = {
             let observer = self.observer.borrow();
             let stored = observer.reported.stored();
