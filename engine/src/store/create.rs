@@ -144,16 +144,14 @@ pub(super) fn make_directory(path: &Path) -> Result<()> {
 /// Accepts a directory that holds nothing, or what a creation that was cut off has left.
 fn only_left_overs(path: &Path) -> Result<()> {
     let directory = Directory::open(path)?;
+    if directory.identity(MANIFEST)?.is_some() {
+        return Err(already_there(path));
+    }
     for name in directory.names()? {
-        match classify(&name) {
-            Name::Temporary => {}
-            Name::Manifest => return Err(already_there(path)),
-            Name::Other if name == "lost+found" => {}
-            _ => {
-                let detail =
-                    format!("the directory holds other things ({name}); choose a name that is free");
-                return Err(Error::new(ErrorKind::AlreadyExists, path, detail));
-            }
+        if classify(&name) != Name::Temporary && name != "lost+found" {
+            let detail =
+                format!("the directory holds other things ({name}); choose a name that is free");
+            return Err(Error::new(ErrorKind::AlreadyExists, path, detail));
         }
     }
     Ok(())
