@@ -25,7 +25,6 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) const ROWS: Self = Self { times: true, values: true };
-    pub(crate) const TIMES: Self = Self { times: true, values: false };
     pub(crate) const VALUES: Self = Self { times: false, values: true };
 }
 
@@ -87,7 +86,7 @@ impl Chunk {
     }
 
     /// Opens the chunk of this number, whatever store it states.
-    pub(crate) fn open_of_any_store(
+    fn open_of_any_store(
         directory: &Directory,
         number: u32,
         positioned_reads: bool,
