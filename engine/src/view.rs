@@ -194,7 +194,8 @@ fn durable_sequence(directory: &Directory, record: &Record, log: &Log) -> u64 {
         return log.head().made.sequence;
     }
     // Its own listing was made durable before the manifest was replaced.
-    let previous = header(directory, record.previous_log)
+    let own = header(directory, record.previous_log).ok().flatten();
+    let previous = own
         .and_then(|own| Log::open(directory, Head::of(&own)).ok())
         .map(|log| log.durable_sequence().unwrap_or(log.head().made.sequence));
     previous.unwrap_or(record.first_sequence())

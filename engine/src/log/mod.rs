@@ -7,17 +7,24 @@ pub(crate) mod tail;
 pub(crate) mod walk;
 pub(crate) mod writer;
 
+use crate::error::Result;
 use crate::format::frame::Seed;
 use crate::format::names::log_name;
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::os::disk::Directory;
 
 /// The record that a log begins with.
-pub(crate) fn header(directory: &Directory, id: u64) -> Option<Record> {
-    let file = directory.open_file(&log_name(id)).ok()?;
+pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
+    let file = match directory.open_file(&log_name(id)) {
+        Err(error) if error.is_not_found() || error.damage().is_some() => return Ok(None),
+        opened => opened?,
+    };
     let mut bytes = vec![0; RECORD_BYTES];
-    let read = file.read(0, &mut bytes).ok()?;
-    Record::decode(&bytes[..read]).ok()
+    match file.read(0, &mut bytes) {
+        Ok(read) => Ok(Record::decode(&bytes[..read]).ok()),
+        Err(error) if error.is_device_failure() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A place in a log: a byte, and the sequence number of the frame that begins there.

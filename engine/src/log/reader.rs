@@ -81,11 +81,38 @@ impl Log {
     pub(crate) fn damage(&self) -> Vec<Damage> {
         let gaps = self.tail.gaps.iter();
         gaps.map(|gap| self.lost(gap.from.offset, gap.from.sequence..gap.to.sequence, None))
+            .chain(self.unreadable_end())
             .collect()
     }
 
+    /// Bytes that may hold the log's end, and more observations, cannot be read.
+    pub(crate) fn unreadable_end(&self) -> Option<Damage> {
+        let (offset, error) = self.tail.unreadable.as_ref()?;
+        let end = self.end_sequence();
+        let detail = format!(
+            "bytes that may hold the log's end cannot be read ({}); `gaugelog repair` goes on \
+             without them",
+            error.detail_with_source()
+        );
+        Some(Damage { detail, ..self.lost(*offset, end..end, None) })
+    }
+
     /// Hands over what the log holds of `sequences`, in order, and what is lost of it.
+    /// Where the end itself cannot be read, that comes last, and loses no number.
     pub(crate) fn read(
+        &self,
+        sequences: Range<u64>,
+        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let reaches_end = sequences.end >= self.end_sequence();
+        self.read_known(sequences, each)?;
+        match self.unreadable_end().filter(|_| reaches_end) {
+            Some(damage) => each(Piece::Lost(damage)),
+            None => Ok(()),
+        }
+    }
+
+    fn read_known(
         &self,
         sequences: Range<u64>,
         each: &mut dyn FnMut(Piece<'_>) -> Result<()>,

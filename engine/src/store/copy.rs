@@ -78,6 +78,9 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         lock.sync_directory()?;
         return Ok(0);
     };
+    if let Some(unreadable) = log.unreadable_end() {
+        return Err(unreadable.into());
+    }
     for number in view.record().first_chunk..view.record().sealed_end {
         copy_chunk(view, copy, number)?;
     }

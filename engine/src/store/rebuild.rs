@@ -55,7 +55,7 @@ pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
 }
 
 fn candidate(directory: &Directory, id: u64) -> Option<Candidate> {
-    let record = header(directory, id).filter(|record| record.log == id)?;
+    let record = header(directory, id).ok().flatten().filter(|record| record.log == id)?;
     let log = Log::open(directory, Head::of(&record)).ok()?;
     let (end_sequence, was_listed) = (log.end_sequence(), log.tail().is_appended_to);
     Some(Candidate { record, end_sequence, was_listed })

@@ -240,7 +240,7 @@ impl<'a> Repairing<'a> {
         let held = match Log::open(self.directory, head) {
             Ok(log) => {
                 let all = Held::read(&log, head.first_sequence..log.end_sequence())?;
-                if all.is_accepted && self.is_header_right() && log.tail().unreadable.is_none() {
+                if all.is_accepted && self.is_header_right()? && log.tail().unreadable.is_none() {
                     return Ok(());
                 }
                 self.repair.lost += all.unaccepted;
@@ -264,12 +264,12 @@ impl<'a> Repairing<'a> {
         Ok(())
     }
 
-    fn is_header_right(&self) -> bool {
-        header(self.directory, self.record.log).is_some_and(|own| {
+    fn is_header_right(&self) -> Result<bool> {
+        Ok(header(self.directory, self.record.log)?.is_some_and(|own| {
             own.log == self.record.log
                 && own.made_bytes == self.record.made_bytes
                 && own.made_observations == self.record.made_observations
-        })
+        }))
     }
 
     fn finish(mut self) -> Result<Repair> {

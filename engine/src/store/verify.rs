@@ -200,7 +200,7 @@ impl<'a> Verifying<'a> {
     fn log(&mut self) -> Result<()> {
         let Some(log) = self.view.log() else { return Ok(()) };
         self.verification.dropped_bytes = log.tail().dropped_bytes;
-        self.log_header(log);
+        self.log_header(log)?;
         let verification = &mut self.verification;
         log.read(0..u64::MAX, &mut |piece| {
             match piece {
@@ -213,9 +213,9 @@ impl<'a> Verifying<'a> {
     }
 
     /// The log repeats the record that first listed it.
-    fn log_header(&mut self, log: &Log) {
+    fn log_header(&mut self, log: &Log) -> Result<()> {
         let record = self.view.record();
-        let own = header(self.view.directory(), record.log);
+        let own = header(self.view.directory(), record.log)?;
         let matches = own.is_some_and(|own| {
             (own.store, own.log, own.previous_log, own.sealed_end)
                 == (record.store, record.log, record.previous_log, record.sealed_end)
@@ -227,6 +227,7 @@ impl<'a> Verifying<'a> {
             let detail = "the log's header is corrupt, or not that of the listed log".into();
             self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });
         }
+        Ok(())
     }
 }
 

@@ -36,7 +36,9 @@ fn is_orphan(directory: &Directory, record: &Record, name: &str) -> Result<bool>
     match classify(name) {
         Name::Temporary => Ok(true),
         Name::Log(id) if id == record.log => Ok(false),
-        Name::Log(id) if id == record.previous_log => Ok(is_made_whole(directory, record)),
+        Name::Log(id) if id == record.previous_log => {
+            Ok(is_made_whole(directory, record) && !has_lost_in_chunks(directory, record))
+        }
         Name::Log(id) => Ok(is_never_listed(directory, record, id)),
         Name::Chunk(number) if number < record.first_chunk => Ok(true),
         Name::Chunk(number) if number >= record.sealed_end => {
@@ -58,9 +60,22 @@ fn is_made_whole(directory: &Directory, record: &Record) -> bool {
     read.is_ok() && is_whole
 }
 
+/// Whether a chunk that was sealed from the previous log lists lost observations, which
+/// that log may still hold in some form, or cannot be read.
+fn has_lost_in_chunks(directory: &Directory, record: &Record) -> bool {
+    for number in (record.first_chunk..record.sealed_end).rev() {
+        match Chunk::open(directory, record.store, number, true) {
+            Ok(chunk) if chunk.place().source_log != record.previous_log => return false,
+            Ok(chunk) if chunk.is_accepted() || chunk.lost().next().is_none() => {}
+            _ => return true,
+        }
+    }
+    false
+}
+
 /// Whether the log `id` was made to replace the listed one, and never came to it.
 fn is_never_listed(directory: &Directory, record: &Record, id: u64) -> bool {
-    let Some(own) = header(directory, id) else { return false };
+    let Ok(Some(own)) = header(directory, id) else { return false };
     // Nothing was ever appended to a store without a log, so nothing can be in this one.
     let belongs = own.store == record.store || record.log == 0 && own.made_observations == 0;
     own.log == id

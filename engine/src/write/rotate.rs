@@ -39,6 +39,13 @@ impl Appending {
             Keep::Acknowledged => (self.kept, self.log.durable()),
         };
         let old = Log::of(Arc::clone(self.log.file()), *self.log.head())?;
+        if let Some(unreadable) = old.unreadable_end() {
+            return Err(unreadable.into());
+        }
+        if old.end_sequence() < end.sequence {
+            let detail = "the log no longer holds what was appended to it; look at the disk";
+            return Err(Error::damaged(old.file().path(), old.tail().end.offset, detail));
+        }
         let directory = Arc::clone(&self.directory);
         let made = manifest::with_ballast(&directory, || {
             replace(&directory, lock, &self.manifest.record, &old, end, sealable)
@@ -146,6 +153,10 @@ fn fill(making: &mut Making, first: u64, held: &Held) -> Option<()> {
 pub(crate) fn draw_identity(directory: &Directory) -> Result<u64> {
     #[cfg(test)]
     if let Some(counted) = crate::os::disk::watch::next_identity() {
+        return Ok(counted);
+    }
+    #[cfg(fuzzing)]
+    if let Some(counted) = crate::fuzzing::next_identity() {
         return Ok(counted);
     }
     loop {
