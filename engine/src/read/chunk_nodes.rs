@@ -1,7 +1,7 @@
 //! The nodes within a chunk, which are merged from the summaries of its leaves.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Result};
@@ -12,37 +12,19 @@ use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
 use crate::os::disk::Directory;
 use crate::stats::summary::Summary;
 
-/// A chunk and the nodes below its own.
+/// A chunk and the nodes below its own, which are merged when one is wanted.
 #[derive(Debug)]
 pub(crate) struct ChunkNodes {
     chunk: Arc<Chunk>,
-    /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` where
-    /// the summary of a leaf cannot be had.
-    inner: Vec<Option<Summary>>,
+    inner: OnceLock<Vec<Option<Summary>>>,
 }
 
 /// The nodes within a chunk, its own included, and the number that is not used.
 const INNER: usize = 1 << CHUNK_LEVEL;
 
 impl ChunkNodes {
-    /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where the summaries of the
-    /// leaves are not those of the chunk's own node.
-    pub(crate) fn new(directory: &Directory, chunk: Arc<Chunk>) -> Result<Self> {
-        let mut nodes = Self { chunk, inner: vec![None; INNER] };
-        for number in (1..INNER).rev() {
-            let (left, right) = (nodes.get(2 * number), nodes.get(2 * number + 1));
-            nodes.inner[number] = left.zip(right).map(|(left, right)| left.merge(right));
-        }
-        let own = nodes.own();
-        // A repair may have had to count a leaf as empty.
-        let is_complete = !nodes.has_lost();
-        let merged = nodes.inner[1].as_ref();
-        if is_complete && merged.is_some_and(|merged| !has_same_bits(merged, own)) {
-            let detail = "the summaries of the chunk's leaves are not those of the chunk";
-            return Err(nodes.damage(directory, nodes.place().sequences(), detail).into());
-        }
-        Ok(nodes)
+    pub(crate) fn new(chunk: Arc<Chunk>) -> Self {
+        Self { chunk, inner: OnceLock::new() }
     }
 
     pub(crate) fn chunk(&self) -> &Chunk {
@@ -64,15 +46,43 @@ impl ChunkNodes {
     }
 
     /// The node of a level below the chunk's own; `None` where it cannot be had.
-    pub(crate) fn below(&self, level: u32, index: u64) -> Option<&Summary> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where the summaries of the
+    /// leaves are not those of the chunk's own node.
+    pub(crate) fn below(
+        &self,
+        directory: &Directory,
+        level: u32,
+        index: u64,
+    ) -> Result<Option<&Summary>> {
+        let inner = self.inner.get_or_init(|| self.merged());
+        // A repair may have had to count a leaf as empty.
+        let merged = inner[1].as_ref().filter(|_| !self.has_lost());
+        if merged.is_some_and(|merged| !has_same_bits(merged, self.own())) {
+            let detail = "the summaries of the chunk's leaves are not those of the chunk";
+            return Err(self.damage(directory, self.place().sequences(), detail).into());
+        }
         let of_level = 1 << (CHUNK_LEVEL - level);
-        self.get(usize::try_from(of_level + index % of_level).expect("one of few nodes"))
+        let number = usize::try_from(of_level + index % of_level).expect("one of few nodes");
+        Ok(self.get(inner, number))
     }
 
-    fn get(&self, number: usize) -> Option<&Summary> {
+    /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` where
+    /// the summary of a leaf cannot be had.
+    fn merged(&self) -> Vec<Option<Summary>> {
+        let mut inner = vec![None; INNER];
+        for number in (1..INNER).rev() {
+            let [left, right] = [2 * number, 2 * number + 1].map(|child| self.get(&inner, child));
+            inner[number] = left.zip(right).map(|(left, right)| left.merge(right));
+        }
+        inner
+    }
+
+    fn get<'a>(&'a self, inner: &'a [Option<Summary>], number: usize) -> Option<&'a Summary> {
         match number.checked_sub(INNER) {
             Some(leaf) => self.chunk.leaf(leaf as u64).ok(),
-            None => self.inner[number].as_ref(),
+            None => inner[number].as_ref(),
         }
     }
 

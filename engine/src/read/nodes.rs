@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::chunk_nodes::ChunkNodes;
 use super::log_nodes::LogNodes;
 use super::missing::Missing;
-use crate::error::{Damage, Error, Result};
+use crate::chunk::reader::Chunk;
+use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
@@ -130,7 +131,7 @@ impl Tree {
         if let Some(chunk) = chunks().open.get(&number) {
             return Ok(Arc::clone(chunk));
         }
-        let chunk = ChunkNodes::new(self.view.directory(), self.view.chunk(number)?)?;
+        let chunk = ChunkNodes::new(self.open(number)?);
         self.check_listed(&chunk)?;
         let chunk = Arc::new(chunk);
         let mut chunks = chunks();
@@ -143,6 +144,16 @@ impl Tree {
             chunks.open.remove(&oldest);
         }
         Ok(chunk)
+    }
+
+    /// Opens a chunk, to be read by position: many are kept open, and each would have a
+    /// map.
+    fn open(&self, number: u32) -> Result<Arc<Chunk>> {
+        match Chunk::open(self.view.directory(), self.view.record().store, number, true) {
+            // The view knows whether it was removed, or is missing.
+            Err(error) if error.is_not_found() => self.view.chunk(number),
+            opened => opened.map(Arc::new),
+        }
     }
 
     fn log(&self) -> Result<&LogNodes> {
@@ -163,7 +174,7 @@ impl Tree {
             self.log()?.get(level, index).cloned()
         } else if level < CHUNK_LEVEL {
             let chunk = self.chunk(number_of(index >> (CHUNK_LEVEL - level)))?;
-            chunk.below(level, index).cloned()
+            chunk.below(self.view.directory(), level, index)?.cloned()
         } else {
             self.sealed(&node)?
         };
@@ -182,7 +193,10 @@ impl Tree {
                 let known = chunk.chunk().nodes().iter().find(is_wanted);
                 Ok(known.map(|known| known.summary.clone()))
             }
-            Err(error) if error.damage().is_some() => Ok(None),
+            // It may not be wanted at all. If it is, its parts are looked for.
+            Err(error) if error.damage().is_some() || error.kind() == ErrorKind::Removed => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -236,7 +250,7 @@ impl Tree {
 
     /// An error about the store as a whole.
     pub(crate) fn invalid(&self, detail: String) -> Error {
-        Error::new(crate::ErrorKind::Invalid, self.view.directory().path(), detail)
+        Error::new(ErrorKind::Invalid, self.view.directory().path(), detail)
     }
 }
 

@@ -67,14 +67,14 @@ impl Pool {
     }
 
     /// Puts the next rows that come before `bound`, or any where there is none, into
-    /// `into`. Returns whether there are such rows.
-    pub(super) fn take_before(&mut self, bound: Option<Key>, into: &mut Columns) -> bool {
+    /// `into`. Returns the last of them.
+    pub(super) fn take_before(&mut self, bound: Option<Key>, into: &mut Columns) -> Option<Key> {
         let (rest, fresh) = (self.sorted - self.next, self.entries.len() - self.sorted);
         if fresh > 0 {
             // Sorting for each leaf what many leaves share would take their square.
             let has_room = self.entries.len() - self.next < ROWS_MAX / 4 * 3;
             if bound.is_some() && fresh < rest / 2 && has_room {
-                return false;
+                return None;
             }
             self.entries.drain(..self.next);
             self.entries.sort_by_key(Entry::key);
@@ -82,18 +82,12 @@ impl Pool {
         }
         let waiting = &self.entries[self.next..];
         let ready = waiting.partition_point(|entry| bound.is_none_or(|it| entry.key() < it));
+        let taken = &waiting[..ready.min(PORTION)];
         into.clear();
-        for entry in &waiting[..ready.min(PORTION)] {
-            into.times.push(entry.time);
-            into.values.push(entry.value);
-        }
-        self.next += into.times.len();
-        ready > 0
-    }
-
-    /// The last row that waits, once it is sorted.
-    pub(super) fn last(&self) -> Option<Key> {
-        self.entries.last().map(Entry::key)
+        into.times.extend(taken.iter().map(|entry| entry.time));
+        into.values.extend(taken.iter().map(|entry| entry.value));
+        self.next += taken.len();
+        taken.last().map(Entry::key)
     }
 }
 

@@ -36,7 +36,7 @@ pub struct ByTime {
     stage: Stage,
     waiting: BinaryHeap<Waiting>,
     pool: Pool,
-    /// Handed over by earlier stages up to here.
+    /// Handed over up to here.
     after: Option<Key>,
     scan: Scan,
     /// What is handed over, and the next row of it.
@@ -131,7 +131,7 @@ impl ByTime {
 
     fn step_nodes(&mut self) -> Result<()> {
         let bound = self.waiting.peek().map(|waiting| waiting.key);
-        if !self.pool.is_empty() && self.pool.take_before(bound, &mut self.rows) {
+        if self.hand_over(bound) {
             return Ok(());
         }
         let Some(Waiting { node, .. }) = self.waiting.pop() else {
@@ -152,28 +152,40 @@ impl ByTime {
         Ok(())
     }
 
+    /// Hands over the next rows of the pool that come before `bound`, if there are any.
+    fn hand_over(&mut self, bound: Option<Key>) -> bool {
+        if self.pool.is_empty() {
+            return false;
+        }
+        let last = self.pool.take_before(bound, &mut self.rows);
+        self.after = last.or(self.after);
+        last.is_some()
+    }
+
     fn read(&mut self, leaf: u64) -> Result<()> {
         self.scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
         let lost: Vec<Damage> = self.scan.take_lost().collect();
         lost.into_iter().for_each(|damage| self.lose(damage));
-        if self.pool.is_empty() && self.is_next() {
-            self.scan.take_within(&self.times, &mut self.rows);
-        } else {
-            self.pool.add(&self.scan, self.times, self.after);
+        match self.last_if_next() {
+            Some(last) if self.pool.is_empty() => {
+                self.after = Some(last);
+                self.scan.take_within(&self.times, &mut self.rows);
+            }
+            _ => self.pool.add(&self.scan, self.times, self.after),
         }
         Ok(())
     }
 
-    /// Whether the rows that were read are in order, and come after those handed over and
-    /// before those that are read next.
-    fn is_next(&self) -> bool {
+    /// The last of the rows that were read, if these are in order, and come after those
+    /// handed over and before those that are read next.
+    fn last_if_next(&self) -> Option<Key> {
         let (times, runs) = (self.scan.times(), self.scan.runs());
-        let ([first, ..], [first_run, ..]) = (times, runs) else { return true };
-        let ([.., last], [.., last_run]) = (times, runs) else { return true };
-        let (first, last) = ((*first, first_run.start), (*last, last_run.end - 1));
-        self.after.is_none_or(|after| after < first)
+        let first = (*times.first()?, runs.first()?.start);
+        let last = (*times.last()?, runs.last()?.end - 1);
+        let is_next = self.after.is_none_or(|after| after < first)
             && self.waiting.peek().is_none_or(|next| last < next.key)
-            && times.is_sorted()
+            && times.is_sorted();
+        is_next.then_some(last)
     }
 
     fn begin_pass(&mut self) -> Result<()> {
@@ -194,11 +206,9 @@ impl ByTime {
     }
 
     fn step_pass(&mut self, next: Option<Next>) -> Result<()> {
-        let last = self.pool.last();
-        if self.pool.take_before(None, &mut self.rows) {
+        if self.hand_over(None) {
             return Ok(());
         }
-        self.after = last;
         match next {
             Some(Next::Nodes) => self.begin_nodes(),
             Some(Next::Pass) => self.begin_pass(),
