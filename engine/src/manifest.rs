@@ -94,14 +94,16 @@ fn words(invalid: Invalid, which: &str) -> String {
 /// Replaces the manifest. All that `record` lists is synced already. The new one is
 /// found when this returns, and durable after a sync of the directory. After an error it
 /// is not found.
-pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Result<()> {
+pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
     let mut bytes = record.encode();
     bytes.extend_from_within(..);
     let temporary = format!("{MANIFEST}.tmp");
-    let written = directory
-        .write_new(&temporary, &bytes)
-        .and_then(|()| lock.sync_directory())
-        .and_then(|()| directory.rename(MANIFEST));
+    let written = directory.write_new(&temporary, &bytes).and_then(|file| {
+        lock.sync_directory()?;
+        directory.rename(MANIFEST)?;
+        // Nothing after this may fail: the new one is found.
+        Ok(Manifest { record: record.clone(), file, damage: None })
+    });
     if written.is_err() {
         drop(directory.remove(&temporary));
     }

@@ -196,7 +196,7 @@ impl Directory {
     /// only after [`Lock::sync_directory`](super::lock::Lock::sync_directory).
     pub(crate) fn replace_file(&self, name: &str, content: &[u8]) -> Result<()> {
         let temporary = format!("{name}.tmp");
-        let written = self.write_new(&temporary, content).and_then(|()| self.rename(name));
+        let written = self.write_new(&temporary, content).and_then(|_| self.rename(name));
         if written.is_err() {
             // The error to report is the first one; the next attempt removes a rest.
             drop(self.remove(&temporary));
@@ -205,7 +205,7 @@ impl Directory {
     }
 
     /// Creates the file `name`, replacing a rest of an earlier attempt, and syncs it.
-    pub(crate) fn write_new(&self, name: &str, content: &[u8]) -> Result<()> {
+    pub(crate) fn write_new(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
         let file = match self.create_file(name) {
             // Left by a process that was killed, perhaps after a sync of it had
             // failed: what is written there again may never reach the disk.
@@ -216,7 +216,8 @@ impl Directory {
             created => created,
         }?;
         file.write(0, content)?;
-        file.sync()
+        file.sync()?;
+        Ok(file)
     }
 
     /// Renames `NAME.tmp` to `NAME`.

@@ -92,8 +92,9 @@ impl Appending {
             ..listed.clone()
         };
         let directory = &self.directory;
-        manifest::with_ballast(directory, || manifest::replace(directory, lock, &record))?;
-        self.manifest = manifest::read(directory)?;
+        self.manifest =
+            manifest::with_ballast(directory, || manifest::replace(directory, lock, &record))?;
+        self.is_listing_durable = false;
         lock.sync_directory()?;
         self.is_listing_durable = true;
         for number in before {

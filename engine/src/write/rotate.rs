@@ -108,7 +108,7 @@ pub(super) fn list(directory: &Directory, lock: &Lock, record: &Record) -> Resul
     if listed.is_err() {
         drop(directory.remove(&log_name(record.log)));
     }
-    listed.and_then(|()| manifest::read(directory))
+    listed
 }
 
 /// Makes the log of `record` with what is `held`, and states in `record` what that is.
@@ -125,9 +125,7 @@ pub(crate) fn make_log(directory: &Directory, record: &mut Record, held: &Held) 
     let mut bytes = record.encode();
     bytes.extend_from_slice(&frames);
     let name = log_name(record.log);
-    let written = directory.write_new(&name, &bytes).and_then(|()| {
-        directory.open_file_for_writing(&name)
-    });
+    let written = directory.write_new(&name, &bytes);
     if written.is_err() {
         drop(directory.remove(&name));
     }
