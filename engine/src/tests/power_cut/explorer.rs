@@ -173,6 +173,9 @@ impl Explorer {
 
     /// Checks states of second cuts until so many states have been checked in all.
     pub(super) fn check_second(&mut self, until: u64) {
+        if !self.workload.recovers {
+            return;
+        }
         let mut operations: Vec<usize> = (0..self.moments.len())
             .filter(|at| *at == 0 || !matches!(self.moments[*at].done, Done::Nothing))
             .collect();

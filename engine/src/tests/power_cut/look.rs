@@ -43,14 +43,14 @@ pub(super) fn look(
         assert!(again == found, "through a map, or by position");
     }
     let manifest = state.as_ref().and_then(|files| files.get(MANIFEST));
-    if chance % 32 == 2 && manifest.is_some() {
+    if chance % 32 == 2 && manifest.is_some() && !reported.is_corrupt {
         assert_one_copy_of_the_manifest_suffices(place, chance, &found, &options);
     }
-    if chance % 32 == 4 {
+    if chance % 32 == 4 && !reported.is_corrupt {
         assert_corruption_is_reported(place, state, &found, chance, &options);
     }
-    if !reported.created {
-        // The look may have created it.
+    if !reported.created || reported.is_corrupt {
+        // The look may have created it, or repaired.
         place.clear();
     }
     found
@@ -59,6 +59,9 @@ pub(super) fn look(
 /// Opens the store and reads all of it.
 fn read_all(path: &Path, state: &State, reported: &Reported, options: &Options) -> Reading {
     let chance = digest(state);
+    if reported.is_corrupt {
+        repair(path, options);
+    }
     let view = if reported.created && !chance.is_multiple_of(STORE_EVERY) {
         View::take(&directory(path), options.positioned_reads).expect("opens the first time")
     } else {
@@ -74,6 +77,7 @@ fn read_all(path: &Path, state: &State, reported: &Reported, options: &Options) 
     let opened = Recovery::of(&view);
     assert!(opened.damage.is_empty(), "{opened:?}");
     if let Some(files) = state
+        && !reported.is_corrupt
         && let Some(log) = ListedLog::of(files)
     {
         let end = (log.end_sequence, log.dropped_bytes);
@@ -94,6 +98,15 @@ fn read_all(path: &Path, state: &State, reported: &Reported, options: &Options) 
 
 fn directory(path: &Path) -> Arc<Directory> {
     Arc::new(Directory::open(path).expect("the directory"))
+}
+
+/// The manifest is corrupt, or whole again after a repair that was cut off.
+fn repair(path: &Path, options: &Options) {
+    if let Err(error) = View::take(&directory(path), options.positioned_reads) {
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    }
+    let repaired = options.repair(path).expect("repaired");
+    assert_eq!(repaired.lost, 0, "{repaired:?}");
 }
 
 /// Opens the store, or creates it where it may not be there. `None` where there is not

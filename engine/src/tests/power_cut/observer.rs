@@ -13,6 +13,7 @@ use super::reported::{Reported, Rest};
 use super::simulated_disk::SimulatedDisk;
 use crate::error::Error;
 use crate::format::names::{MANIFEST, Name, classify};
+use crate::format::record::RECORD_BYTES;
 use crate::os::disk::{Directory, Operation, watch};
 use crate::view::View;
 
@@ -151,7 +152,7 @@ impl Observer {
     /// What a reader sees at this moment: all that is stored, and as durable only what
     /// every later power cut keeps.
     fn see(&mut self) {
-        if !self.reported.created {
+        if !self.reported.created || self.reported.is_corrupt {
             return;
         }
         let directory = Arc::new(Directory::open(&self.directory).expect("the directory"));
@@ -180,6 +181,16 @@ impl Observer {
         }
     }
 
+    /// A bit turns in each copy of the manifest, on the disk and as it is seen.
+    pub(super) fn corrupt_manifest(&mut self) {
+        for copy in [0, RECORD_BYTES] {
+            self.disk.flip(MANIFEST, copy + 20);
+            flip(&self.directory.join(MANIFEST), copy + 20);
+        }
+        self.reported.is_corrupt = true;
+        self.note(Done::Nothing);
+    }
+
     fn follow_rotation(&mut self, name: &str, operation: Operation) {
         let is_log = matches!(classify(name), Name::Log(_));
         match (operation, self.making) {
@@ -201,6 +212,10 @@ impl Observer {
     /// To be called before each operation; refuses those that fail.
     fn operate(&mut self, path: &Path, operation: Operation, bytes: &[u8]) -> io::Result<()> {
         if !operation.changes_the_disk() {
+            return Ok(());
+        }
+        let is_ours = [Some(path), path.parent()].contains(&Some(&self.directory));
+        if !is_ours && Some(path) != self.directory.parent() {
             return Ok(());
         }
         if self.dead {
@@ -272,6 +287,14 @@ impl Observer {
         self.follow(path, &name, operation, bytes);
         Ok(())
     }
+}
+
+/// Turns a bit of the byte at `offset` of a file.
+pub(super) fn flip(path: &Path, offset: usize) {
+    let file = OpenOptions::new().read(true).write(true).open(path).expect("a file");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, offset as u64).expect("read");
+    file.write_all_at(&[byte[0] ^ 0x10], offset as u64).expect("written");
 }
 
 /// Runs `work` with `observer` seeing every operation.

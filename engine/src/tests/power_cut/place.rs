@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use super::super::names;
 use super::choices::State;
 use super::content::{Content, SECTOR_BYTES, Sector};
+use super::observer::flip;
 
 #[derive(Debug)]
 pub(super) struct Place {
@@ -102,11 +103,7 @@ impl Place {
 
     /// Turns a bit of the byte at `offset`.
     pub(super) fn flip(&self, name: &str, offset: usize) {
-        let path = self.path.join(name);
-        let file = OpenOptions::new().read(true).write(true).open(path).expect("a file");
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, offset as u64).expect("read");
-        file.write_all_at(&[byte[0] ^ 0x10], offset as u64).expect("written");
+        flip(&self.path.join(name), offset);
     }
 }
 

@@ -35,7 +35,7 @@ impl Reading {
 }
 
 /// What was reported as failed, or was cut off by a kill, after what was stored before
-/// it. No process sees it any more, but until something is reported as durable again a
+/// it. No process sees it any more, but until something more is reported as durable a
 /// power cut may bring it back.
 #[derive(Clone, Debug)]
 struct Failed {
@@ -48,6 +48,8 @@ struct Failed {
 pub(super) struct Reported {
     /// Creating the store has returned, or a sync of something in it.
     pub(super) created: bool,
+    /// The manifest is corrupt, and not repaired as far as was reported.
+    pub(super) is_corrupt: bool,
     /// By sequence number: what was stored, and then what is being appended.
     all: Rc<Vec<Observation>>,
     stored: usize,
@@ -64,6 +66,7 @@ impl Default for Reported {
     fn default() -> Self {
         Self {
             created: false,
+            is_corrupt: false,
             all: Rc::default(),
             stored: 0,
             durable: 0,
@@ -123,11 +126,14 @@ impl Reported {
         }
     }
 
-    /// Everything stored was reported as durable.
+    /// Everything stored was reported as durable. Where that is nothing new, what stands
+    /// in the place of something that failed need not be durable.
     pub(super) fn sync(&mut self) {
         self.created |= self.stored > 0;
+        if self.durable() < self.stored {
+            self.failed.clear();
+        }
         self.durable = self.stored;
-        self.failed.clear();
     }
 
     /// A new log is listed durably: it holds everything stored, and nothing that had
@@ -208,7 +214,8 @@ impl Reported {
             Death::PowerCut => found.first..=found.first,
         };
         let (created, seen_durable) = (self.created, self.seen_durable);
-        Self { created, all, stored, durable, seen_durable, failed, first }
+        let is_corrupt = self.is_corrupt;
+        Self { created, is_corrupt, all, stored, durable, seen_durable, failed, first }
     }
 
     /// Tells apart what is promised, as far as lengths do.

@@ -47,6 +47,10 @@ pub(super) enum Step {
     RemoveBefore(u64),
     KeepBytes(u64),
     Repair,
+    /// The store is made as a copy of another one with so many observations.
+    CopyHere(u64),
+    /// Both copies of the manifest rot.
+    CorruptManifest,
     /// Lets go of the handle.
     Drop,
     /// The process is killed, with all its handles.
@@ -270,11 +274,9 @@ impl Actor {
             }
             // There may be none yet, where creating it was cut off.
             Step::Repair if !self.observer.borrow().reported.created => {}
-            Step::Repair => {
-                let repaired = self.options.repair(&self.path);
-                assert!(repaired.as_ref().map_or(0, |it| it.lost) == 0, "{repaired:?}");
-                self.assert_excused(repaired);
-            }
+            Step::Repair => self.repair(),
+            Step::CopyHere(count) => self.copy_here(count),
+            Step::CorruptManifest => self.observer.borrow_mut().corrupt_manifest(),
             Step::Drop => self.drop_handle(),
             Step::Die => self.die(),
             Step::Hold => self.held = Some(self.handle().writer().expect("a writer")),
@@ -313,7 +315,36 @@ impl Actor {
         }
     }
 
+    fn repair(&mut self) {
+        let repaired = self.options.repair(&self.path);
+        if let Ok(repaired) = &repaired {
+            assert_eq!(repaired.lost, 0, "{repaired:?}");
+            self.observer.borrow_mut().report(|reported| reported.is_corrupt = false);
+        }
+        self.assert_excused(repaired);
+    }
+
+    /// The other store is on a disk of its own, which nothing happens to.
+    fn copy_here(&mut self, count: u64) {
+        let disk = tempfile::tempdir().expect("a directory");
+        let source = self.options.create_unchecked(&disk.path().join("source")).expect("created");
+        let batch = self.next(count);
+        let (most, last) = batch.split_at(batch.len() - 3);
+        source.append_batch(most).expect("appended");
+        source.append_batch(last).expect("appended");
+        self.observer.borrow_mut().report(|reported| reported.begin(&batch));
+        let copied = source.copy_to(&self.path);
+        if let Ok(copied) = copied {
+            assert_eq!(copied, count);
+            self.observer.borrow_mut().report(|reported| reported.acknowledge(true));
+        }
+        self.assert_excused(copied);
+    }
+
     fn open(&mut self, policy: SyncPolicy) {
+        if self.observer.borrow().reported.is_corrupt {
+            self.repair();
+        }
         // Not through `Options`, which has no logs as small as these.
         let options = self.options.clone().sync(policy);
         let store = if self.observer.borrow().reported.created {

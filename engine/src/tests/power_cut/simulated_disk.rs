@@ -162,6 +162,15 @@ impl SimulatedDisk {
         self.file(name).fail_to_sync();
     }
 
+    /// A bit turns in a file, all of which is durable.
+    pub(super) fn flip(&mut self, name: &str, offset: usize) {
+        let file = self.file(name);
+        for content in [&mut file.on_disk, &mut file.seen] {
+            let byte = content.bytes()[offset] ^ 0x10;
+            Rc::make_mut(content).write(offset, &[byte]);
+        }
+    }
+
     /// The directory that holds the store's directory is synced.
     pub(super) fn sync_directory_itself(&mut self) {
         self.directory_on_disk = self.directory_seen;

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::observer::{INPUT_OUTPUT, NO_SPACE};
 use super::script::Step::{
-    Append, Close, Die, Drop, DropHeld, Fail, FillChunk, FillLeaf, Flush, FlushChunk, Heal, Hold,
+    Append, Close, CopyHere, CorruptManifest, Die, Drop, DropHeld, Fail, FillChunk, FillLeaf, Flush, FlushChunk, Heal, Hold,
     KeepBytes, LoseBallast, Open, PlantChunk, RemoveBefore, RemoveBeforeHeld, Repair, Retry, Seal,
     SealHeld, Sync, SyncHeld, SyncIfDue, Use,
 };
@@ -25,6 +25,8 @@ pub(super) struct Workload {
     pub(super) steps: &'static [Step],
     /// Whether what goes on afterwards shall fill chunks and remove some, too.
     pub(super) fills_chunks: bool,
+    /// Whether a process goes on with what a cut has left.
+    pub(super) recovers: bool,
 }
 
 pub(super) const PLAIN: Workload = Workload {
@@ -34,6 +36,7 @@ pub(super) const PLAIN: Workload = Workload {
     lost_sectors: &[],
     steps: &[],
     fills_chunks: false,
+    recovers: true,
 };
 const FILLED: Workload = Workload { fills_chunks: true, ..PLAIN };
 
@@ -680,7 +683,35 @@ pub(super) const WORKLOADS: &[Workload] = &[
         steps: &[Open(ALWAYS), Append(1), Repair, Append(1)],
         ..FILLED
     },
-    // Copying, and repair of damage, come here.
+    Workload {
+        name: "repair-of-the-manifest",
+        before: NEARLY_A_CHUNK,
+        steps: &[Open(ALWAYS), Append(3), CorruptManifest, Repair, Open(ALWAYS), Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "repair-of-the-manifest-after-a-cut-rotation",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            Fail(Call::RenameManifest, 1, INPUT_OUTPUT),
+            Fail(Call::RemoveLog, 1, INPUT_OUTPUT),
+            Append(3),
+            Die,
+            CorruptManifest,
+            Open(NEVER),
+            Append(FEW),
+        ],
+        ..FILLED
+    },
+    Workload { name: "copying", steps: &[CopyHere(2 * CHUNK + 9)], recovers: false, ..PLAIN },
+    Workload {
+        name: "copied",
+        before: &[CopyHere(CHUNK + 9)],
+        steps: &[Open(ALWAYS), Append(1), FillChunk, Append(1)],
+        ..FILLED
+    },
+    // Repair of chunks and logs, which loses observations, would come here.
 ];
 
 /// What a process does with a store that a cut has left.
