@@ -103,12 +103,7 @@ impl ChunkNodes {
             .collect()
     }
 
-    pub(crate) fn damage(
-        &self,
-        directory: &Directory,
-        lost: Range<u64>,
-        detail: &str,
-    ) -> Damage {
+    pub(crate) fn damage(&self, directory: &Directory, lost: Range<u64>, detail: &str) -> Damage {
         let path = directory.file_path(&chunk_name(self.chunk.number()));
         Damage { path, offset: 0, lost, detail: detail.into() }
     }

@@ -178,10 +178,8 @@ impl Visitor for Grid {
         let (mut times, mut values) = (&within.times[..], &within.values[..]);
         while let Some(time) = times.first() {
             let number = self.intervals.number_of(*time);
-            let interval = Times {
-                from: self.intervals.start_ns(number),
-                to: self.intervals.last_of(*time),
-            };
+            let interval =
+                Times { from: self.intervals.start_ns(number), to: self.intervals.last_of(*time) };
             let run = times.iter().take_while(|time| interval.contain(**time)).count();
             let (times_of_run, values_of_run);
             (times_of_run, times) = times.split_at(run);

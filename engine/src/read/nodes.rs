@@ -16,7 +16,7 @@ use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node as Known;
 use crate::view::View;
@@ -152,7 +152,15 @@ impl Tree {
         match Chunk::open(self.view.directory(), self.view.record().store, number, true) {
             // The view knows whether it was removed, or is missing.
             Err(error) if error.is_not_found() => self.view.chunk(number),
-            opened => opened.map(Arc::new),
+            Err(error) => Err(match error.damage() {
+                // Something else than a file costs all rows, too.
+                Some(damage) if damage.lost.is_empty() => {
+                    let first = u64::from(number) * CHUNK;
+                    Damage { lost: first..first + CHUNK, ..damage }.into()
+                }
+                _ => error,
+            }),
+            Ok(chunk) => Ok(Arc::new(chunk)),
         }
     }
 

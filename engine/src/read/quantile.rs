@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk_nodes::ChunkNodes;
+use super::fold;
 use super::nodes::Node;
 use super::parallel::for_each_chunk;
 use super::scan::{Columns, Scan};
@@ -46,7 +47,10 @@ pub(super) fn exact(snapshot: &Snapshot, times: Times, q: f64) -> Result<Option<
 /// The quantile of everything by sketches alone.
 pub(super) fn estimate(snapshot: &Snapshot, q: f64) -> Result<Option<f64>> {
     let times = Times::of(&..);
-    let summary = super::fold::summary(snapshot, times)?;
+    let summary = fold::summary(snapshot, times)?;
+    if summary.count == 0 {
+        return Ok(None);
+    }
     let buckets = WindowValues::new(snapshot, times)?.buckets()?;
     Ok(quantile::estimate(&buckets, summary.min, summary.max, q))
 }

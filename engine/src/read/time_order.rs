@@ -55,7 +55,9 @@ enum Stage {
     /// Nodes, in the order in which they begin.
     Nodes,
     /// One pass over everything. Then another stage follows, or the end.
-    Pass { next: Option<Next> },
+    Pass {
+        next: Option<Next>,
+    },
     End,
 }
 

@@ -28,8 +28,9 @@ pub trait Time: sealed::Time {}
 /// ```
 pub trait TimeRange: sealed::TimeRange {}
 
-impl<T: sealed::Time> Time for T {}
-impl<T: sealed::TimeRange> TimeRange for T {}
+impl Time for i64 {}
+impl Time for SystemTime {}
+impl TimeRange for RangeFull {}
 
 /// The times from the first to the last nanosecond, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,9 @@ impl sealed::TimeRange for RangeFull {
 /// One implementation for all types of ranges would make `window(..)` ambiguous.
 macro_rules! ranges_of_times {
     ($($range:ty),*) => {$(
-        impl<T: sealed::Time> sealed::TimeRange for $range {
+        impl<T: Time> TimeRange for $range {}
+
+        impl<T: Time> sealed::TimeRange for $range {
             fn bounds(&self) -> (Bound<i128>, Bound<i128>) {
                 let nanoseconds = |bound: Bound<&T>| bound.map(sealed::Time::nanoseconds);
                 (nanoseconds(self.start_bound()), nanoseconds(self.end_bound()))
@@ -169,8 +172,8 @@ mod tests {
         assert_eq!(Times::of(&(..3)), of(i64::MIN, 2));
         assert_eq!(Times::of(&(..=3)), of(i64::MIN, 3));
         assert_eq!(Times::of(&(Bound::Excluded(3), Bound::Unbounded::<i64>)), of(4, i64::MAX));
-        for empty in [3..3, 9..3, i64::MIN..i64::MIN, i64::MAX..i64::MIN] {
-            assert!(Times::of(&empty).is_empty(), "{empty:?}");
+        for (start, end) in [(3, 3), (9, 3), (i64::MIN, i64::MIN), (i64::MAX, i64::MIN)] {
+            assert!(Times::of(&(start..end)).is_empty(), "{start} {end}");
         }
         assert!(Times::of(&(Bound::Excluded(i64::MAX), Bound::Unbounded)).is_empty());
     }

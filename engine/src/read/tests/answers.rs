@@ -18,7 +18,10 @@ fn about(found: f64, expected: f64) -> bool {
 /// Compares a summary with that of rows in order of time.
 fn check_summary(summary: &Summary, by_time: &[Observation]) {
     assert_eq!(summary.count(), by_time.len() as u64);
-    assert_eq!((summary.first(), summary.last()), (by_time.first().copied(), by_time.last().copied()));
+    assert_eq!(
+        (summary.first(), summary.last()),
+        (by_time.first().copied(), by_time.last().copied())
+    );
     let values: Vec<f64> = by_time.iter().map(|row| row.value).collect();
     assert_eq!(summary.min(), values.iter().copied().min_by(f64::total_cmp));
     assert_eq!(summary.max(), values.iter().copied().max_by(f64::total_cmp));
@@ -227,7 +230,8 @@ fn threads_share_a_snapshot() {
             scope.spawn(|| {
                 let snapshot = snapshot;
                 for _ in 0..3 {
-                    let found = (snapshot.summary().expect("read"), snapshot.median().expect("read"));
+                    let found =
+                        (snapshot.summary().expect("read"), snapshot.median().expect("read"));
                     assert_eq!(found, expected);
                     assert_eq!(snapshot.window(..).iter().count(), 30_000);
                 }

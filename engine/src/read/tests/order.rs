@@ -50,8 +50,7 @@ fn any_number_of_equal_times_keeps_the_order_of_arrival() {
     let mut rows = series(Order::Equal, 30_000, &mut random);
     rows.iter_mut().step_by(2).for_each(|row| row.timestamp_ns = 42);
     let filled = Filled::new(rows, &mut random);
-    let found: Vec<_> =
-        filled.snapshot().window(..).iter().map(|row| row.expect("read")).collect();
+    let found: Vec<_> = filled.snapshot().window(..).iter().map(|row| row.expect("read")).collect();
     assert!(found == filled.by_time(&(i64::MIN..=i64::MAX)));
 }
 
