@@ -116,10 +116,21 @@ impl Directory {
 
     /// Which file the name leads to; `None` where there is none.
     pub(crate) fn identity(&self, name: &str) -> Result<Option<Identity>> {
+        Ok(self.look(name)?.map(|(identity, _)| identity))
+    }
+
+    /// Whether the name, and no other one, leads to that file.
+    pub(crate) fn is_only_name(&self, name: &str, identity: Identity) -> Result<bool> {
+        Ok(self.look(name)? == Some((identity, 1)))
+    }
+
+    fn look(&self, name: &str) -> Result<Option<(Identity, u32)>> {
         let path = self.file_path(name);
         let look = || {
             let flags = AtFlags::SYMLINK_NOFOLLOW;
-            Ok(identity(&rustix::fs::statx(&self.descriptor, name, flags, StatxFlags::INO)?))
+            let mask = StatxFlags::INO | StatxFlags::NLINK;
+            let found = rustix::fs::statx(&self.descriptor, name, flags, mask)?;
+            Ok((identity(&found), found.stx_nlink))
         };
         match call(&path, Operation::Look, look) {
             Ok(found) => Ok(Some(found)),

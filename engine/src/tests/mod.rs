@@ -2,10 +2,20 @@
 //! it does to the disk. Chunks have 2 leaves here, so sealing is cheap.
 
 mod contents;
+mod continued_over_zeros;
+mod copies;
 mod corruption;
+mod decided_under_the_lock;
 mod disk_watch;
 mod failed_calls;
+mod failed_sync;
+mod held_writer;
+mod mixed_stores;
+mod order_of_syncs;
+mod orphans;
 mod power_cut;
+mod torn_or_corrupt;
+mod unconfirmed;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -102,7 +102,7 @@ impl Appending {
     pub(crate) fn is_current(&self) -> Result<bool> {
         let name = log_name(self.log.head().id);
         Ok(self.manifest.is_current(&self.directory)?
-            && self.directory.identity(&name)? == Some(self.log.file().identity())
+            && self.directory.is_only_name(&name, self.log.file().identity())?
             && self.log.is_untouched()?)
     }
 
@@ -115,17 +115,8 @@ impl Appending {
         self.kept
     }
 
-    /// Where the next observation goes.
-    pub(crate) fn end(&self) -> Place {
-        self.log.end()
-    }
-
     pub(crate) fn has_unsynced(&self) -> bool {
         self.has_unconfirmed || self.log.durable() != self.log.end()
-    }
-
-    pub(crate) fn take_seal_error(&mut self) -> Option<Error> {
-        self.seal_error.take()
     }
 
     /// Makes the log one whose end can be written on, where it is not.
