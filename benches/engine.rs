@@ -5,12 +5,13 @@
 
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gaugelog::{Observation, Options, Store, SyncPolicy};
 use tempfile::TempDir;
 
-const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+const SIZES: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 /// About N(14, 3), a second apart, the same each time.
 fn series(count: u64) -> Vec<Observation> {
@@ -80,11 +81,11 @@ fn open(criterion: &mut Criterion) {
     for count in SIZES {
         let (_guard, path, _) = filled(count);
         group.bench_function(BenchmarkId::new("open and summary", count), |bench| {
-            bench.iter(|| Store::open(&path)?.snapshot()?.summary());
+            bench.iter(|| Options::new().snapshot(&path)?.summary());
         });
-        std::fs::remove_file(path.join("checkpoint")).expect("removed");
-        group.bench_function(BenchmarkId::new("without checkpoint", count), |bench| {
-            bench.iter(|| Store::open(&path)?.snapshot()?.summary());
+        group.bench_function(BenchmarkId::new("open, append, close", count), |bench| {
+            let options = Options::new().sync(SyncPolicy::Never);
+            bench.iter(|| options.open(&path)?.append(black_box(Observation::new(0, 14.2))));
         });
     }
 }
@@ -95,24 +96,61 @@ fn read(criterion: &mut Criterion) {
         let (_guard, _, store) = filled(count);
         let snapshot = store.snapshot().expect("a snapshot");
         let middle = i64::try_from(count).expect("a small count") / 2 * 1_000_000_000;
+        let all = snapshot.window(..);
         group.bench_function(BenchmarkId::new("summary of half", count), |bench| {
-            bench.iter(|| snapshot.summary_of(..middle));
+            bench.iter(|| snapshot.window(..middle).summary());
         });
         group.bench_function(BenchmarkId::new("quantile estimate", count), |bench| {
             bench.iter(|| snapshot.quantile_estimate(black_box(0.5)));
         });
-        group.bench_function(BenchmarkId::new("downsample to 1,000", count), |bench| {
-            bench.iter(|| snapshot.downsample(1_000));
+        group.bench_function(BenchmarkId::new("1,000 columns", count), |bench| {
+            bench.iter(|| all.columns(1_000));
+        });
+        group.bench_function(BenchmarkId::new("buckets of an hour", count), |bench| {
+            bench.iter(|| all.buckets(Duration::from_secs(3_600), 0));
         });
         group.bench_function(BenchmarkId::new("median", count), |bench| {
             bench.iter(|| snapshot.median());
         });
         group.throughput(Throughput::Elements(count));
         group.bench_function(BenchmarkId::new("histogram", count), |bench| {
-            bench.iter(|| snapshot.histogram(10));
+            bench.iter(|| all.histogram(10));
         });
-        group.bench_function(BenchmarkId::new("range, all", count), |bench| {
-            bench.iter(|| snapshot.range(..).map(|it| it.expect("read").value).sum::<f64>());
+        group.bench_function(BenchmarkId::new("all by time", count), |bench| {
+            bench.iter(|| all.iter().map(|it| it.expect("read").value).sum::<f64>());
+        });
+        group.bench_function(BenchmarkId::new("all by sequence", count), |bench| {
+            bench.iter(|| {
+                snapshot.by_sequence(..).map(|it| it.expect("read").1.value).sum::<f64>()
+            });
+        });
+    }
+}
+
+fn maintain(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("maintain");
+    for count in SIZES {
+        let observations = series(count);
+        group.throughput(Throughput::Elements(count));
+        group.bench_function(BenchmarkId::new("seal", count), |bench| {
+            let options = Options::new().sync(SyncPolicy::Never).log_bytes_max(1 << 30);
+            bench.iter_batched_ref(
+                || {
+                    let (guard, _, store) = created(&options);
+                    let mut writer = store.writer().expect("a writer");
+                    for observation in &observations {
+                        writer.push(*observation).expect("pushed");
+                    }
+                    writer.flush().expect("written");
+                    (guard, writer)
+                },
+                |(_, writer)| writer.seal().expect("sealed"),
+                BatchSize::PerIteration,
+            );
+        });
+        let (_guard, _, store) = filled(count);
+        group.bench_function(BenchmarkId::new("verify", count), |bench| {
+            bench.iter(|| store.verify());
         });
     }
 }
@@ -120,6 +158,6 @@ fn read(criterion: &mut Criterion) {
 criterion_group! {
     name = engine;
     config = Criterion::default().sample_size(20);
-    targets = append, open, read
+    targets = append, open, read, maintain
 }
 criterion_main!(engine);

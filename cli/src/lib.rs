@@ -19,6 +19,7 @@
 mod arguments;
 mod collect;
 pub mod control;
+mod copy;
 mod drain;
 mod duration;
 mod exit;
@@ -32,11 +33,15 @@ mod output;
 mod place;
 pub mod plot;
 mod python_float;
+mod repair;
+mod seal;
 pub mod service;
 pub mod simulate;
+mod size;
 mod source_options;
 mod status;
 pub mod tool;
+mod trim;
 mod utc;
 mod verify;
 

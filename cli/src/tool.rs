@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::exit::{self, Exit};
-use crate::{arguments, collect, listing, logging, status, verify};
+use crate::{arguments, collect, copy, listing, logging, repair, seal, status, trim, verify};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +19,8 @@ Examples:
   mosquitto_sub -t x | gaugelog collect stdin
   gaugelog collect normal:mean=20,std_dev=0.5,seed=7 --for 1m --log room.log --out /tmp
   gaugelog verify room.log
+  gaugelog copy room.log /backup/room.log
+  gaugelog trim room.log --keep 90d
   simple_service --log gaugelog.log --dump
 
 `gaugelog COMMAND --help` has examples of each.
@@ -46,9 +48,17 @@ enum Command {
     Sources(listing::Arguments),
     /// Tell whether somebody collects into a store, and what became of the polls.
     Status(status::Arguments),
-    /// Read all of a store, take every checksum and compute its statistics again;
-    /// list what is not as it was written.
+    /// Read a whole store, check every checksum and recompute every statistic; list what
+    /// does not match, and exit 1 if anything does.
     Verify(verify::Arguments),
+    /// Repair a damaged store; what cannot be read is accepted as lost.
+    Repair(repair::Arguments),
+    /// Compress what is full of a store's log into chunks.
+    Seal(seal::Arguments),
+    /// Copy a store while it is in use.
+    Copy(copy::Arguments),
+    /// Remove the oldest observations of a store.
+    Trim(trim::Arguments),
 }
 
 /// Runs `gaugelog` with these arguments, of which the first is its name.
@@ -66,6 +76,10 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         Command::Sources(arguments) => listing::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
+        Command::Seal(arguments) => seal::run(&arguments),
+        Command::Copy(arguments) => copy::run(&arguments),
+        Command::Trim(arguments) => trim::run(&arguments),
     }
 }
 

@@ -1,10 +1,9 @@
-//! `gaugelog verify`: takes every checksum of a store, and computes its statistics
-//! again.
+//! `gaugelog verify`: checks every checksum of a store and recomputes its statistics.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use gaugelog::{Damage, Error, ErrorKind, Options, Verification};
+use gaugelog::{Error, ErrorKind, Options, Verification};
 
 use crate::exit::Exit;
 use crate::figures::{count, plural};
@@ -14,7 +13,7 @@ use crate::{explain, output};
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The directory of the store; nothing in it is changed, and it may be in use.
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "STORE")]
     store: PathBuf,
 }
 
@@ -24,51 +23,54 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let verified = opened.and_then(|store| store.verify()).map_err(|error| in_words(&error))?;
     let mut text = format!("{}: {}\n", path.display(), contents(&verified));
     if verified.is_sound() {
-        text.push_str("every checksum holds, and the statistics are those of the observations\n");
+        text.push_str("every checksum matches, and every statistic is that of the observations\n");
         return output::print(text.as_bytes());
     }
     for damage in &verified.damage {
-        text.push_str(&format!("{}\n", told(damage)));
+        text.push_str(&format!("{damage}\n"));
     }
     output::print(text.as_bytes())?;
     let places = verified.damage.len() as u64 + verified.damage_unlisted;
     let (s, are) = if places == 1 { ("", "is") } else { ("s", "are") };
-    let mut verdict = format!("{} place{s} of the store {are} not as written", count(places));
+    let mut verdict =
+        format!("{} place{s} of the store {are} not as it was written", count(places));
     if verified.damage_unlisted > 0 {
-        verdict
-            .push_str(&format!(" (the first {} are listed)", count(verified.damage.len() as u64)));
+        let listed = count(verified.damage.len() as u64);
+        verdict.push_str(&format!(" (the first {listed} are listed)"));
     }
-    verdict.push_str("; what can be read, `simple_service --log DIR --dump` prints");
+    let path = path.display();
+    verdict.push_str(&format!(
+        "; `simple_service --log {path} --dump` prints what can be read, \
+         `gaugelog repair {path}` accepts the loss"
+    ));
     Err(Exit::Error(verdict))
 }
 
 /// What a store holds, in a line.
 fn contents(verified: &Verification) -> String {
-    let (all, segments) = (verified.observations, verified.segments as u64);
-    let mut text = format!(
-        "{} observation{} in {} segment{}",
-        count(all),
-        plural(all),
-        count(segments),
-        plural(segments)
-    );
+    let (all, chunks) = (verified.observations, verified.chunks);
+    let mut text = format!("{} observation{}", count(all), plural(all));
+    if chunks > 0 {
+        text.push_str(&format!(" in {} chunk{} and a log", count(chunks), plural(chunks)));
+    }
     if verified.readable < all {
-        text.push_str(&format!(", of which {} can be read", count(verified.readable)));
+        text.push_str(&format!(", {} of them readable", count(verified.readable)));
+    }
+    if verified.accepted > 0 {
+        let accepted = count(verified.accepted);
+        text.push_str(&format!("\n({accepted} were lost earlier; a repair has accepted that)"));
     }
     if verified.dropped_bytes > 0 {
         let dropped = count(verified.dropped_bytes);
         text.push_str(&format!(
-            "\n({dropped} bytes at its end are the remains of an append that was cut off)"
+            "\n({dropped} bytes at the end remain of an append that was never acknowledged)"
         ));
     }
     text
 }
 
-fn told(damage: &Damage) -> String {
-    Error::from(damage.clone()).to_string()
-}
-
-fn in_words(error: &Error) -> Exit {
+/// An error about the store that the command line names.
+pub(crate) fn in_words(error: &Error) -> Exit {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotAStore => {
             Exit::Error(format!("{error}; name the directory of a store"))

@@ -64,7 +64,7 @@ fn nothing_is_lost_or_doubled_and_every_reading_is_a_prefix() {
     assert_eq!(prefixes(&bench.dump()), [EACH; 8]);
     assert_eq!(bench.size(), WRITERS * EACH);
     let store = gaugelog::Store::open(&bench.store).expect("opened");
-    assert_eq!(store.found().dropped_bytes, 0);
+    assert_eq!(store.recovery().dropped_bytes, 0);
 }
 
 #[test]

@@ -25,24 +25,24 @@ fn a_sound_store_is_said_to_be_sound() {
     let bench = holding(5_000);
     let ran = verify(&bench.store);
     assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
-    assert!(ran.stdout.contains("5,000 observations in 1 segment\n"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("every checksum holds"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("5,000 observations\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("every checksum matches"), "{}", ran.stdout);
 }
 
 #[test]
 fn an_empty_store_is_sound_and_a_store_of_one_is_not_plural() {
     assert_eq!(verify(&Bench::new().store).status, Some(0));
     let ran = verify(&holding(1).store);
-    assert!(ran.stdout.contains("1 observation in 1 segment\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 observation\n"), "{}", ran.stdout);
 }
 
 /// Every file that holds something is listed by name where a byte of it changes.
 #[test]
 fn a_flipped_byte_in_any_file_is_listed_and_fails() {
-    let names = names_in(&holding(5_000).store);
-    let checked = |name: &&String| !["lock"].contains(&name.as_str());
-    for name in names.iter().filter(checked) {
-        let bench = holding(5_000);
+    for ending in ["manifest", ".log", ".chunk"] {
+        let bench = holding(70_000);
+        let names = names_in(&bench.store);
+        let name = names.iter().find(|name| name.ends_with(ending)).unwrap();
         let file = bench.store.join(name);
         let mut bytes = fs::read(&file).unwrap();
         bytes[11] ^= 4;
@@ -50,21 +50,24 @@ fn a_flipped_byte_in_any_file_is_listed_and_fails() {
         let ran = verify(&bench.store);
         assert_eq!(ran.status, Some(1), "{name}: {ran:?}");
         assert!(ran.stdout.contains(&format!("{name}, byte 0: ")), "{name}: {ran:?}");
-        assert!(ran.stderr.contains("1 place of the store is not as written"), "{name}: {ran:?}");
+        let verdict = "1 place of the store is not as it was written";
+        assert!(ran.stderr.contains(verdict), "{name}: {ran:?}");
     }
 }
 
 #[test]
-fn what_is_lost_is_told() {
+fn what_is_lost_is_reported() {
     let bench = holding(5_000);
-    let file = bench.store.join("0000000001.rows");
+    let names = names_in(&bench.store);
+    let log = names.iter().find(|name| name.ends_with(".log")).unwrap();
+    let file = bench.store.join(log);
     let mut bytes = fs::read(&file).unwrap();
     bytes[50_000] ^= 0x10;
     fs::write(&file, bytes).unwrap();
     let ran = verify(&bench.store);
     assert_eq!(ran.status, Some(1));
-    assert!(ran.stdout.contains("5,000 observations in 1 segment, of which "), "{}", ran.stdout);
-    assert!(ran.stdout.contains(" are lost\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("5,000 observations, "), "{}", ran.stdout);
+    assert!(ran.stdout.contains(" observations are lost, "), "{}", ran.stdout);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
 
 /// What every fallible operation of the engine returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -22,12 +25,13 @@ struct Inner {
     kind: ErrorKind,
     path: PathBuf,
     offset: Option<u64>,
+    lost: Range<u64>,
     stored: usize,
     detail: String,
     source: Option<io::Error>,
 }
 
-/// The kinds of failure that a program may want to tell apart.
+/// The kinds of failure between which a program may want to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -43,18 +47,58 @@ pub enum ErrorKind {
     Locked,
     /// The store was opened for reading only.
     ReadOnly,
-    /// A value is NaN or infinite, an option or an argument is out of range, or a
-    /// writer is used in another process than the one that opened it.
+    /// A value is NaN or infinite, an option or an argument is out of range, a
+    /// writer is used in a forked process, or a thread would wait for itself.
     Invalid,
     /// Bytes that were once written do not match their checksum, or a file that
     /// was once there is gone.
     Damaged,
+    /// Retention removed observations that the snapshot still spoke of.
+    Removed,
+    /// The store's path leads to another directory than when it was opened.
+    Replaced,
     /// The file system refused: no space, no permission, an I/O error.
     Io,
 }
 
-/// `EIO`, the same on every Linux.
-const INPUT_OUTPUT: i32 = 5;
+/// A place at which a store does not hold what was written to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The file that it is in.
+    pub path: PathBuf,
+    /// The byte of the file at which it begins.
+    pub offset: u64,
+    /// The sequence numbers of the observations that cannot be read because of it;
+    /// empty where none is lost.
+    pub lost: Range<u64>,
+    /// What was found there.
+    pub detail: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, byte {}: {}", self.path.display(), self.offset, self.detail)?;
+        let lost = self.lost.end.saturating_sub(self.lost.start);
+        match lost {
+            0 => Ok(()),
+            1 => write!(f, "; observation {} is lost", self.lost.start),
+            _ => write!(
+                f,
+                "; {lost} observations are lost, {} to {}",
+                self.lost.start,
+                self.lost.end - 1
+            ),
+        }
+    }
+}
+
+impl From<Damage> for Error {
+    fn from(damage: Damage) -> Self {
+        let mut error = Self::damaged(&damage.path, damage.offset, damage.detail);
+        error.0.lost = damage.lost;
+        error
+    }
+}
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, path: &Path, detail: impl Into<String>) -> Self {
@@ -62,6 +106,7 @@ impl Error {
             kind,
             path: path.to_owned(),
             offset: None,
+            lost: 0..0,
             stored: 0,
             detail: detail.into(),
             source: None,
@@ -70,19 +115,9 @@ impl Error {
 
     /// `doing` says what was being done, in words that follow "cannot".
     pub(crate) fn io(path: &Path, doing: &str, source: io::Error) -> Self {
-        Self(Box::new(Inner {
-            kind: ErrorKind::Io,
-            path: path.to_owned(),
-            offset: None,
-            stored: 0,
-            detail: format!("cannot {doing}"),
-            source: Some(source),
-        }))
-    }
-
-    /// The device did not give the bytes at `offset`, as told before.
-    pub(crate) fn refused(path: &Path, offset: u64) -> Self {
-        Self::io(path, "read", io::Error::from_raw_os_error(INPUT_OUTPUT)).at(offset)
+        let mut error = Self::new(ErrorKind::Io, path, format!("cannot {doing}"));
+        error.0.source = Some(source);
+        error
     }
 
     pub(crate) fn damaged(path: &Path, offset: u64, detail: impl Into<String>) -> Self {
@@ -105,18 +140,43 @@ impl Error {
         self
     }
 
-    /// Says that observations reported as failed are still to be found, because
-    /// of a `second` error.
-    pub(crate) fn leaving_in_doubt(mut self, second: &Error) -> Self {
+    /// Says that the observations with these sequence numbers were reported as failed
+    /// and may be found later all the same, because of a `second` error.
+    pub(crate) fn possibly_stored(mut self, sequences: Range<u64>, second: &Error) -> Self {
         self.0.detail = format!(
-            "{} (what was written of it could not be taken back, so it may be found later: {second})",
-            self.0.detail
+            "{} (and it cannot be taken back, so observations {} to {} may be found later; \
+             repeat the append with the same writer, which looks for them first: {second})",
+            self.0.detail,
+            sequences.start,
+            sequences.end.saturating_sub(1),
         );
         self
     }
 
-    pub(crate) fn detail(&self) -> &str {
-        &self.0.detail
+    /// The same error for one more of several callers that it concerns.
+    pub(crate) fn duplicate(&self) -> Self {
+        let inner = &self.0;
+        let source = inner.source.as_ref().map(|source| match source.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(source.kind(), source.to_string()),
+        });
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            path: inner.path.clone(),
+            offset: inner.offset,
+            lost: inner.lost.clone(),
+            stored: inner.stored,
+            detail: inner.detail.clone(),
+            source,
+        }))
+    }
+
+    /// The detail and the operating system's words, for an error about the same file.
+    pub(crate) fn detail_with_source(&self) -> String {
+        match &self.0.source {
+            Some(source) => format!("{}: {source}", self.0.detail),
+            None => self.0.detail.clone(),
+        }
     }
 
     /// The disk is full, or a limit is reached.
@@ -126,37 +186,69 @@ impl Error {
         matches!(kind, Some(StorageFull | QuotaExceeded | FileTooLarge))
     }
 
-    /// There is nothing behind the name, or only the same name again.
-    pub(crate) fn leads_nowhere(&self) -> bool {
-        /// `ELOOP`, on every Linux but those of PA-RISC, SPARC and Alpha.
-        const LOOP: i32 = 40;
-        self.io_error().is_some_and(|error| {
-            error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(LOOP)
-        })
-    }
-
     pub(crate) fn is_not_found(&self) -> bool {
         self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// The process, or the machine, lacks what it takes to ask: descriptors,
-    /// memory, an hour without signals. That says nothing of the file.
-    pub(crate) fn is_lack(&self) -> bool {
-        /// `EINTR`, `ENOMEM`, `ENFILE` and `EMFILE`, the same on every Linux.
-        const LACKS: [i32; 4] = [4, 12, 23, 24];
-        let errno = self.io_error().and_then(io::Error::raw_os_error);
-        errno.is_some_and(|errno| LACKS.contains(&errno))
+    pub(crate) fn is_already_there(&self) -> bool {
+        self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
     }
 
     /// The device under the file failed, for these bytes or altogether.
     pub(crate) fn is_device_failure(&self) -> bool {
-        self.io_error().is_some_and(|error| error.raw_os_error() == Some(INPUT_OUTPUT))
+        self.errno() == Some(Errno::IO)
+    }
+
+    fn errno(&self) -> Option<Errno> {
+        self.io_error().and_then(io::Error::raw_os_error).map(Errno::from_raw_os_error)
+    }
+
+    /// What the error says about bytes of a file, where it says that they are damaged.
+    pub(crate) fn damage(&self) -> Option<Damage> {
+        let inner = &self.0;
+        (inner.kind == ErrorKind::Damaged).then(|| Damage {
+            path: inner.path.clone(),
+            offset: inner.offset.unwrap_or(0),
+            lost: inner.lost.clone(),
+            detail: inner.detail.clone(),
+        })
     }
 
     /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Whether the same call may succeed later with nothing done about it here: the
+    /// disk may have room again, another process may let go of the lock. A missing
+    /// permission, a read-only file system, damage or a bad argument stay.
+    ///
+    /// ```
+    /// let missing = gaugelog::Store::open("/no/such/store").unwrap_err();
+    /// assert!(!missing.can_pass());
+    /// ```
+    #[must_use]
+    pub fn can_pass(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Locked => true,
+            ErrorKind::Io => !matches!(
+                self.errno(),
+                Some(
+                    Errno::ACCESS
+                        | Errno::PERM
+                        | Errno::ROFS
+                        | Errno::OPNOTSUPP
+                        | Errno::NOSYS
+                        | Errno::NOLCK
+                        | Errno::INVAL
+                        | Errno::NAMETOOLONG
+                        | Errno::NOTDIR
+                        | Errno::ISDIR
+                )
+            ),
+            _ => false,
+        }
     }
 
     /// The file or directory it is about.
@@ -171,6 +263,12 @@ impl Error {
         self.0.offset
     }
 
+    /// The sequence numbers of observations that cannot be read because of damage.
+    #[must_use]
+    pub fn lost(&self) -> Range<u64> {
+        self.0.lost.clone()
+    }
+
     /// Of a batch that could not be appended, how many observations, from its
     /// first on, are stored all the same.
     #[must_use]
@@ -178,7 +276,7 @@ impl Error {
         self.0.stored
     }
 
-    /// The operating system's error behind it, where there is one.
+    /// The operating system's error that caused it, where there is one.
     #[must_use]
     pub fn io_error(&self) -> Option<&io::Error> {
         self.0.source.as_ref()

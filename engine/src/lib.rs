@@ -1,11 +1,11 @@
 //! An embedded time-series engine for one kind of thing, an
 //! [`Observation`] (a time and a number), that keeps its own statistics.
 //!
-//! A [`Store`] is a directory. Observations are appended to it, by any number
-//! of processes, one at a time; with the default [`SyncPolicy`] one that was
-//! acknowledged survives a power cut. A [`Snapshot`] is a fixed view of it that
-//! blocks nobody, and knows count, mean and deviation at once, however many
-//! observations there are.
+//! A [`Store`] is a directory. Observations are appended to it, by any number of
+//! threads and processes; with the default [`SyncPolicy`] an append that has returned
+//! survives a power cut. A [`Snapshot`] is a fixed view of a store. It blocks no writer,
+//! and knows count, mean and deviation at once, however many observations there are. A
+//! [`Window`] answers the same for a range of times.
 //!
 //! ```
 //! # let dir = tempfile::tempdir().unwrap();
@@ -24,61 +24,96 @@
 //! # Ok::<(), gaugelog::Error>(())
 //! ```
 //!
-//! # The way of data
+//! # Recipes
 //!
-//! ```text
-//! writer ─▶ frame ─▶ active segment ◀── reader
-//!    └──▶ summary tree ◀──────────────────┘
+//! The 95th percentile of the last day, averages of five minutes, and the latest ten:
+//!
+//! ```
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let store = gaugelog::Store::create(dir.path().join("store"))?;
+//! # store.append(gaugelog::Observation::at(std::time::SystemTime::now(), 21.5))?;
+//! use std::time::{Duration, SystemTime, UNIX_EPOCH};
+//!
+//! let snapshot = store.snapshot()?;
+//! let day = snapshot.window(SystemTime::now() - Duration::from_secs(86_400)..);
+//! let p95 = day.quantile(0.95)?;
+//! for bucket in day.buckets(Duration::from_secs(300), UNIX_EPOCH)? {
+//!     println!("{} {:?}", bucket.start_ns, bucket.summary.mean());
+//! }
+//! for item in snapshot.latest(10) {
+//!     let (sequence, observation) = item?;
+//!     println!("{sequence} {}", observation.value);
+//! }
+//! # assert_eq!(p95, Some(21.5));
+//! # Ok::<(), gaugelog::Error>(())
 //! ```
 //!
-//! Writer and reader never call each other; they meet at the segment. What
-//! every byte means is in `FORMAT.md` beside this crate's sources.
+//! Following a store: ask for what has arrived since, again and again.
+//!
+//! ```
+//! # let dir = tempfile::tempdir().unwrap();
+//! # let store = gaugelog::Store::create(dir.path().join("store"))?;
+//! # store.append(gaugelog::Observation::new(0, 21.5))?;
+//! let mut next = 0;
+//! # for _ in 0..2 {
+//! for item in store.snapshot()?.by_sequence(next..) {
+//!     let (sequence, observation) = item?;
+//!     println!("{}", observation.value);
+//!     next = sequence + 1;
+//! }
+//! # }
+//! # assert_eq!(next, 1);
+//! # Ok::<(), gaugelog::Error>(())
+//! ```
+//!
+//! # The path of data
+//!
+//! ```text
+//! writer ─▶ frame ─▶ log ──seal──▶ chunk
+//!                     │              │
+//!                manifest states both
+//!                     │              │
+//!                   reader (rows | columns)
+//!                     │
+//!        snapshot ─▶ window ─▶ summary · quantile · histogram · columns · buckets
+//! ```
+//!
+//! Writer and reader never call each other; both start from the manifest. What every
+//! byte means is in `FORMAT.md` beside this crate's sources.
 
-mod appending;
-mod arrivals;
-mod checkpoint;
-mod damage;
-mod derived;
-mod descent;
-mod disk;
-mod downsample;
+mod chunk;
 mod error;
+mod format;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for the fuzz targets alone")]
 pub mod fuzzing;
-mod guide_file;
-mod guided;
-mod leaves;
-mod lock;
-mod nodes;
+mod log;
+mod manifest;
 mod observation;
 mod options;
-mod scan;
-mod segment;
-mod segment_guides;
-mod snapshot;
+mod os;
+mod read;
 mod stats;
 mod store;
 #[cfg(test)]
 mod tests;
-mod time_order;
-mod verify;
 mod view;
-mod writer;
+mod write;
 
-pub use arrivals::Arrivals;
-pub use damage::Damage;
-pub use downsample::Column;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Damage, Error, ErrorKind, Result};
 pub use observation::Observation;
 pub use options::{Options, SyncPolicy};
-pub use snapshot::{Histogram, Snapshot};
+pub use read::by_sequence::BySequence;
+pub use read::grid::{Bucket, Column};
+pub use read::histogram::{Bins, Histogram};
+pub use read::snapshot::Snapshot;
+pub use read::time_order::ByTime;
+pub use read::times::{Time, TimeRange};
+pub use read::window::Window;
 pub use stats::summary::Summary;
-pub use store::{Found, Store};
-pub use time_order::TimeOrdered;
-pub use verify::Verification;
-pub use writer::Writer;
+pub use store::{Recovery, Repair, Store, Verification};
+pub use write::writer::Writer;
 
 /// The examples of the project's front page.
 #[cfg(doctest)]

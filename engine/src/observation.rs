@@ -1,6 +1,6 @@
 //! The one kind of thing a store holds.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A number and the time at which it was observed.
 ///
@@ -33,5 +33,18 @@ impl Observation {
             Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
         };
         Self { timestamp_ns, value }
+    }
+
+    /// Its time as a system time.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// let observation = gaugelog::Observation::new(1_500_000_000, 14.2);
+    /// assert_eq!(observation.time(), UNIX_EPOCH + Duration::from_millis(1_500));
+    /// ```
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        let from_epoch = Duration::from_nanos(self.timestamp_ns.unsigned_abs());
+        if self.timestamp_ns < 0 { UNIX_EPOCH - from_epoch } else { UNIX_EPOCH + from_epoch }
     }
 }

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshot::Snapshot;
-use crate::store::{self, Store};
 
 /// When appended observations are forced to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +15,13 @@ pub enum SyncPolicy {
     /// and when the store or writer is closed. A crash of the program alone
     /// loses nothing; a power cut may lose the last interval.
     Every(Duration),
-    /// When 8 MiB have gathered, when the file is full and on
-    /// [`Store::sync`]. A crash of the program alone loses nothing.
+    /// When 8 MiB have gathered, when the log is replaced and on
+    /// [`Store::sync`](crate::Store::sync). A crash of the program alone loses nothing.
     Never,
 }
 
-/// Options for opening or creating a [`Store`], with the defaults that suit a
-/// service which must not lose anything.
+/// Options for opening or creating a [`Store`](crate::Store), with the defaults that
+/// suit a service which must not lose anything.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -40,15 +38,14 @@ pub enum SyncPolicy {
 pub struct Options {
     pub(crate) sync: SyncPolicy,
     pub(crate) lock_wait: Duration,
-    pub(crate) segment_bytes_max: u64,
+    pub(crate) log_bytes_max: u64,
     pub(crate) positioned_reads: bool,
 }
 
-/// The smallest segment that can be asked for: one block and its header. The
-/// fuzzer makes many of few observations; only a header never fills one.
-const SEGMENT_BYTES_LEAST: u64 = if cfg!(fuzzing) { 1024 } else { 64 * 1024 };
-/// The largest, so that a segment is read in a bounded time.
-const SEGMENT_BYTES_MOST: u64 = 1 << 30;
+/// The smallest limit of a log that can be asked for, in bytes.
+const LOG_BYTES_LEAST: u64 = 4 << 20;
+/// The largest, in bytes; at this size appends fail until the log can be sealed.
+pub(crate) const LOG_BYTES_MOST: u64 = 1 << 30;
 
 impl Default for Options {
     fn default() -> Self {
@@ -57,13 +54,13 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sync always, wait 10 s for the lock, 64 MiB a segment, mapped reads.
+    /// Sync always, wait 10 s for the lock, 64 MiB of log, mapped reads.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             sync: SyncPolicy::Always,
             lock_wait: Duration::from_secs(10),
-            segment_bytes_max: 64 << 20,
+            log_bytes_max: 64 << 20,
             positioned_reads: false,
         }
     }
@@ -82,11 +79,12 @@ impl Options {
         self
     }
 
-    /// The size in bytes at which a new segment is begun: 64 KiB to 1 GiB. A
-    /// segment ends at the next multiple of 1,024 observations after it.
+    /// The size in bytes, 4 MiB to 1 GiB, at which a held [`Writer`](crate::Writer)
+    /// that does not sync each append compresses its log into chunks. All others do
+    /// so at 65,536 observations.
     #[must_use]
-    pub const fn segment_bytes_max(mut self, bytes: u64) -> Self {
-        self.segment_bytes_max = bytes;
+    pub const fn log_bytes_max(mut self, bytes: u64) -> Self {
+        self.log_bytes_max = bytes;
         self
     }
 
@@ -99,67 +97,15 @@ impl Options {
         self
     }
 
-    /// Creates a store at `path`, which must not exist or be an empty directory.
-    ///
-    /// # Errors
-    /// [`ErrorKind::AlreadyExists`] where there is a store or a directory with
-    /// other things in it, [`ErrorKind::Io`] where the file system refuses.
-    pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
-        self.check(path.as_ref())?;
-        Store::create_with(path.as_ref(), self.clone())
-    }
-
-    /// Opens the store at `path` for reading and appending.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::NotAStore`], [`ErrorKind::Version`]
-    /// or [`ErrorKind::Io`].
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
-        self.check(path.as_ref())?;
-        Store::open_with(path.as_ref(), self.clone(), false)
-    }
-
-    /// Opens the store at `path` for reading; nothing in it is written, and no
-    /// lock is taken.
-    ///
-    /// # Errors
-    /// As [`Options::open`].
-    pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Store> {
-        self.check(path.as_ref())?;
-        Store::open_with(path.as_ref(), self.clone(), true)
-    }
-
-    /// A snapshot of the store at `path`, for a program that asks once: the same
-    /// as that of a store opened for reading, with one look at the disk, not two.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir().unwrap();
-    /// # let path = dir.path().join("store");
-    /// # gaugelog::Store::create(&path)?;
-    /// let snapshot = gaugelog::Options::new().snapshot(&path)?;
-    /// assert_eq!(snapshot.len(), 0);
-    /// # Ok::<(), gaugelog::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Options::open`].
-    pub fn snapshot(&self, path: impl AsRef<Path>) -> Result<Snapshot> {
-        self.check(path.as_ref())?;
-        let (_, view) = store::look(path.as_ref(), self.positioned_reads)?;
-        Ok(Snapshot::new(view))
-    }
-
-    fn check(&self, path: &Path) -> Result<()> {
-        if !(SEGMENT_BYTES_LEAST..=SEGMENT_BYTES_MOST).contains(&self.segment_bytes_max) {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                path,
-                format!(
-                    "a segment of {} bytes is out of range; use {SEGMENT_BYTES_LEAST} to {SEGMENT_BYTES_MOST}",
-                    self.segment_bytes_max
-                ),
-            ));
+    /// Refuses options that are out of range.
+    pub(crate) fn check(&self, path: &Path) -> Result<()> {
+        if (LOG_BYTES_LEAST..=LOG_BYTES_MOST).contains(&self.log_bytes_max) {
+            return Ok(());
         }
-        Ok(())
+        let detail = format!(
+            "a log of {} bytes is out of range; use {LOG_BYTES_LEAST} to {LOG_BYTES_MOST}",
+            self.log_bytes_max
+        );
+        Err(Error::new(ErrorKind::Invalid, path, detail))
     }
 }

@@ -1,5 +1,6 @@
-//! Promise 1, as far as a running kernel can show it, and promise 3: whatever
-//! was acknowledged before SIGKILL is there, and opening works the first time.
+//! Promise 1, as far as a running kernel can show it, and promise 3: what was
+//! acknowledged before SIGKILL is there, unless retention removed it, and opening works
+//! the first time.
 //!
 //! `GAUGELOG_KILLS` says how often to kill, `GAUGELOG_SEED` which moments are
 //! drawn; with `--nocapture` the figures are shown.
@@ -9,17 +10,18 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use gaugelog::{Observation, Options, Store, SyncPolicy};
-use support::processes::{Process, again, amount, called, tell};
-use support::{Random, arrivals, bits, place, small_segments};
+use gaugelog::{Observation, Options, Snapshot, Store, SyncPolicy};
+use support::processes::{Process, again, amount, called, report};
+use support::{CHUNK, Random, assert_sound, bits, place, quick_place, undisturbed};
 
-/// A store is killed so often, then another is begun: however long it goes on, it
-/// takes no more space.
+/// The processes of one store are killed so often, then another store is begun.
 const KILLS_A_STORE: u64 = 250;
-/// All that is stored is compared after so many, the new alone after each.
+/// All that is stored is compared after so many kills, the new alone after each.
 const KILLS_A_COMPARISON: u64 = 20;
 /// The most that is appended at once, and so the most that is not acknowledged.
-const BATCH_MOST: u64 = 700;
+const BATCH_MOST: u64 = 9_000;
+/// Retention keeps so much, about three chunks.
+const KEPT_BYTES: u64 = 4 << 20;
 
 /// What stands at a sequence number: so nothing can be lost, doubled or moved
 /// unseen.
@@ -35,18 +37,23 @@ fn the_process_that_is_killed() {
     append_for_ever(&path, &mut Random(seed.parse().expect("a number")));
 }
 
-/// Appends in every way there is, and says up to where it was acknowledged.
+/// Appends in every way there is, removes old chunks, and reports up to where it was
+/// acknowledged.
 fn append_for_ever(path: &Path, random: &mut Random) {
     let policy = match random.below(3) {
         0 => SyncPolicy::Never,
         1 => SyncPolicy::Every(Duration::from_millis(1)),
         _ => SyncPolicy::Always,
     };
-    let store = small_segments().sync(policy).open(path).expect("opened the first time");
-    assert!(store.found().damage.is_empty(), "{:?}", store.found());
-    let mut next = store.found().observations;
+    let store = options().sync(policy).open(path).expect("opened the first time");
+    assert!(store.recovery().damage.is_empty(), "{:?}", store.recovery());
+    let mut next = store.snapshot().expect("a snapshot").end_sequence();
     loop {
-        let count = if random.below(3) == 0 { random.below(BATCH_MOST) } else { 1 };
+        let count = match random.below(9) {
+            0 => random.below(BATCH_MOST),
+            1 | 2 => random.below(BATCH_MOST / 10),
+            _ => 1,
+        };
         let batch: Vec<_> = (next..next + count).map(observation).collect();
         match random.below(4) {
             0 => {
@@ -57,10 +64,13 @@ fn append_for_ever(path: &Path, random: &mut Random) {
                 writer.close().expect("closed");
             }
             1 if count == 1 => assert_eq!(store.append(batch[0]).expect("appended"), next),
-            _ => drop(store.append_batch(&batch).expect("appended")),
+            _ => assert_eq!(store.append_batch(&batch).expect("appended"), next..next + count),
         }
         next += count;
-        tell(&format!("acknowledged {next}"));
+        report(&format!("acknowledged {next}"));
+        if random.below(10) == 0 {
+            store.keep_bytes(KEPT_BYTES).expect("removed");
+        }
     }
 }
 
@@ -69,50 +79,56 @@ fn append_for_ever(path: &Path, random: &mut Random) {
 fn run_and_kill(path: &Path, random: &mut Random) -> u64 {
     let seed = random.next().to_string();
     let mut process = Process::start(&mut again("the_process_that_is_killed", path, &seed));
-    let number = |told: String| told.parse::<u64>().expect("a number");
+    let number = |line: String| line.parse::<u64>().expect("a number");
     let mut last = 0;
     for _ in 0..random.below(12) {
-        last = number(process.must_hear("acknowledged"));
+        last = number(process.expect_line("acknowledged"));
     }
     std::thread::sleep(Duration::from_micros(random.below(4_000)));
     process.kill();
-    while let Some(told) = process.hear("acknowledged") {
-        last = number(told);
+    while let Some(line) = process.line_with("acknowledged") {
+        last = number(line);
     }
     last
 }
 
-/// Compares what is stored from `from` on, and the statistics.
-fn check(path: &Path, options: &Options, from: u64, acknowledged: u64) -> u64 {
-    let store = options.open(path).expect("opened the first time");
-    let found = store.found();
-    assert!(found.damage.is_empty(), "{found:?}");
-    assert!(found.observations >= acknowledged, "{acknowledged} acknowledged, {found:?}");
+fn options() -> Options {
+    Options::new().log_bytes_max(4 << 20)
+}
+
+/// Compares what is stored from `from` on. Returns the end of what there is.
+fn check(path: &Path, from: u64, acknowledged: u64) -> u64 {
+    let store = options().open(path).expect("opened the first time");
+    let recovery = store.recovery();
+    assert!(recovery.damage.is_empty(), "{recovery:?}");
     let snapshot = store.snapshot().expect("a snapshot");
-    let mut next = from;
-    for item in snapshot.arrivals(from..u64::MAX) {
+    let end = snapshot.end_sequence();
+    assert!(end >= acknowledged, "{acknowledged} acknowledged, {end} stored");
+    assert_eq!(snapshot.first_sequence() % CHUNK, 0);
+    let mut next = from.max(snapshot.first_sequence());
+    for item in snapshot.by_sequence(from..) {
         let (sequence, stored) = item.expect("readable");
         assert_eq!(sequence, next, "no gap and no double");
         assert_eq!(stored, observation(sequence));
         next += 1;
     }
-    assert_eq!(next, found.observations);
-    next
+    assert_eq!(next, end);
+    end
 }
 
-/// The statistics are those of a store that nobody disturbed.
+/// The statistics are those of an undisturbed store.
 fn check_statistics(path: &Path) {
-    let (_guard, calm) = place();
+    let (_guard, calm) = quick_place();
     let store = Store::open(path).expect("opened");
+    assert_sound(&store);
     let snapshot = store.snapshot().expect("a snapshot");
-    let undisturbed = Options::new().sync(SyncPolicy::Never).create(&calm).expect("created");
-    undisturbed.append_batch(&arrivals(&snapshot)).expect("appended");
-    let expected = undisturbed.snapshot().expect("a snapshot");
-    let summary = |it: &gaugelog::Snapshot| bits(&it.summary().expect("a summary"));
+    let all: Vec<_> = (0..snapshot.end_sequence()).map(observation).collect();
+    let expected = undisturbed(&calm, &all, snapshot.first_sequence());
+    let summary = |it: &Snapshot| bits(&it.summary().expect("a summary"));
     assert_eq!(summary(&snapshot), summary(&expected));
     assert_eq!(snapshot.median().expect("read"), expected.median().expect("read"));
-    let ranges = |it: &gaugelog::Snapshot| bits(&it.summary_of(0..i64::MAX / 4).expect("read"));
-    assert_eq!(ranges(&snapshot), ranges(&expected));
+    let half = |it: &Snapshot| it.window(0..i64::MAX / 4).summary().expect("read");
+    assert_eq!(bits(&half(&snapshot)), bits(&half(&expected)));
 }
 
 /// What has come of it so far.
@@ -121,8 +137,9 @@ struct Figures {
     kills: u64,
     before_an_acknowledgement: u64,
     acknowledged: u64,
-    found: u64,
-    segments: usize,
+    stored: u64,
+    chunks_removed: u64,
+    chunks: u64,
     stores: u64,
 }
 
@@ -130,7 +147,7 @@ impl Figures {
     /// Kills processes that append to a new store, `kills` times.
     fn add_store(&mut self, kills: u64, random: &mut Random) {
         let (_guard, path) = place();
-        small_segments().create(&path).expect("created");
+        options().create(&path).expect("created");
         let mut stored = 0;
         for kill in 1..=kills {
             let acknowledged = run_and_kill(&path, random).max(stored);
@@ -138,22 +155,20 @@ impl Figures {
             self.before_an_acknowledgement += u64::from(acknowledged == stored);
             self.acknowledged += acknowledged - stored;
             let whole = kill % KILLS_A_COMPARISON == 0 || kill == kills;
-            let now = check(&path, &small_segments(), if whole { 0 } else { stored }, acknowledged);
-            assert!(now <= acknowledged + BATCH_MOST, "{acknowledged} acknowledged, {now} found");
+            let now = check(&path, if whole { 0 } else { stored }, acknowledged);
+            assert!(now <= acknowledged + BATCH_MOST, "{acknowledged} acknowledged, {now} stored");
             if whole {
                 check_statistics(&path);
             }
             stored = now;
         }
-        self.found += stored;
-        self.segments += segments(&path);
+        let store = Store::open(&path).expect("opened");
+        let first = store.snapshot().expect("a snapshot").first_sequence();
+        self.stored += stored;
+        self.chunks_removed += first / CHUNK;
+        self.chunks += store.verify().expect("verified").chunks;
         self.stores += 1;
     }
-}
-
-fn segments(path: &Path) -> usize {
-    let names = std::fs::read_dir(path).expect("listed").map(|entry| entry.expect("an entry"));
-    names.filter(|name| name.file_name().to_string_lossy().ends_with(".rows")).count()
 }
 
 #[test]
@@ -167,6 +182,7 @@ fn acknowledged_survives_kill() {
         figures.add_store(KILLS_A_STORE.min(kills - figures.kills), &mut random);
         println!("{figures:?}");
     }
-    assert!(figures.found >= figures.acknowledged);
-    assert!(figures.segments > 3, "segments were left and begun meanwhile");
+    assert!(figures.stored >= figures.acknowledged);
+    assert!(figures.chunks > 1, "chunks were sealed meanwhile");
+    assert!(figures.chunks_removed > 1, "chunks were removed meanwhile");
 }

@@ -12,18 +12,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use gaugelog::{Observation, Options, Store, SyncPolicy};
-use support::processes::{Process, again, amount, called, tell};
-use support::{Random, arrivals, bits, place, small_segments};
+use support::processes::{Process, again, amount, called, report};
+use support::{CHUNK, Random, arrivals, assert_sound, bits, place, undisturbed};
 
 const WRITERS: usize = 16;
 const READERS: usize = 3;
 /// The most that a writer appends at once, and so the most that one that is
 /// killed has not acknowledged.
 const BATCH_MOST: u64 = 11;
+/// So many of one more writer are there before, and are sealed in the midst of the test.
+fn before(each: u64) -> u64 {
+    CHUNK.saturating_sub(WRITERS as u64 * each / 2)
+}
+
 /// A writer is killed about once in so many acknowledgements.
 const ACKNOWLEDGEMENTS_A_KILL: u64 = 8;
 
-/// The `n`-th observation of a writer: the two can be told from it again.
+/// The `n`-th observation of a writer: it says which of which writer it is.
 fn observation(writer: u64, n: u64) -> Observation {
     let [writer, number] = [writer, n].map(|it| u32::try_from(it).expect("a small number"));
     Observation::new((i64::from(writer) << 32) | i64::from(number), f64::from(number) / 7.0)
@@ -35,8 +40,8 @@ fn writer_of(observation: &Observation) -> usize {
 
 /// Asserts that nothing is lost, doubled or out of order of what each writer has
 /// appended, and returns how much that is.
-fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS] {
-    let mut next = [0; WRITERS];
+fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS + 1] {
+    let mut next = [0; WRITERS + 1];
     for (sequence, stored) in all.iter().enumerate() {
         let writer = writer_of(stored);
         assert_eq!(*stored, observation(writer as u64, next[writer]), "number {sequence}");
@@ -45,15 +50,15 @@ fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS] {
     next
 }
 
-/// Where some do not sync, only the segment itself tells of an append; and others
-/// find frames in doubt.
+/// Where some do not sync, only the log itself shows an append, and others find
+/// unconfirmed frames.
 fn options(writer: u64) -> Options {
     let policy = match writer {
         0 => SyncPolicy::Never,
         1 | 2 => SyncPolicy::Every(Duration::from_millis(3)),
         _ => SyncPolicy::Always,
     };
-    small_segments().sync(policy).lock_wait(Duration::from_secs(60))
+    Options::new().sync(policy).lock_wait(Duration::from_secs(60))
 }
 
 /// Not a test by itself: a writer, or one that goes on for one that was killed.
@@ -70,7 +75,7 @@ fn append_rest(path: &Path, writer: u64, each: u64, random: &mut Random) {
     let mut store = options(writer).open(path).expect("opened the first time");
     let snapshot = store.snapshot().expect("a snapshot");
     let mut n = assert_each_in_order(&arrivals(&snapshot))[at(writer)];
-    tell(&format!("found {n}"));
+    report(&format!("stored {n}"));
     while n < each {
         let count = if random.below(4) == 0 { 1 + random.below(BATCH_MOST) } else { 1 };
         let batch: Vec<_> = (n..each.min(n + count)).map(|n| observation(writer, n)).collect();
@@ -79,12 +84,12 @@ fn append_rest(path: &Path, writer: u64, each: u64, random: &mut Random) {
             0 => append_held(&store, &batch),
             _ => store.append_batch(&batch).expect("appended"),
         };
-        tell(&format!("acknowledged {} {}", stored.start, stored.end));
+        report(&format!("acknowledged {} {}", stored.start, stored.end));
         if random.below(30) == 0 {
             store = options(writer).open(path).expect("opened");
         }
     }
-    tell("done");
+    report("done");
 }
 
 fn append_held(store: &Store, batch: &[Observation]) -> Range<u64> {
@@ -92,7 +97,8 @@ fn append_held(store: &Store, batch: &[Observation]) -> Range<u64> {
     for observation in batch {
         writer.push(*observation).expect("pushed");
     }
-    let end = writer.flush().expect("flushed");
+    writer.flush().expect("flushed");
+    let end = store.snapshot().expect("a snapshot").end_sequence();
     writer.close().expect("closed");
     end - batch.len() as u64..end
 }
@@ -115,16 +121,16 @@ fn run_writer(path: &Path, writer: u64, each: u64, random: &mut Random) -> Writt
         let until_killed = random.below(2 * ACKNOWLEDGEMENTS_A_KILL);
         let mut heard = 0;
         let mut done = false;
-        while let Some(told) = process.hear("") {
-            done |= told == "done";
-            if let Some(found) = told.strip_prefix("found ") {
-                let found = at(found.parse().expect("a number"));
-                let unknown = found.checked_sub(written.numbers.len());
+        while let Some(line) = process.line_with("") {
+            done |= line == "done";
+            if let Some(stored) = line.strip_prefix("stored ") {
+                let stored = at(stored.parse().expect("a number"));
+                let unknown = stored.checked_sub(written.numbers.len());
                 let most = if written.kills > 0 { at(BATCH_MOST) } else { 0 };
-                assert!(unknown.is_some_and(|it| it <= most), "{found} found, {written:?}");
-                written.numbers.resize(found, None);
+                assert!(unknown.is_some_and(|it| it <= most), "{stored} stored, {written:?}");
+                written.numbers.resize(stored, None);
             }
-            if let Some(stored) = told.strip_prefix("acknowledged ") {
+            if let Some(stored) = line.strip_prefix("acknowledged ") {
                 let (start, end) = stored.split_once(' ').expect("two numbers");
                 let [start, end] = [start, end].map(|it| it.parse().expect("a number"));
                 written.numbers.extend((start..end).map(Some));
@@ -148,23 +154,24 @@ fn run_writer(path: &Path, writer: u64, each: u64, random: &mut Random) -> Writt
 #[test]
 fn one_of_the_readers() {
     let Some((path, each)) = called() else { return };
-    let all = WRITERS * each.parse::<usize>().expect("a number");
+    let each = each.parse().expect("a number");
+    let all = at(before(each)) + WRITERS * at(each);
     let store = Store::open_read_only(&path).expect("opened");
-    let mut before: Vec<Observation> = Vec::new();
+    let mut earlier: Vec<Observation> = Vec::new();
     let mut snapshots = 0_u64;
-    while before.len() < all {
+    while earlier.len() < all {
         let snapshot = store.snapshot().expect("a snapshot");
         assert!(snapshot.damage().is_empty(), "{:?}", snapshot.damage());
         let now = arrivals(&snapshot);
         assert_eq!(now.len() as u64, snapshot.len());
-        assert!(now.starts_with(&before), "{} seen, now there are {}", before.len(), now.len());
+        assert!(now.starts_with(&earlier), "{} seen, now there are {}", earlier.len(), now.len());
         assert_each_in_order(&now);
         assert_summarised(&snapshot, &now);
         assert_eq!(arrivals(&snapshot), now, "a snapshot does not move");
-        before = now;
+        earlier = now;
         snapshots += 1;
     }
-    tell(&format!("snapshots {snapshots}"));
+    report(&format!("snapshots {snapshots}"));
 }
 
 /// What needs no computing again is exactly that of the observations.
@@ -185,7 +192,7 @@ fn at(number: u64) -> usize {
 /// Each acknowledged number holds the observation it was given to, and of the
 /// others there is no more than one batch for each kill.
 fn assert_as_acknowledged(stored: &[Observation], each: u64, written: &[Written]) {
-    assert_eq!(stored.len(), WRITERS * at(each));
+    assert_eq!(stored.len(), at(before(each)) + WRITERS * at(each));
     assert_each_in_order(stored);
     for (writer, Written { numbers, kills }) in (0..).zip(written) {
         assert_eq!(numbers.len() as u64, each);
@@ -205,7 +212,9 @@ fn many_processes_append_and_read_at_once_and_some_are_killed() {
     let seed = amount("GAUGELOG_SEED", 5);
     println!("seed {seed}");
     let (_guard, path) = place();
-    small_segments().create(&path).expect("created");
+    let store = Store::create(&path).expect("created");
+    let earlier: Vec<_> = (0..before(each)).map(|n| observation(WRITERS as u64, n)).collect();
+    store.append_batch(&earlier).expect("appended");
     let readers: Vec<Process> = (0..READERS)
         .map(|_| Process::start(&mut again("one_of_the_readers", &path, &each.to_string())))
         .collect();
@@ -217,18 +226,16 @@ fn many_processes_append_and_read_at_once_and_some_are_killed() {
         let running: Vec<_> = (0..WRITERS as u64).map(run).collect();
         running.into_iter().map(|it| it.join().expect("it wrote all")).collect()
     });
-    let snapshots = readers.into_iter().map(|mut reader| reader.must_hear("snapshots"));
+    let snapshots = readers.into_iter().map(|mut reader| reader.expect_line("snapshots"));
     let snapshots: Vec<String> = snapshots.collect();
     let store = Store::open(&path).expect("opened");
-    assert!(store.found().damage.is_empty(), "{:?}", store.found());
+    assert_sound(&store);
     let snapshot = store.snapshot().expect("a snapshot");
     let stored = arrivals(&snapshot);
     assert_as_acknowledged(&stored, each, &written);
-    // The same in one go gives the same statistics.
+    // The same in one append gives the same statistics.
     let (_guard, calm) = place();
-    let alone = Options::new().sync(SyncPolicy::Never).create(&calm).expect("created");
-    alone.append_batch(&stored).expect("appended");
-    let expected = alone.snapshot().expect("a snapshot").summary().expect("a summary");
+    let expected = undisturbed(&calm, &stored, 0).summary().expect("a summary");
     assert_eq!(bits(&snapshot.summary().expect("a summary")), bits(&expected));
     let kills: u64 = written.iter().map(|it| it.kills).sum();
     assert!(kills > 0, "some are killed");

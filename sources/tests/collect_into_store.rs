@@ -22,7 +22,7 @@ fn empty_store() -> (TempDir, Store) {
 fn contents(store: &Store) -> Vec<Observation> {
     let reader = Store::open_read_only(store.path()).unwrap();
     let snapshot = reader.snapshot().unwrap();
-    snapshot.range(..).map(Result::unwrap).collect()
+    snapshot.window(..).iter().map(Result::unwrap).collect()
 }
 
 fn values(store: &Store) -> Vec<f64> {

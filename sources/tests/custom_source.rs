@@ -17,7 +17,7 @@ fn a_source_of_ones_own_is_collected_into_a_store() {
     let path = directory.path().join("store");
     let stored = example::collect("uptime:hours", &path, &settings).unwrap();
     let snapshot = Store::open_read_only(&path).unwrap().snapshot().unwrap();
-    let values: Vec<f64> = snapshot.range(..).map(|it| it.unwrap().value).collect();
+    let values: Vec<f64> = snapshot.window(..).iter().map(|it| it.unwrap().value).collect();
     // A busy machine may miss some of the five polls, but not the first.
     assert!((1..=5).contains(&stored), "{stored}");
     assert_eq!(values, vec![2.0; usize::try_from(stored).unwrap()]);

@@ -249,19 +249,19 @@ fn open_or_create(path: &Path) -> Result<(Store, bool), Exit> {
 }
 
 fn introduction(input: &Input, (store, created): &(Store, bool)) -> String {
-    let found = store.found();
+    let recovery = store.recovery();
     let source = input.source.description();
     let mut text = format!("collecting {source}\ninto {}", store.path().display());
     if *created {
         text.push_str(", a new store");
     } else {
-        let (there, s) = (count(found.observations), plural(found.observations));
+        let (there, s) = (count(recovery.observations), plural(recovery.observations));
         text.push_str(&format!(", where there are {there} observation{s}"));
     }
-    if found.dropped_bytes > 0 {
-        let bytes = count(found.dropped_bytes);
+    if recovery.dropped_bytes > 0 {
+        let bytes = count(recovery.dropped_bytes);
         text.push_str(&format!(
-            "\n(dropped {bytes} bytes at its end: the remains of an append that was cut off)"
+            "\n({bytes} bytes at its end remain of an append that was never acknowledged)"
         ));
     }
     text

@@ -23,9 +23,9 @@ pub(super) fn print(
 ) -> Result<(), Exit> {
     let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
     output::print(format!("{name}{}\n", sentence(totals)).as_bytes())?;
-    let snapshot = store.snapshot()?;
+    let snapshot = store.snapshot()?.skip_damage();
     let summary = snapshot.summary()?;
-    let metrics = metrics(&snapshot, |error| output::say("gaugelog", &format!("error: {error}")))?;
+    let metrics = metrics(&snapshot)?;
     let mut rows =
         vec![("store", store.path().display().to_string()), ("observations", count(metrics.size))];
     if let Ok(Some(record)) = Record::read(store.path()) {
@@ -40,7 +40,11 @@ pub(super) fn print(
         ("over time", draw_series(&snapshot, out)?.display().to_string()),
         ("distribution", draw_distribution(&snapshot, out)?.display().to_string()),
     ];
-    output::print(table(&pictures).as_bytes())
+    output::print(table(&pictures).as_bytes())?;
+    for damage in snapshot.missing() {
+        output::say("gaugelog", &format!("error: {damage}"));
+    }
+    Ok(())
 }
 
 fn sentence(totals: &Report) -> String {

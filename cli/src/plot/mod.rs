@@ -34,7 +34,7 @@ pub const WIDTH: u32 = 1200;
 /// Height of every picture, in pixels.
 pub const HEIGHT: u32 = 675;
 
-/// How many columns to ask `Snapshot::downsample` for: one for each pixel
+/// How many columns to ask `Window::columns` for: one for each pixel
 /// that a series can be wide.
 pub const SERIES_COLUMNS: usize = 1080;
 

@@ -30,7 +30,7 @@ const STRETCHES_MIN: usize = 4;
 
 /// Draws the series as PNG, of [`super::WIDTH`] × [`super::HEIGHT`] pixels.
 ///
-/// `columns` come in time order from `Snapshot::downsample`, asked for
+/// `columns` come in time order from `Window::columns`, asked for
 /// [`super::SERIES_COLUMNS`] of them. No columns, or none with finite values:
 /// a picture that says that there are no observations yet.
 ///

@@ -15,28 +15,30 @@ use crate::utc::Clock;
 const WRITE_BYTES: usize = 64 * 1024;
 
 pub(super) fn run(store: &Place, from: Option<u64>) -> Result<(), Exit> {
-    reading(store, |snapshot, damages| {
-        // Both iterators go on after what is damaged, and so does the dump.
-        let mut tell = |error: gaugelog::Error| damages.tell(&error);
+    reading(store, |snapshot| {
+        let mut failure = None;
+        let mut note = |error: gaugelog::Error| failure = Some(error);
         let out = &mut io::stdout().lock();
         let printed = match from {
             None => {
-                print_all(snapshot.range(..).filter_map(|item| item.map_err(&mut tell).ok()), out)
+                let all = snapshot.window(..).iter();
+                print_all(all.map_while(|item| item.map_err(&mut note).ok()), out)
             }
             Some(first) => {
-                let arrived = snapshot.arrivals(first..end_of(store, snapshot, first)?);
-                let readable = arrived.filter_map(|item| item.map_err(&mut tell).ok());
+                let arrived = snapshot.by_sequence(first..end_of(store, snapshot, first)?);
+                let readable = arrived.map_while(|item| item.map_err(&mut note).ok());
                 print_all(readable.map(|(_, observation)| observation), out)
             }
         };
-        printed.map_err(|error| Exit::of_output(&error))
+        printed.map_err(|error| Exit::of_output(&error))?;
+        failure.map_or(Ok(()), |error| Err(error.into()))
     })
 }
 
-/// The number of observations, which is the first number that none has. A caller that asks
-/// for one after it has counted the observations of another store.
+/// The first sequence number that no observation has. A caller that asks for one after it
+/// has counted the observations of another store.
 fn end_of(store: &Place, snapshot: &Snapshot, first: u64) -> Result<u64, Exit> {
-    let end = snapshot.len();
+    let end = snapshot.end_sequence();
     if first <= end {
         return Ok(end);
     }

@@ -6,7 +6,6 @@ mod init;
 mod plot;
 mod stats;
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,9 +44,6 @@ A SEQUENCE higher than there are observations is an error: it is not of this sto
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program. Long options may be abbreviated. Exit status: 0, 1 where the work failed,
 2 where the command line makes no sense, 141 where nobody read the output to its end.";
-
-/// So many places of damage are remembered as told.
-const PLACES_MOST: usize = 4096;
 
 /// One store of observations and five things to do with it.
 #[derive(Debug, Parser)]
@@ -132,35 +128,17 @@ fn serve(Arguments { command, from, log, out, no_map }: Arguments) -> Result<(),
     }
 }
 
-/// Reads with `read` what can be read of a store. Damage is told on stderr, and
-/// makes the command a failed one once it has printed what is left.
+/// Reads with `read` what can be read of a store. What of it is missing because of damage
+/// is reported on stderr, and makes the command a failed one once it has printed the rest.
 fn reading(
     store: &Place,
-    read: impl FnOnce(&Snapshot, &mut Damages) -> Result<(), Exit>,
+    read: impl FnOnce(&Snapshot) -> Result<(), Exit>,
 ) -> Result<(), Exit> {
-    let snapshot = store.options.snapshot(&store.path)?;
-    let mut damages = Damages::default();
-    for damage in snapshot.damage() {
-        damages.tell(&damage.clone().into());
+    let snapshot = store.options.snapshot(&store.path)?.skip_damage();
+    read(&snapshot)?;
+    let missing = snapshot.missing();
+    for damage in &missing {
+        output::say(PROGRAM.name, &format!("error: {damage}"));
     }
-    read(&snapshot, &mut damages)?;
-    if damages.told.is_empty() { Ok(()) } else { Err(Exit::Told) }
-}
-
-/// What could not be read, told once a place.
-#[derive(Debug, Default)]
-struct Damages {
-    told: HashSet<(PathBuf, Option<u64>)>,
-}
-
-impl Damages {
-    fn tell(&mut self, error: &gaugelog::Error) {
-        // A store in ruins must not exhaust the memory: the same line twice is better.
-        if self.told.len() < PLACES_MOST
-            && !self.told.insert((error.path().to_owned(), error.offset()))
-        {
-            return;
-        }
-        output::say(PROGRAM.name, &format!("error: {error}"));
-    }
+    if missing.is_empty() { Ok(()) } else { Err(Exit::Told) }
 }

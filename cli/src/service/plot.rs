@@ -15,7 +15,7 @@ use crate::{json, output, place};
 const BINS: usize = 10;
 
 pub(super) fn run(store: &Place, picture: Picture, out: Option<PathBuf>) -> Result<(), Exit> {
-    reading(store, |snapshot, _| {
+    reading(store, |snapshot| {
         let out = place::pictures(out)?;
         let path = match picture {
             Picture::Time => draw_series(snapshot, &out)?,
@@ -31,14 +31,14 @@ pub(super) fn run(store: &Place, picture: Picture, out: Option<PathBuf>) -> Resu
 /// Draws the series over time into a new file in `dir`.
 pub(crate) fn draw_series(snapshot: &Snapshot, dir: &Path) -> Result<PathBuf, Exit> {
     let figures = Figures::from(&snapshot.summary()?);
-    let columns = snapshot.downsample(plot::SERIES_COLUMNS)?;
+    let columns = snapshot.window(..).columns(plot::SERIES_COLUMNS)?;
     publish(dir, "time", plot::series(&columns, &figures))
 }
 
 /// Draws the distribution of the values into a new file in `dir`.
 pub(crate) fn draw_distribution(snapshot: &Snapshot, dir: &Path) -> Result<PathBuf, Exit> {
     let figures = Figures { median: snapshot.median()?, ..Figures::from(&snapshot.summary()?) };
-    let histogram = snapshot.histogram(BINS)?;
+    let histogram = snapshot.window(..).histogram(BINS)?;
     publish(dir, "dist", plot::distribution(histogram.as_ref(), &figures))
 }
 

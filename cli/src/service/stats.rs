@@ -1,6 +1,6 @@
 //! `--stats`: the metrics of every observation so far, one JSON object.
 
-use gaugelog::{ErrorKind, Snapshot};
+use gaugelog::Snapshot;
 
 use super::{PROGRAM, Place, reading};
 use crate::exit::Exit;
@@ -8,8 +8,8 @@ use crate::json::Metrics;
 use crate::output;
 
 pub(super) fn run(store: &Place) -> Result<(), Exit> {
-    reading(store, |snapshot, damages| {
-        let metrics = metrics(snapshot, |error| damages.tell(&error))?;
+    reading(store, |snapshot| {
+        let metrics = metrics(snapshot)?;
         warn_of_overflow(&metrics);
         output::print(&metrics.to_line())
     })
@@ -27,25 +27,14 @@ fn warn_of_overflow(metrics: &Metrics) {
     }
 }
 
-/// Everything that is told of a store. All of it but the median comes from the
-/// engine's tree. The median is exact and may read every observation: where one
-/// that it needs is damaged there is no median, and `tell` hears why.
-pub(crate) fn metrics(
-    snapshot: &Snapshot,
-    tell: impl FnOnce(gaugelog::Error),
-) -> Result<Metrics, Exit> {
+/// The metrics of a store. All of them but the median come from the engine's tree. The
+/// median is exact, and may read every observation.
+pub(crate) fn metrics(snapshot: &Snapshot) -> Result<Metrics, Exit> {
     let summary = snapshot.summary()?;
-    let median = match snapshot.median() {
-        Err(error) if error.kind() == ErrorKind::Damaged => {
-            tell(error);
-            None
-        }
-        median => median?,
-    };
     Ok(Metrics {
         min: summary.min(),
         max: summary.max(),
-        median,
+        median: snapshot.median()?,
         mean: summary.mean(),
         variance: summary.variance(),
         std_dev: summary.std_dev(),

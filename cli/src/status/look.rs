@@ -168,7 +168,7 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
 fn add_statistics(seen: &mut Seen) -> gaugelog::Result<()> {
     // Without maps: a look at a store in use must not end in a signal.
     let store = Options::new().positioned_reads(true).open_read_only(&seen.store)?;
-    let summary = store.snapshot()?.summary()?;
+    let summary = store.snapshot()?.skip_damage().summary()?;
     seen.observations = Some(summary.count());
     seen.mean = summary.mean();
     seen.last = summary.last().map(|last| last.value);

@@ -1,17 +1,18 @@
-//! Bins of equal width, the way numpy's `histogram` lays them.
+//! The bins of a histogram, laid as numpy's `histogram` lays them.
 //!
-//! Edges are those of `numpy.linspace(min, max, bins + 1)`; a value belongs to
-//! the bin whose edges enclose it, not to the one that arithmetic points at, so
-//! that counts and edges agree to the last bit
+//! Edges of equal bins are those of `numpy.linspace(min, max, bins + 1)`; a value
+//! belongs to the bin whose edges enclose it, not to the one that arithmetic points
+//! at, so that counts and edges agree to the last bit
 //! (numpy/lib/_histograms_impl.py and numpy/_core/function_base.py).
 
-/// The edges of equal bins over a range of values.
+/// The edges of bins, which are equal or given.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Edges {
     /// Strictly increasing, one more than there are bins; or, where f64 cannot
-    /// separate the bins, the two ends of a single bar.
+    /// separate equal bins, the two ends of a single bar.
     edges: Vec<f64>,
-    /// `(value * scale - start) * per_bin` is about the number of a value's bin.
+    /// In equal bins `(value * scale - start) * per_bin` is about the number of a
+    /// value's bin.
     scale: f64,
     start: f64,
     per_bin: f64,
@@ -20,13 +21,25 @@ pub(crate) struct Edges {
 impl Edges {
     /// `bins` equal bins, at least one, from `min` to `max`, which are finite and
     /// in this order; around equal values, from half below to half above them.
-    pub(crate) fn new(min: f64, max: f64, bins: usize) -> Self {
+    pub(crate) fn equal(min: f64, max: f64, bins: usize) -> Self {
         let bins = bins.max(1);
         let (low, high) = if min == max { (min - 0.5, max + 0.5) } else { (min, max) };
         let mut edges = equal_edges(low, high, bins);
-        if !edges.is_sorted_by(|left, right| left < right) {
+        if !increase(&edges) {
             edges = vec![min, max];
         }
+        Self::between(low, high, edges)
+    }
+
+    /// Bins with these edges; `None` unless there are at least two, all of them
+    /// finite and each larger than the one before.
+    pub(crate) fn given(edges: Vec<f64>) -> Option<Self> {
+        let [low, .., high] = edges[..] else { return None };
+        let sound = edges.iter().all(|edge| edge.is_finite()) && increase(&edges);
+        sound.then(|| Self::between(low, high, edges))
+    }
+
+    fn between(low: f64, high: f64, edges: Vec<f64>) -> Self {
         let scale = match high - low {
             width if !width.is_finite() => 0.5,
             // So that dividing by the width does not overflow: 2^200.
@@ -38,41 +51,41 @@ impl Edges {
         Self { edges, scale, start, per_bin }
     }
 
-    /// How many bins there are: those asked for, or one.
+    /// How many bins there are. It is one where f64 cannot separate equal bins.
     pub(crate) fn bins(&self) -> usize {
         self.edges.len() - 1
     }
 
     /// The bin that holds `value`: the one with `edges[bin] <= value` and
-    /// `value < edges[bin + 1]`, the last one with its right edge. What lies
-    /// outside of the range goes to the bin at that end.
-    pub(crate) fn index_of(&self, value: f64) -> usize {
+    /// `value < edges[bin + 1]`, the last one with its right edge; `None` outside.
+    pub(crate) fn index_of(&self, value: f64) -> Option<usize> {
         let last = self.bins() - 1;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "a guess, put right below; to u32 it is one instruction"
+            reason = "a guess, checked below; to u32 it is one instruction"
         )]
         let guess = ((value * self.scale - self.start) * self.per_bin) as u32 as usize;
         let guess = guess.min(last);
         if self.edges[guess] <= value && value < self.edges[guess + 1] {
-            return guess;
+            return Some(guess);
         }
-        // The largest value, or a guess that rounding put beside its bin.
-        let mut bin = guess;
-        while bin > 0 && value < self.edges[bin] {
-            bin -= 1;
+        // The largest value, unequal bins, or a guess that rounding put beside its bin.
+        if !(self.edges[0] <= value && value <= self.edges[last + 1]) {
+            return None;
         }
-        while bin < last && value >= self.edges[bin + 1] {
-            bin += 1;
-        }
-        bin
+        let begun = self.edges.partition_point(|edge| *edge <= value);
+        Some((begun - 1).min(last))
     }
 
     /// The edges, one more than there are bins.
     pub(crate) fn into_vec(self) -> Vec<f64> {
         self.edges
     }
+}
+
+fn increase(edges: &[f64]) -> bool {
+    edges.is_sorted_by(|left, right| left < right)
 }
 
 /// `numpy.linspace(low, high, bins + 1)`, also where `high - low` overflows.

@@ -16,8 +16,6 @@
 //! Nothing is ever fused into `mul_add`, and every sum is added up in one fixed
 //! order, so that results are the same bits on every machine.
 
-use crate::observation::Observation;
-
 /// Mean and sum of squared deviations of a run.
 #[derive(Clone, Copy)]
 pub(super) struct Moments {
@@ -27,15 +25,17 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Of at least one observation.
-    pub(super) fn of(observations: &[Observation], value_of: impl Fn(&Observation) -> f64) -> Self {
-        let count = observations.len() as f64;
-        let start = observations.first().map_or(0.0, &value_of);
+    /// Of at least one item that has a value.
+    // Inlined for each scale of a summary, it takes 1.25 times as long.
+    #[inline(never)]
+    pub(super) fn of<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> Self {
+        let count = items.len() as f64;
+        let start = items.first().map_or(0.0, &value_of);
         // Any centre near the mean will do. The sum is of differences from the
         // first value, so that a large common offset costs no digits and equal
         // values have exactly themselves as their centre.
         let mut shifted = [0.0; LANES];
-        each_row(observations, &value_of, start, |row| {
+        each_row(items, &value_of, start, |row| {
             for (shifted, value) in shifted.iter_mut().zip(row) {
                 *shifted += value - start;
             }
@@ -43,7 +43,7 @@ impl Moments {
         let centre = start + sum(shifted) / count;
 
         let (mut deviations, mut squares) = ([0.0; LANES], [0.0; LANES]);
-        each_row(observations, &value_of, centre, |row| {
+        each_row(items, &value_of, centre, |row| {
             let row = row.map(|value| value - centre);
             for (deviations, deviation) in deviations.iter_mut().zip(row) {
                 *deviations += deviation;
@@ -79,23 +79,23 @@ impl Moments {
 /// one before it. Part of the format: another number gives other bits.
 pub(super) const LANES: usize = 8;
 
-/// Calls `step` with the observations' values, as many at a time as there are
-/// lanes; the last row is filled up with `padding`, which must count for nothing.
+/// Calls `step` with the items' values, as many at a time as there are lanes; the
+/// last row is filled up with `padding`, which must count for nothing.
 #[inline(always)]
-pub(super) fn each_row(
-    observations: &[Observation],
-    value_of: impl Fn(&Observation) -> f64,
+pub(super) fn each_row<T>(
+    items: &[T],
+    value_of: impl Fn(&T) -> f64,
     padding: f64,
     mut step: impl FnMut([f64; LANES]),
 ) {
-    let (rows, rest) = observations.as_chunks::<LANES>();
+    let (rows, rest) = items.as_chunks::<LANES>();
     for row in rows {
         step(row.each_ref().map(&value_of));
     }
     if !rest.is_empty() {
         let mut row = [padding; LANES];
-        for (value, observation) in row.iter_mut().zip(rest) {
-            *value = value_of(observation);
+        for (value, item) in row.iter_mut().zip(rest) {
+            *value = value_of(item);
         }
         step(row);
     }
@@ -135,8 +135,24 @@ impl Pair {
         self.plus(Self { hi: -other.hi, lo: -other.lo })
     }
 
+    /// The product, rounded to f64 once or nearly so. The partial products are exact
+    /// (Dekker 1971, "mul12"), so neither factor may be near the end of f64's range.
+    pub(super) fn rounded_product(self, factor: f64) -> f64 {
+        let product = self.hi * factor;
+        let ((a, b), (c, d)) = (halves(self.hi), halves(factor));
+        let error = b * d - (((product - a * c) - b * c) - a * d);
+        product + (error + self.lo * factor)
+    }
+
     /// The product, each half rounded; exact where the factor is a power of two.
     pub(super) fn times(self, factor: f64) -> Self {
         Self { hi: self.hi * factor, lo: self.lo * factor }
     }
+}
+
+/// A number as the sum of two of 26 bits (Veltkamp's splitting, in Dekker 1971).
+fn halves(number: f64) -> (f64, f64) {
+    let shifted = number * 134_217_729.0; // 2^27 + 1
+    let high = shifted - (shifted - number);
+    (high, number - high)
 }

@@ -1,30 +1,29 @@
-//! Quantiles: exact ones by one scan of the values where a guide helps, and
-//! estimates by the guide alone.
+//! Quantiles: exact ones, by one scan of the values where sketches help, and
+//! estimates by sketches alone.
 //!
-//! The exact result rests on the values handed over and on nothing else. A guide
-//! only proposes the interval to look at; where it is wrong or there is none, the
-//! search begins with all of f64 and narrows the interval by counting. Memory is
-//! fixed: 2 MiB of collected values or 1.5 MiB of counters, never both.
+//! Where the values of both ranks are in buckets of a single value, the sketches are
+//! the answer. Otherwise they only propose the interval to search: if they are wrong
+//! or missing, the search begins with all of f64 and narrows the interval by
+//! counting. Memory is fixed: 1 MiB of collected values or 1.5 MiB of counters.
 
 use std::ops::ControlFlow;
 
-use super::buckets::Buckets;
 use super::order::{self, key};
+use super::sketch::Buckets;
 use crate::error::Result;
 
-/// So many values are collected and selected from; more are counted first.
-pub(crate) const COLLECTED_MAX: u64 = 1 << 17;
-const HASHES: usize = 1 << 12;
+/// Up to this number values are collected and selected from; more are counted first.
+const COLLECTED_MAX: u64 = 1 << 17;
 /// The cells that a counting scan divides its interval into.
 const CELLS: u64 = 1 << 16;
 
-/// Values that can be read through as often as it takes.
+/// Values that can be read through any number of times.
 pub(crate) trait Values {
     /// Hands over, in slices and in any order, every value from `low` to `high`
-    /// (both included, by total order), each once, or once with how often it
-    /// occurs. It may hand over others too. Returns how many values below `low` it
-    /// has not handed over, so that leaves whose range is known need not be read.
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64], u64)) -> Result<u64>;
+    /// (both included, by total order), each once. It may hand over others too.
+    /// Returns how many values below `low` it has not handed over, so that leaves
+    /// whose range is known need not be read.
+    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64>;
 }
 
 /// The quantile `q`, from 0 to 1, of `count` values, linear between ranks as
@@ -41,8 +40,15 @@ pub(crate) fn exact(
 ) -> Result<Option<f64>> {
     let Some(place) = Place::of(q, count) else { return Ok(None) };
     let mut found = None;
-    if let Some(interval) = Interval::guided(buckets, &place) {
-        found = search(values, interval, &place)?;
+    if let (Some(left), Some(right)) = (buckets.of_rank(place.left), buckets.of_rank(place.right)) {
+        if let (Some(left), Some(right)) = (left.single(), right.single())
+            && buckets.count() == count
+        {
+            return Ok(Some(place.between(left, right)));
+        }
+        let count = if left == right { left.count } else { left.count.saturating_add(right.count) };
+        found =
+            search(values, Interval { low: key(left.low), high: key(right.high), count }, &place)?;
     }
     if found.is_none() {
         found = search(values, Interval::everything(count), &place)?;
@@ -50,39 +56,9 @@ pub(crate) fn exact(
     Ok(found.map(|(left, right)| place.between(left, right)))
 }
 
-/// As [`exact`], where the values looked for lie from one end to the other and few
-/// are handed over; `None` also where they do not.
-///
-/// # Errors
-/// Those of the scans.
-pub(crate) fn within(
-    values: &mut impl Values,
-    (low, high): (f64, f64),
-    count: u64,
-    q: f64,
-) -> Result<Option<f64>> {
-    let Some(place) = Place::of(q, count) else { return Ok(None) };
-    let found = search(values, Interval { low: key(low), high: key(high), count: 0 }, &place)?;
-    Ok(found.map(|(left, right)| place.between(left, right)))
-}
-
-/// As [`exact`], of so few values that all of them are collected, in one scan:
-/// no more than [`COLLECTED_MAX`].
-///
-/// # Errors
-/// Those of the scan.
-pub(crate) fn of_few(values: &mut impl Values, q: f64) -> Result<Option<f64>> {
-    let mut keys = Vec::new();
-    values.scan(f64::NEG_INFINITY, f64::INFINITY, &mut |values, times| {
-        (0..times).for_each(|_| keys.extend(values.iter().copied().map(key)));
-    })?;
-    let Some(place) = Place::of(q, keys.len() as u64) else { return Ok(None) };
-    Ok(select(&mut keys, place.left, &place).map(|(left, right)| place.between(left, right)))
-}
-
-/// The quantile `q`, from 0 to 1, to three significant digits, of values that
-/// lie from `min` to `max`; `None` where there are no values or `q` is out of
-/// range. Values below 2^-29 of the largest have fewer digits.
+/// The quantile `q`, from 0 to 1, of values that lie from `min` to `max`; `None`
+/// where there are no values or `q` is out of range. It has three significant digits,
+/// unless the values are of more than 500 signs and powers of two.
 pub(crate) fn estimate(buckets: &Buckets, min: f64, max: f64, q: f64) -> Option<f64> {
     let place = Place::of(q, buckets.count())?;
     let middle = |rank| {
@@ -155,13 +131,6 @@ impl Interval {
     fn everything(count: u64) -> Self {
         Self { low: key(f64::NEG_INFINITY), high: key(f64::INFINITY), count }
     }
-
-    /// From the bucket of the left rank to that of the right one.
-    fn guided(buckets: &Buckets, place: &Place) -> Option<Self> {
-        let (left, right) = (buckets.of_rank(place.left)?, buckets.of_rank(place.right)?);
-        let count = if left == right { left.count } else { left.count.saturating_add(right.count) };
-        Some(Self { low: key(left.low), high: key(right.high), count })
-    }
 }
 
 /// The values of the two ranks, if both lie in the interval.
@@ -189,38 +158,17 @@ type Step = ControlFlow<Option<(f64, f64)>, Interval>;
 
 /// Collects what lies in the interval and selects.
 fn collect(values: &mut impl Values, interval: Interval, place: &Place) -> Result<Step> {
-    let mut keys: Vec<(u64, u64)> = Vec::new();
-    // Where the last key of each hash stands, so that of few different ones that come
-    // very often no more are collected.
-    let mut last = vec![0; HASHES];
-    let mut all = true;
-    let found = sweep(values, interval, |key, times| {
-        let room = (keys.len() as u64) < COLLECTED_MAX;
-        let last: &mut usize = &mut last[hash(key)];
-        match keys.get_mut(*last) {
-            Some((same, before)) if *same == key => *before = before.saturating_add(times),
-            _ if room => {
-                *last = keys.len();
-                keys.push((key, times));
-            }
-            _ => all = false,
+    let mut keys: Vec<u64> = Vec::new();
+    let found = sweep(values, interval, |key| {
+        if (keys.len() as u64) < COLLECTED_MAX {
+            keys.push(key);
         }
     })?;
     let Some(left) = found.offset_of(place) else { return Ok(Step::Break(None)) };
-    if !all {
+    if keys.len() as u64 != found.inside {
         return Ok(Step::Continue(Interval { count: found.inside, ..interval }));
     }
-    if keys.len() as u64 == found.inside {
-        let mut keys: Vec<u64> = keys.into_iter().map(|(key, _)| key).collect();
-        return Ok(Step::Break(select(&mut keys, left, place)));
-    }
-    Ok(Step::Break(select_repeated(keys, left, place)))
-}
-
-/// Fibonacci hashing: the highest bits of a product with 2^64 over the golden ratio.
-fn hash(key: u64) -> usize {
-    let bits = key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - HASHES.ilog2());
-    usize::try_from(bits).expect("below 2^12")
+    Ok(Step::Break(select(&mut keys, left, place)))
 }
 
 /// The values of the two ranks, of which the left one is the `left` of `keys`.
@@ -230,21 +178,6 @@ fn select(keys: &mut [u64], left: u64, place: &Place) -> Option<(f64, f64)> {
     let at_right =
         if place.left == place.right { Some(at_left) } else { above.iter().copied().min() };
     at_right.map(|at_right| (order::value(at_left), order::value(at_right)))
-}
-
-/// As [`select`], of keys with how often they occur.
-fn select_repeated(mut keys: Vec<(u64, u64)>, left: u64, place: &Place) -> Option<(f64, f64)> {
-    keys.sort_unstable();
-    let of_rank = |rank| {
-        let mut up_to = 0_u64;
-        let mut keys = keys.iter();
-        let found = keys.find(|(_, times)| {
-            up_to = up_to.saturating_add(*times);
-            rank < up_to
-        });
-        found.map(|(key, _)| order::value(*key))
-    };
-    Some((of_rank(left)?, of_rank(left + (place.right - place.left))?))
 }
 
 /// Counts what lies in the interval, cell by cell, to find a smaller interval.
@@ -258,10 +191,10 @@ fn narrow(values: &mut impl Values, interval: Interval, place: &Place) -> Result
     let span_bits = 64 - (interval.high - interval.low).leading_zeros();
     let cell_bits = span_bits.saturating_sub(CELLS.ilog2());
     let mut cells = vec![Cell { count: 0, min: u64::MAX, max: 0 }; 1 << (span_bits - cell_bits)];
-    let found = sweep(values, interval, |key, times| {
+    let found = sweep(values, interval, |key| {
         let number = usize::try_from((key - interval.low) >> cell_bits).expect("below 2^16");
         let cell = &mut cells[number];
-        cell.count = cell.count.saturating_add(times);
+        cell.count += 1;
         cell.min = cell.min.min(key);
         cell.max = cell.max.max(key);
     })?;
@@ -304,50 +237,45 @@ impl Found {
     }
 }
 
-/// Reads all values once and calls `take` with the key of each in the interval,
-/// and how often it occurs.
-fn sweep(
-    values: &mut impl Values,
-    interval: Interval,
-    mut take: impl FnMut(u64, u64),
-) -> Result<Found> {
+/// Reads all values once and calls `take` with the key of each in the interval.
+fn sweep(values: &mut impl Values, interval: Interval, mut take: impl FnMut(u64)) -> Result<Found> {
     let (low, high) = (order::value(interval.low), order::value(interval.high));
     let mut found = Found::default();
-    let mut look_at = |found: &mut Found, values: &[f64], times: u64| {
+    let mut take_each = |found: &mut Found, values: &[f64]| {
         for key in values.iter().copied().map(key) {
             if key < interval.low {
-                found.below = found.below.saturating_add(times);
+                found.below += 1;
             } else if key <= interval.high {
-                found.inside = found.inside.saturating_add(times);
-                take(key, times);
+                found.inside += 1;
+                take(key);
             }
         }
     };
-    let not_handed_over = values.scan(low, high, &mut |values, times| {
-        let (chunks, rest) = values.as_chunks::<CHUNK>();
-        for chunk in chunks {
-            // Most chunks hold nothing of the interval. Comparisons as floats,
-            // which are vector instructions, tell; they take −0.0 for 0.0, and
-            // so at worst a chunk for one to be looked at.
+    let not_handed_over = values.scan(low, high, &mut |values| {
+        let (rows, rest) = values.as_chunks::<ROW>();
+        for row in rows {
+            // Most rows hold nothing of the interval. Comparisons as floats, which
+            // are vector instructions, find that out; they take −0.0 for 0.0, and so
+            // at worst read a row in vain.
             let (mut less, mut up_to) = (0_u64, 0_u64);
-            for value in chunk {
+            for value in row {
                 less += u64::from(*value < low);
                 up_to += u64::from(*value <= high);
             }
             if less == up_to {
-                found.below = found.below.saturating_add(less.saturating_mul(times));
+                found.below += less;
             } else {
-                look_at(&mut found, chunk, times);
+                take_each(&mut found, row);
             }
         }
-        look_at(&mut found, rest, times);
+        take_each(&mut found, rest);
     })?;
     found.below = found.below.saturating_add(not_handed_over);
     Ok(found)
 }
 
 /// Values that are compared at once before any of them is looked at.
-const CHUNK: usize = 32;
+const ROW: usize = 32;
 
 #[cfg(test)]
 mod tests;

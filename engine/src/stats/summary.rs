@@ -1,26 +1,30 @@
 //! The mergeable summary of a run of observations: count, extremes, ends in
 //! time, mean and variance.
 //!
-//! Two operations make every summary: [`Summary::of`] reads a leaf, and
+//! Two operations make every summary: one reads a leaf, and
 //! [`Summary::merge`] joins two neighbours. Both are fixed sequences of IEEE 754
 //! additions, multiplications and divisions, never fused, so the same
 //! observations joined in the same order give the same bits on every machine.
 //! The arithmetic of mean and variance, with its sources, is in
 //! [`moments`](super::moments).
 
-use std::cmp::Ordering;
+use std::fmt;
 
 use super::moments::{LANES, Moments, Pair, each_row};
 use crate::observation::Observation;
 
-/// Where a run holds a value of this magnitude, whose square or a sum of such
-/// squares f64 may not hold, its moments are kept in scaled units, on which no
-/// rounding that matters is spent. Below it 2^64 squares of differences stay
-/// under 2^868; in scaled units it is 2^-200, far from underflow when squared.
-const SCALED_FROM: f64 = f64::from_bits((1023 + 400) << 52);
-/// The scaled unit is 2^600: the largest f64 becomes 2^424.
-const TO_SCALED: f64 = f64::from_bits((1023 - 600) << 52);
-const FROM_SCALED: f64 = f64::from_bits((1023 + 600) << 52);
+/// Squares of larger magnitudes, or a sum of them, may be beyond f64. Below it 2^64
+/// squares of differences stay under 2^868.
+const HUGE_FROM: f64 = f64::from_bits((1023 + 400) << 52);
+/// Squares of the differences of smaller magnitudes may be beyond f64: those of
+/// numbers near this one are at least 2^-904.
+const TINY_BELOW: f64 = f64::from_bits((1023 - 400) << 52);
+/// The largest f64 is 2^424 in huge units, and the smallest 2^-474 in tiny ones.
+const HUGE_UNIT: f64 = f64::from_bits((1023 + 600) << 52);
+const TINY_UNIT: f64 = f64::from_bits((1023 - 600) << 52);
+const PLAIN: u8 = 0;
+const HUGE: u8 = 1;
+const TINY: u8 = 2;
 
 /// What a run of observations amounts to, whatever its length.
 ///
@@ -35,7 +39,7 @@ const FROM_SCALED: f64 = f64::from_bits((1023 + 600) << 52);
 /// assert_eq!(summary.variance(), Some(0.25));
 /// # Ok::<(), gaugelog::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Summary {
     /// How many; the rest is zeros where it is 0.
     pub(crate) count: u64,
@@ -51,9 +55,9 @@ pub struct Summary {
     pub(crate) mean_lo: f64,
     /// Sum of the squared deviations from the mean, never negative.
     pub(crate) m2: f64,
-    /// The mean is in units of 2^600 and `m2` in units of 2^1200. True exactly
-    /// where a value has a magnitude of 2^400 or more.
-    pub(crate) scaled: bool,
+    /// The unit of the mean, and the root of that of `m2`: 0 for 1; 1 for 2^600, where
+    /// the largest magnitude is 2^400 or more; 2 for 2^-600, where it is below 2^-400.
+    pub(crate) scale: u8,
 }
 
 impl Summary {
@@ -67,74 +71,101 @@ impl Summary {
         mean_hi: 0.0,
         mean_lo: 0.0,
         m2: 0.0,
-        scaled: false,
+        scale: PLAIN,
     };
 
     /// The summary of a leaf or a part of one, in order of sequence. Meant for
     /// runs of up to 1,024: its rounding errors grow with the length.
     pub(crate) fn of(observations: &[Observation]) -> Self {
-        let Some(start) = observations.first() else { return Self::EMPTY };
-        let (first, last) = ends(observations, *start);
-        let (min, max) = extremes(observations, start.value);
-        let scaled = is_huge(min) || is_huge(max);
-        let moments = if scaled {
-            Moments::of(observations, |observation| observation.value * TO_SCALED)
-        } else {
-            Moments::of(observations, plain)
+        Self::of_run(
+            (observations, |observation| observation.timestamp_ns),
+            (observations, |observation| observation.value),
+        )
+    }
+
+    /// As [`of`](Self::of), to the same bits, from the two columns of a run.
+    pub(crate) fn of_columns(times: &[i64], values: &[f64]) -> Self {
+        assert_eq!(times.len(), values.len(), "each observation has a time and a value");
+        Self::of_run((times, |time| *time), (values, |value| *value))
+    }
+
+    /// The summary of a run, given as two slices that lead to its times and values.
+    fn of_run<T, V>(
+        (times, time_of): (&[T], impl Fn(&T) -> i64),
+        (values, value_of): (&[V], impl Fn(&V) -> f64),
+    ) -> Self {
+        if values.is_empty() {
+            return Self::EMPTY;
+        }
+        let (first, last) = ends(times, &time_of);
+        let at =
+            |number: usize| Observation::new(time_of(&times[number]), value_of(&values[number]));
+        let (min, max) = extremes(values, &value_of);
+        let scale = scale_of(min, max);
+        let moments = match scale {
+            PLAIN => Moments::of(values, &value_of),
+            HUGE => Moments::of(values, |value| value_of(value) * TINY_UNIT),
+            _ => Moments::of(values, |value| value_of(value) * HUGE_UNIT),
         };
-        let count = observations.len() as u64;
         let Moments { mean: Pair { hi: mean_hi, lo: mean_lo }, m2 } = moments;
-        Self { count, first, last, min, max, mean_hi, mean_lo, m2, scaled }
+        let count = values.len() as u64;
+        Self { count, first: at(first), last: at(last), min, max, mean_hi, mean_lo, m2, scale }
     }
 
     /// The summary of this run followed by the one to its `right`.
-    pub(crate) fn merge(&self, right: &Self) -> Self {
+    ///
+    /// Merging the same summaries in another order or in other groups can change the
+    /// last bits of mean and variance.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(dir.path().join("store"))?;
+    /// store.append_batch(&[Observation::new(10, 1.0), Observation::new(20, 2.0)])?;
+    /// let snapshot = store.snapshot()?;
+    /// let (left, right) = (snapshot.window(..15).summary()?, snapshot.window(15..).summary()?);
+    /// assert_eq!(left.merge(&right).mean(), Some(1.5));
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    #[must_use]
+    pub fn merge(&self, right: &Self) -> Self {
         if right.count == 0 {
             return self.clone();
         }
         if self.count == 0 {
             return right.clone();
         }
-        let scaled = self.scaled || right.scaled;
+        let earlier = right.first.timestamp_ns < self.first.timestamp_ns;
+        let later = right.last.timestamp_ns >= self.last.timestamp_ns;
+        let min = if right.min.total_cmp(&self.min).is_lt() { right.min } else { self.min };
+        let max = if right.max.total_cmp(&self.max).is_gt() { right.max } else { self.max };
+        let scale = scale_of(min, max);
         let moments =
-            Moments::merge(self.moments(scaled), self.count, right.moments(scaled), right.count);
+            Moments::merge(self.moments(scale), self.count, right.moments(scale), right.count);
         Self {
             count: self.count.saturating_add(right.count),
-            first: if right.first.timestamp_ns < self.first.timestamp_ns {
-                right.first
-            } else {
-                self.first
-            },
-            last: if right.last.timestamp_ns >= self.last.timestamp_ns {
-                right.last
-            } else {
-                self.last
-            },
-            min: if right.min.total_cmp(&self.min) == Ordering::Less {
-                right.min
-            } else {
-                self.min
-            },
-            max: if right.max.total_cmp(&self.max) == Ordering::Greater {
-                right.max
-            } else {
-                self.max
-            },
+            first: if earlier { right.first } else { self.first },
+            last: if later { right.last } else { self.last },
+            min,
+            max,
             mean_hi: moments.mean.hi,
             mean_lo: moments.mean.lo,
             m2: moments.m2,
-            scaled,
+            scale,
         }
     }
 
-    /// The moments, in scaled units where asked for; never back from them.
-    fn moments(&self, scaled: bool) -> Moments {
+    /// The moments in the unit of a run that this one is a part of, and which is not
+    /// smaller than its own.
+    fn moments(&self, scale: u8) -> Moments {
+        let factor = match (self.scale, scale) {
+            (own, joined) if own == joined => 1.0,
+            // Below 2^-1000, beside at least 2^-200.
+            (TINY, HUGE) => 0.0,
+            _ => TINY_UNIT,
+        };
         let mean = Pair { hi: self.mean_hi, lo: self.mean_lo };
-        if scaled && !self.scaled {
-            Moments { mean: mean.times(TO_SCALED), m2: self.m2 * TO_SCALED * TO_SCALED }
-        } else {
-            Moments { mean, m2: self.m2 }
-        }
+        Moments { mean: mean.times(factor), m2: self.m2 * factor * factor }
     }
 
     /// Whether the fields can be those of a run of finite observations. A
@@ -143,17 +174,18 @@ impl Summary {
         if self.count == 0 {
             return *self == Self::EMPTY;
         }
-        let Self { first, last, min, max, mean_hi, mean_lo, m2, scaled, .. } = *self;
+        let Self { first, last, min, max, mean_hi, mean_lo, m2, scale, .. } = *self;
         let within = |value: f64| min.total_cmp(&value).is_le() && value.total_cmp(&max).is_le();
-        let scale = if scaled { TO_SCALED } else { 1.0 };
+        let per_unit = 1.0 / unit(scale);
+        let largest = min.abs().max(max.abs()) * per_unit;
         min.is_finite()
             && max.is_finite()
             && within(first.value)
             && within(last.value)
             && first.timestamp_ns <= last.timestamp_ns
-            && scaled == (is_huge(min) || is_huge(max))
+            && scale == scale_of(min, max)
             // Rounding may carry the mean past an extreme, but hardly.
-            && mean_hi.abs() <= (1.0 + 1e-9) * min.abs().max(max.abs()) * scale
+            && mean_hi.abs() <= (1.0 + 1e-9) * largest
             && mean_hi + mean_lo == mean_hi
             && (0.0..f64::INFINITY).contains(&m2)
     }
@@ -199,7 +231,7 @@ impl Summary {
         if self.count == 0 {
             return None;
         }
-        let mean = if self.scaled { self.mean_hi * FROM_SCALED } else { self.mean_hi };
+        let mean = self.mean_hi * unit(self.scale);
         // Rounding may carry it a hair past an extreme, or past f64::MAX; and
         // the mean of nothing but −0.0 is −0.0.
         Some(if mean <= self.min {
@@ -211,76 +243,136 @@ impl Summary {
         })
     }
 
+    /// The sum, in the unit of the values: 0.0 where the run is empty, `None` where
+    /// f64 cannot hold it. It is the count times the mean, which a summary keeps with
+    /// twice the digits of f64: the error hardly grows with the count.
+    #[must_use]
+    pub fn sum(&self) -> Option<f64> {
+        let mean = Pair { hi: self.mean_hi, lo: self.mean_lo };
+        let sum = mean.rounded_product(self.count as f64) * unit(self.scale);
+        sum.is_finite().then_some(sum)
+    }
+
     /// The population variance (divided by the count), in the square of the
     /// values' unit; `None` where the run is empty or where f64 cannot hold it.
     #[must_use]
     pub fn variance(&self) -> Option<f64> {
-        let variance = self.variance_in_own_units()?;
-        let variance = if self.scaled { variance * FROM_SCALED * FROM_SCALED } else { variance };
-        variance.is_finite().then_some(variance)
+        self.in_squared_unit(self.m2_per(self.count)?)
+    }
+
+    /// The sample variance (divided by the count less 1), in the square of the
+    /// values' unit; `None` for fewer than two values or where f64 cannot hold it.
+    #[must_use]
+    pub fn sample_variance(&self) -> Option<f64> {
+        self.in_squared_unit(self.m2_per(self.count.checked_sub(1)?)?)
     }
 
     /// The population standard deviation, in the unit of the values; `None`
     /// where the run is empty. f64 can hold it also where it cannot hold the
-    /// variance.
+    /// variance. It is 0.0 where it would be below [`f64::MIN_POSITIVE`], and of fewer
+    /// digits than other numbers.
     #[must_use]
     pub fn std_dev(&self) -> Option<f64> {
-        let std_dev = self.variance_in_own_units()?.sqrt();
-        if !self.scaled {
-            return Some(std_dev);
-        }
+        let std_dev = self.root_in_own_unit(self.m2_per(self.count)?);
         // No deviation exceeds half the range (Popoviciu 1935); rounding must
         // not carry that of ±f64::MAX beyond what f64 can hold.
-        Some((std_dev * FROM_SCALED).min(self.max / 2.0 - self.min / 2.0))
+        let range = self.max - self.min;
+        let half = if range.is_finite() { range / 2.0 } else { self.max / 2.0 - self.min / 2.0 };
+        Some(std_dev.min(half))
     }
 
-    fn variance_in_own_units(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.m2 / self.count as f64)
+    /// The standard deviation of a sample (its variance divided by the count less
+    /// 1), in the unit of the values; `None` for fewer than two values or where f64
+    /// cannot hold it. As [`std_dev`](Self::std_dev) it is never subnormal.
+    #[must_use]
+    pub fn sample_std_dev(&self) -> Option<f64> {
+        let std_dev = self.root_in_own_unit(self.m2_per(self.count.checked_sub(1)?)?);
+        std_dev.is_finite().then_some(std_dev)
+    }
+
+    fn root_in_own_unit(&self, variance: f64) -> f64 {
+        let root = variance.sqrt() * unit(self.scale);
+        // The service's reference values have no subnormal deviations.
+        if root < f64::MIN_POSITIVE { 0.0 } else { root }
+    }
+
+    fn m2_per(&self, degrees: u64) -> Option<f64> {
+        (degrees > 0).then(|| self.m2 / degrees as f64)
+    }
+
+    fn in_squared_unit(&self, variance: f64) -> Option<f64> {
+        let unit = unit(self.scale);
+        let variance = variance * unit * unit;
+        variance.is_finite().then_some(variance)
     }
 }
 
-fn plain(observation: &Observation) -> f64 {
-    observation.value
+impl fmt::Debug for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Summary");
+        fields.field("count", &self.count);
+        if let (Some(mean), Some(std_dev)) = (self.mean(), self.std_dev()) {
+            fields.field("min", &self.min).field("max", &self.max);
+            fields.field("mean", &mean).field("std_dev", &std_dev);
+            fields.field("first", &self.first).field("last", &self.last);
+        }
+        fields.finish()
+    }
 }
 
-fn is_huge(value: f64) -> bool {
-    value.abs() >= SCALED_FROM
+/// The scale of a run with these extremes.
+fn scale_of(min: f64, max: f64) -> u8 {
+    match min.abs().max(max.abs()) {
+        huge if huge >= HUGE_FROM => HUGE,
+        tiny if tiny < TINY_BELOW => TINY,
+        _ => PLAIN,
+    }
 }
 
-/// The earliest and the latest observation; ties go to the first and the last.
-fn ends(observations: &[Observation], start: Observation) -> (Observation, Observation) {
-    // In order of time, as nearly always, there is nothing to look for. Rows of
-    // a fixed length are unrolled, which halves the time of one plain loop.
-    let mut before = start.timestamp_ns;
-    let mut follows = |observation: &Observation| {
-        let in_order = before <= observation.timestamp_ns;
-        before = observation.timestamp_ns;
+/// The unit of a scale.
+fn unit(scale: u8) -> f64 {
+    match scale {
+        HUGE => HUGE_UNIT,
+        TINY => TINY_UNIT,
+        _ => 1.0,
+    }
+}
+
+/// The numbers of the earliest and of the latest item; ties go to the first and to
+/// the last. There is at least one item.
+fn ends<T>(items: &[T], time_of: impl Fn(&T) -> i64) -> (usize, usize) {
+    // In order of time, as nearly always, there is nothing to search. Rows of a
+    // fixed length are unrolled, which halves the time of one plain loop.
+    let mut before = i64::MIN;
+    let mut follows = |item: &T| {
+        let time = time_of(item);
+        let in_order = before <= time;
+        before = time;
         in_order
     };
-    let (rows, rest) = observations.as_chunks::<LANES>();
-    let in_order =
-        rows.iter().all(|row| row.iter().all(&mut follows)) && rest.iter().all(&mut follows);
-    if let (true, Some(last)) = (in_order, observations.last()) {
-        return (start, *last);
+    let (rows, rest) = items.as_chunks::<LANES>();
+    if rows.iter().all(|row| row.iter().all(&mut follows)) && rest.iter().all(&mut follows) {
+        return (0, items.len() - 1);
     }
-    let (mut first, mut last) = (start, start);
-    for observation in observations {
-        if observation.timestamp_ns < first.timestamp_ns {
-            first = *observation;
+    let (mut first, mut last) = (0, 0);
+    for (number, item) in items.iter().enumerate() {
+        if time_of(item) < time_of(&items[first]) {
+            first = number;
         }
-        if observation.timestamp_ns >= last.timestamp_ns {
-            last = *observation;
+        if time_of(item) >= time_of(&items[last]) {
+            last = number;
         }
     }
     (first, last)
 }
 
-/// The smallest and the largest value by total order.
-fn extremes(observations: &[Observation], start: f64) -> (f64, f64) {
+/// The smallest and the largest value by total order, of at least one item.
+fn extremes<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> (f64, f64) {
     // Plain comparisons, which are vector instructions, take the zeros for
-    // equal; where a zero is an extreme, a second look finds its sign.
+    // equal; where a zero is an extreme, another search finds its sign.
+    let start = value_of(&items[0]);
     let (mut least, mut most) = ([start; LANES], [start; LANES]);
-    each_row(observations, plain, start, |row| {
+    each_row(items, &value_of, start, |row| {
         for (least, value) in least.iter_mut().zip(row) {
             *least = if value < *least { value } else { *least };
         }
@@ -290,9 +382,7 @@ fn extremes(observations: &[Observation], start: f64) -> (f64, f64) {
     });
     let mut min = least.into_iter().fold(start, |min, value| if value < min { value } else { min });
     let mut max = most.into_iter().fold(start, |max, value| if value > max { value } else { max });
-    let holds = |zero: f64| {
-        observations.iter().any(|observation| observation.value.to_bits() == zero.to_bits())
-    };
+    let holds = |zero: f64| items.iter().any(|item| value_of(item).to_bits() == zero.to_bits());
     if min == 0.0 {
         min = if holds(-0.0) { -0.0 } else { 0.0 };
     }

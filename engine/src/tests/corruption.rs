@@ -1,19 +1,15 @@
-//! Promise 4, by changing what is on the disk: whatever byte, bit, sector or
-//! file of a store is changed, cut off, swapped or taken away, what is served is
-//! what was stored, what cannot be served is told with its file and offset, and
-//! all the rest can be read.
+//! Promise 4, by changing what is on the disk: whatever byte, bit, sector or file of a
+//! store is changed, cut off, swapped or taken away, what is served is what was stored,
+//! what cannot be served is reported with file and offset, and all the rest can be read.
 //!
-//! A loss would be *silent* if a sequence number below `Found::observations`
-//! were neither served nor within the `lost` of a [`Damage`](crate::Damage), or
-//! if `Found::observations` were less than what is known to have been synced and
-//! neither `Found::dropped_bytes` nor `Found::damage` said that something is
-//! there. No loss is silent, and none goes beyond what was touched.
+//! A loss would be *silent* if a sequence number below
+//! [`Recovery::observations`](crate::Recovery::observations) were neither served nor
+//! within the `lost` of a [`Damage`](crate::Damage). No loss is silent, and none goes
+//! beyond the frames and pages that were touched. After `repair` the store verifies
+//! clean and serves what it served before.
 //!
-//! `GAUGELOG_CORRUPTIONS` says how many changes each of these suites tries at
-//! most; without it they take a few seconds. `GAUGELOG_CORRUPTIONS=all64k` is the
-//! run for releases: in `single_bytes` each of the 255 other values of each byte
-//! of a store of 64 KiB, in the others all that there is. `GAUGELOG_SEED` says
-//! with which changes to begin.
+//! `GAUGELOG_CORRUPTIONS` says how many changes each of these suites tries at most;
+//! without it they take a few seconds. `GAUGELOG_SEED` says with which to begin.
 //!
 //! ```text
 //! GAUGELOG_CORRUPTIONS=5000000 cargo test --profile reliability -p gaugelog --lib \
@@ -25,13 +21,12 @@ mod bit_pairs;
 mod files;
 mod in_place;
 mod parts;
-mod rot_and_torn;
 mod sectors;
 mod single_bytes;
 mod specimen;
 mod tampering;
 mod truncations;
-mod verdict;
+mod unreadable;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +36,6 @@ use std::time::Instant;
 fn amount(all: u64, otherwise: u64) -> u64 {
     match std::env::var("GAUGELOG_CORRUPTIONS") {
         Err(_) => all.min(otherwise),
-        Ok(asked) if asked == "all64k" => all,
         Ok(asked) => all.min(asked.parse().expect("a number")),
     }
 }

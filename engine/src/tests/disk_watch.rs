@@ -7,15 +7,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::checkpoint;
-use crate::disk::{Operation, watch};
-use crate::segment::format::{
-    NODE_BYTES, Position, SEGMENT_HEADER_BYTES_MAX, decode_segment_header,
-};
-use crate::segment::map::Bytes;
-use crate::segment::recover::UNSYNCED_BYTES_MAX;
-use crate::segment::walk::{Owner, Step, Walk};
-use crate::stats::tree::{LEAF, nodes_complete};
+use crate::format::names::{MANIFEST, Name, chunk_name, classify, log_name};
+use crate::format::record::Record;
+use crate::os::disk::{Operation, watch};
 
 /// The most that one write call is given, and the zeros ahead of it.
 const WRITE_MOST: u64 = (1 << 20) + (32 << 10) + (256 << 10);
@@ -65,97 +59,82 @@ pub(super) fn no_space() -> io::Error {
     io::Error::from_raw_os_error(28)
 }
 
-/// Judges each operation by rule 5, as it comes.
+/// Judges each operation by rule 5, as it comes: nothing is named before it is durable,
+/// nothing is removed before what replaces it is.
 #[derive(Debug)]
 pub(super) struct Judge {
     directory: PathBuf,
     /// What was written to each file and not synced since.
     unsynced: HashMap<String, Vec<Range<u64>>>,
-    directory_synced: bool,
+    /// Names that were made and may not be durable.
+    nameless: Vec<String>,
 }
+
+/// No more may stay unsynced.
+const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 
 impl Judge {
     pub(super) fn new(directory: &Path) -> Self {
         let directory = directory.to_owned();
-        Self { directory, unsynced: HashMap::new(), directory_synced: true }
+        Self { directory, unsynced: HashMap::new(), nameless: Vec::new() }
     }
 
     /// To be called before each operation, when the one before has succeeded.
     pub(super) fn judge(&mut self, event: &Event) {
-        self.judge_derived();
-        let rows = event.file.ends_with(".rows");
+        let name = event.file.clone();
+        let is_log = matches!(classify(&name), Name::Log(_));
         match event.operation {
             Operation::Write { offset, length } => {
-                assert!(!rows || self.directory_synced, "{event:?} before its name is durable");
-                let writes = self.unsynced.entry(event.file.clone()).or_default();
+                let writes = self.unsynced.entry(name.clone()).or_default();
                 writes.push(offset..offset + length as u64);
                 let total: u64 = writes.iter().map(|it| it.end - it.start).sum();
-                assert!(!rows || total < UNSYNCED_BYTES_MAX + WRITE_MOST, "{total} unsynced");
+                assert!(!is_log || total < UNSYNCED_BYTES_MAX + WRITE_MOST, "{total} unsynced");
+                if is_log && self.is_listed(&name) {
+                    let manifest = self.nameless.iter().any(|name| name == MANIFEST);
+                    assert!(!manifest, "an appended frame before the manifest is durable");
+                }
             }
-            Operation::Sync => drop(self.unsynced.remove(&event.file)),
-            Operation::Rename if rows => {
-                self.judge_successor(&event.file);
-                self.directory_synced = false;
+            Operation::Sync => drop(self.unsynced.remove(&name)),
+            Operation::Create => {
+                self.unsynced.remove(&name);
+                self.nameless.push(name);
             }
-            Operation::SyncDirectory => self.directory_synced = true,
+            Operation::Rename => {
+                let temporary = format!("{name}.tmp");
+                assert!(!self.unsynced.contains_key(&temporary), "{name} is named unsynced");
+                if name == MANIFEST {
+                    self.judge_manifest();
+                }
+                self.nameless.push(name);
+            }
+            Operation::SyncDirectory => self.nameless.clear(),
+            Operation::Remove if matches!(classify(&name), Name::Log(_) | Name::Chunk(_)) => {
+                let manifest = self.nameless.iter().any(|name| name == MANIFEST);
+                assert!(!manifest, "{name} is removed before the manifest is durable");
+            }
             _ => {}
         }
     }
 
-    /// A segment gets its name: it is synced itself, and so is the one before
-    /// it up to where this one says that that one ends.
-    fn judge_successor(&self, name: &str) {
-        let temporary = format!("{name}.tmp");
-        assert!(!self.unsynced.contains_key(&temporary), "{name} renamed before it was synced");
-        let bytes = std::fs::read(self.directory.join(&temporary)).expect("the temporary file");
-        let (header, _) = decode_segment_header(&bytes).expect("a whole header");
-        if let Some(stated) = header.predecessor {
-            let end = self.durable(header.ordinal - 1);
-            assert!(stated.end_offset <= end, "states {}, synced {end}", stated.end_offset);
-            let reached = self.sequence_at(header.ordinal - 1, stated.end_offset);
-            assert_eq!(reached, header.first_sequence);
-        }
+    fn is_listed(&self, log: &str) -> bool {
+        let bytes = std::fs::read(self.directory.join(MANIFEST)).unwrap_or_default();
+        Record::decode(&bytes).is_ok_and(|record| log_name(record.log) == log)
     }
 
-    /// Where the first byte lies that is not known to be on the disk.
-    fn durable(&self, ordinal: u64) -> u64 {
-        let writes = self.unsynced.get(&crate::segment::names::rows_name(ordinal));
-        writes.and_then(|all| all.iter().map(|it| it.start).min()).unwrap_or(u64::MAX)
-    }
-
-    /// The sequence number at an offset of a segment.
-    fn sequence_at(&self, ordinal: u64, limit: u64) -> u64 {
-        let path = self.directory.join(crate::segment::names::rows_name(ordinal));
-        let mut bytes = std::fs::read(&path).expect("a segment");
-        bytes.truncate(SEGMENT_HEADER_BYTES_MAX);
-        let (header, length) = decode_segment_header(&bytes).expect("a whole header");
-        let start = Position { offset: length, sequence: header.first_sequence };
-        let bytes = Bytes::open(&path, true).expect("a segment");
-        let first_sequence = header.first_sequence;
-        let owner = Owner { identity: header.identity, first_sequence };
-        let mut walk = Walk::new(bytes, owner, start, first_sequence, limit);
-        while let Step::Frame(_) = walk.step().expect("read") {}
-        walk.at().sequence
-    }
-
-    /// Nothing derived speaks of what is not on the disk.
-    fn judge_derived(&self) {
-        let Some(checkpoint) = checkpoint::read(&self.directory) else { return };
-        let durable = self.durable(checkpoint.ordinal);
-        assert!(checkpoint.durable.offset <= durable, "{checkpoint:?} beyond {durable}");
-        let ordinal = checkpoint.ordinal;
-        if !self.directory.join(crate::segment::names::rows_name(ordinal)).exists() {
-            return;
-        }
-        let leaves = self.sequence_at(ordinal, durable) / LEAF;
-        let beside = |kind| self.directory.join(format!("{ordinal:010}.{kind}"));
-        if let Ok(nodes) = std::fs::metadata(beside("tree")) {
-            let all = nodes_complete(leaves) - nodes_complete(checkpoint.segment_first / LEAF);
-            assert!(nodes.len() <= all * NODE_BYTES as u64, "nodes of what is not durable");
-        }
-        if let Ok(guide) = std::fs::read(beside("guide")) {
-            let end = u64::from_le_bytes(guide[32..40].try_into().expect("8 bytes"));
-            assert!(end <= leaves, "a guide to leaf {end} where {leaves} are durable");
+    /// All that the new manifest lists is on the disk, with its names.
+    fn judge_manifest(&self) {
+        let path = self.directory.join(format!("{MANIFEST}.tmp"));
+        let bytes = std::fs::read(path).expect("the temporary file");
+        let record = Record::decode(&bytes).expect("a whole record");
+        let chunks = (record.first_chunk..record.sealed_end).map(chunk_name);
+        for name in chunks.chain((record.log != 0).then(|| log_name(record.log))) {
+            assert!(self.directory.join(&name).exists(), "{name} is listed and missing");
+            let written = self.unsynced.get(&name).into_iter().flatten();
+            let begins = written.map(|it| it.start).min().unwrap_or(u64::MAX);
+            let is_log = name.ends_with(".log");
+            let needed = if is_log { record.made_bytes } else { u64::MAX };
+            assert!(needed <= begins, "{name} is listed before it is synced");
+            assert!(!self.nameless.contains(&name), "{name} is listed before its name is durable");
         }
     }
 }

@@ -1,62 +1,63 @@
-//! Tests that look behind the library's surface: at its files, and at the order
-//! of what it does to the disk.
+//! Tests that look below the library's surface: at its files, and at the order of what
+//! it does to the disk. Chunks have 2 leaves here, so sealing is cheap.
 
-mod checkpoint_is_derived;
+mod contents;
+mod continued_over_zeros;
+mod copies;
 mod corruption;
-mod counted_and_gone;
+mod decided_under_the_lock;
 mod disk_watch;
 mod failed_calls;
 mod failed_sync;
 mod held_writer;
-mod hostile_chain;
-mod in_doubt;
-mod listed_medians;
-mod lock_of_the_named;
-mod made_long;
 mod mixed_stores;
 mod order_of_syncs;
+mod orphans;
 mod power_cut;
-mod refused_reads;
-mod rotten_headers;
-mod rotten_leaves;
-mod seen_stays_seen;
-mod tail_after_lock;
-mod torn_or_rotten;
-mod vanished_files;
-mod verifying;
-mod zeros_behind;
+mod torn_or_corrupt;
+mod unconfirmed;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::checkpoint;
-use crate::error::Error;
+use self::contents::{Contents, contents_of};
+use crate::error::Result;
+use crate::format::frame::{FRAME_BYTES_MIN, UNIT};
+use crate::format::names::{log_name, MANIFEST};
+use crate::format::record::{RECORD_BYTES, Record};
+use crate::format::{CHUNK, CHUNK_LEAVES, LEAF};
+use crate::log::Head;
+use crate::log::reader::Log;
+use crate::manifest;
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
-use crate::segment::format::{
-    FRAME_BYTES_MIN, SEGMENT_HEADER_BYTES_MAX, SegmentHeader, decode_segment_header,
-};
-use crate::segment::names::rows_name;
-use crate::snapshot::Snapshot;
+use crate::os::disk::Directory;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;
 use crate::store::Store;
+use crate::view::View;
 
-/// Where the frames of a store's first segment begin.
-const FIRST_FRAME: u64 = 88;
-const FRAME: u64 = FRAME_BYTES_MIN as u64;
+/// Where the frames of a store's first log begin.
+const FIRST_FRAME: u64 = RECORD_BYTES as u64;
+/// The bytes of a frame of one observation.
+const FRAME: u64 = FRAME_BYTES_MIN;
+const MARK: u64 = UNIT;
 
 /// A place for a store, removed with the returned guard.
 fn place() -> (TempDir, PathBuf) {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let directory = scratch();
     let path = directory.path().join("store");
     (directory, path)
 }
 
-/// The smallest segments there are: 4 leaves of observations in large frames.
-fn small(policy: SyncPolicy) -> Options {
-    Options::new().segment_bytes_max(64 * 1024).sync(policy)
+/// A directory in memory where there is one: a sync costs next to nothing there.
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary directory")
 }
 
 fn options(policy: SyncPolicy) -> Options {
@@ -69,76 +70,73 @@ fn observation(n: u64) -> Observation {
     Observation::new(1_000_000_007 * i64::from(n), f64::from(n) / 7.0)
 }
 
-fn observations(numbers: std::ops::Range<u64>) -> Vec<Observation> {
+fn observations(numbers: Range<u64>) -> Vec<Observation> {
     numbers.map(observation).collect()
 }
 
 /// Appends observations one by one, each in a frame of its own.
-fn append_each(store: &Store, numbers: std::ops::Range<u64>) {
+fn append_each(store: &Store, numbers: Range<u64>) {
     for n in numbers {
         store.append(observation(n)).expect("appended");
     }
 }
 
+fn open(path: &Path) -> Arc<Directory> {
+    Arc::new(Directory::open(path).expect("a directory"))
+}
+
+fn view(path: &Path) -> Result<View> {
+    View::take(&open(path), true)
+}
+
+/// What can be read, and what is reported of the rest.
+fn contents(path: &Path) -> Contents {
+    contents_of(&view(path).expect("a view")).expect("read")
+}
+
 /// Everything stored, in order of arrival, none of it lost.
-fn arrivals(store: &Store) -> Vec<Observation> {
-    all_of(&store.snapshot().expect("a snapshot"))
+fn arrivals(path: &Path) -> Vec<Observation> {
+    contents(path).all()
 }
 
-/// As [`arrivals`].
-fn all_of(snapshot: &Snapshot) -> Vec<Observation> {
-    let (found, errors) = readable(snapshot);
-    assert!(errors.is_empty(), "{errors:?}");
-    for (at, (sequence, _)) in found.iter().enumerate() {
-        assert_eq!(*sequence, at as u64, "no gap and no double");
-    }
-    found.into_iter().map(|(_, observation)| observation).collect()
-}
-
-/// What can be read, with sequence numbers, and what is told of the rest.
-fn readable(snapshot: &Snapshot) -> (Vec<(u64, Observation)>, Vec<Error>) {
-    let (mut found, mut errors) = (Vec::new(), Vec::new());
-    for item in snapshot.arrivals(0..u64::MAX) {
-        match item {
-            Ok(item) => found.push(item),
-            Err(error) => errors.push(error),
-        }
-    }
-    (found, errors)
-}
-
-/// Asserts that the store holds `all` and nothing else, by every way to it: a
-/// handle that was there, a new one, and one without any derived file.
+/// Asserts that the store holds `all` and nothing else, and that it is sound.
 fn assert_holds(path: &Path, all: &[Observation]) {
-    for derived in [true, false] {
-        if !derived {
-            remove_derived(path);
-        }
-        let store = Store::open(path).expect("opened");
-        assert_eq!(store.found().observations, all.len() as u64);
-        assert!(store.found().damage.is_empty(), "{:?}", store.found());
-        assert!(arrivals(&store) == all, "derived files: {derived}");
-        let summary = store.snapshot().expect("a snapshot").summary().expect("read");
-        assert_eq!(summary, summary_of(all), "derived files: {derived}");
-    }
+    assert_holds_from(path, 0, all);
+}
+
+/// As [`assert_holds`], of a store whose first observation has that sequence number.
+fn assert_holds_from(path: &Path, first: u64, all: &[Observation]) {
+    let store = Store::open(path).expect("opened");
+    assert_eq!(store.recovery().observations, all.len() as u64);
+    assert!(store.recovery().damage.is_empty(), "{:?}", store.recovery());
+    let found = contents(path);
+    assert!(found.damage.is_empty() && found.absent.is_empty(), "{:?}", found.damage);
+    assert!(found.rows.iter().map(|(sequence, _)| *sequence).eq(first..first + all.len() as u64));
+    assert!(found.rows.iter().map(|(_, row)| row).eq(all), "others are there");
+    let summary = store.snapshot().expect("a snapshot").summary().expect("read");
+    assert_eq!(summary, summary_from(first, all));
+    assert_sound(path);
+}
+
+/// Asserts that every checksum holds and every statistic is that of the observations.
+fn assert_sound(path: &Path) {
+    let found = Store::open_read_only(path).expect("opened").verify().expect("verified");
+    assert!(found.is_sound(), "{found:?}");
+    assert_eq!(found.readable + found.accepted, found.observations, "{found:?}");
 }
 
 /// The summary, computed from the observations alone.
 fn summary_of(all: &[Observation]) -> Summary {
-    let leaves = all.chunks_exact(1024);
-    let open = Summary::of(leaves.remainder());
-    let mut edge = Edge::empty();
-    leaves.for_each(|leaf| edge.push(Summary::of(leaf), |_, _, _| {}));
-    edge.total(&open)
+    summary_from(0, all)
 }
 
-fn remove_derived(path: &Path) {
-    for name in names(path) {
-        if name == checkpoint::NAME || name.ends_with(".tree") || name.ends_with(".guide") {
-            let file = path.join(name);
-            std::fs::remove_file(&file).or_else(|_| std::fs::remove_dir(file)).expect("removed");
-        }
-    }
+/// As [`summary_of`], of observations from this sequence number on, a leaf's first one.
+fn summary_from(first: u64, all: &[Observation]) -> Summary {
+    let leaves = all.chunks_exact(usize::try_from(LEAF).expect("1,024"));
+    let open = Summary::of(leaves.remainder());
+    let mut edge = Edge::starting_at(first / LEAF);
+    leaves.for_each(|leaf| edge.push(Summary::of(leaf), |_| {}));
+    edge.total(&open)
 }
 
 fn names(path: &Path) -> Vec<String> {
@@ -150,19 +148,30 @@ fn names(path: &Path) -> Vec<String> {
     names
 }
 
-fn segment_path(path: &Path, ordinal: u64) -> PathBuf {
-    path.join(rows_name(ordinal))
+/// How many files have names that end so.
+fn count_files(path: &Path, ending: &str) -> usize {
+    names(path).iter().filter(|name| name.ends_with(ending)).count()
 }
 
-/// How many segment files there are.
-fn segments(path: &Path) -> usize {
-    names(path).iter().filter(|name| name.ends_with(".rows")).count()
+fn record(path: &Path) -> Record {
+    manifest::read(&open(path)).expect("a manifest").record
 }
 
-fn header(path: &Path, ordinal: u64) -> SegmentHeader {
-    let mut bytes = std::fs::read(segment_path(path, ordinal)).expect("a segment");
-    bytes.truncate(SEGMENT_HEADER_BYTES_MAX);
-    decode_segment_header(&bytes).expect("a whole header").0
+/// The listed log.
+fn log_path(path: &Path) -> PathBuf {
+    path.join(log_name(record(path).log))
+}
+
+fn open_log(path: &Path) -> Log {
+    Log::open(&open(path), Head::of(&record(path))).expect("a log")
+}
+
+fn manifest_path(path: &Path) -> PathBuf {
+    path.join(MANIFEST)
+}
+
+fn chunk_path(path: &Path, number: u32) -> PathBuf {
+    path.join(crate::format::names::chunk_name(number))
 }
 
 /// Changes the bytes of a file.
@@ -175,6 +184,12 @@ fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 /// Flips a bit of the byte at `offset`.
 fn flip(path: &Path, offset: u64) {
     edit(path, |bytes| bytes[usize::try_from(offset).expect("in memory")] ^= 0x10);
+}
+
+/// Cuts a file off.
+fn cut(path: &Path, length: u64) {
+    let file = std::fs::OpenOptions::new().write(true).open(path).expect("a file");
+    file.set_len(length).expect("cut");
 }
 
 fn copy_store(from: &Path, to: &Path) {

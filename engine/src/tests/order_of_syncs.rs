@@ -1,196 +1,97 @@
-//! Rule 5: what is stated was synced before.
+//! Rule 5 of the tail: nothing is named before it is durable, nothing is removed before
+//! what replaces it is, and no more than 8 MiB stay unsynced under any policy.
 
-use std::path::Path;
-use std::time::Duration;
+use std::cell::RefCell;
+use std::rc::Rc;
 
-use super::disk_watch::{Event, Judge, io_error, record};
-use super::{
-    append_each, assert_holds, header, names, observation, observations, options, place, segments,
-    small,
-};
-use crate::disk::Operation;
-use crate::options::SyncPolicy;
-use crate::segment::names::rows_name;
-use crate::store::Store;
+use super::disk_watch::{Event, Judge, record};
+use super::*;
+use crate::os::disk::Operation;
 
-const HOUR: SyncPolicy = SyncPolicy::Every(Duration::from_secs(3_600));
-const AT_ONCE: SyncPolicy = SyncPolicy::Every(Duration::ZERO);
-
-/// Runs `work` on a store at `path`, every operation judged.
-fn judged(path: &Path, work: impl FnOnce()) -> Vec<Event> {
-    let mut judge = Judge::new(path);
-    let ((), events) = record(
-        move |_, event| {
-            judge.judge(event);
+/// Runs `work` on the store at `path`, each call judged as it comes.
+fn judged<T>(path: &Path, work: impl FnOnce() -> T) -> (T, Vec<Event>) {
+    let judge = Rc::new(RefCell::new(Judge::new(path)));
+    let parent = path.to_owned();
+    record(
+        move |file, event| {
+            if file == parent || file.parent() == Some(&parent) {
+                judge.borrow_mut().judge(event);
+            }
             Ok(())
         },
         work,
-    );
-    events
+    )
 }
 
-fn syncs(events: &[Event]) -> usize {
-    events.iter().filter(|it| it.file.ends_with(".rows") && it.operation == Operation::Sync).count()
+fn policies() -> [SyncPolicy; 2] {
+    [SyncPolicy::Always, SyncPolicy::Never]
 }
 
 #[test]
-fn rule_5_what_is_stated_was_synced_before_under_every_policy() {
-    for policy in [SyncPolicy::Always, AT_ONCE, HOUR, SyncPolicy::Never] {
+fn appending_and_sealing_keep_the_order() {
+    for policy in policies() {
         let (_guard, path) = place();
-        let store = small(policy).create(&path).expect("created");
-        let events = judged(&path, || {
+        let work = || {
+            let store = options(policy).create(&path).expect("created");
             append_each(&store, 0..3);
-            for n in 0..12 {
-                let from = 3 + n * 1_000;
-                store.append_batch(&observations(from..from + 1_000)).expect("appended");
-            }
-            let mut writer = store.writer().expect("a writer");
-            (12_003..17_000).for_each(|n| writer.push(observation(n)).expect("pushed"));
-            writer.close().expect("closed");
-            append_each(&store, 17_000..17_010);
-            drop(store);
-        });
-        assert!(segments(&path) >= 4, "{policy:?}");
-        let renamed = |name: &String| events.iter().any(|it| it.is(name, Operation::Rename));
-        assert!(names(&path).iter().filter(|name| name.ends_with(".rows")).all(renamed));
-        assert_holds(&path, &observations(0..17_010));
+            store.append_batch(&observations(3..5_000)).expect("appended");
+            append_each(&store, 5_000..5_003);
+            store.sync().expect("synced");
+        };
+        let (_, events) = judged(&path, work);
+        assert!(events.iter().any(|event| event.file.ends_with(".chunk")), "something was sealed");
+        assert_holds(&path, &observations(0..5_003));
     }
 }
 
 #[test]
-fn rule_5_a_torn_segment_ends_where_it_was_synced() {
+fn recovery_retention_and_repair_keep_the_order() {
     let (_guard, path) = place();
     let store = options(SyncPolicy::Never).create(&path).expect("created");
-    append_each(&store, 0..60);
-    super::flip(&super::segment_path(&path, 1), super::FIRST_FRAME + 50 * super::FRAME);
-    let store = options(SyncPolicy::Never).open(&path).expect("opened");
-    judged(&path, || append_each(&store, 50..51));
-    let stated = header(&path, 2).predecessor.expect("a predecessor");
-    assert_eq!(stated.end_offset, super::FIRST_FRAME);
-    assert_holds(&path, &observations(0..51));
+    store.append_batch(&observations(0..5_000)).expect("appended");
+    drop(store);
+    edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+    let work = || {
+        let store = Store::open(&path).expect("opened");
+        append_each(&store, 5_000..5_001);
+        store.remove_before(observation(3_000).timestamp_ns).expect("removed");
+    };
+    judged(&path, work);
+    assert_holds_from(&path, 2_048, &observations(2_048..5_001));
+    flip(&chunk_path(&path, 1), 700);
+    flip(&log_path(&path), FIRST_FRAME + 30);
+    judged(&path, || Store::repair(&path).expect("repaired"));
+    assert_sound(&path);
 }
 
 #[test]
-fn rule_5_no_more_than_8_mib_stay_unsynced() {
-    for policy in [SyncPolicy::Never, HOUR] {
-        let (_guard, path) = place();
-        let store = options(policy).create(&path).expect("created");
-        let many = observations(0..100_000);
-        let events = judged(&path, || {
-            for _ in 0..7 {
-                store.append_batch(&many).expect("appended");
-            }
-            store.append_batch(&many.repeat(7)).expect("appended");
-            store.append_batch(&many[..100]).expect("appended");
-        });
-        // 22.4 MB, in portions of 8 MiB.
-        assert_eq!(syncs(&events), 2, "{policy:?}");
-        std::mem::forget(store);
-    }
-}
-
-#[test]
-fn rule_5_the_interval_policy_syncs_when_due_and_when_closed() {
-    let synced = |policy, work: &dyn Fn(Store)| {
-        let (_guard, path) = place();
-        let store = options(policy).create(&path).expect("created");
-        append_each(&store, 0..1);
-        store.sync().expect("synced");
-        syncs(&judged(&path, || work(store)))
-    };
-    assert_eq!(synced(AT_ONCE, &|store| append_each(&store, 1..4)), 3);
-    let append_then_forget = |store| {
-        append_each(&store, 1..4);
-        std::mem::forget(store);
-    };
-    assert_eq!(synced(HOUR, &append_then_forget), 0);
-    assert_eq!(synced(HOUR, &|store| append_each(&store, 1..4)), 1, "on drop");
-    assert_eq!(synced(SyncPolicy::Never, &|store| append_each(&store, 1..4)), 0);
-    let hold = |close: bool| {
-        move |store: Store| {
-            let mut writer = store.writer().expect("a writer");
-            writer.push(observation(1)).expect("pushed");
-            writer.flush().expect("flushed");
-            let due = writer.sync_if_due().expect("no error");
-            assert!(due.is_some(), "it says when");
-            if close {
-                writer.close().expect("closed");
-            }
-            std::mem::forget(store);
-        }
-    };
-    assert_eq!(synced(HOUR, &hold(true)), 1, "a closed writer");
-    assert_eq!(synced(HOUR, &hold(false)), 1, "a dropped writer");
-}
-
-/// As a writer leaves a new segment that is killed between giving it its name
-/// and making the name durable.
-fn die_before_the_name_is_durable(store: Store, work: impl FnOnce(&Store)) {
-    let (mut named, mut stop) = (false, false);
-    let refuse = move |_: &Path, event: &Event| {
-        named |= event.operation == Operation::Rename;
-        stop |= named && event.operation == Operation::SyncDirectory;
-        if stop { Err(io_error()) } else { Ok(()) }
-    };
-    record(refuse, || work(&store));
-    std::mem::forget(store);
-}
-
-#[test]
-fn rule_5_the_markers_name_is_durable_before_there_is_a_segment() {
-    let (_guard, path) = place();
-    let mut left = 1;
-    let refuse = move |_: &Path, event: &Event| {
-        if left == 0 {
-            return Err(io_error());
-        }
-        left -= u32::from(event.is("gaugelog", Operation::Rename));
-        Ok(())
-    };
-    // Killed before it has made the name durable.
-    let (created, _) = record(refuse, || Store::create(&path));
-    assert!(created.is_err() && path.join("gaugelog").exists());
-    let store = Store::open(&path).expect("opened");
-    let ((), events) = record(|_, _| Ok(()), || append_each(&store, 0..1));
-    let at = |wanted: &dyn Fn(&Event) -> bool| events.iter().position(wanted).expect("done");
-    let synced = at(&|event| event.operation == Operation::SyncDirectory);
-    assert!(synced < at(&|event| event.operation == Operation::Rename), "{events:?}");
-}
-
-fn assert_directory_synced_before_a_write(path: &Path, ordinal: u64, next: u64) {
-    let store = Store::open(path).expect("opened");
-    let ((), events) = record(|_, _| Ok(()), || append_each(&store, next..next + 1));
-    let written = events.iter().position(|it| it.writes(&rows_name(ordinal))).expect("written");
-    let synced = events.iter().position(|it| it.operation == Operation::SyncDirectory);
-    assert!(synced.is_some_and(|synced| synced < written), "{events:?}");
-}
-
-#[test]
-fn rule_5_a_name_that_may_not_be_durable_is_made_so_before_the_first_frame() {
+fn a_durable_append_is_synced_before_it_returns() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
-    die_before_the_name_is_durable(store, |store| {
-        assert!(store.append(observation(0)).is_err());
-    });
-    assert_eq!(segments(&path), 1);
-    assert_directory_synced_before_a_write(&path, 1, 0);
+    append_each(&store, 0..1);
+    let (_, events) = record(|_, _| Ok(()), || append_each(&store, 1..2));
+    let operations: Vec<_> = events.iter().map(|event| event.operation).collect();
+    assert!(
+        matches!(operations[..], [Operation::Write { .. }, Operation::Sync, Operation::Write { .. }]),
+        "a frame, its sync, a mark: {operations:?}"
+    );
 }
 
 #[test]
-fn rule_5_the_name_of_a_segment_that_was_begun_with_copies_is_made_durable_too() {
+fn no_more_than_8_mib_stay_unsynced() {
     let (_guard, path) = place();
     let store = options(SyncPolicy::Never).create(&path).expect("created");
-    append_each(&store, 0..10);
-    let mut failed = false;
-    let mut named = false;
-    let refuse = move |_: &Path, event: &Event| {
-        failed |= event.is(&rows_name(1), Operation::Sync);
-        named |= event.operation == Operation::SyncDirectory;
-        let only = event.is(&rows_name(1), Operation::Sync);
-        if named || (failed && only) { Err(io_error()) } else { Ok(()) }
+    let options = Options { log_bytes_max: 64 << 20, ..options(SyncPolicy::Never) };
+    drop(store);
+    let store = options.open(&path).expect("opened");
+    let work = || {
+        let mut writer = store.writer().expect("a writer");
+        for n in 0..1_200_000 {
+            writer.push(Observation::new(n, 1.0)).expect("pushed");
+        }
+        writer.close().expect("closed");
     };
-    record(refuse, || assert!(store.sync().is_err()));
-    std::mem::forget(store);
-    assert_eq!((segments(&path), header(&path, 2).first_sequence), (2, 0));
-    assert_directory_synced_before_a_write(&path, 2, 10);
+    let (_, events) = judged(&path, work);
+    let syncs = events.iter().filter(|event| event.operation == Operation::Sync).count();
+    assert!(syncs >= 2, "{syncs} syncs of 19 MB");
 }

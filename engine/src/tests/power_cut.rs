@@ -8,7 +8,7 @@
 //! ([`look`]); and lets a process go on from there, to cut the power again in the
 //! midst of that. `GAUGELOG_POWER_CUT_STATES` says how many states to check in
 //! all, `GAUGELOG_SEED` from what to draw those that are too many to count. A
-//! state that fails is told with its name and the command that checks it again:
+//! state that fails is reported with its name and the command that checks it again:
 //!
 //! ```text
 //! GAUGELOG_POWER_CUT_STATES=1000000 cargo test --profile reliability -p gaugelog --lib every_state -- --nocapture
@@ -23,13 +23,13 @@ mod content;
 mod enumerator;
 mod explorer;
 mod identity;
-mod last_segment;
+mod listed_log;
 mod look;
 mod observer;
 mod place;
+mod reported;
 mod script;
 mod simulated_disk;
-mod told;
 mod workloads;
 
 use self::enumerator::{check_again, enumerate};
@@ -47,22 +47,22 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 fn every_state_that_a_power_cut_may_leave_holds_what_was_acknowledged() {
     let seed = from_environment("GAUGELOG_SEED", 1);
     if let Ok(name) = std::env::var("GAUGELOG_POWER_CUT_STATE") {
-        let identity = name.parse().unwrap_or_else(|told: String| panic!("{told}"));
-        let trace = check_again(WORKLOADS, &identity, seed).unwrap_or_else(|told| panic!("{told}"));
+        let identity = name.parse().unwrap_or_else(|failure: String| panic!("{failure}"));
+        let trace = check_again(WORKLOADS, &identity, seed).unwrap_or_else(|failure| panic!("{failure}"));
         println!("{trace}power cuts: {name} holds, seed {seed}");
         return;
     }
     let states = from_environment("GAUGELOG_POWER_CUT_STATES", STATES);
-    let each = enumerate(WORKLOADS, states, seed).unwrap_or_else(|told| panic!("{told}"));
+    let each = enumerate(WORKLOADS, states, seed).unwrap_or_else(|failure| panic!("{failure}"));
     let mut total = Figures::default();
     for (name, figures) in &each {
-        println!("power cuts, {name}: {}", tell(figures));
+        println!("power cuts, {name}: {}", words(figures));
         total.add(figures);
     }
-    println!("power cuts: {}; 0 lost, 0 ghosts; seed {seed}", tell(&total));
+    println!("power cuts: {}; 0 lost, 0 ghosts; seed {seed}", words(&total));
 }
 
-fn tell(figures: &Figures) -> String {
+fn words(figures: &Figures) -> String {
     format!(
         "{} states ({} of all combinations, {} drawn, {} after kills; second cut: {} of all, {} drawn)",
         figures.states(),

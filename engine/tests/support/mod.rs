@@ -6,19 +6,18 @@
     reason = "the numbers are small and made here"
 )]
 
+pub mod copies;
 pub mod mounts;
 pub mod processes;
 pub mod strace;
 
 use std::path::{Path, PathBuf};
 
-use gaugelog::{Observation, Options, Snapshot, Summary};
+use gaugelog::{Observation, Options, Snapshot, Store, Summary, SyncPolicy};
 use tempfile::TempDir;
 
-/// The smallest segments there are, so that little data makes many.
-pub fn small_segments() -> Options {
-    Options::new().segment_bytes_max(64 * 1024)
-}
+/// The observations of a chunk.
+pub const CHUNK: u64 = 65_536;
 
 /// A place for a store, removed with the returned guard.
 pub fn place() -> (TempDir, PathBuf) {
@@ -27,8 +26,7 @@ pub fn place() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-/// A place in memory, where there is such a place: a sync costs next to nothing
-/// there.
+/// A place in memory, where there is such a place: a sync costs next to nothing there.
 pub fn quick_place() -> (TempDir, PathBuf) {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -82,13 +80,61 @@ pub fn bits(summary: &Summary) -> Vec<u64> {
     bits
 }
 
-/// All observations in order of arrival, which must all be readable.
+/// All observations in the order of arrival, which must all be readable.
 pub fn arrivals(snapshot: &Snapshot) -> Vec<Observation> {
     let mut all = Vec::new();
-    for found in snapshot.arrivals(0..u64::MAX) {
-        let (sequence, observation) = found.expect("readable");
-        assert_eq!(sequence, all.len() as u64, "no gap and no double");
+    for item in snapshot.by_sequence(..) {
+        let (sequence, observation) = item.expect("readable");
+        assert_eq!(sequence, snapshot.first_sequence() + all.len() as u64, "no gap and no double");
         all.push(observation);
     }
+    assert_eq!(all.len() as u64, snapshot.len());
     all
+}
+
+/// An undisturbed store to compare with: it got `all` in one append, and what is before
+/// `first_sequence` was removed again.
+pub fn undisturbed(path: &Path, all: &[Observation], first_sequence: u64) -> Snapshot {
+    let store = Options::new().sync(SyncPolicy::Never).create(path).expect("created");
+    store.append_batch(all).expect("appended");
+    store.seal().expect("sealed");
+    loop {
+        let snapshot = store.snapshot().expect("a snapshot");
+        if snapshot.first_sequence() >= first_sequence {
+            assert_eq!(snapshot.first_sequence(), first_sequence);
+            return snapshot;
+        }
+        // The oldest chunk alone.
+        let bytes = log_and_chunk_bytes(path) - 1;
+        assert_eq!(store.keep_bytes(bytes).expect("removed"), CHUNK);
+    }
+}
+
+fn log_and_chunk_bytes(path: &Path) -> u64 {
+    let names = file_names(path).into_iter();
+    let counted = names.filter(|name| name.ends_with(".log") || name.ends_with(".chunk"));
+    counted.map(|name| path.join(name).metadata().expect("a file").len()).sum()
+}
+
+/// The names in a directory, in order.
+pub fn file_names(path: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(path).expect("listed").map(|entry| entry.expect("an entry"));
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// The log of a store that has one.
+pub fn log_path(path: &Path) -> PathBuf {
+    let logs: Vec<_> = file_names(path).into_iter().filter(|it| it.ends_with(".log")).collect();
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    path.join(&logs[0])
+}
+
+/// That every checksum and every stored statistic of a store holds.
+pub fn assert_sound(store: &Store) {
+    let verification = store.verify().expect("verified");
+    assert!(verification.is_sound(), "{verification:#?}");
+    assert_eq!(verification.readable, verification.observations, "{verification:?}");
 }

@@ -21,22 +21,23 @@ pub fn again(part: &str, path: &Path, words: &str) -> Command {
     command
 }
 
-/// What this process was started for; `None` where it runs the tests.
+/// The path and the words that this process was started with; `None` where it runs the
+/// tests.
 pub fn called() -> Option<(PathBuf, String)> {
     let path = PathBuf::from(std::env::var_os(PATH)?);
     Some((path, std::env::var(WORDS).expect("words for the part")))
 }
 
-/// Tells the process that started this one, in one write, so that lines of the
-/// test harness do not come between.
-pub fn tell(line: &str) {
+/// Writes a line for the process that started this one, in one write, so that lines of
+/// the test harness do not come between.
+pub fn report(line: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("\n{line}\n").as_bytes()).expect("written");
     out.flush().expect("flushed");
 }
 
-/// Waits until the process that started this one says to go on.
-pub fn wait_to_go_on() {
+/// Waits until the process that started this one lets it go on.
+pub fn wait_for_go() {
     let read = std::io::stdin().lock().read_line(&mut String::new()).expect("read");
     assert!(read > 0, "the other end is there");
 }
@@ -63,21 +64,20 @@ impl Process {
         self.child.id()
     }
 
-    /// The rest of the next line that it tells beginning with `word`; `None` once it
-    /// has ended.
-    pub fn hear(&mut self, word: &str) -> Option<String> {
-        let told = |line: std::io::Result<String>| {
+    /// The rest of its next line that begins with `word`; `None` once it has ended.
+    pub fn line_with(&mut self, word: &str) -> Option<String> {
+        let line = |line: std::io::Result<String>| {
             Some(line.expect("readable").strip_prefix(word)?.trim().to_owned())
         };
-        self.lines.find_map(told)
+        self.lines.find_map(line)
     }
 
-    /// As [`Process::hear`], of one that goes on for longer.
-    pub fn must_hear(&mut self, word: &str) -> String {
-        self.hear(word).unwrap_or_else(|| panic!("it ended before it told: {word}"))
+    /// As [`Process::line_with`], of one that goes on for longer.
+    pub fn expect_line(&mut self, word: &str) -> String {
+        self.line_with(word).unwrap_or_else(|| panic!("it ended before the line: {word}"))
     }
 
-    /// Lets it come back from [`wait_to_go_on`], unless it has been killed there.
+    /// Lets it come back from [`wait_for_go`], unless it has been killed there.
     pub fn go_on(&mut self) {
         drop(self.stdin.write_all(b"go on\n"));
     }
@@ -92,9 +92,9 @@ impl Process {
         self.signal(Signal::STOP);
         let status = format!("/proc/{}/stat", self.id());
         let is_stopped = || {
-            let told = std::fs::read_to_string(&status).expect("its status");
+            let line = std::fs::read_to_string(&status).expect("its status");
             // Behind the name, which may hold anything.
-            told.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+            line.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
         };
         while !is_stopped() {
             std::thread::yield_now();
@@ -106,7 +106,7 @@ impl Process {
         self.child.wait().expect("waited for")
     }
 
-    /// Kills it, and waits until it is gone; its lines can still be heard.
+    /// Kills it, and waits until it is gone; its lines can still be read.
     pub fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.wait();

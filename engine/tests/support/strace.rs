@@ -17,11 +17,11 @@ pub fn traceable_thread() -> i32 {
     }
 }
 
-/// Attaches strace, told `what` to do, to a thread; it has done so when this
-/// returns. `None`, and said, where it cannot.
-pub fn attach(thread: &str, what: &[&str]) -> Option<Child> {
+/// Attaches strace with these arguments to a thread; it has done so when this
+/// returns. `None`, and reported, where it cannot.
+pub fn attach(thread: &str, arguments: &[&str]) -> Option<Child> {
     let mut command = Command::new("strace");
-    command.args(["-p", thread]).args(what).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(["-p", thread]).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut strace = match command.spawn() {
         Ok(started) => started,
         Err(error) => {
@@ -29,16 +29,16 @@ pub fn attach(thread: &str, what: &[&str]) -> Option<Child> {
             return None;
         }
     };
-    let mut told = String::new();
+    let mut line = String::new();
     let mut out = BufReader::new(strace.stderr.take().expect("a pipe"));
-    out.read_line(&mut told).expect("readable");
-    if told.contains("attached") {
-        // Whatever else it says must not fill the pipe.
+    out.read_line(&mut line).expect("readable");
+    if line.contains("attached") {
+        // What it writes later must not fill the pipe.
         std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
         return Some(strace);
     }
     strace.wait().expect("waited for");
-    not_run(&format!("strace cannot attach to a process: {}", told.trim()));
+    not_run(&format!("strace cannot attach to a process: {}", line.trim()));
     None
 }
 

@@ -143,7 +143,7 @@ impl Sink for Memory {
 
 /// An error of the engine; which one does not matter to the loop.
 fn engine_error() -> Error {
-    Options::new().segment_bytes_max(1).open("anywhere").unwrap_err()
+    Options::new().log_bytes_max(1).open("anywhere").unwrap_err()
 }
 
 fn collector(clock: &Arc<TestClock>) -> Collector {

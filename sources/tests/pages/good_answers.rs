@@ -173,6 +173,6 @@ fn a_server_that_recovers_is_collected_from() {
         .unwrap();
     assert_eq!((report.failed, report.stored), (3, 1));
     let values: Vec<f64> =
-        store.snapshot().unwrap().range(..).map(|it| it.unwrap().value).collect();
+        store.snapshot().unwrap().window(..).iter().map(|it| it.unwrap().value).collect();
     assert_eq!(values, [14.25]);
 }

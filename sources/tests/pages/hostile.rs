@@ -200,7 +200,7 @@ fn every_bad_answer_is_survived_and_the_next_good_one_is_stored() {
     let count = BAD.len() as u64;
     assert_eq!((report.failed, report.stored), (count, count));
     let values: Vec<f64> =
-        store.snapshot().unwrap().range(..).map(|it| it.unwrap().value).collect();
+        store.snapshot().unwrap().window(..).iter().map(|it| it.unwrap().value).collect();
     assert_eq!(values, (0..14).map(f64::from).collect::<Vec<f64>>());
     let record = Record::read(store.path()).unwrap().unwrap();
     assert_eq!((record.all.failed, record.all.stored), (count, count));

@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
+use crate::stats::arbitrary::finite;
 use crate::stats::reference;
 
 const LEAF: usize = 1024;
@@ -16,6 +17,10 @@ fn observed(values: &[f64]) -> Vec<Observation> {
 
 fn leaf(values: &[f64]) -> Summary {
     Summary::of(&observed(values))
+}
+
+fn joined(runs: &[&[f64]]) -> Summary {
+    runs.iter().fold(Summary::EMPTY, |left, run| left.merge(&leaf(run)))
 }
 
 /// Leaves joined like the carries of a binary counter, then from left to right.
@@ -32,9 +37,9 @@ fn in_leaves(values: &[f64]) -> Summary {
     runs.iter().fold(Summary::EMPTY, |left, right| left.merge(right))
 }
 
-/// Every field, so that −0.0 and 0.0 are told apart.
+/// Every field, so that −0.0 and 0.0 differ.
 fn bits(summary: &Summary) -> [u64; 11] {
-    let Summary { count, first, last, min, max, mean_hi, mean_lo, m2, scaled } = summary;
+    let Summary { count, first, last, min, max, mean_hi, mean_lo, m2, scale } = summary;
     [
         *count,
         first.timestamp_ns.cast_unsigned(),
@@ -46,22 +51,13 @@ fn bits(summary: &Summary) -> [u64; 11] {
         mean_hi.to_bits(),
         mean_lo.to_bits(),
         m2.to_bits(),
-        u64::from(*scaled),
+        u64::from(*scale),
     ]
 }
 
 fn assert_close(found: Option<f64>, exact: f64, within: f64, what: &str) {
     let found = found.expect("a number");
     assert!((found - exact).abs() <= within, "{what}: {found:e} for {exact:e}");
-}
-
-fn finite() -> impl Strategy<Value = f64> {
-    use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
-    prop_oneof![
-        NORMAL | SUBNORMAL | ZERO | POSITIVE | NEGATIVE,
-        prop::sample::select(vec![0.0, -0.0, 7.1, 1e9, f64::MAX, f64::MIN, 5e-324]),
-        -1e3..1e3,
-    ]
 }
 
 fn runs() -> impl Strategy<Value = Vec<f64>> {
@@ -137,16 +133,114 @@ fn what_f64_can_hold_is_not_lost_to_overflow() {
     assert_eq!((summary.mean(), summary.std_dev()), (Some(0.0), Some(f64::MAX)));
     assert_eq!(leaf(&[f64::MAX; 1000]).mean(), Some(f64::MAX));
 
-    // Each alone is below 2^400 or above it; together all are scaled.
-    let (small, large) = (leaf(&[3.0, -1.0, 4.0]), leaf(&[1e200, 3e200]));
-    let joined = small.merge(&large).merge(&leaf(&[1.5]));
-    assert!(joined.scaled && joined.is_plausible());
+    // Each alone is below 2^400 or above it; together all are huge.
+    let joined = joined(&[&[3.0, -1.0, 4.0], &[1e200, 3e200], &[1.5]]);
+    assert_eq!((joined.scale, joined.is_plausible()), (HUGE, true));
     assert_close(joined.mean(), 4e200 / 6.0, 1e186, "mean");
     assert_eq!(joined.variance(), None);
     // (1 + 9)/6 − (4/6)² in units of 1e400
     assert_close(joined.std_dev(), (10.0_f64 / 6.0 - 4.0 / 9.0).sqrt() * 1e200, 1e187, "std dev");
-    // 1e150 is scaled, but its square fits.
+    // 1e150 is huge, but its square fits.
     assert_close(leaf(&[1e150, -1e150]).variance(), 1e300, 1e286, "variance");
+}
+
+#[test]
+fn what_f64_can_hold_is_not_lost_to_underflow() {
+    let pair = leaf(&[1e-200, 3e-200]);
+    assert_eq!((pair.scale, pair.is_plausible()), (TINY, true));
+    assert_eq!((pair.mean(), pair.std_dev()), (Some(2e-200), Some(1e-200)));
+    // 1e-400 is nearer to zero than to any other f64.
+    assert_eq!(pair.variance(), Some(0.0));
+    assert_close(pair.sample_std_dev(), 2.0_f64.sqrt() * 1e-200, 1e-215, "sample std dev");
+    assert_eq!(pair.sum(), Some(4e-200));
+    assert_close(leaf(&[1e-150, 3e-150]).variance(), 1e-300, 1e-315, "variance");
+
+    // The root of (4 + 0 + 4)/3.
+    let pair = leaf(&[1e-306, 3e-306, 5e-306]);
+    assert_close(pair.std_dev(), (8.0_f64 / 3.0).sqrt() * 1e-306, 1e-321, "std dev");
+
+    let smallest = 5e-324;
+    let subnormal = in_leaves(&[smallest, 9.0 * smallest].repeat(500_000));
+    assert_eq!((subnormal.scale, subnormal.mean()), (TINY, Some(5.0 * smallest)));
+    assert_eq!(subnormal.sum(), Some(5e6 * smallest));
+    // The mean squared deviation of 16 squared units is kept, though not served.
+    assert_eq!(subnormal.m2, 16e6 * (smallest * HUGE_UNIT) * (smallest * HUGE_UNIT));
+    assert_eq!((subnormal.std_dev(), subnormal.sample_std_dev()), (Some(0.0), Some(0.0)));
+}
+
+#[test]
+fn scale_is_that_of_the_largest_magnitude() {
+    let (tiny, plain, huge) = (&[2e-130, -1e-320][..], &[1e-10, 3.0][..], &[-1e290, 1.0][..]);
+    assert_eq!([tiny, plain, huge].map(|values| leaf(values).scale), [TINY, PLAIN, HUGE]);
+    for (runs, scale) in [
+        (&[tiny, plain][..], PLAIN),
+        (&[plain, tiny], PLAIN),
+        (&[tiny, huge], HUGE),
+        (&[huge, plain, tiny], HUGE),
+        (&[&[0.0, -0.0], tiny], TINY),
+        (&[plain, &[0.0]], PLAIN),
+    ] {
+        let (whole, joined) = (leaf(&runs.concat()), joined(runs));
+        assert_eq!((whole.scale, joined.scale), (scale, scale));
+        assert!(whole.is_plausible() && joined.is_plausible());
+        let (mean, std_dev) = (whole.mean().expect("some"), whole.std_dev().expect("some"));
+        assert_close(joined.mean(), mean, 1e-15 * std_dev, "mean");
+        assert_close(joined.std_dev(), std_dev, 1e-15 * std_dev, "std dev");
+    }
+    let limit = 2.0_f64.powi(400);
+    assert_eq!([limit, limit.next_down()].map(|value| leaf(&[value]).scale), [HUGE, PLAIN]);
+    let limit = 2.0_f64.powi(-400);
+    assert_eq!([limit, -limit.next_down()].map(|value| leaf(&[value]).scale), [PLAIN, TINY]);
+}
+
+#[test]
+fn sums_lose_nothing_to_their_length() {
+    // The sum of 10,000,000 numbers near 0.1 is rounded once, not ten million times.
+    assert_eq!(in_leaves(&[0.1; 10_000_000]).sum(), Some(1e6));
+    assert_eq!(in_leaves(&vec![1e9 + 0.125; 1_000_003]).sum(), Some(1_000_003.0 * (1e9 + 0.125)));
+    // The nearest f64 to the mean of these integers is often too far from it.
+    let values: Vec<f64> = (0..1024).map(|n| f64::from(n * n % 1009) + 1e12).collect();
+    for count in 1..=values.len() {
+        let exact: f64 = values[..count].iter().sum();
+        assert!(exact < 9e15, "the plain sum of integers is exact");
+        assert_eq!(leaf(&values[..count]).sum(), Some(exact));
+    }
+    assert_eq!(leaf(&[]).sum(), Some(0.0));
+    assert_eq!(leaf(&[f64::MAX, f64::MAX]).sum(), None);
+    assert_eq!(leaf(&[f64::MAX, -f64::MAX]).sum(), Some(0.0));
+}
+
+#[test]
+fn samples_are_divided_by_one_less() {
+    let summary = leaf(&[1.0, 2.0, 4.0, 5.0]);
+    assert_eq!((summary.variance(), summary.sample_variance()), (Some(2.5), Some(10.0 / 3.0)));
+    assert_eq!(summary.sample_std_dev(), Some((10.0_f64 / 3.0).sqrt()));
+    let one = leaf(&[7.0]);
+    assert_eq!((one.sample_variance(), one.sample_std_dev()), (None, None));
+    let widest = leaf(&[f64::MAX, f64::MIN]);
+    assert_eq!((widest.sample_variance(), widest.sample_std_dev()), (None, None));
+}
+
+#[test]
+fn deviation_is_at_most_half_the_range() {
+    for count in 1..200 {
+        let widest = leaf(&[f64::MAX, f64::MIN].repeat(count));
+        assert_close(widest.std_dev(), f64::MAX, 1e-15 * f64::MAX, "std dev");
+        let near = f64::from(u32::try_from(count).expect("few")) / 7.0;
+        let std_dev = leaf(&[0.1, near]).std_dev().expect("some");
+        assert!(std_dev <= (near - 0.1_f64).abs() / 2.0, "{std_dev} of 0.1 and {near}");
+    }
+}
+
+#[test]
+fn a_person_can_read_it() {
+    assert_eq!(
+        format!("{:?}", leaf(&[1.0, 2.0])),
+        "Summary { count: 2, min: 1.0, max: 2.0, mean: 1.5, std_dev: 0.5, \
+         first: Observation { timestamp_ns: 0, value: 1.0 }, \
+         last: Observation { timestamp_ns: 1, value: 2.0 } }"
+    );
+    assert_eq!(format!("{:?}", Summary::EMPTY), "Summary { count: 0 }");
 }
 
 #[test]
@@ -194,20 +288,23 @@ fn empty_run_has_no_statistics() {
     assert_eq!((empty.min(), empty.max(), empty.mean()), (None, None, None));
     assert_eq!((empty.first(), empty.last()), (None, None));
     assert_eq!((empty.variance(), empty.std_dev()), (None, None));
+    assert_eq!((empty.sample_variance(), empty.sample_std_dev()), (None, None));
 }
 
 #[test]
 fn implausible_fields_are_found() {
     let sound = leaf(&[1.0, 2.0, 4.0]);
     assert!(sound.is_plausible());
-    let spoil: [fn(&mut Summary); 8] = [
+    let spoil: [fn(&mut Summary); 10] = [
         |summary| summary.count = 0,
         |summary| summary.min = f64::NAN,
         |summary| summary.max = f64::INFINITY,
         |summary| summary.m2 = -1.0,
         |summary| summary.mean_hi = 1e300,
         |summary| summary.mean_lo = 1.0,
-        |summary| summary.scaled = true,
+        |summary| summary.scale = HUGE,
+        |summary| summary.scale = TINY,
+        |summary| summary.scale = 3,
         |summary| summary.first.timestamp_ns = i64::MAX,
     ];
     for spoil in spoil {
@@ -240,6 +337,21 @@ const GOLDEN: [u64; 3] = [0x402d_0233_fc3c_195d, 0x3cb3_ab5a_9fbe_76c8, 0x406f_2
 
 proptest! {
     #[test]
+    fn columns_give_the_same_bits(
+        observations in prop::collection::vec((any::<i64>(), finite()), 0..60),
+        in_order in any::<bool>(),
+    ) {
+        let mut observations = observations;
+        if in_order {
+            observations.sort_by_key(|(time, _)| *time);
+        }
+        let (times, values): (Vec<i64>, Vec<f64>) = observations.iter().copied().unzip();
+        let rows: Vec<Observation> =
+            observations.iter().map(|(time, value)| Observation::new(*time, *value)).collect();
+        prop_assert_eq!(bits(&Summary::of_columns(&times, &values)), bits(&Summary::of(&rows)));
+    }
+
+    #[test]
     fn empty_is_the_identity_of_merge(values in runs()) {
         let summary = leaf(&values);
         prop_assert_eq!(bits(&summary.merge(&Summary::EMPTY)), bits(&summary));
@@ -261,6 +373,10 @@ proptest! {
             if let Some(mean) = summary.mean() {
                 prop_assert!(mean >= summary.min && mean <= summary.max);
                 prop_assert!(summary.std_dev().is_some_and(|std_dev| std_dev >= 0.0 && std_dev.is_finite()));
+                let half_range = summary.max / 2.0 - summary.min / 2.0;
+                if half_range > 1e-306 {
+                    prop_assert!(summary.std_dev() > Some(half_range / 15.0), "{summary:?}");
+                }
             }
             prop_assert!(summary.variance().is_none_or(|variance| variance >= 0.0 && variance.is_finite()));
         }

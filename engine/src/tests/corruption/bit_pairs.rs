@@ -1,37 +1,44 @@
-//! Every pair of bits within one frame of one observation, and many of larger ones.
+//! Every pair of bits within one frame or page of one observation, and many of larger ones.
 
 use super::parts::What;
 use super::specimen::{Kind, Specimen};
 use super::{Scattered, amount, in_place, side_by_side};
 
-/// Of each frame, unless more are asked for; of the largest, whatever is asked.
+/// Of each part, unless more are asked for; of the largest, whatever is asked.
 const PAIRS: u64 = 400;
 const PAIRS_MOST: u64 = 100_000;
 
 #[test]
-fn any_two_bits_of_a_frame_are_told_and_cost_that_frame() {
-    let large = Specimen::make(Kind::Large);
-    let bare = large.clone().without_checkpoint();
-    for specimen in [&large, &bare] {
-        for (file, frame) in frames(specimen) {
-            try_out(specimen, file, frame);
+fn any_two_bits_of_a_part_are_reported_and_cost_that_part() {
+    for kind in [Kind::Small, Kind::Large] {
+        let specimen = Specimen::make(kind);
+        for (file, part) in parts(&specimen) {
+            try_out(&specimen, file, part);
         }
     }
 }
 
-/// In the first segment and in the last: the first frame, the last one, and the
-/// largest.
-fn frames(specimen: &Specimen) -> Vec<(usize, usize)> {
+/// Of each file the first and the largest part of each kind, and of the log the last
+/// frames.
+fn parts(specimen: &Specimen) -> Vec<(usize, usize)> {
     let mut chosen = Vec::new();
-    let first = specimen.index_of("0000000001.rows").expect("a segment");
-    for file in [first, specimen.last()] {
-        let parts = specimen.files[file].parts.iter().enumerate();
-        let frames = parts.filter(|(_, part)| matches!(part.what, What::Frame { .. }));
-        let frames: Vec<_> = frames.map(|(index, part)| (index, part.bytes.clone())).collect();
-        let largest = frames.iter().max_by_key(|(_, bytes)| bytes.end - bytes.start);
-        let ends = [frames.first(), frames.get(1), largest, frames.last()];
-        chosen.extend(ends.into_iter().flatten().map(|(index, _)| (file, *index)));
+    for (file, stored) in specimen.files.iter().enumerate() {
+        let length = |part: &usize| {
+            let bytes = &stored.parts[*part].bytes;
+            bytes.end - bytes.start
+        };
+        let kind = |part: &usize| std::mem::discriminant(&stored.parts[*part].what);
+        let all = || (0..stored.parts.len()).filter(|part| length(part) > 1);
+        for first in all().filter(|part| all().find(|other| kind(other) == kind(part)) == Some(*part)) {
+            let same = || all().filter(|other| kind(other) == kind(&first));
+            let largest = same().max_by_key(length).expect("one");
+            chosen.extend([first, largest].map(|part| (file, part)));
+            if matches!(stored.parts[first].what, What::Frame { .. }) {
+                chosen.extend(same().rev().take(3).map(|part| (file, part)));
+            }
+        }
     }
+    chosen.sort_unstable();
     chosen.dedup();
     chosen
 }
@@ -46,7 +53,7 @@ fn try_out(specimen: &Specimen, file: usize, part: usize) {
         if a.0 == b.0 { vec![(a.0, a.1 | b.1)] } else { vec![a, b] }
     };
     let describe = |index| specimen.describe(file, &change(index));
-    let what = format!("two of {bits} bits in a store of {specimen}");
+    let what = format!("two of {bits} bits of {:?} in a store: {specimen}", specimen.files[file].parts[part].what);
     side_by_side(&what, amount(pairs.all.min(PAIRS_MOST), PAIRS), describe, || {
         let mut bench = in_place::Bench::new(specimen);
         move |index| bench.try_out(file, &change(index))

@@ -1,23 +1,23 @@
-//! Whole files that are gone, empty, of another kind, in each other's places, of
-//! another store, or too many.
+//! Whole files that are gone, empty, of another kind, in each other's places, of another
+//! store, or too many.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use super::specimen::{Kind, Specimen, every_specimen};
+use super::specimen::{KINDS, Specimen};
 use super::tampering::{Bench, Tampering};
 
 /// The whole of these files.
 fn whole(files: &[usize]) -> Tampering {
     let touched = files.iter().map(|file| (*file, 0..u64::MAX)).collect();
-    Tampering { touched, misplaced: files.to_vec(), added: false }
+    Tampering { touched, misplaced: files.to_vec() }
 }
 
 /// Does the same to each file of each kind of store.
 fn to_each_file(what: &str, change: impl Fn(&Path)) {
-    for specimen in every_specimen() {
+    for specimen in KINDS.map(Specimen::make) {
         let mut bench = Bench::thorough(&specimen);
         for (index, file) in specimen.files.iter().enumerate() {
             println!("{} of {specimen}: {what}", file.name);
@@ -41,11 +41,24 @@ fn an_empty_file_is_no_file_and_the_rest_is_read() {
 }
 
 #[test]
-fn something_else_in_the_place_of_a_file_stops_nobody() {
+fn a_directory_in_the_place_of_a_file_stops_nothing_else() {
     to_each_file("a directory", |path| fs::create_dir(path).expect("made"));
+}
+
+#[test]
+fn a_link_in_the_place_of_a_file_is_not_followed() {
+    let outside = super::super::scratch();
+    let target = outside.path().join("target");
+    fs::write(&target, "precious").expect("written");
     to_each_file("a link to nothing", |path| symlink("nowhere", path).expect("linked"));
     to_each_file("a link to itself", |path| symlink(path, path).expect("linked"));
-    to_each_file("a pipe", |path| {
+    to_each_file("a link elsewhere", |path| symlink(&target, path).expect("linked"));
+    assert_eq!(fs::read_to_string(&target).expect("there"), "precious");
+}
+
+#[test]
+fn a_fifo_in_the_place_of_a_file_is_not_waited_for() {
+    to_each_file("a FIFO", |path| {
         let made = Command::new("mkfifo").arg(path).status().expect("mkfifo runs");
         assert!(made.success());
     });
@@ -53,7 +66,7 @@ fn something_else_in_the_place_of_a_file_stops_nobody() {
 
 #[test]
 fn files_in_each_others_places_are_known() {
-    for specimen in every_specimen() {
+    for specimen in KINDS.map(Specimen::make) {
         let mut bench = Bench::thorough(&specimen);
         for (a, first) in specimen.files.iter().enumerate() {
             for (b, second) in specimen.files.iter().enumerate() {
@@ -78,13 +91,15 @@ fn files_in_each_others_places_are_known() {
 
 #[test]
 fn files_of_another_store_are_known_under_every_name() {
-    for specimen in every_specimen() {
-        let kind = if specimen.segments() == 3 { Kind::Large } else { Kind::Small };
-        let another = Specimen::another(kind);
+    for kind in KINDS {
+        let (specimen, another) = (Specimen::make(kind), Specimen::another(kind));
         let mut bench = Bench::thorough(&specimen);
         for (index, file) in specimen.files.iter().enumerate() {
-            for foreign in &another.files {
-                if is_undecided(&specimen, &file.name) && file.name == foreign.name {
+            for (number, foreign) in another.files.iter().enumerate() {
+                // Another store's record is one: what it lists is missing here. A log
+                // begins with one, too.
+                let is_record = number == another.manifest() || number == another.log();
+                if index == specimen.manifest() && is_record {
                     continue;
                 }
                 println!("another store's {} as {} of {specimen}", foreign.name, file.name);
@@ -96,25 +111,19 @@ fn files_of_another_store_are_known_under_every_name() {
     }
 }
 
-/// Of two segments that are not of one store nobody can say which is of this one,
-/// unless the checkpoint does: the second is told of.
-fn is_undecided(specimen: &Specimen, name: &str) -> bool {
-    specimen.checkpoint.is_none() && specimen.segments() == 2 && name == "0000000001.rows"
-}
-
 #[test]
 fn files_that_do_not_belong_here_cost_nothing() {
-    let another = Specimen::another(Kind::Large);
-    let foreign = &another.files[another.last()];
-    for specimen in every_specimen() {
-        let own = &specimen.files[specimen.last()];
+    for kind in KINDS {
+        let (specimen, another) = (Specimen::make(kind), Specimen::another(kind));
+        let own = &specimen.files[specimen.log()];
+        let foreign = &another.files[another.log()];
         let mut bench = Bench::thorough(&specimen);
         for name in ODD_NAMES {
             for content in [&b""[..], b"rubbish", &own.bytes, &foreign.bytes] {
                 println!("{} bytes as {name} in {specimen}", content.len());
-                let added = Tampering { added: true, ..Tampering::default() };
-                bench.try_out(&added, |path| {
-                    let name = name.replace("NEXT", &format!("{:010}", specimen.segments() + 1));
+                bench.try_out(&Tampering::default(), |path| {
+                    let next = format!("{:010}", specimen.record.sealed_end);
+                    let name = name.replace("NEXT", &next).replace("FOREIGN", &foreign.name);
                     fs::write(path.join(name), content).expect("written");
                 });
             }
@@ -122,22 +131,24 @@ fn files_that_do_not_belong_here_cost_nothing() {
     }
 }
 
-/// Names that a store does not have; NEXT stands for the ordinal of its next segment.
+/// Names that a store does not have; NEXT stands for the number of its next chunk.
 const ODD_NAMES: &[&str] = &[
     "README",
     ".hidden",
-    "1.rows",
-    "0000000000.rows",
-    "0000000007.row",
-    "0000000001.rows.tmp",
-    "NEXT.rows.tmp",
-    "NEXT.rows",
-    "NEXT.tree",
-    "NEXT.guide",
-    "0000000009.rows",
-    "1099511627776.rows",
-    "18446744073709551615.rows",
-    "18446744073709551616.rows",
-    "checkpoint.tmp",
+    "lost+found",
+    "1.chunk",
+    "NEXT.chunk",
+    "NEXT.chunk.tmp",
+    "NEXT.chunk.aside",
+    "4294967295.chunk",
+    "4294967296.chunk",
+    "FOREIGN",
+    "0000000000000000.log",
+    "0000000000000001.log",
+    "0000000000000001.log.damaged",
+    "ballast",
+    "ballast.tmp",
+    "manifest.tmp",
+    "manifest.aside",
     "a name with \u{1F980} and\nmore",
 ];

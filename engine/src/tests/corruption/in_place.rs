@@ -1,121 +1,225 @@
-//! Changing bytes of one part of a store in place, and looking: as quickly as can
-//! be, and exactly what is told.
+//! Changing a few bytes of one file in place, and judging exactly what is seen.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use super::super::contents::Contents;
+use super::super::{open, scratch};
 use super::afterwards;
 use super::parts::What;
-use super::specimen::{Specimen, StoredFile, scratch};
-use super::verdict::{Expected, sight_of};
-use crate::snapshot::Snapshot;
-use crate::store::{Found, look};
-use crate::view::View;
+use super::specimen::{Reported, Specimen};
+use crate::chunk::reader::{Chunk, Page};
+use crate::format::names::Name;
+use crate::format::{CHUNK, CHUNK_LEAVES};
+use crate::log::Head;
+use crate::log::reader::Log;
+use crate::manifest;
+use crate::os::disk::Directory;
+use std::ops::Range;
 
-/// Of so many changes one is followed by everything else that a store is for.
-const AFTERWARDS_EVERY: u64 = 256;
-/// Of so many, one is read through maps.
-const MAPPED_EVERY: u64 = 64;
-/// Of so many that change something else, one has the store's marker checked too.
-const MARKER_EVERY: u64 = 8;
-/// Of so many that touch nothing observations are stored in, all is read after one.
-const READ_EVERY: u64 = 4;
-/// Of so many that touch nothing a summary is stored in, one has its summary taken.
-const SUMMED_EVERY: u64 = 8;
+/// One change in so many is tried on the whole store: opening, verifying, appending,
+/// repairing. Of the others only the file that was changed is read.
+const WHOLE: u64 = 61;
 
-/// One copy of a store, to be tampered with.
+/// What a change is to show.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    /// Sequence numbers that can be read no more.
+    pub(super) lost: Range<u64>,
+    /// What reading reports of that.
+    pub(super) reported: Option<Reported>,
+    /// The place that `verify` lists.
+    pub(super) verified: Option<(usize, u64)>,
+    /// The sequence number after the last.
+    pub(super) end: u64,
+    /// The bytes of the log that are dropped.
+    pub(super) dropped_bytes: u64,
+}
+
+impl Specimen {
+    /// What is to be seen where these bytes, all of one part, have changed.
+    pub(super) fn expected(&self, file: usize, changes: &[(u64, u8)]) -> Expected {
+        let stored = &self.files[file];
+        let part = stored.part_at(changes[0].0);
+        let start = part.bytes.start;
+        let mut expected = Expected {
+            lost: 0..0,
+            reported: None,
+            verified: Some((file, start)),
+            end: self.len(),
+            dropped_bytes: 0,
+        };
+        let dropped = |from| dropped_bytes(&stored.bytes, from, changes);
+        match &part.what {
+            What::Unread => expected.verified = None,
+            What::Ahead | What::Mark { .. } => {
+                expected.verified = None;
+                expected.dropped_bytes = dropped(start);
+            }
+            What::Record | What::ChunkHeader | What::Summary | What::Sketch | What::LogHeader => {}
+            What::Frame { sequences, .. } if !self.is_known_durable(file, start) => {
+                expected.verified = None;
+                expected.end = sequences.start;
+                expected.lost = sequences.start..self.len();
+                expected.dropped_bytes = dropped(start);
+            }
+            What::Page { sequences } | What::Frame { sequences, .. } => {
+                expected.lost = sequences.clone();
+                let file = stored.name.clone();
+                let lost = sequences.clone();
+                expected.reported = Some(Reported { file, offset: start, lost });
+            }
+        }
+        expected
+    }
+
+    /// Whether a later frame or mark, or the manifest, states that the log was durable
+    /// beyond `offset`.
+    fn is_known_durable(&self, file: usize, offset: u64) -> bool {
+        let states = |part: &super::parts::Part| match part.what {
+            What::Frame { synced_to, .. } | What::Mark { synced_to } => {
+                part.bytes.start > offset && synced_to > offset
+            }
+            _ => false,
+        };
+        offset < self.record.made_bytes || self.files[file].parts.iter().any(states)
+    }
+}
+
+/// How many bytes there are from `from` to the last one that is not zero.
+fn dropped_bytes(stored: &[u8], from: u64, changes: &[(u64, u8)]) -> u64 {
+    let now = |offset: u64| {
+        let change = changes.iter().find(|(at, _)| *at == offset).map_or(0, |(_, change)| *change);
+        stored[usize::try_from(offset).expect("in memory")] ^ change
+    };
+    let last = (from..stored.len() as u64).rev().find(|offset| now(*offset) != 0);
+    last.map_or(0, |last| last + 1 - from)
+}
+
+/// A copy of a store whose bytes are changed and changed back.
 pub(super) struct Bench<'s> {
     specimen: &'s Specimen,
+    guard: TempDir,
+    directory: Arc<Directory>,
     files: Vec<File>,
-    expected: Vec<Vec<Expected>>,
-    directory: TempDir,
+    page: Page,
     turn: u64,
 }
 
 impl<'s> Bench<'s> {
     pub(super) fn new(specimen: &'s Specimen) -> Self {
-        // No deeper than it must be: finding the files is much of the work.
-        let directory = scratch();
-        specimen.write_to(directory.path());
-        let expected = |(index, file): (usize, &StoredFile)| {
-            (0..file.parts.len()).map(|part| specimen.expected(index, part)).collect()
-        };
-        Self {
-            specimen,
-            files: open_all(specimen, &directory),
-            expected: specimen.files.iter().enumerate().map(expected).collect(),
-            directory,
-            turn: 0,
-        }
+        let guard = scratch();
+        specimen.write_to(guard.path());
+        let directory = open(guard.path());
+        let files = open_all(specimen, guard.path());
+        Self { specimen, guard, directory, files, page: Page::default(), turn: 0 }
     }
 
-    /// Changes bytes of one part of `file`, each by some of its bits, looks, and
-    /// changes them back.
+    /// Flips these bits of bytes of one part and judges what is seen.
     pub(super) fn try_out(&mut self, file: usize, changes: &[(u64, u8)]) {
+        let stored = &self.specimen.files[file].bytes;
+        let byte = |at: u64| stored[usize::try_from(at).expect("in memory")];
+        for (at, change) in changes {
+            self.files[file].write_all_at(&[byte(*at) ^ change], *at).expect("written");
+        }
         self.turn += 1;
-        let stored = &self.specimen.files[file];
-        let part = stored.parts.iter().position(|part| part.bytes.contains(&changes[0].0));
-        let part = part.expect("every byte is in a part");
-        assert!(changes.iter().all(|(offset, _)| stored.parts[part].bytes.contains(offset)));
-        for (offset, change) in changes {
-            self.write(file, *offset, stored.byte(*offset) ^ change);
-        }
-        let expected = &mut self.expected[file][part];
-        if let Some(from) = expected.dropped_from {
-            expected.sight.dropped_bytes = self.specimen.dropped_bytes(from, file, changes);
-        }
-        let expected = &self.expected[file][part];
-        let what = &stored.parts[part].what;
-        let path = self.directory.path();
-        let positioned = self.turn % MAPPED_EVERY != 1;
-        let stored_observations = &self.specimen.observations;
-        let marker = *what == What::Marker || self.turn.is_multiple_of(MARKER_EVERY);
-        let (found, view) = if marker {
-            look(path, positioned).expect("opened")
-        } else {
-            let view = View::take(path, positioned).expect("opened");
-            (Found::in_view(&view).expect("read"), view)
-        };
-        let idle = matches!(what, What::Unread | What::Derived);
-        let snapshot = if idle && !self.turn.is_multiple_of(READ_EVERY) {
-            assert_eq!(found.observations, expected.sight.observations);
-            assert_eq!(found.dropped_bytes, expected.sight.dropped_bytes);
-            assert_eq!(found.damage.len(), expected.sight.found.len(), "{:?}", found.damage);
-            Snapshot::new(view)
-        } else {
-            let (seen, snapshot) =
-                sight_of(found, view, self.specimen, stored_observations).expect("read");
-            assert_eq!(seen, expected.sight);
-            snapshot
-        };
-        if *what == What::Derived || self.turn.is_multiple_of(SUMMED_EVERY) {
-            assert_eq!(snapshot.summary().expect("read"), expected.summary);
-        }
-        // What is written down of nodes, not every question needs.
-        if stored.name.ends_with(".tree") {
-            afterwards::verified(path, self.specimen, expected);
-        }
-        if self.turn.is_multiple_of(AFTERWARDS_EVERY) {
-            let kind = self.turn / AFTERWARDS_EVERY;
-            if afterwards::check(path, self.specimen, expected, &snapshot, kind) {
+        let expected = self.specimen.expected(file, changes);
+        self.check_file(file, &expected);
+        if self.turn.is_multiple_of(WHOLE) {
+            let turn = self.turn / WHOLE;
+            let path = self.guard.path();
+            if afterwards::check(path, self.specimen, file, &expected, turn) {
                 self.specimen.write_to(path);
-                self.files = open_all(self.specimen, &self.directory);
-                return;
+                self.files = open_all(self.specimen, path);
             }
         }
-        for (offset, _) in changes {
-            self.write(file, *offset, stored.byte(*offset));
+        for (at, _) in changes {
+            self.files[file].write_all_at(&[byte(*at)], *at).expect("written");
         }
     }
 
-    fn write(&self, file: usize, offset: u64, byte: u8) {
-        self.files[file].write_all_at(&[byte], offset).expect("written");
+    fn check_file(&mut self, file: usize, expected: &Expected) {
+        match self.specimen.name_of(file) {
+            Name::Manifest => {
+                let found = manifest::read(&self.directory).expect("one copy is whole");
+                assert!(found.record == self.specimen.record, "another record");
+                let damage = found.damage.expect("reported");
+                assert_eq!(Some((file, damage.offset)), expected.verified);
+            }
+            Name::Chunk(number) => self.check_chunk(number, expected),
+            Name::Log(id) if id == self.specimen.record.log => self.check_log(expected),
+            _ => {}
+        }
+    }
+
+    fn check_chunk(&mut self, number: u32, expected: &Expected) {
+        let positioned = !self.turn.is_multiple_of(8);
+        let store = self.specimen.record.store;
+        let chunk = Chunk::open(&self.directory, store, number, positioned).expect("opened");
+        let mut contents = Contents::default();
+        let path = &self.directory.file_path("");
+        contents.add_chunk(&chunk, path, &mut self.page).expect("read");
+        let first = u64::from(number) * CHUNK;
+        self.specimen.judge(&contents, &(first..first + CHUNK), expected);
+        for leaf in 0..CHUNK_LEAVES {
+            assert!(chunk.leaf(leaf).expect("its page is whole").is_plausible());
+        }
+    }
+
+    fn check_log(&mut self, expected: &Expected) {
+        let head = Head::of(&self.specimen.record);
+        let log = Log::open(&self.directory, head).expect("opened");
+        assert_eq!(log.end_sequence(), expected.end);
+        assert_eq!(log.tail().dropped_bytes, expected.dropped_bytes);
+        let mut contents = Contents::default();
+        contents.add_log(&log).expect("read");
+        self.specimen.judge(&contents, &(head.first_sequence..expected.end), expected);
     }
 }
 
-fn open_all(specimen: &Specimen, directory: &TempDir) -> Vec<File> {
-    let open = |name: &String| OpenOptions::new().write(true).open(directory.path().join(name));
-    specimen.files.iter().map(|file| open(&file.name).expect("opened")).collect()
+fn open_all(specimen: &Specimen, path: &Path) -> Vec<File> {
+    let open = |name: &String| OpenOptions::new().write(true).open(path.join(name));
+    specimen.files.iter().map(|file| open(&file.name).expect("a file")).collect()
+}
+
+impl Specimen {
+    /// What was read within `range` is all that there is but for what is expected to be
+    /// lost, nothing else is served, and what is missing is reported.
+    pub(super) fn judge(&self, contents: &Contents, range: &Range<u64>, expected: &Expected) {
+        let gone = |n: u64| expected.lost.contains(&n);
+        let mut rows = contents.rows.iter();
+        for n in self.served.iter().cloned().flatten() {
+            if !range.contains(&n) || gone(n) {
+                continue;
+            }
+            let stored = &self.observations[usize::try_from(n).expect("in memory")];
+            let (sequence, row) = rows.next().expect("all that is left can be read");
+            let same = row.timestamp_ns == stored.timestamp_ns
+                && row.value.to_bits() == stored.value.to_bits();
+            assert!(*sequence == n && same, "{row:?} as {sequence} instead of {stored:?} as {n}");
+        }
+        assert_eq!(rows.next(), None, "more than was stored");
+        let mut reported = contents.damage.iter().map(Reported::from);
+        if let Some(wanted) = &expected.reported {
+            assert!(
+                reported.any(|it| (it.offset, &it.lost) == (wanted.offset, &wanted.lost)),
+                "{wanted:?} is not reported: {:?}",
+                contents.damage
+            );
+        }
+        let covered = |n: u64| {
+            contents.damage.iter().any(|damage| damage.lost.contains(&n))
+                || contents.absent.iter().any(|absent| absent.contains(&n))
+        };
+        let end = range.end.min(expected.end);
+        let mut next = range.start;
+        for (sequence, _) in contents.rows.iter().chain([&(end, self.observations[0])]) {
+            assert!((next..*sequence).all(covered), "{next}..{sequence} is lost silently");
+            next = sequence + 1;
+        }
+    }
 }

@@ -2,29 +2,44 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::super::{header, segment_path};
-use crate::checkpoint;
-use crate::segment::chain::Chain;
-use crate::segment::format::{BLOCK_BYTES, BLOCK_HEADER_BYTES, NODE_BYTES};
-use crate::segment::map::Bytes;
-use crate::segment::walk::{Step, Walk};
+use super::super::{FIRST_FRAME, open, record};
+use crate::format::chunk::{Column, Header, LEAF_BYTES, Section};
+use crate::format::frame::{Kind, UNIT, next_place};
+use crate::format::names::{Name, classify, log_name};
+use crate::format::record::RECORD_BYTES;
+use crate::format::CHUNK_LEAVES;
+use crate::log::blocks::Blocks;
+use crate::log::walk::walk;
+use crate::log::{Head, Place};
 
 /// What a stretch of a file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    Marker,
-    SegmentHeader,
-    BlockHeader,
+    /// One of the manifest's two records.
+    Record,
+    /// One of a chunk's two headers.
+    ChunkHeader,
+    /// The summary of a leaf.
+    Summary,
+    /// One of a leaf's two pages.
+    Page {
+        sequences: Range<u64>,
+    },
+    Sketch,
+    LogHeader,
+    /// Rows, or lost observations.
     Frame {
         sequences: Range<u64>,
-        oath: u64,
+        synced_to: u64,
     },
-    /// Zeros written ahead of the end of the last segment.
+    Mark {
+        synced_to: u64,
+    },
+    /// Zeros written ahead of the end of the log.
     Ahead,
-    /// Can be made again from the observations, and is under a checksum.
-    Derived,
-    /// Nothing that is read: the lock, what lies behind a stated end, padding.
+    /// Between frames, and files that nothing reads.
     Unread,
 }
 
@@ -35,74 +50,78 @@ pub(super) struct Part {
     pub(super) what: What,
 }
 
-/// The parts of the file `name` of the store in `path`, from its first byte to its
-/// last.
+/// The parts of the file `name` of the store in `path`, from its first byte to its last.
 pub(super) fn parts_of(path: &Path, name: &str, bytes: &[u8]) -> Vec<Part> {
     let length = bytes.len() as u64;
-    let whole = |what| vec![Part { bytes: 0..length, what }];
-    match name.rsplit_once('.') {
-        _ if name == "gaugelog" => whole(What::Marker),
-        _ if name == checkpoint::NAME => slots(bytes),
-        Some((_, "guide")) => whole(What::Derived),
-        Some((_, "tree")) => records(length),
-        Some((ordinal, "rows")) => {
-            let ordinal = ordinal.parse().expect("an ordinal");
-            segment_parts(path, ordinal, length)
+    match classify(name) {
+        Name::Manifest => {
+            let record = |n| Part { bytes: n * length / 2..(n + 1) * length / 2, what: What::Record };
+            vec![record(0), record(1)]
         }
-        _ => whole(What::Unread),
+        Name::Chunk(number) => chunk_parts(number, bytes),
+        Name::Log(id) if id == record(path).log => log_parts(path, length),
+        _ => vec![Part { bytes: 0..length, what: What::Unread }],
     }
 }
 
-/// The slots of a checkpoint, and what is between and behind them.
-fn slots(bytes: &[u8]) -> Vec<Part> {
-    const SLOT: usize = 8 * 1024;
-    let mut parts = Vec::new();
-    for (slot, content) in bytes.chunks(SLOT).enumerate() {
-        let start = (slot * SLOT) as u64;
-        let said = u32::from_le_bytes(content[4..8].try_into().expect("four bytes"));
-        let end = start + u64::from(said);
-        parts.push(Part { bytes: start..end, what: What::Derived });
-        parts.push(Part { bytes: end..start + content.len() as u64, what: What::Unread });
+fn chunk_parts(number: u32, bytes: &[u8]) -> Vec<Part> {
+    let length = Header::stated_bytes(bytes).expect("a header");
+    let header = Header::decode(&bytes[..length]).expect("a whole header");
+    assert_eq!(header.place.number, number);
+    let section = |section: Section, what| Part {
+        bytes: section.offset..section.offset + u64::from(section.bytes),
+        what,
+    };
+    let mut parts = vec![Part { bytes: 0..length as u64, what: What::ChunkHeader }];
+    for leaf in 0..CHUNK_LEAVES {
+        let start = header.leaf_offset(leaf);
+        parts.push(Part { bytes: start..start + LEAF_BYTES as u64, what: What::Summary });
     }
-    assert_eq!(parts.len(), 4, "both slots are used");
+    for leaf in 0..CHUNK_LEAVES {
+        let sequences = header.place.leaf_sequences(leaf);
+        for column in [Column::Times, Column::Values] {
+            let what = What::Page { sequences: sequences.clone() };
+            parts.push(section(header.page(column, leaf), what));
+        }
+    }
+    parts.push(section(header.sketch, What::Sketch));
+    let second = header.second_offset()..header.file_bytes.into();
+    parts.push(Part { bytes: second, what: What::ChunkHeader });
+    parts.retain(|part| !part.bytes.is_empty());
+    let mut next = 0;
+    for part in &parts {
+        assert_eq!(part.bytes.start, next, "no byte belongs to nothing");
+        next = part.bytes.end;
+    }
+    assert_eq!(next, bytes.len() as u64);
     parts
 }
 
-fn records(length: u64) -> Vec<Part> {
-    let starts = (0..length).step_by(NODE_BYTES);
-    let part = |start| Part { bytes: start..start + NODE_BYTES as u64, what: What::Derived };
-    starts.map(part).collect()
-}
-
-/// Header, block headers, frames, and what is between and behind them.
-fn segment_parts(path: &Path, ordinal: u64, length: u64) -> Vec<Part> {
-    let stated = segment_path(path, ordinal + 1)
-        .exists()
-        .then(|| header(path, ordinal + 1).predecessor.expect("it follows another").end_offset);
-    let chain = Chain::list(path, true, None).expect("listed");
-    let index = usize::try_from(ordinal - 1).expect("small");
-    let segment = chain.segment(index).expect("read").expect("whole");
-    let start = segment.start();
-    let bytes = Bytes::open(&segment.path, true).expect("opened");
-    let limit = stated.unwrap_or(length);
-    let mut walk = Walk::new(bytes, segment.owner(), start.durable, start.block_first, limit);
-    let mut parts = vec![Part { bytes: 0..start.durable.offset, what: What::SegmentHeader }];
-    while let Step::Frame(frame) = walk.step().expect("read") {
-        let from = frame.start.offset;
-        let before = parts.last().expect("the header").bytes.end;
+/// Header, frames, a mark, and what is between and after them.
+fn log_parts(path: &Path, length: u64) -> Vec<Part> {
+    let record = record(path);
+    let head = Head::of(&record);
+    let file = open(path).open_file(&log_name(record.log)).expect("the log");
+    let mut blocks = Blocks::new(Arc::new(file));
+    let start = Place { offset: FIRST_FRAME, sequence: head.first_sequence };
+    let mut parts = vec![Part { bytes: 0..RECORD_BYTES as u64, what: What::LogHeader }];
+    walk(&mut blocks, &head, start, |frame| {
+        let synced_to = frame.watermark();
+        let what = match frame.header.kind {
+            Kind::Mark | Kind::Void => What::Mark { synced_to },
+            _ => What::Frame { sequences: frame.place.sequence..frame.end().sequence, synced_to },
+        };
+        let (before, from) = (parts.last().expect("the header").bytes.end, frame.place.offset);
         if before < from {
-            let block = from - from % BLOCK_BYTES;
-            assert_eq!(from, block + BLOCK_HEADER_BYTES as u64, "only a block begins so");
-            parts.push(Part { bytes: before..block, what: What::Unread });
-            parts.push(Part { bytes: block..from, what: What::BlockHeader });
+            assert_eq!(next_place(before), from, "only the end of a block is left empty");
+            parts.push(Part { bytes: before..from, what: What::Unread });
         }
-        let sequences = frame.start.sequence..frame.start.sequence + frame.count;
-        let what = What::Frame { sequences, oath: frame.oath };
-        parts.push(Part { bytes: from..from + frame.bytes(), what });
-    }
+        parts.push(Part { bytes: from..from + frame.header.frame_bytes(), what });
+    })
+    .expect("read");
     let end = parts.last().expect("the header").bytes.end;
-    let behind = if stated.is_some() { What::Unread } else { What::Ahead };
-    parts.push(Part { bytes: end..length, what: behind });
+    assert_eq!(end % UNIT, 0);
+    parts.push(Part { bytes: end..length, what: What::Ahead });
     parts.retain(|part| !part.bytes.is_empty());
     parts
 }

@@ -4,20 +4,19 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::specimen::{Kind, Specimen};
+use super::specimen::{KINDS, Specimen};
 use super::tampering::{Bench, Tampering};
 use super::{Scattered, amount, side_by_side};
 
-/// A sector of the device, a page of the page cache, a block of a segment.
+/// A sector of the device, a page of the page cache, a block of a log.
 const UNITS: [usize; 3] = [512, 4_096, 32_768];
 
 #[test]
 fn sectors_pages_and_blocks_are_known_in_any_place_but_their_own() {
-    let large = Specimen::make(Kind::Large);
-    let another = Specimen::another(Kind::Large);
-    for specimen in [&large, &large.clone().without_checkpoint()] {
+    for kind in KINDS {
+        let (specimen, another) = (Specimen::make(kind), Specimen::another(kind));
         for unit in UNITS {
-            try_out(specimen, &another, unit);
+            try_out(&specimen, &another, unit);
         }
     }
 }
@@ -49,7 +48,7 @@ fn try_out(specimen: &Specimen, another: &Specimen, unit: usize) {
         (target, change)
     };
     let describe = |index| format!("{:?}", choose(index));
-    let what = format!("{unit} bytes elsewhere in a store of {specimen}");
+    let what = format!("{unit} bytes elsewhere in a store: {specimen}");
     side_by_side(&what, amount(tries.all, 300), describe, || {
         let mut bench = Bench::new(specimen);
         move |index| {
@@ -99,8 +98,8 @@ fn changed(
     files
 }
 
-/// Which bytes differ. A segment's header put into the place of another one makes
-/// its file one that its neighbours do not know.
+/// Which bytes differ. A chunk's header in the place of another one makes its file one
+/// that its neighbours do not know, and so does the log's.
 fn compare(specimen: &Specimen, changed: &[Vec<u8>], target: Unit, change: Change) -> Tampering {
     let mut tampering = Tampering::default();
     for (index, (stored, changed)) in specimen.files.iter().zip(changed).enumerate() {

@@ -1,85 +1,83 @@
-//! A store that holds every kind of file.
+//! Stores that hold every kind of file.
 
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
-use tempfile::TempDir;
-
-use super::super::{edit, names, segment_path, segments};
+use super::super::contents::contents_of;
+use super::super::{edit, log_path, names, record, scratch, view};
 use super::parts::{Part, What, parts_of};
-use crate::checkpoint::{self, Checkpoint};
-use crate::disk::watch;
+use crate::format::names::{BALLAST, DAMAGED, MANIFEST, Name, chunk_name, classify, log_name};
+use crate::format::record::Record;
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
-use crate::segment::format::FRAME_BYTES_MIN;
-use crate::segment::names::rows_name;
-use crate::stats::summary::Summary;
-use crate::stats::tree::{Edge, LEAF};
+use crate::os::disk::watch;
 use crate::store::Store;
 
-/// What kind of store to make. Both have every kind of file.
+/// What kind of store to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Two segments, of which the first ends with its first leaf: 28 KiB. Few
-    /// files, since finding and opening them is most of what a look costs.
+    /// One chunk, and a log of single frames that ends with a mark.
     Small,
-    /// Three segments: of two leaves and two blocks; torn, with frames behind its
-    /// stated end; and with copied frames, and another leaf: 64 KiB.
+    /// Two chunks, one of decimals; a log of two blocks whose last frames were never
+    /// synced.
     Large,
+    /// A store that has lost observations: in a chunk, accepted by a repair; in another
+    /// one and in the log, not accepted.
+    Mended,
 }
 
-/// Frames that come with the last segment of the large store.
-pub(super) const COPIED: u64 = 4;
+pub(super) const KINDS: [Kind; 3] = [Kind::Small, Kind::Large, Kind::Mended];
 
 #[derive(Clone, Debug)]
 pub(super) struct StoredFile {
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
-    /// One behind the other, from the first byte to the last.
+    /// One after the other, from the first byte to the last.
     pub(super) parts: Vec<Part>,
+}
+
+/// A place of a file that is reported, and what is lost because of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reported {
+    pub(super) file: String,
+    pub(super) offset: u64,
+    pub(super) lost: Range<u64>,
 }
 
 /// The files of a store, and what was put into it.
 #[derive(Clone, Debug)]
 pub(super) struct Specimen {
+    pub(super) kind: Kind,
     pub(super) files: Vec<StoredFile>,
+    /// What was appended, also where it was lost since.
     pub(super) observations: Vec<Observation>,
-    pub(super) checkpoint: Option<Checkpoint>,
+    pub(super) record: Record,
+    /// The sequence numbers that can be read.
+    pub(super) served: Vec<Range<u64>>,
+    /// What is reported of the others.
+    pub(super) reported: Vec<Reported>,
+    /// Those that a repair has accepted as lost.
+    pub(super) absent: Vec<Range<u64>>,
 }
 
-/// Options for segments that may be smaller than can be asked for.
-pub(super) fn options(policy: SyncPolicy, segment_bytes_max: u64) -> Options {
-    Options { segment_bytes_max, ..Options::new().sync(policy) }
-}
-
-/// The `n`-th of observations that are all different, with few values to three
-/// digits, so that a guide is not the larger part of a store.
+/// The `n`-th of observations that are all different: decimals first.
 pub(super) fn observation(n: u64) -> Observation {
-    let n = u32::try_from(n).expect("a small number");
-    let value = 14.0 + f64::from(n * 7 % 40) / 8.0 + f64::from(n) * 1e-9;
-    Observation::new(1_000_000_007 * i64::from(n), value)
+    let small = u32::try_from(n).expect("a small number");
+    let value = if n % 1_000_000 < 2_048 {
+        f64::from(small) / 10.0
+    } else {
+        14.0 + f64::from(small * 7 % 40) / 8.0 + f64::from(small) * 1e-9
+    };
+    Observation::new(1_000_000_007 * i64::from(small), value)
 }
 
 pub(super) fn observations(numbers: Range<u64>) -> Vec<Observation> {
     numbers.map(observation).collect()
 }
 
-/// A directory in memory where there is one: no sync matters here.
-pub(super) fn scratch() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
-        .expect("a temporary directory")
-}
-
-/// Both kinds, with and without a checkpoint.
-pub(super) fn every_specimen() -> [Specimen; 4] {
-    let (small, large) = (Specimen::make(Kind::Small), Specimen::make(Kind::Large));
-    [small.clone(), small.without_checkpoint(), large.clone(), large.without_checkpoint()]
-}
-
 impl Specimen {
-    /// The same bytes each time, but for the holder's name in the lock.
+    /// The same bytes each time.
     pub(super) fn make(kind: Kind) -> Self {
         Self::holding(kind, 0)
     }
@@ -89,29 +87,34 @@ impl Specimen {
         Self::holding(kind, 1_000_000)
     }
 
-    fn holding(kind: Kind, first: u64) -> Self {
-        watch::count_identities_from(0x5EED_0000_0000_0001 + first);
+    fn holding(kind: Kind, base: u64) -> Self {
+        watch::count_identities_from(0x5EED_0000_0000_0001 + base);
         let guard = scratch();
         let path = guard.path().join("store");
-        let count = fill(&path, kind, first);
-        let files = names(&path).into_iter().map(|name| {
+        let count = match kind {
+            Kind::Small => fill_small(&path, base),
+            Kind::Large => fill_large(&path, base),
+            Kind::Mended => fill_mended(&path, base),
+        };
+        let is_read = |name: &String| name != BALLAST && !name.ends_with(DAMAGED);
+        let files = names(&path).into_iter().filter(is_read).map(|name| {
             let bytes = std::fs::read(path.join(&name)).expect("a file");
             let parts = parts_of(&path, &name, &bytes);
             StoredFile { name, bytes, parts }
         });
-        let checkpoint = checkpoint::read(&path).expect("a checkpoint");
-        Self {
+        let contents = contents_of(&view(&path).expect("a view")).expect("read");
+        let reported = contents.damage.iter().map(Reported::from).collect();
+        let specimen = Self {
+            kind,
             files: files.collect(),
-            observations: observations(first..first + count),
-            checkpoint: Some(checkpoint),
-        }
-    }
-
-    /// The same store without its checkpoint.
-    pub(super) fn without_checkpoint(mut self) -> Self {
-        self.files.retain(|file| file.name != checkpoint::NAME);
-        self.checkpoint = None;
-        self
+            observations: observations(base..base + count),
+            record: record(&path),
+            served: contents.served(),
+            reported,
+            absent: contents.absent,
+        };
+        assert_eq!(specimen.reported.is_empty(), kind != Kind::Mended);
+        specimen
     }
 
     /// Writes the files into `directory`, and nothing else is there then.
@@ -145,13 +148,20 @@ impl Specimen {
         self.files.iter().position(|file| file.name == name)
     }
 
-    /// The index of the last segment's file.
-    pub(super) fn last(&self) -> usize {
-        self.index_of(&rows_name(self.segments())).expect("a segment")
+    pub(super) fn manifest(&self) -> usize {
+        self.index_of(MANIFEST).expect("a manifest")
     }
 
-    pub(super) fn segments(&self) -> u64 {
-        self.files.iter().filter(|file| file.name.ends_with(".rows")).count() as u64
+    pub(super) fn log(&self) -> usize {
+        self.index_of(&log_name(self.record.log)).expect("a log")
+    }
+
+    pub(super) fn chunk(&self, number: u32) -> usize {
+        self.index_of(&chunk_name(number)).expect("a chunk")
+    }
+
+    pub(super) fn name_of(&self, file: usize) -> Name {
+        classify(&self.files[file].name)
     }
 
     /// The file that the byte is in, counted over all files, and its offset there.
@@ -174,108 +184,110 @@ impl Specimen {
         let parts: Vec<_> = parts.collect();
         format!("{}, bytes {changes:x?} of {parts:?}", file.name)
     }
-
-    /// What the summary is of where the sequence numbers in `lost` and those from
-    /// `end` on cannot be read: a leaf that was complete before keeps its own.
-    pub(super) fn summary(&self, lost: &Range<u64>, end: u64) -> Summary {
-        let mut edge = Edge::empty();
-        let leaf = |leaf: u64, kept: bool| {
-            let all = leaf * LEAF..((leaf + 1) * LEAF).min(end);
-            let left = all.filter(|n| kept || !lost.contains(n));
-            let stored = |n| self.observations[usize::try_from(n).expect("in memory")];
-            Summary::of(&left.map(stored).collect::<Vec<_>>())
-        };
-        for index in 0..end / LEAF {
-            edge.push(leaf(index, true), |_, _, _| {});
-        }
-        edge.total(&leaf(end / LEAF, false))
-    }
 }
 
 impl fmt::Display for Specimen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes: usize = self.files.iter().map(|file| file.bytes.len()).sum();
-        let without = if self.checkpoint.is_none() { " without a checkpoint" } else { "" };
-        write!(f, "{bytes} bytes in {} segments{without}", self.segments())
+        write!(f, "{:?}, {} bytes in {} files", self.kind, self.bytes(), self.files.len())
+    }
+}
+
+impl From<&crate::Damage> for Reported {
+    fn from(damage: &crate::Damage) -> Self {
+        let name = damage.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self { file: name, offset: damage.offset, lost: damage.lost.clone() }
     }
 }
 
 impl StoredFile {
-    pub(super) fn byte(&self, offset: u64) -> u8 {
-        self.bytes[usize::try_from(offset).expect("in memory")]
+    pub(super) fn part_at(&self, offset: u64) -> &Part {
+        let at = self.parts.partition_point(|part| part.bytes.end <= offset);
+        &self.parts[at]
     }
 
-    /// The sequence number that the first frame behind `offset` begins with.
-    pub(super) fn frame_behind(&self, offset: u64) -> u64 {
-        let behind = self.frames().find(|(bytes, ..)| bytes.start > offset);
-        behind.expect("a frame").1.start
-    }
-
-    /// The frames: their bytes, sequence numbers and oaths.
-    pub(super) fn frames(&self) -> impl Iterator<Item = (Range<u64>, Range<u64>, u64)> + '_ {
+    /// The parts that hold sequence numbers.
+    pub(super) fn holding(&self) -> impl Iterator<Item = (&Part, &Range<u64>)> + '_ {
         self.parts.iter().filter_map(|part| match &part.what {
-            What::Frame { sequences, oath } => Some((part.bytes.clone(), sequences.clone(), *oath)),
+            What::Frame { sequences, .. } | What::Page { sequences } => Some((part, sequences)),
             _ => None,
         })
     }
 }
 
-/// Appends in every way there is, and leaves frames behind the checkpoint.
-/// Returns how many observations there are; they are numbered from `base`.
-fn fill(path: &Path, kind: Kind, base: u64) -> u64 {
-    let observations = |numbers: Range<u64>| observations(base + numbers.start..base + numbers.end);
-    let append_each = |store: &Store, numbers: Range<u64>| {
-        for observation in observations(numbers) {
-            store.append(observation).expect("appended");
-        }
-    };
-    let (first_bytes_max, leaves, batch) = match kind {
-        Kind::Small => (2_000, 1, 60),
-        Kind::Large => (20_000, 2, 1_340),
-    };
-    let store = Store::create_with(path, options(SyncPolicy::Never, first_bytes_max));
-    let store = store.expect("created");
-    append_each(&store, 0..3);
-    store.sync().expect("synced");
-    append_each(&store, 3..8);
-    store.append_batch(&observations(8..100)).expect("appended");
-    store.sync().expect("synced");
-    store.append_batch(&observations(100..leaves * LEAF)).expect("appended");
-    append_each(&store, leaves * LEAF..leaves * LEAF + 6);
-    store.sync().expect("synced");
-    if kind == Kind::Large {
-        // In doubt, and torn: they come to lie behind the end of this segment, and
-        // are copied into the next.
-        append_each(&store, leaves * LEAF + 6..leaves * LEAF + 6 + COPIED + 6);
-        edit(&segment_path(path, 2), |bytes| {
-            let torn = bytes.len() - 6 * FRAME_BYTES_MIN;
-            bytes[torn..torn + 40].fill(0);
-        });
-    }
-    drop(store);
-    // The last: single frames with zeros written ahead, a batch, and frames that
-    // nobody has synced.
-    let whole = |policy| Store::open_with(path, options(policy, 1 << 20), false).expect("opened");
-    let store = whole(SyncPolicy::Always);
-    let next = store.found().observations;
-    append_each(&store, next..next + 4);
-    let end = next + 4 + batch;
-    store.append_batch(&observations(next + 4..end)).expect("appended");
-    append_each(&store, end..end + 2);
-    drop(store);
-    append_each(&whole(SyncPolicy::Never), end + 2..end + 5);
-    let last = leaves + 1;
-    assert_eq!(segments(path) as u64, last);
-    cut_zeros(&segment_path(path, last));
-    std::fs::write(path.join("0000000002.guide.tmp"), b"half a guide").expect("written");
-    end + 5
+fn with(policy: SyncPolicy, path: &Path) -> Store {
+    Options::new().sync(policy).open_or_create(path).expect("opened")
 }
 
-/// Leaves a few of the zeros that were written ahead: each costs as much as a
-/// byte that says something.
+/// Appends the observations of these sequence numbers in one batch.
+fn batch(store: &Store, base: u64, numbers: Range<u64>) {
+    let all = observations(base + numbers.start..base + numbers.end);
+    assert_eq!(store.append_batch(&all).expect("appended"), numbers);
+}
+
+fn singles(store: &Store, base: u64, numbers: Range<u64>) {
+    for n in numbers {
+        assert_eq!(store.append(observation(base + n)).expect("appended"), n);
+    }
+}
+
+fn fill_small(path: &Path, base: u64) -> u64 {
+    let store = with(SyncPolicy::Always, path);
+    batch(&store, base, 0..2_100);
+    singles(&store, base, 2_100..2_106);
+    batch(&store, base, 2_106..2_130);
+    cut_zeros(&log_path(path));
+    2_130
+}
+
+fn fill_large(path: &Path, base: u64) -> u64 {
+    let store = with(SyncPolicy::Always, path);
+    batch(&store, base, 0..5_000);
+    singles(&store, base, 5_000..5_004);
+    batch(&store, base, 5_004..6_050);
+    singles(&store, base, 6_050..6_053);
+    drop(store);
+    singles(&with(SyncPolicy::Never, path), base, 6_053..6_056);
+    cut_zeros(&log_path(path));
+    6_056
+}
+
+fn fill_mended(path: &Path, base: u64) -> u64 {
+    let lose = |n: u64| {
+        let view = view(path).expect("a view");
+        let frame = parts_of(path, &log_name(record(path).log), &std::fs::read(log_path(path)).expect("a log"));
+        drop(view);
+        let hit = frame.iter().find(|part| {
+            matches!(&part.what, What::Frame { sequences, .. } if sequences.contains(&n))
+        });
+        let at = hit.expect("a frame").bytes.start;
+        super::super::flip(&log_path(path), at + 5);
+    };
+    let store = with(SyncPolicy::Always, path);
+    singles(&store, base, 0..10);
+    batch(&store, base, 10..1_500);
+    lose(3);
+    batch(&store, base, 1_500..2_048);
+    assert_eq!(record(path).sealed_end, 1);
+    Store::repair(path).expect("repaired");
+    let store = with(SyncPolicy::Always, path);
+    singles(&store, base, 2_048..2_060);
+    lose(2_050);
+    batch(&store, base, 2_060..4_100);
+    assert_eq!(record(path).sealed_end, 2);
+    singles(&store, base, 4_100..4_110);
+    lose(4_105);
+    // Something after the end: the log is replaced, and states what it lost.
+    edit(&log_path(path), |bytes| bytes.extend_from_slice(b"torn"));
+    singles(&store, base, 4_110..4_112);
+    cut_zeros(&log_path(path));
+    4_112
+}
+
+/// Leaves a few of the zeros that were written ahead: each costs as much as a byte that
+/// says something.
 fn cut_zeros(path: &Path) {
     edit(path, |bytes| {
         let end = bytes.iter().rposition(|byte| *byte != 0).expect("a frame") + 1;
-        bytes.truncate(end.next_multiple_of(8) + 200);
+        bytes.truncate(end.next_multiple_of(16) + 208);
     });
 }

@@ -5,12 +5,15 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::super::contents::{Contents, contents_of};
+use super::super::{open, scratch};
 use super::parts::What;
-use super::specimen::{Specimen, scratch};
-use super::verdict::{Place, Sight, sight};
+use super::specimen::Specimen;
 use crate::error::{Error, ErrorKind};
 use crate::observation::Observation;
+use crate::options::Options;
 use crate::store::Store;
+use crate::view::View;
 
 /// Bytes of one file.
 pub(super) type Stretch = (usize, Range<u64>);
@@ -20,11 +23,8 @@ pub(super) type Stretch = (usize, Range<u64>);
 pub(super) struct Tampering {
     /// Bytes that are not as they were.
     pub(super) touched: Vec<Stretch>,
-    /// Files of which nothing needs to be read any more: whatever they hold, it is
-    /// not known to be theirs.
+    /// Files of which nothing needs to be read any more.
     pub(super) misplaced: Vec<usize>,
-    /// Files that do not belong to the store were added.
-    pub(super) added: bool,
 }
 
 /// A copy of a store, to be tampered with again and again.
@@ -54,25 +54,40 @@ impl<'s> Bench<'s> {
         self.specimen.write_to(self.path());
         change(self.path());
         self.turn += 1;
-        let judge = Judge { specimen: self.specimen, tampering };
         let positioned = !self.turn.is_multiple_of(4);
-        match sight(self.path(), self.specimen, &self.specimen.observations, positioned) {
-            Err(error) => judge.refusal(&error),
-            Ok((seen, snapshot)) => {
-                judge.loss(&seen);
-                if let Err(error) = snapshot.summary() {
-                    judge.error(&error);
-                }
-                if self.thorough || self.turn.is_multiple_of(4) {
-                    judge.verifying(self.path(), &seen);
-                }
-                if self.thorough || self.turn.is_multiple_of(8) {
-                    if let Err(error) = snapshot.median() {
-                        judge.error(&error);
-                    }
-                    judge.appending(self.path(), &seen);
-                }
+        self.judge(tampering, positioned);
+        if self.thorough && self.turn.is_multiple_of(2) {
+            // Once more: appending comes before the repair, and here the repair first.
+            self.turn += 1;
+        }
+    }
+
+    /// Judges what is seen of the store as it is.
+    pub(super) fn judge(&self, tampering: &Tampering, positioned: bool) {
+        let judge = Judge { specimen: self.specimen, tampering };
+        let path = self.path();
+        let opened = Options::new().positioned_reads(positioned).open(path);
+        let view = View::take(&open(path), positioned);
+        let (store, view) = match (opened, view) {
+            (Ok(store), Ok(view)) => (store, view),
+            (Err(error), Err(_)) => return judge.refusal(path, &error),
+            other => panic!("one way to the store is closed: {other:?}"),
+        };
+        let contents = contents_of(&view).expect("read");
+        let end = view.end_sequence();
+        assert_eq!(store.recovery().observations, end);
+        judge.loss(&contents, end);
+        if self.thorough || self.turn.is_multiple_of(4) {
+            judge.verifying(path, &contents);
+        }
+        match self.turn % 8 {
+            0 => judge.appending(path, &contents, end),
+            4 => judge.repairing(path, &contents),
+            _ if self.thorough => {
+                judge.appending(path, &contents, end);
+                judge.repairing(path, &contents);
             }
+            _ => {}
         }
     }
 }
@@ -84,24 +99,33 @@ struct Judge<'t> {
 }
 
 impl Judge<'_> {
-    /// Only a store whose marker is not there, or that holds nothing else, is refused.
-    fn refusal(&self, error: &Error) {
-        use ErrorKind::{Damaged, Io, NotAStore};
-        let marker = self.specimen.index_of("gaugelog").expect("a marker");
-        let all = self.specimen.files.iter().enumerate();
-        let mut rows = all.filter(|(_, file)| file.name.ends_with(".rows"));
-        let touched = self.touches(marker) || rows.all(|(file, _)| self.touches(file));
-        let refused = matches!(error.kind(), NotAStore | Damaged | Io);
+    /// Only a store whose manifest cannot be read, or whose two copies differ, is
+    /// refused, and that is repaired.
+    fn refusal(&self, path: &Path, error: &Error) {
+        use ErrorKind::{Damaged, Io, NotAStore, Version};
+        let manifest = self.specimen.manifest();
+        let touched = self.specimen.files[manifest].parts.iter().any(|part| self.is_touched(manifest, &part.bytes));
+        let refused = matches!(error.kind(), NotAStore | Damaged | Io | Version);
         assert!(touched && refused, "{error}");
-    }
-
-    fn error(&self, error: &Error) {
-        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
-    }
-
-    fn touches(&self, file: usize) -> bool {
-        self.tampering.touched.iter().any(|(touched, _)| *touched == file)
-            || self.tampering.misplaced.contains(&file)
+        match Store::repair(path) {
+            Ok(repair) => {
+                assert!(repair.is_manifest_rebuilt);
+                let view = View::take(&open(path), true).expect("repaired");
+                let contents = contents_of(&view).expect("read");
+                self.loss(&contents, view.end_sequence());
+                assert!(contents.damage.is_empty(), "{:?}", contents.damage);
+                let verified = Store::open(path).expect("opened").verify().expect("verified");
+                assert!(verified.is_sound(), "{verified:?}");
+            }
+            Err(error) => {
+                // The record of a log is the only other one.
+                let log = self.specimen.log();
+                let header = &self.specimen.files[log].parts[0].bytes;
+                let kind = matches!(error.kind(), NotAStore | Damaged | Io);
+                let gone = self.is_touched(log, header) || self.tampering.misplaced.contains(&manifest);
+                assert!(kind && gone, "{error}");
+            }
+        }
     }
 
     fn is_touched(&self, file: usize, bytes: &Range<u64>) -> bool {
@@ -112,145 +136,95 @@ impl Judge<'_> {
     }
 
     /// Nothing is lost silently, and nothing but what was touched.
-    fn loss(&self, seen: &Sight) {
-        let told: Vec<&Place> = seen.found.iter().chain(&seen.told).collect();
-        for n in 0..seen.observations {
-            let covered = served(seen, n) || told.iter().any(|place| place.lost.contains(&n));
-            assert!(covered, "{n} is lost and not told: {seen:?}");
+    fn loss(&self, contents: &Contents, end: u64) {
+        for (sequence, row) in &contents.rows {
+            let at = usize::try_from(*sequence).expect("small");
+            let stored = self.specimen.observations.get(at).expect("no more than was stored");
+            let same = row.timestamp_ns == stored.timestamp_ns
+                && row.value.to_bits() == stored.value.to_bits();
+            assert!(same, "{row:?} instead of {stored:?} as {sequence}");
         }
-        let evident = self.evident_end();
-        if seen.observations < evident {
-            let told = seen.dropped_bytes > 0 || !seen.found.is_empty();
-            assert!(told, "the end is lost and not told: {seen:?}");
-        }
-        for (file, sequences) in self.to_be_read() {
-            for n in [sequences.start, sequences.end - 1] {
-                assert!(
-                    served(seen, n),
-                    "{n} of {}, which was not touched, is lost: {seen:?}",
-                    self.specimen.files[file].name
-                );
-            }
-        }
-        for place in told {
-            let known = place.file < self.specimen.files.len();
-            assert!(
-                if known { self.touches(place.file) } else { self.tampering.added },
-                "told of a file that was not touched: {place:?}"
-            );
+        let served = contents.served();
+        let is_served = |n: u64| served.iter().any(|range| range.contains(&n));
+        let covered = |n: u64| {
+            contents.damage.iter().any(|damage| damage.lost.contains(&n))
+                || contents.absent.iter().any(|absent| absent.contains(&n))
+        };
+        let missing = |n: &u64| !is_served(*n);
+        let silent = (0..end).filter(missing).find(|n| !covered(*n));
+        assert_eq!(silent, None, "lost silently: {contents:?}");
+        let excused = self.excused();
+        for n in self.specimen.served.iter().cloned().flatten().filter(missing) {
+            let allowed = excused.iter().any(|range| range.contains(&n));
+            assert!(allowed, "{n} is lost, and was not touched: {:?}", contents.damage);
         }
     }
 
-    /// The sequence number up to which what was left untouched says that there are
-    /// observations: behind it frames were never synced, and may go unseen.
-    fn evident_end(&self) -> u64 {
-        let checkpoint = self.specimen.checkpoint.as_ref();
-        let named = checkpoint.filter(|_| self.stands_in_for_header());
-        let mut end = named.map_or(0, |checkpoint| checkpoint.durable.sequence);
-        for (index, file) in self.specimen.files.iter().enumerate() {
-            let Some(header) = file.parts.first() else { continue };
-            if header.what != What::SegmentHeader || self.is_touched(index, &header.bytes) {
-                continue;
-            }
-            let sworn = file.frames().filter(|(bytes, ..)| !self.is_touched(index, bytes));
-            let sworn = sworn.map(|(_, _, oath)| oath).max().unwrap_or(0);
-            for (bytes, sequences, _) in file.frames() {
-                // A segment is begun where everything before it was synced.
-                let synced = if bytes.end <= sworn { sequences.end } else { 0 };
-                end = end.max(synced).max(if bytes.start == header.bytes.end {
-                    sequences.start
-                } else {
-                    0
-                });
-            }
+    /// The sequence numbers that may be lost.
+    fn excused(&self) -> Vec<Range<u64>> {
+        let mut excused = Vec::new();
+        if self.tampering.misplaced.contains(&self.specimen.manifest()) {
+            // Another store's record: what it lists is missing, and that is reported.
+            excused.push(0..u64::MAX);
         }
-        end
-    }
-
-    /// Frames that nothing was done to, and that nothing makes the end of the store
-    /// come before them.
-    fn to_be_read(&self) -> Vec<(usize, Range<u64>)> {
-        let mut all = Vec::new();
-        let last = self.specimen.last();
-        for (index, file) in self.specimen.files.iter().enumerate() {
-            let header = file.parts.first().filter(|part| part.what == What::SegmentHeader);
-            let Some(header) = header else { continue };
-            let header_lost = self.is_touched(index, &header.bytes);
-            if index == last && header_lost && !self.stands_in_for_header() {
-                continue;
-            }
-            let cut = if index == last { self.first_unsworn() } else { u64::MAX };
-            for (bytes, sequences, _) in file.frames() {
-                if !self.is_touched(index, &bytes) && bytes.start < cut {
-                    all.push((index, sequences));
+        for (file, stored) in self.specimen.files.iter().enumerate() {
+            for (part, sequences) in stored.holding() {
+                if self.is_touched(file, &part.bytes) {
+                    excused.push(sequences.clone());
                 }
             }
+            let headers = stored.parts.iter().filter(|part| part.what == What::ChunkHeader);
+            let mut headers = headers.peekable();
+            if headers.peek().is_some() && headers.all(|part| self.is_touched(file, &part.bytes)) {
+                excused.extend(stored.holding().map(|(_, sequences)| sequences.clone()));
+            }
         }
-        all
+        excused.push(self.first_unproved()..u64::MAX);
+        excused
     }
 
-    /// Whether the checkpoint can state what the last segment's header did.
-    fn stands_in_for_header(&self) -> bool {
-        let slot = self.specimen.index_of(crate::checkpoint::NAME);
-        slot.is_some_and(|slot| !self.touches(slot))
-    }
-
-    /// The first place of the last segment that was touched and of which nothing
-    /// that was not swears that it was synced.
-    fn first_unsworn(&self) -> u64 {
-        let last = self.specimen.last();
-        let durable = if self.stands_in_for_header() {
-            self.specimen.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.durable.offset)
-        } else {
-            0
-        };
-        let frames: Vec<_> = self.specimen.files[last].frames().collect();
-        let sworn = |at: u64| {
-            at < durable
-                || frames.iter().any(|(bytes, _, oath)| {
-                    bytes.start > at && *oath > at && !self.is_touched(last, bytes)
+    /// The first observation of the log that was touched and of which nothing that was
+    /// not states that it was durable.
+    fn first_unproved(&self) -> u64 {
+        let log = self.specimen.log();
+        let parts = &self.specimen.files[log].parts;
+        let proved = |at: u64| {
+            at < self.specimen.record.made_bytes
+                || parts.iter().any(|part| match part.what {
+                    What::Frame { synced_to, .. } | What::Mark { synced_to } => {
+                        part.bytes.start > at
+                            && synced_to > at
+                            && !self.is_touched(log, &part.bytes)
+                    }
+                    _ => false,
                 })
         };
-        let touched = frames.iter().filter(|(bytes, ..)| self.is_touched(last, bytes));
-        let unsworn = touched.map(|(bytes, ..)| bytes.start).find(|at| !sworn(*at));
-        unsworn.unwrap_or(u64::MAX)
+        let touched = self.specimen.files[log].holding().filter(|(part, _)| {
+            self.is_touched(log, &part.bytes) && !proved(part.bytes.start)
+        });
+        touched.map(|(_, sequences)| sequences.start).min().unwrap_or(u64::MAX)
     }
 
-    /// `verify` lists all that reading tells of, and what it says can be read can.
-    fn verifying(&self, path: &Path, seen: &Sight) {
+    /// `verify` lists all that reading reports, and what it says can be read can.
+    fn verifying(&self, path: &Path, contents: &Contents) {
         let found = Store::open_read_only(path).expect("opened").verify();
         let found = found.unwrap_or_else(|error| panic!("{error}"));
-        for place in seen.found.iter().chain(&seen.told) {
-            let listed = found.damage.iter().any(|damage| {
-                let within =
-                    damage.lost.start <= place.lost.start && place.lost.end <= damage.lost.end;
-                let file = self.specimen.files.get(place.file);
-                damage.offset == place.offset
-                    && (place.lost.is_empty() || within)
-                    && file.is_none_or(|file| damage.path.ends_with(&file.name))
-            });
-            assert!(listed, "{place:?} is not listed: {found:?}");
+        for damage in &contents.damage {
+            let listed = found.damage.iter().any(|it| it.path == damage.path && it.offset == damage.offset);
+            let known = self.specimen.reported.iter().any(|it| it.lost == damage.lost);
+            assert!(listed || known, "{damage:?} is not listed: {found:?}");
         }
-        let count: u64 = seen.served.iter().map(|range| range.end - range.start).sum();
-        assert_eq!(found.readable, count, "{found:?}");
+        assert_eq!(found.readable, contents.rows.len() as u64, "{found:?}");
     }
 
-    /// Appending loses nothing that could be read, or is refused and says of what file.
-    fn appending(&self, path: &Path, seen: &Sight) {
+    /// Appending loses nothing that could be read, or is refused with the file's name.
+    fn appending(&self, path: &Path, before: &Contents, end: u64) {
         let new = Observation::new(7, 7.0);
-        let store = Store::open(path).expect("opened");
-        let mut stored = self.specimen.observations.clone();
-        let mut expected = seen.served.clone();
-        assert_eq!(store.path(), path);
-        match store.append(new) {
+        let mut expected = before.rows.clone();
+        match Store::open(path).expect("opened").append(new) {
             Ok(sequence) => {
-                assert_eq!(sequence, seen.observations);
-                stored.truncate(usize::try_from(sequence).expect("small"));
-                stored.push(new);
-                match expected.last_mut() {
-                    Some(last) if last.end == sequence => last.end += 1,
-                    _ => expected.push(sequence..sequence + 1),
-                }
+                assert_eq!(sequence, end);
+                expected.push((sequence, new));
             }
             Err(error) => {
                 let named = error.path().starts_with(path) && error.path() != path;
@@ -258,12 +232,23 @@ impl Judge<'_> {
                 assert!(named && kind, "{error}");
             }
         }
-        drop(store);
-        let (now, _) = sight(path, self.specimen, &stored, true).expect("opened again");
-        assert_eq!(now.served, expected);
+        let now = contents_of(&View::take(&open(path), true).expect("opened again")).expect("read");
+        assert!(now.rows == expected, "{} rows, {} expected", now.rows.len(), expected.len());
     }
-}
 
-fn served(seen: &Sight, n: u64) -> bool {
-    seen.served.iter().any(|range| range.contains(&n))
+    /// A repair accepts what is lost, and loses nothing more.
+    fn repairing(&self, path: &Path, before: &Contents) {
+        let repair = Store::repair(path).expect("repaired");
+        let store = Store::open(path).expect("opened");
+        assert!(store.recovery().damage.is_empty(), "{:?}", store.recovery());
+        let now = contents_of(&View::take(&open(path), true).expect("opened again")).expect("read");
+        assert!(now.damage.is_empty(), "{:?}", now.damage);
+        let kept = before.rows.iter().all(|row| now.rows.binary_search_by_key(&row.0, |it| it.0).is_ok());
+        assert!(kept, "{repair:?} lost {} of {}", before.rows.len() - now.rows.len(), before.rows.len());
+        let verified = store.verify().expect("verified");
+        assert!(verified.is_sound(), "{repair:?}: {verified:?}");
+        let new = Observation::new(8, 8.0);
+        let end = store.append(new).expect("appended");
+        assert_eq!(end, verified.observations);
+    }
 }

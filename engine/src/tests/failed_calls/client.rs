@@ -1,24 +1,27 @@
-//! A program that uses a store while calls fail, and holds every answer
-//! against what it was told before.
+//! A program that uses a store while calls fail, and compares every answer with those
+//! before.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::super::{all_of, arrivals, observation, remove_derived, summary_of};
+use tempfile::TempDir;
+
+use super::super::{assert_sound, contents, observation, summary_of};
+use super::super::contents::Contents;
 use super::answers::Answers;
 use super::fault::{Calls, EIO, Span, broken, unharmed};
 use super::history::History;
 use super::workload::{Step, Use, Workload};
-use crate::damage::Damage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
 use crate::store::Store;
-use crate::writer::Writer;
+use crate::write::writer::Writer;
 
 /// What an error says of observations that could not be taken back.
-const IN_DOUBT: &str = "may be found later";
+const UNCERTAIN: &str = "may be found later";
 
 /// What the client appends is numbered from here, so that it is known again.
 const FIRST_NUMBER: u64 = 10_000;
@@ -31,6 +34,11 @@ pub(super) struct Client {
     history: History,
     next_number: u64,
     reads_only: bool,
+    is_damaged: bool,
+    /// How many observations were removed at least and at most.
+    removed: Range<u64>,
+    /// Where copies are made.
+    copies: TempDir,
 }
 
 impl Client {
@@ -51,12 +59,15 @@ impl Client {
             history,
             next_number: FIRST_NUMBER,
             reads_only: workload.reads_only(),
+            is_damaged: workload.is_damaged,
+            removed: 0..0,
+            copies: tempfile::Builder::new().prefix("copies").tempdir_in(super::place().0.path().parent().expect("a place")).expect("a directory"),
         }
     }
 
     pub(super) fn run(&mut self, steps: &[Step]) {
         for step in steps {
-            self.calls.borrow_mut().tell(format!("{step:?}"));
+            self.calls.borrow_mut().note(format!("{step:?}"));
             let refused = self.calls.borrow().refused();
             self.step(step);
             if self.calls.borrow().refused() > refused {
@@ -82,13 +93,58 @@ impl Client {
                 if let Some(store) = self.opened() {
                     let synced = store.sync();
                     self.store = Some(store);
-                    self.told(synced, |client, ()| client.assert_durable());
+                    self.taken(synced, |client, ()| client.assert_durable());
                 }
             }
             Step::Writer(uses) => self.write(uses),
             Step::Read => self.read(),
             Step::Drop => self.store = None,
+            Step::Seal => self.with_store(|store| store.seal(), |_, ()| {}),
+            Step::RemoveBefore(n) => {
+                let time = observation(*n).timestamp_ns;
+                self.remove(|store| store.remove_before(time));
+            }
+            Step::KeepBytes(bytes) => self.remove(|store| store.keep_bytes(*bytes)),
+            Step::CopyTo => self.copy(),
         }
+    }
+
+    fn with_store<T>(
+        &mut self,
+        work: impl FnOnce(&Store) -> Result<T>,
+        took: impl FnOnce(&mut Self, T),
+    ) {
+        let Some(store) = self.opened() else { return };
+        let result = work(&store);
+        self.store = Some(store);
+        self.taken(result, took);
+    }
+
+    /// Retention fails as a whole, or removes all that it was to remove.
+    fn remove(&mut self, work: impl FnOnce(&Store) -> Result<u64>) {
+        self.removed.end += super::super::CHUNK;
+        self.with_store(work, |client, removed| {
+            // More where an earlier attempt failed, less where it had come far enough.
+            let most = client.removed.end - client.removed.start;
+            assert!(removed <= most && removed.is_multiple_of(super::super::CHUNK), "{removed}");
+            client.removed.start = client.removed.end;
+        });
+    }
+
+    fn copy(&mut self) {
+        let to = self.copies.path().join(self.next_number.to_string());
+        self.next_number += 1;
+        let copied = to.clone();
+        self.with_store(move |store| store.copy_to(copied), |client, count| {
+            let calls = Rc::clone(&client.calls);
+            unharmed(&calls, || {
+                let found = contents(&to);
+                let lost: u64 = found.damage.iter().map(|it| it.lost.end - it.lost.start).sum();
+                assert_eq!(found.rows.len() as u64 + lost, count);
+                client.check_rows(&found);
+            });
+        });
+        let _ = to;
     }
 
     /// The store, opened or created if it was not; taken out, to be put back.
@@ -96,26 +152,27 @@ impl Client {
         if self.store.is_some() {
             return self.store.take();
         }
-        let creates = !self.path.join("gaugelog").exists();
+        let creates = !self.is_made();
         let opened = if creates {
-            Store::create_with(&self.path, self.options.clone())
+            self.options.create_unchecked(&self.path)
         } else {
-            Store::open_with(&self.path, self.options.clone(), false)
+            self.options.open_unchecked(&self.path, false)
         };
         let once = self.calls.borrow().fault().span == Span::Once;
         if creates && once && opened.is_err() {
-            assert!(!self.path.join("gaugelog").exists(), "refused, and found");
+            assert!(!self.is_made(), "reported as failed, and there");
         }
-        let opened = self.told(opened, |_, store| store)?;
-        let (found, (least, most)) = (opened.found(), self.history.bounds());
-        let told = !found.damage.is_empty() && self.calls.borrow().fault().errno == EIO;
+        let opened = self.taken(opened, |_, store| store)?;
+        let (found, (least, most)) = (opened.recovery(), self.history.bounds());
+        let reported = !found.damage.is_empty() && self.calls.borrow().fault().errno == EIO;
+        let least = least - self.removed.end;
         assert!(found.observations <= most, "{found:?}");
-        assert!(found.observations >= least || told, "{found:?} of {least}");
+        assert!(found.observations >= least || reported || creates, "{found:?} of {least}");
         Some(opened)
     }
 
     /// Takes what succeeded; of what failed, the error must be a good one.
-    fn told<T, U>(&mut self, result: Result<T>, took: impl FnOnce(&mut Self, T) -> U) -> Option<U> {
+    fn taken<T, U>(&mut self, result: Result<T>, took: impl FnOnce(&mut Self, T) -> U) -> Option<U> {
         match result {
             Ok(it) => Some(took(self, it)),
             Err(error) => {
@@ -128,6 +185,10 @@ impl Client {
     fn check_error(&self, error: &Error) {
         let calls = self.calls.borrow();
         check_error(&self.path, &calls, error);
+    }
+
+    fn is_made(&self) -> bool {
+        self.path.join("manifest").exists()
     }
 
     fn next(&mut self, count: u64) -> Vec<Observation> {
@@ -156,19 +217,21 @@ impl Client {
 
     /// Of a batch that was refused the first may be stored, and are told.
     fn refused(&mut self, batch: &[Observation], error: &Error) {
-        self.calls.borrow_mut().tell(format!("{} stored: {error}", error.stored()));
+        self.calls.borrow_mut().note(format!("{} stored: {error}", error.stored()));
         if !self.calls.borrow().is_broken() {
             self.check_error(error);
         }
         let (stored, rest) = batch.split_at(error.stored());
         self.history.keep(None, stored);
-        if error.to_string().contains(IN_DOUBT) {
+        if error.to_string().contains(UNCERTAIN) {
             assert_ne!(self.calls.borrow().fault().span, Span::Once, "{error}");
-            self.history.doubt(rest);
+            self.history.may_keep(rest);
         }
     }
 
     fn acknowledged(&self) {
+        // Also of a writer that is held: readers find all of it at once.
+        self.look();
         if self.options.sync == SyncPolicy::Always {
             self.assert_durable();
         }
@@ -183,7 +246,7 @@ impl Client {
     fn append_beside(&mut self, count: u64) {
         let batch = self.next(count);
         let range = unharmed(&self.calls, || {
-            let other = Store::open_with(&self.path, self.options.clone(), false);
+            let other = self.options.open_unchecked(&self.path, false);
             other.expect("opened").append_batch(&batch).expect("appended")
         });
         self.history.keep(Some(range.start), &batch);
@@ -194,7 +257,7 @@ impl Client {
         let batch = self.next(1);
         let Some(store) = self.opened() else { return };
         let other = unharmed(&self.calls, || {
-            Store::open_with(&self.path, self.options.clone(), false).expect("opened")
+            self.options.open_unchecked(&self.path, false).expect("opened")
         });
         let held = unharmed(&self.calls, || other.writer().expect("the lock is free"));
         let error = store.append(batch[0]).expect_err("the lock is held by another");
@@ -209,7 +272,7 @@ impl Client {
         let Some(store) = self.opened() else { return };
         let writer = store.writer();
         self.store = Some(store);
-        let Some(mut writer) = self.told(writer, |_, writer| writer) else { return };
+        let Some(mut writer) = self.taken(writer, |_, writer| writer) else { return };
         let mut pending = Vec::new();
         for it in uses {
             match it {
@@ -221,7 +284,7 @@ impl Client {
                 }
                 Use::Flush => {
                     let flushed = writer.flush();
-                    self.flushed(flushed.map(Some), &mut pending);
+                    self.flushed(flushed, &mut pending);
                 }
                 Use::Sync => {
                     let synced = writer.sync();
@@ -233,36 +296,38 @@ impl Client {
                         self.flushed(Err(error), &mut pending);
                     }
                 }
+                Use::Seal => {
+                    let sealed = writer.seal();
+                    self.flushed(sealed, &mut pending);
+                }
                 Use::Close => return self.close(writer, pending),
             }
         }
-        // Nobody is told what dropping it could not store.
+        // Dropping it reports nothing.
         drop(writer);
-        self.history.doubt(&pending);
+        self.history.may_keep(&pending);
     }
 
     fn close(&mut self, writer: Writer, mut pending: Vec<Observation>) {
         let closed = writer.close();
         match self.options.sync {
-            SyncPolicy::Never => self.flushed(closed.map(|()| None), &mut pending),
+            SyncPolicy::Never => self.flushed(closed, &mut pending),
             _ => self.synced(closed, &mut pending),
         }
     }
 
     fn synced(&mut self, synced: Result<()>, pending: &mut Vec<Observation>) {
         let succeeded = synced.is_ok();
-        self.flushed(synced.map(|()| None), pending);
+        self.flushed(synced, pending);
         if succeeded {
             self.assert_durable();
         }
     }
 
-    /// `end` is what the writer says of the sequence number reached.
-    fn flushed(&mut self, end: Result<Option<u64>>, pending: &mut Vec<Observation>) {
-        match end {
-            Ok(end) => {
-                let first = end.map(|end| end - pending.len() as u64);
-                self.history.keep(first, pending);
+    fn flushed(&mut self, flushed: Result<()>, pending: &mut Vec<Observation>) {
+        match flushed {
+            Ok(()) => {
+                self.history.keep(None, pending);
                 pending.clear();
                 self.acknowledged();
             }
@@ -273,10 +338,10 @@ impl Client {
         }
     }
 
-    /// What is told while calls fail is right, or an error.
+    /// What is answered while calls fail is right, or an error.
     fn read(&mut self) {
         let Some(store) = self.opened() else { return };
-        let answers = Answers::ask(&store);
+        let answers = Answers::ask(&store, self.options.positioned_reads);
         self.store = Some(store);
         let calls = self.calls.borrow();
         let device = calls.fault().errno == EIO && !calls.has_ended();
@@ -287,25 +352,83 @@ impl Client {
 
     /// Whatever failed, what is there is what was acknowledged.
     fn look(&self) {
-        let Some(store) = &self.store else { return };
-        let found = unharmed(&self.calls, || arrivals(store));
-        assert!(self.history.explains(&found), "{} found: {:?}", found.len(), self.history);
+        if self.store.is_some() {
+            let found = unharmed(&self.calls, || contents(&self.path));
+            self.check_rows(&found);
+        }
+    }
+
+    /// All that is there is what was acknowledged, each once.
+    fn check_rows(&self, found: &Contents) {
+        if self.is_damaged {
+            return;
+        }
+        if !found.damage.is_empty() {
+            return self.check_reported(found);
+        }
+        assert!(found.absent.is_empty(), "{:?}", found.absent);
+        let first = found.rows.first().map_or(0, |(sequence, _)| *sequence);
+        let removed = self.removed.clone();
+        let whole = first.is_multiple_of(super::super::CHUNK);
+        assert!(whole && removed.start <= first && first <= removed.end, "{first} of {removed:?}");
+        let numbers = found.rows.iter().map(|(sequence, _)| *sequence);
+        assert!(numbers.eq(first..first + found.rows.len() as u64), "a gap or a double");
+        let rows: Vec<Observation> = found.rows.iter().map(|(_, row)| *row).collect();
+        assert!(
+            self.history.explains(first, &rows),
+            "{} found from {first} on, {:?}: {:?}",
+            rows.len(),
+            rows.iter().map(|it| it.timestamp_ns / 1_000_000_007).fold(
+                Vec::<Range<i64>>::new(),
+                |mut runs, n| {
+                    match runs.last_mut() {
+                        Some(run) if run.end == n => run.end += 1,
+                        _ => runs.push(n..n + 1),
+                    }
+                    runs
+                }
+            ),
+            self.history
+        );
+    }
+
+    /// What could not be read when the log was replaced counts as lost: it is reported, and
+    /// the old log is kept. All else is right.
+    fn check_reported(&self, found: &Contents) {
+        assert_eq!(self.calls.borrow().fault().errno, EIO, "{:?}", found.damage);
+        let said = |damage: &crate::Damage| damage.detail.starts_with("lost before");
+        assert!(found.damage.iter().all(said), "{:?}", found.damage);
+        let copied = found.damage.iter().all(|damage| !damage.path.starts_with(&self.path));
+        let count = |ending| super::super::count_files(&self.path, ending);
+        assert!(copied || count(".damaged") > 0 || count(".log") > 1, "the log that lost them is kept");
+        let certain = self.history.certain();
+        let lost = |n: u64| found.damage.iter().any(|damage| damage.lost.contains(&n));
+        let served = |n: u64| found.rows.binary_search_by_key(&n, |it| it.0).is_ok();
+        if self.history.bounds().0 == self.history.bounds().1 {
+            for (sequence, row) in &found.rows {
+                assert_eq!(certain.get(usize::try_from(*sequence).expect("small")), Some(row));
+            }
+            let silent = (self.removed.end..certain.len() as u64).find(|n| !served(*n) && !lost(*n));
+            assert_eq!(silent, None, "lost silently: {:?}", found.damage);
+        }
     }
 
     /// When the cause is gone: nothing was lost, and work resumes, by the handle
     /// that was there and by another.
     pub(super) fn resume(mut self) {
-        self.calls.borrow_mut().tell("The fault has ended".to_owned());
+        self.calls.borrow_mut().note("The fault has ended".to_owned());
         self.calls.borrow_mut().end_fault();
-        let fresh = self.path.join("gaugelog").exists().then(|| {
-            Store::open_with(&self.path, self.options.clone(), false).expect("it opens afterwards")
+        let fresh = self.is_made().then(|| {
+            self.options.open_unchecked(&self.path, false).expect("it opens afterwards")
         });
         if let Some(fresh) = &fresh {
-            assert!(fresh.found().damage.is_empty(), "{:?}", fresh.found());
+            let found = fresh.recovery();
+            let device = self.calls.borrow().fault().errno == EIO;
+            assert!(found.damage.is_empty() || self.is_damaged || device, "{found:?}");
         }
         if self.reads_only {
-            // Who only reads leaves nothing behind that an answer could depend on.
-            self.check_snapshot(self.store.as_ref().or(fresh.as_ref()).expect("opened"));
+            // What only reads leaves nothing that an answer could depend on.
+            self.check_all();
             return;
         }
         self.append_again(1);
@@ -316,34 +439,30 @@ impl Client {
         self.check_all();
     }
 
-    /// By every way to it, with and without what is derived.
     fn check_all(self) {
-        let store = self.store.as_ref().expect("opened");
-        self.check_snapshot(store);
-        let verified = store.verify().expect("verified");
-        // Of a derived file that was written in part, that part does not hold.
-        let in_part = self.calls.borrow().fault().part.is_some();
-        let torn = |damage: &Damage| {
-            let rows = damage.path.extension().is_some_and(|extension| extension == "rows");
-            in_part && !rows && damage.detail.ends_with("does not match its checksum")
-        };
-        assert!(verified.damage.iter().all(torn), "{verified:?}");
-        remove_derived(&self.path);
+        if self.is_damaged {
+            return;
+        }
+        let found = contents(&self.path);
+        self.check_rows(&found);
+        if !found.damage.is_empty() {
+            return;
+        }
+        let rows: Vec<Observation> = found.rows.iter().map(|(_, row)| *row).collect();
         let store = Store::open(&self.path).expect("opened");
-        assert!(store.found().damage.is_empty(), "{:?}", store.found());
-        self.check_snapshot(&store);
-    }
-
-    fn check_snapshot(&self, store: &Store) {
-        let snapshot = store.snapshot().expect("a snapshot");
-        let found = all_of(&snapshot);
-        assert!(self.history.explains(&found), "{} found: {:?}", found.len(), self.history);
-        assert_eq!(snapshot.summary().expect("read"), summary_of(&found));
+        let summary = store.snapshot().expect("a snapshot").summary().expect("read");
+        assert_eq!(summary, summary_of(&rows));
+        assert_sound(&self.path);
+        let logs = super::super::count_files(&self.path, ".log");
+        assert!(logs <= 2, "{logs} logs");
     }
 
     fn append_again(&mut self, count: u64) {
         let refused = self.calls.borrow().refused();
         let before = self.history.bounds().0;
+        if self.is_damaged && self.calls.borrow().refused() > refused {
+            return;
+        }
         self.append(count);
         assert_eq!(self.calls.borrow().refused(), refused, "the fault has ended");
         assert_eq!(self.history.bounds().0, before + count, "work resumes");
@@ -354,7 +473,8 @@ impl Client {
 fn check_error(path: &Path, calls: &Calls, error: &Error) {
     let fault = calls.fault();
     assert!(calls.refused() > 0 && !calls.has_ended(), "nothing failed, but {error:?}");
-    let named = error.path().starts_with(path) || Some(error.path()) == path.parent();
+    let is_copy = error.path().components().any(|part| part.as_os_str().to_string_lossy().starts_with("copies"));
+    let named = error.path().starts_with(path) || Some(error.path()) == path.parent() || is_copy;
     assert!(named, "{error:?}");
     let cause = error.io_error().and_then(std::io::Error::raw_os_error);
     match error.kind() {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::super::header;
-use crate::disk::Operation;
-use crate::segment::names::{ordinals, rows_name};
-use crate::view::View;
+use super::super::{open, view};
+use crate::format::names::{MANIFEST, chunk_name, log_name};
+use crate::format::record::Record;
+use crate::manifest;
+use crate::os::disk::Operation;
 
 #[derive(Clone, Debug)]
 pub(super) struct Durable {
@@ -16,25 +17,34 @@ pub(super) struct Durable {
     dirty: HashMap<String, Vec<Range<u64>>>,
     /// What a sync that failed was to cover: no later one brings it back.
     lost: HashMap<String, Vec<Range<u64>>>,
-    /// Segments whose names may not be on the disk.
+    /// Files whose names may not be on the disk.
     nameless: Vec<String>,
+    /// The manifest that a power cut may bring back.
+    record: Option<Record>,
 }
 
 impl Durable {
     /// All that is in `directory` so far counts as durable.
     pub(super) fn of(directory: &Path) -> Self {
         let directory = directory.to_owned();
-        Self { directory, dirty: HashMap::new(), lost: HashMap::new(), nameless: Vec::new() }
+        let record = record_in(&directory);
+        let (dirty, lost, nameless) = (HashMap::new(), HashMap::new(), Vec::new());
+        Self { directory, dirty, lost, nameless, record }
     }
 
     pub(super) fn succeeded(&mut self, path: &Path, operation: Operation) {
+        if path != self.directory && path.parent() != Some(&self.directory) {
+            // Of a copy.
+            return;
+        }
         let name = name(path);
         match operation {
             Operation::Write { .. } => self.write(name, operation),
             Operation::Sync => drop(self.dirty.remove(&name)),
-            Operation::Create if name.ends_with(".tmp") => {
+            Operation::Create => {
                 self.dirty.remove(&name);
                 self.lost.remove(&name);
+                self.nameless.push(name);
             }
             Operation::Rename => {
                 let temporary = format!("{name}.tmp");
@@ -44,7 +54,11 @@ impl Durable {
                 }
                 self.nameless.push(name);
             }
-            Operation::SyncDirectory if path == self.directory => self.nameless.clear(),
+            Operation::SyncDirectory if path == self.directory => {
+                // It is announced before it is made: what was made before it counts.
+                self.nameless.clear();
+                self.record = record_in(&self.directory);
+            }
             _ => {}
         }
     }
@@ -71,28 +85,49 @@ impl Durable {
 
     /// Asserts that a power cut now would take no observation.
     pub(super) fn assert_all(&self) {
-        assert!(!self.nameless.iter().any(|name| name.ends_with(".rows")), "{:?}", self.nameless);
-        let is_open = |(name, ranges): (&String, &Vec<Range<u64>>)| {
-            name.ends_with(".rows") && !ranges.is_empty()
-        };
-        if !self.dirty.iter().chain(&self.lost).any(is_open) {
-            return;
+        let record = manifest::read(&open(&self.directory)).expect("a manifest").record;
+        let log = log_name(record.log);
+        let chunks = (record.first_chunk..record.sealed_end).map(chunk_name);
+        let all: Vec<String> = chunks.chain([MANIFEST.into(), log.clone()]).collect();
+        let is_nameless = |name: &String| self.nameless.contains(name);
+        if is_nameless(&MANIFEST.to_owned()) {
+            self.assert_earlier(&record);
         }
-        let view = View::take(&self.directory, true).expect("a view");
-        let Some((last, tail)) = view.active().expect("a segment") else { return };
-        for ordinal in ordinals(&self.directory).expect("listed") {
-            let end = match ordinal {
-                _ if ordinal == last.ordinal => tail.end.offset,
-                _ => header(&self.directory, ordinal + 1).predecessor.expect("one").end_offset,
+        let unsynced = all.iter().find(|name| *name != MANIFEST && is_nameless(name));
+        assert_eq!(unsynced, None, "its name may not be on the disk");
+        let begins = |name: &String| {
+            let of = |all: &HashMap<String, Vec<Range<u64>>>| {
+                all.get(name).into_iter().flatten().map(|it| it.start).min()
             };
-            let name = rows_name(ordinal);
-            for (all, what) in [(&self.dirty, "not synced"), (&self.lost, "lost by a sync")] {
-                let begins = all.get(&name).and_then(|all| all.iter().map(|it| it.start).min());
-                let begins = begins.unwrap_or(u64::MAX);
-                assert!(end <= begins, "{name} counts up to {end}, and {begins} is {what}");
-            }
+            of(&self.dirty).into_iter().chain(of(&self.lost)).min()
+        };
+        for name in &all {
+            let Some(begins) = begins(name) else { continue };
+            assert_eq!(*name, log, "{name} is not synced, or was lost by a sync");
+            let view = view(&self.directory).expect("a view");
+            let end = view.log().expect("a log").tail().end.offset;
+            assert!(end <= begins, "{name} counts up to {end}, and {begins} is not durable");
         }
     }
+}
+
+impl Durable {
+    /// The manifest before the one that may not be durable lists all that there is.
+    fn assert_earlier(&self, record: &Record) {
+        let earlier = self.record.as_ref().expect("a manifest that is durable");
+        let chunks = (earlier.first_chunk..earlier.sealed_end).map(chunk_name);
+        for name in chunks.chain([log_name(earlier.log)]) {
+            assert!(self.directory.join(&name).exists(), "{name} was removed too early");
+        }
+        let view = view(&self.directory).expect("a view");
+        let appended = view.log().is_some_and(|log| log.tail().is_appended_to);
+        assert!(!appended || earlier.log == record.log, "appended before the listing is durable");
+    }
+}
+
+fn record_in(directory: &Path) -> Option<Record> {
+    let bytes = std::fs::read(directory.join(MANIFEST)).ok()?;
+    Record::decode(&bytes).ok()
 }
 
 fn name(path: &Path) -> String {

@@ -9,20 +9,21 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::durable::Durable;
-use crate::disk::{Operation, watch};
+use crate::os::disk::{Operation, watch};
 
 pub(super) const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
 const EINTR: i32 = 4;
+const EACCES: i32 = 13;
 const ENOMEM: i32 = 12;
 const EMFILE: i32 = 24;
 const EFBIG: i32 = 27;
 const EDQUOT: i32 = 122;
 
 /// What a disk, a quota, a process's limits, a signal and a file's size can refuse.
-pub(super) const ERRNOS: [i32; 7] = [EIO, ENOSPC, EDQUOT, ENOMEM, EMFILE, EINTR, EFBIG];
+pub(super) const ERRNOS: [i32; 8] = [EIO, ENOSPC, EDQUOT, ENOMEM, EMFILE, EINTR, EFBIG, EACCES];
 
-const CALLS_TOLD: usize = 40;
+const CALLS_KEPT: usize = 40;
 
 /// For how long calls fail, from the one at fault on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +103,9 @@ impl Fault {
     }
 }
 
-/// What is told of a run that failed; formed only then.
+/// What is said of a run that failed; formed only then.
 #[derive(Debug)]
-enum Told {
+enum Note {
     Line(String),
     Call(usize, PathBuf, Operation, Option<i32>),
 }
@@ -121,7 +122,7 @@ pub(super) struct Calls {
     broken: bool,
     pub(super) made: Vec<Operation>,
     refused: usize,
-    told: VecDeque<Told>,
+    notes: VecDeque<Note>,
     pub(super) durable: Durable,
 }
 
@@ -135,7 +136,7 @@ impl Calls {
             broken: false,
             made: Vec::new(),
             refused: 0,
-            told: VecDeque::new(),
+            notes: VecDeque::new(),
             durable: Durable::of(directory),
         }))
     }
@@ -162,23 +163,23 @@ impl Calls {
     }
 
     /// Remembers what is being done meanwhile.
-    pub(super) fn tell(&mut self, line: String) {
-        self.remember(Told::Line(line));
+    pub(super) fn note(&mut self, line: String) {
+        self.remember(Note::Line(line));
     }
 
-    fn remember(&mut self, told: Told) {
-        self.told.push_back(told);
-        if self.told.len() > CALLS_TOLD {
-            self.told.pop_front();
+    fn remember(&mut self, note: Note) {
+        self.notes.push_back(note);
+        if self.notes.len() > CALLS_KEPT {
+            self.notes.pop_front();
         }
     }
 
     /// The last calls, and what the client did meanwhile.
-    pub(super) fn last_told(&self) -> String {
-        let lines = self.told.iter().map(|told| match told {
-            Told::Line(line) => format!("  {line}\n"),
-            Told::Call(at, path, operation, None) => format!("    {at}: {operation:?} {path:?}\n"),
-            Told::Call(at, path, operation, Some(errno)) => {
+    pub(super) fn last_notes(&self) -> String {
+        let lines = self.notes.iter().map(|note| match note {
+            Note::Line(line) => format!("  {line}\n"),
+            Note::Call(at, path, operation, None) => format!("    {at}: {operation:?} {path:?}\n"),
+            Note::Call(at, path, operation, Some(errno)) => {
                 format!("    {at}: {operation:?} {path:?} FAILED with {errno}\n")
             }
         });
@@ -221,7 +222,7 @@ impl Calls {
             return Ok(());
         }
         let verdict = self.verdict(operation);
-        self.remember(Told::Call(self.made.len(), path.to_owned(), operation, verdict));
+        self.remember(Note::Call(self.made.len(), path.to_owned(), operation, verdict));
         let Some(errno) = verdict else {
             self.durable.succeeded(path, operation);
             return Ok(());

@@ -1,14 +1,24 @@
-//! What calls that succeeded and calls that failed leave to be found.
+//! What calls that succeeded and calls that failed leave in the store.
 
 use crate::observation::Observation;
 
-#[derive(Debug)]
 enum Entry {
     /// Acknowledged, the first with this sequence number.
     Kept { first: Option<u64>, of: Vec<Observation> },
     /// Refused by an error that says that it may be found all the same, or its
     /// first ones.
-    Doubtful(Vec<Observation>),
+    Uncertain(Vec<Observation>),
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, first, of) = match self {
+            Self::Kept { first, of } => ("kept", *first, of),
+            Self::Uncertain(of) => ("uncertain", None, of),
+        };
+        let from = of.first().map(|it| it.timestamp_ns / 1_000_000_007);
+        write!(f, "{} {kind} as {first:?}, numbers from {from:?}", of.len())
+    }
 }
 
 /// What was asked to be stored, in order.
@@ -24,35 +34,38 @@ impl History {
         }
     }
 
-    pub(super) fn doubt(&mut self, of: &[Observation]) {
-        self.entries.push(Entry::Doubtful(of.to_vec()));
+    pub(super) fn may_keep(&mut self, of: &[Observation]) {
+        self.entries.push(Entry::Uncertain(of.to_vec()));
     }
 
-    /// Whether `found` is what must be there, in order, each once, and else only
-    /// beginnings of what is in doubt.
-    pub(super) fn explains(&self, found: &[Observation]) -> bool {
-        explained(&self.entries, found, 0)
+    /// Whether `found`, the first of which has that sequence number, is what must be
+    /// there, in order, each once, and else only beginnings of what is uncertain.
+    pub(super) fn explains(&self, first: u64, found: &[Observation]) -> bool {
+        let mut all = self.certain();
+        all.truncate(usize::try_from(first).expect("small"));
+        all.extend_from_slice(found);
+        explained(&self.entries, &all, 0)
     }
 
     /// What must be there.
     pub(super) fn certain(&self) -> Vec<Observation> {
         let kept = self.entries.iter().filter_map(|entry| match entry {
             Entry::Kept { of, .. } => Some(of),
-            Entry::Doubtful(_) => None,
+            Entry::Uncertain(_) => None,
         });
         kept.flatten().copied().collect()
     }
 
     /// The fewest and the most observations that may be there.
     pub(super) fn bounds(&self) -> (u64, u64) {
-        let (mut kept, mut doubtful) = (0, 0);
+        let (mut kept, mut uncertain) = (0, 0);
         for entry in &self.entries {
             match entry {
                 Entry::Kept { of, .. } => kept += of.len() as u64,
-                Entry::Doubtful(of) => doubtful += of.len() as u64,
+                Entry::Uncertain(of) => uncertain += of.len() as u64,
             }
         }
-        (kept, kept + doubtful)
+        (kept, kept + uncertain)
     }
 }
 
@@ -64,7 +77,7 @@ fn explained(entries: &[Entry], found: &[Observation], at: usize) -> bool {
                 && found[at..].starts_with(of)
                 && explained(rest, found, at + of.len())
         }
-        [Entry::Doubtful(of), rest @ ..] => {
+        [Entry::Uncertain(of), rest @ ..] => {
             let most = of.iter().zip(&found[at..]).take_while(|(it, found)| it == found).count();
             (0..=most).rev().any(|count| explained(rest, found, at + count))
         }

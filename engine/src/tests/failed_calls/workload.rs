@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::disk_watch::{io_error, no_space};
-use super::super::{append_each, edit, observations, remove_derived, segment_path};
-use crate::disk::{Operation, watch};
+use super::super::{append_each, edit, flip, log_path, observation, observations};
+use crate::os::disk::{Operation, watch};
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
 use crate::store::Store;
@@ -26,6 +26,12 @@ pub(super) enum Step {
     Writer(&'static [Use]),
     /// Every question there is.
     Read,
+    Seal,
+    /// The oldest chunks are removed, up to so many bytes.
+    KeepBytes(u64),
+    /// Those before the time of the observation of this number.
+    RemoveBefore(u64),
+    CopyTo,
     Drop,
 }
 
@@ -36,6 +42,7 @@ pub(super) enum Use {
     Flush,
     Sync,
     SyncIfDue,
+    Seal,
     /// Without it the writer is dropped.
     Close,
 }
@@ -46,24 +53,22 @@ pub(super) struct Workload {
     /// Makes what is there before calls fail, and returns what it holds.
     pub(super) prepare: fn(&Path) -> Vec<Observation>,
     pub(super) steps: Vec<Step>,
+    /// Where it begins some observations cannot be read.
+    pub(super) is_damaged: bool,
 }
 
 impl Workload {
-    /// Whether nothing is ever written.
+    /// Whether nothing is ever written to the store.
     pub(super) fn reads_only(&self) -> bool {
-        self.steps.iter().all(|step| matches!(step, Step::Open | Step::Read | Step::Drop))
+        self.steps.iter().all(|step| matches!(step, Step::Open | Step::Read | Step::Drop | Step::CopyTo))
     }
 }
 
-/// Segments of one leaf, which are left and begun all the time. (Far below what
-/// may be asked for; but a header must fit.)
-pub(super) fn leaf_segments(policy: SyncPolicy) -> Options {
-    Options { segment_bytes_max: 4096, ..options(policy) }
-}
-
-/// No lock is waited for: whoever has it keeps it.
+/// A held writer seals at once here, too. (Far below what may be asked for.)
+/// No lock is waited for.
 pub(super) fn options(policy: SyncPolicy) -> Options {
-    Options::new().sync(policy).lock_wait(Duration::ZERO)
+    let options = Options::new().sync(policy).lock_wait(Duration::ZERO);
+    Options { log_bytes_max: 4_096, ..options }
 }
 
 pub(super) const AT_ONCE: SyncPolicy = SyncPolicy::Every(Duration::ZERO);
@@ -77,8 +82,7 @@ pub(super) fn nothing(_: &Path) -> Vec<Observation> {
 /// What a creation that was cut off has left.
 pub(super) fn cut_off(path: &Path) -> Vec<Observation> {
     std::fs::create_dir(path).expect("a directory");
-    std::fs::write(path.join("lock"), "").expect("written");
-    std::fs::write(path.join("gaugelog.tmp"), "GAUG").expect("written");
+    std::fs::write(path.join("manifest.tmp"), "gaug").expect("written");
     Vec::new()
 }
 
@@ -87,26 +91,23 @@ pub(super) fn empty(path: &Path) -> Vec<Observation> {
     Vec::new()
 }
 
-/// A store of two segments and a part of a third, durable to the last byte.
+/// A store of two chunks and a log, durable to the last byte.
 pub(super) fn sound(path: &Path) -> Vec<Observation> {
-    let store = Store::create_with(path, leaf_segments(SyncPolicy::Always)).expect("created");
-    let all = observations(0..2_300);
+    let store = create(path, SyncPolicy::Always);
+    let all = observations(0..5_300);
     for batch in all.chunks(700) {
         store.append_batch(batch).expect("appended");
     }
     all
 }
 
-/// The same, where nothing that is derived is left.
-pub(super) fn without_derived(path: &Path) -> Vec<Observation> {
-    let all = sound(path);
-    remove_derived(path);
-    all
+fn create(path: &Path, policy: SyncPolicy) -> Store {
+    options(policy).create_unchecked(path).expect("created")
 }
 
-/// Single observations, the last of which nobody has synced.
-fn in_doubt(path: &Path, synced: u64, all: u64) -> Vec<Observation> {
-    let store = Store::create_with(path, leaf_segments(SyncPolicy::Never)).expect("created");
+/// Small batches, the last of which were never synced.
+fn unconfirmed(path: &Path, synced: u64, all: u64) -> Vec<Observation> {
+    let store = create(path, SyncPolicy::Never);
     append_each(&store, 0..synced);
     store.sync().expect("synced");
     for batch in observations(synced..all).chunks(33) {
@@ -115,35 +116,27 @@ fn in_doubt(path: &Path, synced: u64, all: u64) -> Vec<Observation> {
     observations(0..all)
 }
 
-pub(super) fn few_in_doubt(path: &Path) -> Vec<Observation> {
-    in_doubt(path, 20, 60)
+pub(super) fn few_unconfirmed(path: &Path) -> Vec<Observation> {
+    unconfirmed(path, 20, 60)
 }
 
-/// All but full, so that the segment is left next.
-pub(super) fn a_segment_in_doubt(path: &Path) -> Vec<Observation> {
-    in_doubt(path, 7, 1_020)
-}
-
-pub(super) fn in_doubt_without_derived(path: &Path) -> Vec<Observation> {
-    let all = in_doubt(path, 20, 60);
-    remove_derived(path);
-    all
+/// Nearly a chunk, so that the next appends seal it.
+pub(super) fn a_chunk_unconfirmed(path: &Path) -> Vec<Observation> {
+    unconfirmed(path, 7, 2_040)
 }
 
 /// After a power cut: sectors in the middle of a tail never reached the disk.
 pub(super) fn torn(path: &Path) -> Vec<Observation> {
-    in_doubt(path, 20, 400);
-    let rows = segment_path(path, 1);
-    edit(&rows, |bytes| bytes[2_048..4_096].fill(0));
-    let kept = Store::open(path).expect("opened").found().observations;
-    assert!((21..400).contains(&kept), "{kept} before the hole");
+    unconfirmed(path, 20, 600);
+    edit(&log_path(path), |bytes| bytes[12_288..14_336].fill(0));
+    let kept = Store::open(path).expect("opened").recovery().observations;
+    assert!((21..600).contains(&kept), "{kept} before the hole");
     observations(0..kept)
 }
 
-/// Another process could not sync, nor begin another segment.
-pub(super) fn given_up(path: &Path) -> Vec<Observation> {
-    let options = Options::new().sync(SyncPolicy::Always);
-    let store = Store::create_with(path, options).expect("created");
+/// Another process could not sync, nor make another log.
+pub(super) fn abandoned(path: &Path) -> Vec<Observation> {
+    let store = create(path, SyncPolicy::Always);
     append_each(&store, 0..30);
     let refuse = |_: &Path, operation: Operation, _: &[u8]| match operation {
         Operation::Sync => Err(io_error()),
@@ -154,19 +147,26 @@ pub(super) fn given_up(path: &Path) -> Vec<Observation> {
     observations(0..30)
 }
 
-/// A segment was begun, and nobody has written to it or named it.
-pub(super) fn just_begun(path: &Path) -> Vec<Observation> {
-    let store = Store::create_with(path, leaf_segments(SyncPolicy::Always)).expect("created");
-    let all = observations(0..1_024);
+/// A new log was made, and never listed; a chunk was sealed, and never listed.
+pub(super) fn never_listed(path: &Path) -> Vec<Observation> {
+    let store = create(path, SyncPolicy::Always);
+    let all = observations(0..2_047);
     store.append_batch(&all).expect("appended");
-    let refuse = |path: &Path, operation: Operation, _: &[u8]| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match operation {
-            Operation::Write { .. } if name == "checkpoint" => Err(io_error()),
-            Operation::SyncDirectory => Err(io_error()),
-            _ => Ok(()),
-        }
+    let mut syncs = 0;
+    let cut = move |_: &Path, operation: Operation, _: &[u8]| {
+        syncs += u32::from(operation == Operation::SyncDirectory);
+        // Everything from there on fails, as where the process was killed.
+        if syncs > 0 { Err(io_error()) } else { Ok(()) }
     };
-    watch::with(refuse, || store.append_batch(&observations(900..930)).expect_err("broken"));
+    watch::with(cut, || store.append(observation(2_047)).expect("appended; sealing fails"));
+    assert_eq!(super::super::count_files(path, ".chunk"), 1);
+    observations(0..2_048)
+}
+
+/// One chunk is corrupt, and so is a frame of the log.
+pub(super) fn damaged(path: &Path) -> Vec<Observation> {
+    let all = sound(path);
+    let chunk = super::super::chunk_path(path, 0);
+    flip(&chunk, std::fs::metadata(&chunk).expect("there").len() / 2);
     all
 }

@@ -1,7 +1,7 @@
 //! Random lives of one store, eight to a campaign. In each a process appends
-//! batches until it dies at a random operation on the disk, be it in the midst
-//! of a write; then it was killed, or the power was cut. Syncs fail at random,
-//! and the checkpoint is lost now and then.
+//! batches, seals and removes until it dies at a random operation on the disk, be it
+//! in the midst of a write; then it was killed, or the power was cut. Syncs fail at
+//! random.
 //!
 //! Everything random comes from the seed that a failing campaign names.
 //! `GAUGELOG_SEED` says with which to begin, `GAUGELOG_CAMPAIGNS` how many to run:
@@ -17,17 +17,16 @@ use std::rc::Rc;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::super::{assert_holds, observations, small};
+use super::super::{assert_holds_from, observations};
 use super::choices::Choices;
 use super::from_environment;
 use super::look::look;
-use super::observer::{INPUT_OUTPUT, Observer, Verdict, observed};
+use super::observer::{INPUT_OUTPUT, NO_SPACE, Observer, Verdict, observed};
 use super::place::Place;
+use super::reported::{Death, Reported};
 use super::simulated_disk::SimulatedDisk;
-use super::told::{Death, Told};
-use crate::checkpoint;
-use crate::disk::Operation;
 use crate::options::{Options, SyncPolicy};
+use crate::os::disk::{Operation, watch};
 use crate::store::Store;
 
 const LIVES: u32 = 8;
@@ -44,18 +43,20 @@ const BATCHES: &[u64] = &[1, 1, 60, 3_000];
 #[derive(Clone, Copy, Debug)]
 struct Circumstances {
     policy: SyncPolicy,
-    /// Of how many syncs one fails; 0 for none.
+    /// Of how many syncs, or other calls, one fails; 0 for none.
     failing_syncs: u32,
     failing_directory_syncs: u32,
-    /// Whether the checkpoint is removed now and then, between two processes.
-    loses_checkpoint: bool,
+    failing_writes: u32,
+    /// Whether the oldest chunks are removed now and then.
+    removes: bool,
 }
 
 const ALWAYS: Circumstances = Circumstances {
     policy: SyncPolicy::Always,
     failing_syncs: 0,
     failing_directory_syncs: 0,
-    loses_checkpoint: false,
+    failing_writes: 0,
+    removes: false,
 };
 const NEVER: Circumstances = Circumstances { policy: SyncPolicy::Never, ..ALWAYS };
 
@@ -67,14 +68,15 @@ fn verdicts(
     let mut operations_left = random.random_range(1..=OPERATIONS_MAX);
     move |_, operation| {
         operations_left -= 1;
-        let one_in = match operation {
+        let (one_in, number) = match operation {
             _ if operations_left == 0 => return Verdict::Die(random.random_range(0..40_000)),
-            Operation::Sync => circumstances.failing_syncs,
-            Operation::SyncDirectory => circumstances.failing_directory_syncs,
-            _ => 0,
+            Operation::Sync => (circumstances.failing_syncs, INPUT_OUTPUT),
+            Operation::SyncDirectory => (circumstances.failing_directory_syncs, INPUT_OUTPUT),
+            Operation::Write { .. } | Operation::Create => (circumstances.failing_writes, NO_SPACE),
+            _ => (0, 0),
         };
         match one_in > 0 && random.random_ratio(1, one_in) {
-            true => Verdict::Fail(INPUT_OUTPUT),
+            true => Verdict::Fail(number),
             false => Verdict::Succeed,
         }
     }
@@ -87,7 +89,7 @@ struct Campaign {
     circumstances: Circumstances,
     random: StdRng,
     disk: SimulatedDisk,
-    told: Told,
+    reported: Reported,
     /// Observations are numbered through, so that one that failed is known again.
     next_number: u64,
     seed: u64,
@@ -96,10 +98,11 @@ struct Campaign {
 impl Campaign {
     fn new(circumstances: Circumstances, seed: u64) -> Self {
         let mut place = Place::new();
-        let options = small(circumstances.policy);
+        let options = Options::new().sync(circumstances.policy);
         let disk = SimulatedDisk::default();
-        let observer = Observer::new(place.path(), disk, Told::default());
+        let observer = Observer::new(place.path(), disk, Reported::default());
         let observer = Rc::new(RefCell::new(observer));
+        watch::count_identities_from(seed << 32 | 1);
         observed(&observer, || options.create(place.path()).expect("created"));
         let disk = observer.borrow().disk.clone();
         place.changed_to(disk.seen());
@@ -109,7 +112,7 @@ impl Campaign {
             circumstances,
             random: StdRng::seed_from_u64(seed),
             disk,
-            told: Told::of_empty_store(),
+            reported: Reported::of_empty_store(),
             next_number: 0,
             seed,
         }
@@ -120,16 +123,16 @@ impl Campaign {
             self.live();
             self.die();
         }
-        // By every way to it, with and without what is derived.
-        assert_holds(self.place.path(), self.told.stored());
+        let first = self.reported.first() as u64;
+        assert_holds_from(self.place.path(), first, self.reported.kept());
     }
 
     /// One process, which appends until it is dead.
     fn live(&mut self) {
         let random = StdRng::seed_from_u64(self.random.random());
         let verdicts = verdicts(self.circumstances, random);
-        let (disk, told) = (std::mem::take(&mut self.disk), std::mem::take(&mut self.told));
-        let observer = Observer::new(self.place.path(), disk, told).judged_by(verdicts);
+        let (disk, reported) = (std::mem::take(&mut self.disk), std::mem::take(&mut self.reported));
+        let observer = Observer::new(self.place.path(), disk, reported).judged_by(verdicts);
         let observer = Rc::new(RefCell::new(observer));
         observed(&observer, || {
             let store = self.options.open(self.place.path()).expect("opened");
@@ -139,12 +142,15 @@ impl Campaign {
                 self.append(&store, &observer, sizes);
                 if syncs && self.random.random_ratio(1, 8) && store.sync().is_ok() {
                     // Under any policy, what has been synced is durable.
-                    observer.borrow_mut().told.sync();
+                    observer.borrow_mut().report(Reported::sync);
+                }
+                if self.circumstances.removes && self.random.random_ratio(1, 6) {
+                    remove(&store, &observer);
                 }
             }
         });
         let observer = observer.borrow();
-        (self.disk, self.told) = (observer.disk.clone(), observer.told.clone());
+        (self.disk, self.reported) = (observer.disk.clone(), observer.reported.clone());
         self.place.changed_to(self.disk.seen());
         self.place.assert_shows(&self.disk.seen());
     }
@@ -154,22 +160,22 @@ impl Campaign {
         let count = self.random.random_range(1..=count_max);
         let batch = observations(self.next_number..self.next_number + count);
         self.next_number += count;
-        observer.borrow_mut().told.begin(&batch);
+        observer.borrow_mut().report(|reported| reported.begin(&batch));
         let refused = observer.borrow().refused();
         let appended = store.append_batch(&batch);
         let mut observer = observer.borrow_mut();
         let durable = self.circumstances.policy == SyncPolicy::Always;
         match appended {
             Ok(range) => {
-                let stored = observer.told.stored().len() as u64;
-                assert_eq!(range.start, stored, "behind all that is stored");
-                observer.told.acknowledge(durable);
+                let start = usize::try_from(range.start).expect("in memory");
+                observer.report(|reported| reported.acknowledge_at(start, durable));
             }
-            // Nobody was told: any beginning of it may be found.
+            // Nothing was reported: any beginning of it may be found.
             Err(_) if observer.is_dead() => {}
             Err(error) => {
                 assert!(observer.refused() > refused, "the disk did not fail: {error}");
-                observer.told.fail(error.stored(), durable);
+                let rest = observer.rest_of(&error);
+                observer.report(|reported| reported.fail(error.stored(), durable, rest));
             }
         }
     }
@@ -182,15 +188,21 @@ impl Campaign {
             self.place.show(&state);
             self.disk = SimulatedDisk::holding(state.as_ref());
         }
-        if self.circumstances.loses_checkpoint && self.random.random() {
-            // A power cut may bring it back.
-            self.disk.apply(checkpoint::NAME, Operation::Remove, &[]);
-            self.place.remove(checkpoint::NAME);
-        }
         let seen = self.disk.seen();
-        let found = look(&mut self.place, &seen, &self.told, death, &self.options);
+        let found = look(&mut self.place, &seen, &self.reported, death, &self.options);
         self.place.show(&seen);
-        self.told = self.told.of_next_process(found, death);
+        self.reported = self.reported.of_next_process(&found, death);
+    }
+}
+
+/// Removes all that is sealed.
+fn remove(store: &Store, observer: &RefCell<Observer>) {
+    observer.borrow_mut().report(|reported| reported.begin_to_remove(usize::MAX));
+    if let Ok(count) = store.remove_before(i64::MAX) {
+        let mut observer = observer.borrow_mut();
+        observer.report(|_| {});
+        let first = observer.first_seen();
+        observer.report(|reported| reported.remove(count, first));
     }
 }
 
@@ -199,7 +211,7 @@ fn run_campaigns(circumstances: Circumstances) {
     for seed in first..first + from_environment("GAUGELOG_CAMPAIGNS", CAMPAIGNS) {
         let mut campaign = Campaign::new(circumstances, seed);
         let Err(cause) = catch_unwind(AssertUnwindSafe(|| campaign.run())) else { continue };
-        let cause = cause.downcast_ref::<String>().map_or("a panic without words", |it| it);
+        let cause = cause.downcast_ref::<String>().map_or("a panic without a message", |it| it);
         panic!("GAUGELOG_SEED={}, {circumstances:?}: {cause}", campaign.seed);
     }
 }
@@ -210,8 +222,8 @@ fn acknowledged_survives_power_cuts() {
 }
 
 #[test]
-fn acknowledged_survives_power_cuts_without_a_checkpoint() {
-    run_campaigns(Circumstances { loses_checkpoint: true, ..ALWAYS });
+fn acknowledged_survives_power_cuts_while_chunks_are_removed() {
+    run_campaigns(Circumstances { removes: true, ..ALWAYS });
 }
 
 #[test]
@@ -221,15 +233,21 @@ fn acknowledged_survives_power_cuts_and_failing_syncs() {
 
 #[test]
 fn acknowledged_survives_power_cuts_and_failing_directory_syncs() {
-    run_campaigns(Circumstances { failing_syncs: 8, failing_directory_syncs: 4, ..ALWAYS });
+    let failing = Circumstances { failing_syncs: 8, failing_directory_syncs: 4, ..ALWAYS };
+    run_campaigns(Circumstances { removes: true, ..failing });
+}
+
+#[test]
+fn acknowledged_survives_power_cuts_and_failing_writes() {
+    run_campaigns(Circumstances { failing_syncs: 8, failing_writes: 8, removes: true, ..ALWAYS });
 }
 
 #[test]
 fn unsynced_appends_survive_kills_and_leave_a_prefix_after_power_cuts() {
-    run_campaigns(Circumstances { loses_checkpoint: true, ..NEVER });
+    run_campaigns(Circumstances { removes: true, ..NEVER });
 }
 
 #[test]
 fn unsynced_appends_survive_kills_and_failing_syncs() {
-    run_campaigns(Circumstances { failing_syncs: 8, ..NEVER });
+    run_campaigns(Circumstances { failing_syncs: 8, failing_writes: 12, ..NEVER });
 }

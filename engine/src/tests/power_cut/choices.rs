@@ -5,8 +5,10 @@
 //! number. Where there are more, the first numbers are those of old and newest
 //! alone: all 2^n where n things are open and n is at most 8; otherwise
 //! everything old, everything newest, and each thing, and each file with all
-//! that is its, alone newest and alone old. The numbers behind those are drawn
+//! that is its, alone newest and alone old. The numbers after those are drawn
 //! from a seed, without an end.
+//!
+//! Nobody reads the bytes of the ballast, so only its name is open.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -16,6 +18,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::content::{Content, Sector};
 use super::simulated_disk::{FileNumber, Files, SimulatedDisk};
+use crate::format::names::BALLAST;
 
 /// So many combinations are gone through one by one.
 const COMBINATIONS_MAX: u64 = 256;
@@ -93,7 +96,9 @@ impl<'d> Choices<'d> {
         open.extend(Open::of(disk.directory_on_disk, &directory, |_| Thing::Directory));
         let mut reachable = BTreeSet::new();
         for (name, entry) in &disk.names {
-            reachable.extend(entry.on_disk.iter().chain(entry.since.iter().flatten()));
+            if !name.starts_with(BALLAST) {
+                reachable.extend(entry.on_disk.iter().chain(entry.since.iter().flatten()));
+            }
             let thing = |ways| Thing::Name(Rc::clone(name), ways);
             open.extend(Open::of(entry.on_disk, &entry.since, thing));
         }
@@ -250,9 +255,9 @@ pub(super) fn mix(one: u64, two: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::Operation;
+    use crate::os::disk::Operation;
 
-    const FILE: &str = "0000000001.rows";
+    const FILE: &str = "0000000001.chunk";
 
     fn write(disk: &mut SimulatedDisk, offset: u64, bytes: &[u8]) {
         disk.apply(FILE, Operation::Write { offset, length: bytes.len() }, bytes);
@@ -303,7 +308,7 @@ mod tests {
         let mut contents = contents(&disk);
         contents.sort();
         contents.dedup();
-        // Zeros at the end are not told.
+        // Zeros at the end are left out.
         assert_eq!(contents, [vec![1; 512], whole]);
         let lengths: BTreeSet<usize> =
             states(&disk).iter().flatten().map(|files| files[FILE].length()).collect();

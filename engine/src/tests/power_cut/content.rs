@@ -49,7 +49,7 @@ impl PartialEq for Sector {
     }
 }
 
-/// A file's bytes. What a last sector has behind the length is zeros.
+/// A file's bytes. The last sector is zeros after the length.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Content {
     sectors: Vec<Sector>,
@@ -75,7 +75,7 @@ impl Content {
         self.length
     }
 
-    /// The sector at `index`, which is zeros behind the end.
+    /// The sector at `index`, which is zeros after the end.
     pub(super) fn sector(&self, index: usize) -> Sector {
         self.sectors.get(index).cloned().unwrap_or_default()
     }
@@ -127,7 +127,7 @@ impl Content {
         }
     }
 
-    /// One behind the last byte that is not zero.
+    /// One past the last byte that is not zero.
     pub(super) fn zeros_from(&self) -> usize {
         let Some(index) = self.sectors.iter().rposition(|it| *it != Sector::default()) else {
             return 0;

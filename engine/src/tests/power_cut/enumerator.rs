@@ -1,5 +1,5 @@
 //! Goes through the states of all workloads, on as many threads as there are
-//! processors, and tells what was checked, or which state failed.
+//! processors, and reports what was checked, or which state failed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::workloads::Workload;
 
 /// Goes through `states` states in all, and returns the figures of each workload,
-/// or what is to be told of the first state that failed.
+/// or what is to be reported of the first state that failed.
 pub(super) fn enumerate(
     workloads: &'static [Workload],
     states: u64,
@@ -25,7 +25,9 @@ pub(super) fn enumerate(
         {
             match explore(workload, states.div_ceil(workloads.len() as u64), seed) {
                 Ok(found) => figures.lock().expect("not poisoned").push((workload.name, found)),
-                Err(told) => drop(failure.lock().expect("not poisoned").get_or_insert(told)),
+                Err(reported) => {
+                    drop(failure.lock().expect("not poisoned").get_or_insert(reported))
+                }
             }
         }
     };
@@ -35,7 +37,7 @@ pub(super) fn enumerate(
         work();
     });
     match failure.into_inner().expect("not poisoned") {
-        Some(told) => Err(told),
+        Some(reported) => Err(reported),
         None => Ok(figures.into_inner().expect("not poisoned")),
     }
 }
@@ -51,7 +53,10 @@ fn explore(workload: &'static Workload, states: u64, seed: u64) -> Result<Figure
     match (explored, explorer) {
         (Ok(()), Some(explorer)) => Ok(explorer.figures),
         (Err(cause), Some(explorer)) => Err(failed(&explorer.now, seed, &*cause)),
-        (_, None) => Err(format!("the workload {} could not be recorded", workload.name)),
+        (Err(cause), None) => {
+            Err(format!("{} cannot be recorded: {}", workload.name, words(&*cause)))
+        }
+        (Ok(()), None) => unreachable!("the explorer is made first"),
     }
 }
 
@@ -76,12 +81,17 @@ pub(super) fn check_again(
 
 /// What failed, and the one command that checks it again.
 fn failed(identity: &Identity, seed: u64, cause: &(dyn std::any::Any + Send)) -> String {
-    let cause = cause.downcast_ref::<String>().map(String::as_str);
+    let cause = words(cause);
     format!(
-        "{}\nGAUGELOG_SEED={seed} GAUGELOG_POWER_CUT_STATE={identity} \
-         cargo test -p gaugelog --lib every_state_that_a_power_cut -- --nocapture",
-        cause.unwrap_or("a panic without words"),
+        "{cause}\nGAUGELOG_SEED={seed} GAUGELOG_POWER_CUT_STATE={identity} \
+         cargo test -p gaugelog --lib every_state_that_a_power_cut -- --nocapture"
     )
+}
+
+/// What a panic says.
+fn words(cause: &(dyn std::any::Any + Send)) -> &str {
+    let text = cause.downcast_ref::<&str>().copied();
+    cause.downcast_ref::<String>().map(String::as_str).or(text).unwrap_or("a panic in silence")
 }
 
 #[cfg(test)]
@@ -100,15 +110,15 @@ mod tests {
 
     #[test]
     fn what_was_acknowledged_and_not_kept_is_told_with_the_command_that_shows_it_again() {
-        let told = enumerate(LYING, 1_000, 7).expect_err("a lie");
-        assert!(told.contains("LOST"), "{told}");
-        let (_, command) = told.split_once('\n').expect("a second line");
+        let reported = enumerate(LYING, 1_000, 7).expect_err("a lie");
+        assert!(reported.contains("LOST"), "{reported}");
+        let (_, command) = reported.split_once('\n').expect("a second line");
         let (seed, rest) = command.split_once(" GAUGELOG_POWER_CUT_STATE=").expect("a state");
         assert_eq!(seed, "GAUGELOG_SEED=7");
         let (name, _) = rest.split_once(' ').expect("a command");
         let again = check_again(LYING, &name.parse().expect("a name"), 7).expect_err("a lie");
-        assert!(again.starts_with(&told), "{again}");
-        assert!(again.contains("write 0000000001.rows"), "what came before: {again}");
+        assert!(again.starts_with(&reported), "{again}");
+        assert!(again.contains("write 0000000000000002.log"), "what came before: {again}");
     }
 
     #[test]

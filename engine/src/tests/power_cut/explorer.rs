@@ -7,16 +7,19 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use super::choices::{Choices, State, digest, mix};
+use super::content::SECTOR_BYTES;
 use super::identity::{End, Identity, Second};
+use super::listed_log::ListedLog;
 use super::look::look;
 use super::observer::{Done, Moment, Observer};
 use super::place::Place;
+use super::reported::{Death, Reported};
 use super::script::{Actor, Failing, Step, verdicts};
 use super::simulated_disk::SimulatedDisk;
-use super::told::{Death, Told};
 use super::workloads::Workload;
-use crate::disk::watch;
+use crate::format::record::RECORD_BYTES;
 use crate::options::Options;
+use crate::os::disk::watch;
 
 /// So many states are drawn of a moment that leaves more than can be counted.
 const DRAWN: u64 = 48;
@@ -26,9 +29,12 @@ const KILLS: usize = 12;
 const SECOND_MOST: usize = 32;
 const ROUNDS: u64 = 8;
 
-/// Beyond what any workload comes to: observations and segments of recoveries.
+/// Beyond what any workload comes to: observations and identities of recoveries.
 const SECOND_NUMBER: u64 = 1_000_000;
 const SECOND_IDENTITY: u64 = 1 << 32;
+
+/// The sector of a log with its first frame.
+const FIRST_SECTOR: usize = RECORD_BYTES / SECTOR_BYTES;
 
 /// How many states were checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,7 +78,7 @@ pub(super) struct Explorer {
     place: Place,
     moments: Vec<Moment>,
     pub(super) figures: Figures,
-    /// The state being checked, for whoever tells of a failure.
+    /// The state being checked, for the report of a failure.
     pub(super) now: Identity,
     /// And what led to it.
     pub(super) trace: String,
@@ -86,10 +92,7 @@ impl Explorer {
         let mut explorer = Self {
             workload,
             seed: mix(seed, workload.name.bytes().fold(0, |mixed, byte| mix(mixed, byte.into()))),
-            options: Options {
-                segment_bytes_max: if workload.short_segments { 1_024 } else { 1 << 20 },
-                ..Options::new()
-            },
+            options: Options { log_bytes_max: workload.log_bytes_max, ..Options::new() },
             place: Place::new(),
             moments: Vec::new(),
             figures: Figures::default(),
@@ -107,19 +110,22 @@ impl Explorer {
     }
 
     fn record(&mut self) {
-        let (mut disk, mut told) = (SimulatedDisk::default(), Told::default());
+        let (mut disk, mut reported) = (SimulatedDisk::default(), Reported::default());
         if !self.workload.before.is_empty() {
-            let before = self.run(disk, told, self.workload.before, 0, 1);
+            let before = self.run(disk, reported, self.workload.before, 0, 1);
             let last = before.last().expect("a moment");
-            let state =
-                Choices::of(&last.disk).newest_but("0000000001.rows", self.workload.lost_sectors);
+            let log = last.disk.seen().as_ref().and_then(ListedLog::of).map(|log| log.name);
+            let lost: Vec<usize> =
+                self.workload.lost_sectors.iter().map(|sector| FIRST_SECTOR + sector).collect();
+            let state = Choices::of(&last.disk).newest_but(&log.unwrap_or_default(), &lost);
             self.place.show(&state);
-            let found = look(&mut self.place, &state, &last.told, Death::PowerCut, &self.options);
+            let found =
+                look(&mut self.place, &state, &last.reported, Death::PowerCut, &self.options);
             self.place.show(&state);
-            told = last.told.of_next_process(found, Death::PowerCut);
+            reported = last.reported.of_next_process(&found, Death::PowerCut);
             disk = SimulatedDisk::holding(state.as_ref());
         }
-        self.moments = self.run(disk, told, self.workload.steps, 100_000, 1_000);
+        self.moments = self.run(disk, reported, self.workload.steps, 100_000, 1_000);
         let seen = self.moments.last().expect("a moment").disk.seen();
         self.place.assert_shows(&seen);
     }
@@ -128,7 +134,7 @@ impl Explorer {
     fn run(
         &mut self,
         disk: SimulatedDisk,
-        told: Told,
+        reported: Reported,
         steps: &[Step],
         first_number: u64,
         first_identity: u64,
@@ -136,7 +142,7 @@ impl Explorer {
         let path = self.place.path().to_owned();
         let failing = Failing::default();
         let observer =
-            Observer::new(&path, disk, told).noting_moments().judged_by(verdicts(&failing));
+            Observer::new(&path, disk, reported).noting_moments().judged_by(verdicts(&failing));
         let observer = Rc::new(RefCell::new(observer));
         watch::count_identities_from(first_identity);
         let actor =
@@ -167,6 +173,9 @@ impl Explorer {
 
     /// Checks states of second cuts until so many states have been checked in all.
     pub(super) fn check_second(&mut self, until: u64) {
+        if !self.workload.recovers {
+            return;
+        }
         let mut operations: Vec<usize> = (0..self.moments.len())
             .filter(|at| *at == 0 || !matches!(self.moments[*at].done, Done::Nothing))
             .collect();
@@ -220,7 +229,7 @@ impl Explorer {
             let mut kill = |bytes: usize| {
                 let end = End::Kill(bytes);
                 let state = self.state(&self.moments, at, end, self.seed).0;
-                let digest = mix(mix(digest(&state), moment.told.digest()), 1);
+                let digest = mix(mix(digest(&state), moment.reported.digest()), 1);
                 seen.insert(digest).then_some(Candidate { moment: at, end, all: true })
             };
             match &moment.done {
@@ -248,10 +257,10 @@ impl Explorer {
         let choices = Choices::of(&moment.disk);
         let (all, counted) = choices.counted();
         let numbers = if all { counted } else { counted + DRAWN };
-        let told = moment.told.digest();
+        let reported = moment.reported.digest();
         let is_another = |number: &u64| {
             let state = choices.state(*number, self.drawing_seed(seed, at, *number));
-            seen.insert(mix(digest(&state), told))
+            seen.insert(mix(digest(&state), reported))
         };
         let candidate = |number| Candidate { moment: at, end: End::Cut(number), all };
         (0..numbers).filter(is_another).map(candidate).collect()
@@ -274,7 +283,7 @@ impl Explorer {
             (End::Kill(killed), Done::Write { name, offset, bytes }) if killed < bytes.len() => {
                 let mut disk = moments[at - 1].disk.clone();
                 let length = killed;
-                let operation = crate::disk::Operation::Write { offset: *offset, length };
+                let operation = crate::os::disk::Operation::Write { offset: *offset, length };
                 disk.apply(name, operation, &bytes[..killed]);
                 (disk.seen(), disk)
             }
@@ -283,29 +292,29 @@ impl Explorer {
     }
 
     /// Checks a state of the first cut, and returns how the next process begins.
-    fn check(&mut self, at: usize, end: End) -> (State, SimulatedDisk, Told) {
+    fn check(&mut self, at: usize, end: End) -> (State, SimulatedDisk, Reported) {
         (self.now.moment, self.now.end, self.now.second) = (at, end, None);
         let (state, disk) = self.state(&self.moments, at, end, self.seed);
         let death = death(end);
         self.note(&state);
         self.place.show(&state);
-        let told = &self.moments[at].told;
-        let found = look(&mut self.place, &state, told, death, &self.options);
-        (state, disk, told.of_next_process(found, death))
+        let reported = &self.moments[at].reported;
+        let found = look(&mut self.place, &state, reported, death, &self.options);
+        (state, disk, reported.of_next_process(&found, death))
     }
 
     /// Lets a process go on from a state of the first cut: its moments, and the
     /// seed of what is drawn from them.
     fn recover(&mut self, at: usize, end: End, recovery: u64) -> (Vec<Moment>, u64) {
-        let (state, disk, told) = self.check(at, end);
+        let (state, disk, reported) = self.check(at, end);
         self.place.show(&state);
         let second = Second { recovery, moment: 0, number: 0 };
         self.now.second = Some(second);
         let steps = self.workload.recovery(recovery, mix(self.seed, recovery));
-        let moments = self.run(disk, told, &steps, SECOND_NUMBER, SECOND_IDENTITY);
+        let moments = self.run(disk, reported, &steps, SECOND_NUMBER, SECOND_IDENTITY);
         let last = moments.last().expect("a moment");
         let seen = last.disk.seen();
-        look(&mut self.place, &seen, &last.told, Death::Kill, &self.options);
+        look(&mut self.place, &seen, &last.reported, Death::Kill, &self.options);
         let (kind, number) = match end {
             End::Cut(number) => (0, number),
             End::Kill(bytes) => (1, bytes as u64),
@@ -347,7 +356,7 @@ impl Explorer {
         let state = self.state(moments, at, End::Cut(number), seed).0;
         self.note(&state);
         self.place.show(&state);
-        look(&mut self.place, &state, &moments[at].told, Death::PowerCut, &self.options);
+        look(&mut self.place, &state, &moments[at].reported, Death::PowerCut, &self.options);
     }
 
     fn note(&mut self, state: &State) {
@@ -360,7 +369,7 @@ impl Explorer {
     pub(super) fn check_again(&mut self, identity: &Identity) {
         let moments = self.moments.len();
         assert!(identity.moment < moments, "the workload has {moments} moments");
-        self.trace = told_trace(&self.moments[..=identity.moment]);
+        self.trace = trace_of(&self.moments[..=identity.moment]);
         let Some(second) = identity.second else {
             self.check(identity.moment, identity.end);
             return;
@@ -368,7 +377,7 @@ impl Explorer {
         let (moments, seed) = self.recover(identity.moment, identity.end, second.recovery);
         self.trace += "and then\n";
         assert!(second.moment < moments.len(), "what went on has {} moments", moments.len());
-        self.trace += &told_trace(&moments[..=second.moment]);
+        self.trace += &trace_of(&moments[..=second.moment]);
         self.check_second_cut(&moments, second.moment, second.number, seed);
     }
 }
@@ -380,7 +389,7 @@ fn death(end: End) -> Death {
     }
 }
 
-/// Behind how many bytes an operation can be killed; zeros written ahead count once.
+/// After how many bytes an operation can be killed; zeros written ahead count once.
 fn kill_places(done: &Done) -> u64 {
     match done {
         Done::Write { bytes, .. } => {
@@ -392,13 +401,17 @@ fn kill_places(done: &Done) -> u64 {
 }
 
 /// The operations that led to a moment, one a line.
-fn told_trace(moments: &[Moment]) -> String {
+fn trace_of(moments: &[Moment]) -> String {
     let mut trace = String::new();
     for (at, moment) in moments.iter().enumerate() {
         let line = match &moment.done {
             Done::Nothing => {
-                let stored = moment.told.stored().len();
-                writeln!(trace, "{at:4} told: {stored} stored, {} durable", moment.told.durable())
+                let stored = moment.reported.stored().len();
+                writeln!(
+                    trace,
+                    "{at:4} reported: {stored} stored, {} durable",
+                    moment.reported.durable()
+                )
             }
             Done::Write { name, offset, bytes } => {
                 writeln!(trace, "{at:4} write {name} {offset} + {}", bytes.len())

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub(super) enum End {
     /// The power was cut; the number of the state that it left.
     Cut(u64),
-    /// Killed behind so many bytes of a write, or behind another operation.
+    /// Killed after so many bytes of a write, or after another operation.
     Kill(usize),
 }
 

@@ -1,121 +1,142 @@
 //! Looks at a store by every way to it, and compares with what must be there.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::super::{readable, summary_of};
+use super::super::contents::contents_of;
+use super::super::{RECORD_BYTES, summary_from};
 use super::choices::{State, digest};
-use super::last_segment::{LastSegment, Placed};
+use super::listed_log::{ListedLog, Placed};
 use super::place::Place;
-use super::told::{Death, Told};
-use crate::checkpoint;
+use super::reported::{Death, Reading, Reported};
 use crate::error::ErrorKind;
+use crate::format::names::MANIFEST;
 use crate::observation::Observation;
 use crate::options::Options;
-use crate::snapshot::Snapshot;
-use crate::store::{self, Store};
+use crate::os::disk::Directory;
+use crate::read::snapshot::Snapshot;
+use crate::store::{Recovery, Store};
+use crate::view::View;
 
 /// One state in so many is read through maps, which take longer.
 const MAPPED_EVERY: u64 = 8;
-/// One in so many is seen through a store's handle.
-const STORE_EVERY: u64 = 4;
+/// One in so many is seen through a store's handle, and one in twice as many verified.
+const STORE_EVERY: u64 = 8;
 
-/// Looks at the store that `place` shows in `state`, checks that `told` admits
+/// Looks at the store that `place` shows in `state`, checks that `reported` admits
 /// what is found there, and returns it.
 pub(super) fn look(
     place: &mut Place,
     state: &State,
-    told: &Told,
+    reported: &Reported,
     death: Death,
     options: &Options,
-) -> Vec<Observation> {
+) -> Reading {
     let chance = digest(state);
     let maps = chance % MAPPED_EVERY == 1;
     let options = options.clone().positioned_reads(!maps);
-    let found = find(place.path(), state, told, &options);
-    told.assert_admits(&found, death);
+    let found = read_all(place.path(), state, reported, &options);
+    reported.assert_admits(&found, death);
     if chance % 16 == 1 {
         let other = options.clone().positioned_reads(maps);
-        assert!(find(place.path(), state, told, &other) == found, "through a map, or by position");
+        let again = read_all(place.path(), state, reported, &other);
+        assert!(again == found, "through a map, or by position");
     }
-    if chance % 16 == 2 {
-        for name in state.iter().flat_map(|files| files.keys()) {
-            if name.ends_with(".tree") || name.ends_with(".guide") || **name == *checkpoint::NAME {
-                place.remove(name);
-            }
-        }
-        assert!(find(place.path(), state, told, &options) == found, "without derived files");
+    let manifest = state.as_ref().and_then(|files| files.get(MANIFEST));
+    if chance % 32 == 2 && manifest.is_some() && !reported.is_corrupt {
+        assert_one_copy_of_the_manifest_suffices(place, chance, &found, &options);
     }
-    if chance % 32 == 4 {
-        assert_rot_is_told(place, state, &found, chance, &options);
+    if chance % 32 == 4 && !reported.is_corrupt {
+        assert_corruption_is_reported(place, state, &found, chance, &options);
     }
-    if !told.created {
-        // The look may have created it.
+    if !reported.created || reported.is_corrupt {
+        // The look may have created it, or repaired.
         place.clear();
     }
     found
 }
 
 /// Opens the store and reads all of it.
-fn find(path: &Path, state: &State, told: &Told, options: &Options) -> Vec<Observation> {
+fn read_all(path: &Path, state: &State, reported: &Reported, options: &Options) -> Reading {
     let chance = digest(state);
-    let (opened, snapshot) = if told.created && !chance.is_multiple_of(STORE_EVERY) {
-        // What opening a store finds is what a snapshot of it sees: seen once for both.
-        let (opened, view) =
-            store::look(path, options.positioned_reads).expect("opens the first time");
-        (opened, Snapshot::new(view))
+    if reported.is_corrupt {
+        repair(path, options);
+    }
+    let view = if reported.created && !chance.is_multiple_of(STORE_EVERY) {
+        View::take(&directory(path), options.positioned_reads).expect("opens the first time")
     } else {
-        let store = open(path, told, options);
+        let Some(store) = open(path, reported, options) else { return Reading::default() };
         if chance.is_multiple_of(2 * STORE_EVERY) {
-            assert_verified(&store);
+            let found = store.verify().expect("read");
+            assert!(found.is_sound(), "{found:?}");
         }
-        (store.found().clone(), store.snapshot().expect("a snapshot"))
+        let view = View::take(&directory(path), options.positioned_reads).expect("opens again");
+        assert_eq!(*store.recovery(), Recovery::of(&view));
+        view
     };
+    let opened = Recovery::of(&view);
     assert!(opened.damage.is_empty(), "{opened:?}");
     if let Some(files) = state
-        && let Some(segment) = LastSegment::of(files)
+        && !reported.is_corrupt
+        && let Some(log) = ListedLog::of(files)
     {
-        let end = (segment.end_sequence, segment.dropped_bytes);
-        assert_eq!((opened.observations, opened.dropped_bytes), end);
-        segment.assert_not_ahead(files);
+        let end = (log.end_sequence, log.dropped_bytes);
+        assert_eq!((view.end_sequence(), opened.dropped_bytes), end);
+        // Valid frames after the end may state more, and so may the log before this one.
+        let durable = log.watermark.map_or(0, |it| it.1);
+        let admitted = durable..=log.end_sequence;
+        assert!(admitted.contains(&view.durable_sequence()), "{admitted:?}");
     }
-    let (found, errors) = readable(&snapshot);
-    assert!(errors.is_empty(), "{errors:?}");
-    assert!(found.iter().map(|(sequence, _)| *sequence).eq(0..opened.observations));
-    let found: Vec<Observation> = found.into_iter().map(|(_, observation)| observation).collect();
-    assert_statistics(&snapshot, &found);
-    found
+    let contents = contents_of(&view).expect("read");
+    assert!(contents.damage.is_empty() && contents.absent.is_empty(), "{:?}", contents.damage);
+    let (first, end) = (view.first_sequence(), view.end_sequence());
+    assert!(contents.rows.iter().map(|(sequence, _)| *sequence).eq(first..end));
+    let observations: Vec<Observation> = contents.rows.into_iter().map(|(_, it)| it).collect();
+    assert_statistics(view, &observations, chance);
+    Reading { first: usize::try_from(first).expect("in memory"), observations }
 }
 
-/// Opens the store, or creates it where it may not be there.
-fn open(path: &Path, told: &Told, options: &Options) -> Store {
-    // Not through `Options`, which has no segments as small as these.
-    let opened = Store::open_with(path, options.clone(), false);
+fn directory(path: &Path) -> Arc<Directory> {
+    Arc::new(Directory::open(path).expect("the directory"))
+}
+
+/// The manifest is corrupt, or whole again after a repair that was cut off.
+fn repair(path: &Path, options: &Options) {
+    if let Err(error) = View::take(&directory(path), options.positioned_reads) {
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    }
+    let repaired = options.repair(path).expect("repaired");
+    assert_eq!(repaired.lost, 0, "{repaired:?}");
+}
+
+/// Opens the store, or creates it where it may not be there. `None` where there is not
+/// even an empty one: what a copy that was cut off has left is none.
+fn open(path: &Path, reported: &Reported, options: &Options) -> Option<Store> {
+    // Not through `Options`, which has no logs as small as these.
+    let opened = options.open_unchecked(path, false);
     let none = [ErrorKind::NotFound, ErrorKind::NotAStore];
     match opened {
-        Err(error) if !told.created && none.contains(&error.kind()) => {
-            Store::create_with(path, options.clone()).expect("created where there is none")
+        Err(error) if !reported.created && none.contains(&error.kind()) => {
+            match options.create_unchecked(path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
+                created => Some(created.expect("created where there is none")),
+            }
         }
-        opened => opened.expect("opens the first time"),
-    }
-}
-
-/// Of what is not synced, as what is derived is not, a torn part may be there;
-/// what holds tells the truth.
-fn assert_verified(store: &Store) {
-    for damage in store.verify().expect("read").damage {
-        let derived = damage.path.extension().is_none_or(|kind| kind != "rows");
-        let torn = damage.detail.ends_with("does not match its checksum");
-        assert!(derived && torn, "{damage:?}");
+        opened => Some(opened.expect("opens the first time")),
     }
 }
 
 /// Promise 5: the statistics are those of the observations found.
-fn assert_statistics(snapshot: &Snapshot, found: &[Observation]) {
+fn assert_statistics(view: View, found: &[Observation], chance: u64) {
+    let first = view.first_sequence();
+    let snapshot = Snapshot::new(view);
     let summary = snapshot.summary().expect("read");
-    assert_eq!(summary, summary_of(found));
-    // What takes longest is asked now and then.
-    if found.len() % 8 == 1 {
-        assert_eq!(snapshot.summary_of(..).expect("read"), summary);
+    assert_eq!(summary, summary_from(first, found));
+    // What takes longer is asked now and then.
+    if chance % 8 == 3 {
+        let rows = snapshot.by_sequence(..).map(|row| row.expect("read"));
+        assert!(rows.eq((first..).zip(found.iter().copied())), "read by sequence");
+        assert_eq!(snapshot.window(..).summary().expect("read"), summary);
         assert_eq!(snapshot.median().expect("read"), median(found));
     }
 }
@@ -129,32 +150,51 @@ fn median(found: &[Observation]) -> Option<f64> {
     Some(f64::midpoint(*low, high))
 }
 
-/// Promise 4, up to the last oath: a bit that turns in a frame that a later one
-/// swears to have been synced is told as rot, and costs that frame alone.
-fn assert_rot_is_told(
+/// Promise 4: each of the manifest's copies suffices, and the other one's damage is
+/// reported.
+fn assert_one_copy_of_the_manifest_suffices(
+    place: &mut Place,
+    chance: u64,
+    found: &Reading,
+    options: &Options,
+) {
+    let byte = usize::try_from((chance >> 8) % (2 * RECORD_BYTES as u64)).expect("small");
+    place.flip(MANIFEST, byte);
+    let view = View::take(&directory(place.path()), options.positioned_reads).expect("opens");
+    let reported = Recovery::of(&view).damage;
+    let copy = byte / RECORD_BYTES * RECORD_BYTES;
+    assert!(reported.iter().map(|it| it.offset).eq([copy as u64]), "{reported:?}");
+    let rows = contents_of(&view).expect("read").rows;
+    assert!(rows.iter().map(|(_, row)| row).eq(&found.observations), "corrupt at {byte}");
+    place.flip(MANIFEST, byte);
+}
+
+/// Promise 4, up to the last watermark: a bit that turns in a frame that a later one
+/// states to be durable, or with which the log was made, is reported as corruption, and
+/// costs that frame alone.
+fn assert_corruption_is_reported(
     place: &mut Place,
     state: &State,
-    found: &[Observation],
+    found: &Reading,
     chance: u64,
     options: &Options,
 ) {
-    let Some(segment) = state.as_ref().and_then(LastSegment::of) else { return };
-    let sworn = segment.frames.iter().map(|frame| frame.oath).max().unwrap_or(0);
-    let sworn_to: Vec<Placed> =
-        segment.frames.iter().copied().filter(|frame| frame.end <= sworn).collect();
-    let Some(drawn) = (chance >> 8).checked_rem(sworn_to.len() as u64) else { return };
-    let rotten = sworn_to[usize::try_from(drawn).expect("in memory")];
-    let byte = rotten.start + (chance >> 32) % (rotten.end - rotten.start);
+    let Some(log) = state.as_ref().and_then(ListedLog::of) else { return };
+    let durable = log.watermark.map_or(0, |it| it.0).max(log.record.made_bytes);
+    let stated: Vec<Placed> =
+        log.frames.iter().copied().filter(|frame| frame.end <= durable).collect();
+    let Some(drawn) = (chance >> 8).checked_rem(stated.len() as u64) else { return };
+    let corrupt = stated[usize::try_from(drawn).expect("in memory")];
+    let byte = corrupt.start + (chance >> 32) % (corrupt.end - corrupt.start);
     let byte = usize::try_from(byte).expect("in memory");
-    place.remove(checkpoint::NAME);
-    place.flip(&segment.name, byte);
-    let store = Store::open_with(place.path(), options.clone(), false).expect("opens all the same");
-    let lost = rotten.first_sequence..rotten.first_sequence + rotten.count;
-    let told: Vec<_> = store.found().damage.iter().map(|it| (it.offset, it.lost.clone())).collect();
-    assert_eq!(told, [(rotten.start, lost.clone())], "rot at {byte}");
-    let (left, errors) = readable(&store.snapshot().expect("a snapshot"));
-    assert_eq!(errors.len(), 1, "{errors:?}");
-    let kept = (0..).zip(found).filter(|(sequence, _)| !lost.contains(sequence));
-    assert!(left.into_iter().eq(kept.map(|(sequence, it)| (sequence, *it))), "rot at {byte}");
-    place.flip(&segment.name, byte);
+    place.flip(&log.name, byte);
+    let view = View::take(&directory(place.path()), options.positioned_reads).expect("opens");
+    let contents = contents_of(&view).expect("read");
+    let lost = corrupt.first_sequence..corrupt.first_sequence + corrupt.count;
+    let reported = contents.damage.iter().map(|it| (it.offset, it.lost.clone()));
+    assert!(reported.eq([(corrupt.start, lost.clone())]), "{byte}: {:?}", contents.damage);
+    let kept = (found.first as u64..).zip(found.observations.iter().copied());
+    let kept = kept.filter(|(sequence, _)| !lost.contains(sequence));
+    assert!(contents.rows.into_iter().eq(kept), "corrupt at {byte}");
+    place.flip(&log.name, byte);
 }

@@ -7,10 +7,15 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use super::reported::{Reported, Rest};
 use super::simulated_disk::SimulatedDisk;
-use super::told::Told;
-use crate::disk::{Operation, watch};
+use crate::error::Error;
+use crate::format::names::{MANIFEST, Name, classify};
+use crate::format::record::RECORD_BYTES;
+use crate::os::disk::{Directory, Operation, watch};
+use crate::view::View;
 
 /// What becomes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +23,7 @@ pub(super) enum Verdict {
     Succeed,
     /// Fails with this error number; a write having written its first half.
     Fail(i32),
-    /// Does not happen: the process is killed, in a write behind so many of its
+    /// Does not happen: the process is killed, in a write after so many of its
     /// bytes. No later operation happens either.
     Die(usize),
 }
@@ -28,12 +33,12 @@ pub(super) const NO_SPACE: i32 = 28;
 
 type Verdicts = Box<dyn FnMut(&str, Operation) -> Verdict>;
 
-/// A moment at which the power may be cut: behind an operation, or behind a call
+/// A moment at which the power may be cut: after an operation, or after a call
 /// that has returned.
 #[derive(Clone, Debug)]
 pub(super) struct Moment {
     pub(super) disk: SimulatedDisk,
-    pub(super) told: Told,
+    pub(super) reported: Reported,
     pub(super) done: Done,
 }
 
@@ -53,27 +58,48 @@ pub(super) enum Done {
     },
 }
 
+/// How far the replacement of a log has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Making {
+    Nothing,
+    /// A new log is there.
+    Log,
+    /// It is listed, which may not be durable yet.
+    Listed,
+}
+
+/// A write to a log of more bytes is one of rows.
+const MARK_BYTES: usize = 16;
+
 pub(super) struct Observer {
     directory: PathBuf,
     pub(super) disk: SimulatedDisk,
-    pub(super) told: Told,
+    pub(super) reported: Reported,
     verdicts: Verdicts,
     dead: bool,
     /// How many operations were made to fail.
     refused: u64,
+    /// With which sequence number readers see the store begin.
+    first_seen: u64,
+    making: Making,
+    /// Rows were written to a log since a new one was listed durably.
+    is_written: bool,
     /// Where moments are noted, and not only followed.
     moments: Option<Vec<Moment>>,
 }
 
 impl Observer {
-    pub(super) fn new(directory: &Path, disk: SimulatedDisk, told: Told) -> Self {
+    pub(super) fn new(directory: &Path, disk: SimulatedDisk, reported: Reported) -> Self {
         Self {
             directory: directory.to_owned(),
             disk,
-            told,
+            reported,
             verdicts: Box::new(|_, _| Verdict::Succeed),
             dead: false,
             refused: 0,
+            first_seen: 0,
+            making: Making::Nothing,
+            is_written: false,
             moments: None,
         }
     }
@@ -109,16 +135,77 @@ impl Observer {
         self.dead = dead;
     }
 
-    /// Changes what the processes were told.
-    pub(super) fn tell(&mut self, change: impl FnOnce(&mut Told)) {
-        change(&mut self.told);
+    /// Changes what was reported to the processes.
+    pub(super) fn report(&mut self, change: impl FnOnce(&mut Reported)) {
+        self.see();
+        change(&mut self.reported);
         self.note(Done::Nothing);
     }
 
     fn note(&mut self, done: Done) {
         if let Some(moments) = &mut self.moments {
-            let (disk, told) = (self.disk.clone(), self.told.clone());
-            moments.push(Moment { disk, told, done });
+            let (disk, reported) = (self.disk.clone(), self.reported.clone());
+            moments.push(Moment { disk, reported, done });
+        }
+    }
+
+    /// What a reader sees at this moment: all that is stored, and as durable only what
+    /// every later power cut keeps.
+    fn see(&mut self) {
+        if !self.reported.created || self.reported.is_corrupt {
+            return;
+        }
+        let directory = Arc::new(Directory::open(&self.directory).expect("the directory"));
+        let view = View::take(&directory, true).expect("readable at each moment");
+        assert!(view.damage().is_empty(), "{:?}", view.damage());
+        let (stored, end) = (self.reported.stored().len() as u64, view.end_sequence());
+        assert!(stored <= end, "a reader sees {end} of {stored}");
+        self.first_seen = view.first_sequence();
+        self.reported.see_durable(view.durable_sequence());
+        if let Some(moment) = self.moments.iter_mut().flatten().last() {
+            moment.reported.see_durable(view.durable_sequence());
+        }
+    }
+
+    /// With which sequence number readers see the store begin.
+    pub(super) fn first_seen(&self) -> u64 {
+        self.first_seen
+    }
+
+    /// What may become of what an append reported as failed.
+    pub(super) fn rest_of(&self, error: &Error) -> Rest {
+        match () {
+            () if error.to_string().contains("may be found later") => Rest::Seen,
+            () if self.is_written => Rest::Returns,
+            () => Rest::Gone,
+        }
+    }
+
+    /// A bit turns in each copy of the manifest, on the disk and as it is seen.
+    pub(super) fn corrupt_manifest(&mut self) {
+        for copy in [0, RECORD_BYTES] {
+            self.disk.flip(MANIFEST, copy + 20);
+            flip(&self.directory.join(MANIFEST), copy + 20);
+        }
+        self.reported.is_corrupt = true;
+        self.note(Done::Nothing);
+    }
+
+    fn follow_rotation(&mut self, name: &str, operation: Operation) {
+        let is_log = matches!(classify(name), Name::Log(_));
+        match (operation, self.making) {
+            (Operation::Create, _) if is_log => self.making = Making::Log,
+            (Operation::Remove, Making::Log) if is_log => self.making = Making::Nothing,
+            (Operation::Rename, Making::Log) if name == MANIFEST => self.making = Making::Listed,
+            (Operation::SyncDirectory, Making::Listed) => {
+                self.making = Making::Nothing;
+                self.is_written = false;
+                self.reported.rotate();
+            }
+            (Operation::Write { length, .. }, _) if is_log && length > MARK_BYTES => {
+                self.is_written = true;
+            }
+            _ => {}
         }
     }
 
@@ -127,9 +214,14 @@ impl Observer {
         if !operation.changes_the_disk() {
             return Ok(());
         }
+        let is_ours = [Some(path), path.parent()].contains(&Some(&self.directory));
+        if !is_ours && Some(path) != self.directory.parent() {
+            return Ok(());
+        }
         if self.dead {
             return Err(io::Error::from_raw_os_error(INPUT_OUTPUT));
         }
+        self.see();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match (self.verdicts)(&name, operation) {
             Verdict::Succeed => {
@@ -156,6 +248,7 @@ impl Observer {
             self.disk.sync_directory_itself();
         } else {
             self.disk.apply(name, operation, bytes);
+            self.follow_rotation(name, operation);
         }
         self.note(match operation {
             Operation::Write { offset, .. } => {
@@ -196,11 +289,21 @@ impl Observer {
     }
 }
 
-/// Runs `work` with `observer` told of every operation.
+/// Turns a bit of the byte at `offset` of a file.
+pub(super) fn flip(path: &Path, offset: usize) {
+    let file = OpenOptions::new().read(true).write(true).open(path).expect("a file");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, offset as u64).expect("read");
+    file.write_all_at(&[byte[0] ^ 0x10], offset as u64).expect("written");
+}
+
+/// Runs `work` with `observer` seeing every operation.
 pub(super) fn observed<T>(observer: &Rc<RefCell<Observer>>, work: impl FnOnce() -> T) -> T {
     let watching = Rc::clone(observer);
-    watch::with(
-        move |path, operation, bytes| watching.borrow_mut().operate(path, operation, bytes),
-        work,
-    )
+    let watch = move |path: &Path, operation, bytes: &[u8]| match watching.try_borrow_mut() {
+        Ok(mut observer) => observer.operate(path, operation, bytes),
+        // It looks at the store itself.
+        Err(_) => Ok(()),
+    };
+    watch::with(watch, work)
 }

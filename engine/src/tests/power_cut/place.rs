@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::super::names;
 use super::choices::State;
 use super::content::{Content, SECTOR_BYTES, Sector};
-use crate::lock;
+use super::observer::flip;
 
 #[derive(Debug)]
 pub(super) struct Place {
@@ -53,8 +53,7 @@ impl Place {
         self.shown.clear();
     }
 
-    /// Makes the directory look as `state`. The lock's file is no data, and is
-    /// left alone.
+    /// Makes the directory look as `state`.
     pub(super) fn show(&mut self, state: &State) {
         let Some(files) = state else { return self.clear() };
         if !std::mem::replace(&mut self.directory, true) {
@@ -87,8 +86,8 @@ impl Place {
     /// Asserts that the files are what the simulated disk says they are.
     pub(super) fn assert_shows(&self, seen: &State) {
         let Some(files) = seen else { return assert!(!self.path.exists(), "no directory") };
-        let data = names(&self.path).into_iter().filter(|name| name != lock::NAME);
-        assert!(data.eq(files.keys().map(ToString::to_string)), "all goes through `disk`");
+        let names = names(&self.path);
+        assert!(names.iter().eq(files.keys().map(|name| &**name)), "all goes through `disk`");
         for (name, content) in files {
             let bytes = std::fs::read(self.path.join(&**name)).expect("a file");
             assert!(Content::of(&bytes) == **content, "{name} is as the simulated disk has it");
@@ -104,11 +103,7 @@ impl Place {
 
     /// Turns a bit of the byte at `offset`.
     pub(super) fn flip(&self, name: &str, offset: usize) {
-        let path = self.path.join(name);
-        let file = OpenOptions::new().read(true).write(true).open(path).expect("a file");
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, offset as u64).expect("read");
-        file.write_all_at(&[byte[0] ^ 0x10], offset as u64).expect("written");
+        flip(&self.path.join(name), offset);
     }
 }
 

@@ -5,19 +5,20 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::observation;
 use super::observer::{Observer, Verdict, observed};
-use super::told::Told;
-use crate::checkpoint;
-use crate::disk::Operation;
+use super::reported::{Reported, Rest};
 use crate::error::{Error, ErrorKind};
+use crate::format::names::{BALLAST, MANIFEST, Name, TEMPORARY, chunk_name, classify};
+use crate::format::{CHUNK, LEAF};
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
-use crate::stats::tree::LEAF;
+use crate::os::disk::{Directory, Operation};
 use crate::store::Store;
-use crate::writer::Writer;
+use crate::write::writer::Writer;
 
 /// An interval that never ends, and one that has always ended.
 pub(super) const HOUR: SyncPolicy = SyncPolicy::Every(Duration::from_secs(3_600));
@@ -34,9 +35,22 @@ pub(super) enum Step {
     Use(usize),
     /// So many observations in one call.
     Append(u64),
-    /// As many as the last leaf lacks.
+    /// As many as the last leaf, or the last chunk, lacks.
     FillLeaf,
+    FillChunk,
+    /// What was reported as failed last, once more.
+    Retry,
     Sync,
+    Seal,
+    /// Removes chunks with observations older than the one of this sequence number, or
+    /// until so many bytes are left.
+    RemoveBefore(u64),
+    KeepBytes(u64),
+    Repair,
+    /// The store is made as a copy of another one with so many observations.
+    CopyHere(u64),
+    /// Both copies of the manifest rot.
+    CorruptManifest,
     /// Lets go of the handle.
     Drop,
     /// The process is killed, with all its handles.
@@ -45,16 +59,21 @@ pub(super) enum Step {
     /// is due, syncs, ends.
     Hold,
     Flush(u64),
+    FlushChunk,
     SyncIfDue,
     SyncHeld,
+    SealHeld,
+    RemoveBeforeHeld(u64),
     Close,
     DropHeld,
     /// The next so many of these calls fail with this error number.
     Fail(Call, u32, i32),
     /// Nothing fails any more.
     Heal,
-    /// Somebody removes the checkpoint.
-    LoseCheckpoint,
+    /// Somebody puts a file where the next chunk goes.
+    PlantChunk,
+    /// The ballast was used up.
+    LoseBallast,
     /// Somebody says that all is durable, which is not so.
     Lie,
 }
@@ -62,36 +81,102 @@ pub(super) enum Step {
 /// Calls to the file system that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
-    WriteSegment,
-    SyncSegment,
-    CreateTemporary,
-    WriteTemporary,
-    SyncTemporary,
-    RenameSegment,
+    /// Of frames.
+    WriteLog,
+    SyncLog,
+    /// The second sync of a log with no write between them but that of a mark.
+    SyncLogAgain,
+    /// A sync, and then every write to the log.
+    SyncLogThenWrites,
+    /// Of a log that is not listed yet.
+    CreateLog,
+    WriteNewLog,
+    SyncNewLog,
+    RemoveLog,
+    CreateChunk,
+    WriteChunk,
+    SyncChunk,
+    RenameChunk,
+    RemoveChunk,
+    CreateManifest,
+    WriteManifest,
+    SyncManifest,
+    RenameManifest,
     SyncDirectory,
-    /// Whatever is done to files that can be made again from others.
-    Derived,
+    /// The one after the manifest was renamed, and those that make up for it.
+    SyncListing,
+    /// Whatever is done to it.
+    Ballast,
+}
+
+/// What has been done to the store until now, as far as it tells calls apart.
+#[derive(Debug, Default)]
+struct Before {
+    /// The log that was made last, until the manifest lists it.
+    new_log: Option<String>,
+    /// Rows were written to the listed log since it was synced.
+    is_log_written: bool,
+    /// A sync failed as [`Call::SyncLogThenWrites`].
+    is_log_lost: bool,
+    /// The manifest was renamed and the directory not synced since.
+    is_listing_open: bool,
+}
+
+impl Before {
+    fn follow(&mut self, name: &str, operation: Operation) {
+        let is_log = matches!(classify(name), Name::Log(_));
+        match operation {
+            Operation::Create if is_log => self.new_log = Some(name.to_owned()),
+            Operation::Rename if name == MANIFEST => {
+                self.new_log = None;
+                self.is_listing_open = true;
+            }
+            Operation::Write { length, .. } if is_log && length > MARK_BYTES => {
+                self.is_log_written = true;
+            }
+            Operation::Sync if is_log => self.is_log_written = false,
+            Operation::SyncDirectory => self.is_listing_open = false,
+            _ => {}
+        }
+    }
 }
 
 impl Call {
-    fn is(self, name: &str, operation: Operation) -> bool {
-        let segment = name.ends_with(".rows");
-        let temporary = name.ends_with(".rows.tmp");
+    fn is(self, name: &str, operation: Operation, before: &Before) -> bool {
+        let whole = name.strip_suffix(TEMPORARY).unwrap_or(name);
+        let is_log = matches!(classify(name), Name::Log(_));
+        let is_new = before.new_log.as_deref() == Some(name);
+        let (is_new, is_listed) = (is_log && is_new, is_log && !is_new);
+        let is_chunk = matches!(classify(whole), Name::Chunk(_));
+        let is_manifest = whole == MANIFEST;
         match (self, operation) {
-            (Self::WriteSegment, Operation::Write { .. })
-            | (Self::SyncSegment, Operation::Sync)
-            | (Self::RenameSegment, Operation::Rename) => segment,
-            (Self::CreateTemporary, Operation::Create)
-            | (Self::WriteTemporary, Operation::Write { .. })
-            | (Self::SyncTemporary, Operation::Sync) => temporary,
-            (Self::SyncDirectory, Operation::SyncDirectory) => true,
-            (Self::Derived, _) => {
-                name == checkpoint::NAME || name.contains(".tree") || name.contains(".guide")
+            (Self::WriteLog, Operation::Write { length, .. }) => is_listed && length > MARK_BYTES,
+            (Self::SyncLog | Self::SyncLogThenWrites, Operation::Sync) => is_listed,
+            (Self::SyncLogThenWrites, Operation::Write { .. }) => is_listed && before.is_log_lost,
+            (Self::SyncLogAgain, Operation::Sync) => is_listed && !before.is_log_written,
+            (Self::CreateLog, Operation::Create) | (Self::RemoveLog, Operation::Remove) => is_log,
+            (Self::WriteNewLog, Operation::Write { .. }) | (Self::SyncNewLog, Operation::Sync) => {
+                is_new
             }
+            (Self::CreateChunk, Operation::Create)
+            | (Self::WriteChunk, Operation::Write { .. })
+            | (Self::SyncChunk, Operation::Sync)
+            | (Self::RenameChunk, Operation::Rename)
+            | (Self::RemoveChunk, Operation::Remove) => is_chunk,
+            (Self::CreateManifest, Operation::Create)
+            | (Self::WriteManifest, Operation::Write { .. })
+            | (Self::SyncManifest, Operation::Sync)
+            | (Self::RenameManifest, Operation::Rename) => is_manifest,
+            (Self::SyncDirectory, Operation::SyncDirectory) => true,
+            (Self::SyncListing, Operation::SyncDirectory) => before.is_listing_open,
+            (Self::Ballast, _) => whole == BALLAST,
             _ => false,
         }
     }
 }
+
+/// A write to a log of so many bytes is that of a mark or a void.
+const MARK_BYTES: usize = 16;
 
 /// Calls that fail, for how often yet, and how.
 pub(super) type Failing = Rc<RefCell<Vec<(Call, u32, i32)>>>;
@@ -99,13 +184,17 @@ pub(super) type Failing = Rc<RefCell<Vec<(Call, u32, i32)>>>;
 /// What the calls in `failing` become.
 pub(super) fn verdicts(failing: &Failing) -> impl FnMut(&str, Operation) -> Verdict + use<> {
     let failing = Rc::clone(failing);
+    let mut before = Before::default();
     move |name, operation| {
         for (call, left, number) in failing.borrow_mut().iter_mut() {
-            if *left > 0 && call.is(name, operation) {
-                *left -= 1;
+            if *left > 0 && call.is(name, operation, &before) {
+                // After the sync all writes fail, until it is healed.
+                before.is_log_lost = *call == Call::SyncLogThenWrites;
+                *left -= u32::from(!before.is_log_lost);
                 return Verdict::Fail(*number);
             }
         }
+        before.follow(name, operation);
         Verdict::Succeed
     }
 }
@@ -122,6 +211,8 @@ pub(super) struct Actor {
     held: Option<Writer>,
     /// What was pushed and not yet stored by the held writer.
     pushed: Vec<Observation>,
+    /// What was reported as failed last.
+    failed: Vec<Observation>,
     /// Observations are numbered through, so that each is known again.
     next_number: u64,
 }
@@ -143,6 +234,7 @@ impl Actor {
             used: 0,
             held: None,
             pushed: Vec::new(),
+            failed: Vec::new(),
             next_number: first_number,
         }
     }
@@ -160,25 +252,47 @@ impl Actor {
             Step::Open(policy) => self.open(policy),
             Step::Use(handle) => self.used = handle,
             Step::Append(count) => self.append(count),
-            Step::FillLeaf => {
-                let stored = self.observer.borrow().told.stored().len() as u64;
-                self.append(LEAF - stored % LEAF);
-            }
+            Step::FillLeaf => self.append(self.missing(LEAF)),
+            Step::FillChunk => self.append(self.missing(CHUNK)),
+            Step::Retry => self.retry(),
             Step::Sync => {
                 let synced = self.handle().sync();
                 self.synced(synced);
             }
+            Step::Seal => {
+                let sealed = self.handle().seal();
+                self.assert_excused(sealed);
+            }
+            Step::RemoveBefore(sequence) => {
+                self.remove(sequence, |actor, time| actor.handle().remove_before(time));
+            }
+            Step::RemoveBeforeHeld(sequence) => {
+                self.remove(sequence, |actor, time| actor.held().remove_before(time));
+            }
+            Step::KeepBytes(bytes) => {
+                self.remove(u64::MAX, |actor, _| actor.handle().keep_bytes(bytes));
+            }
+            // There may be none yet, where creating it was cut off.
+            Step::Repair if !self.observer.borrow().reported.created => {}
+            Step::Repair => self.repair(),
+            Step::CopyHere(count) => self.copy_here(count),
+            Step::CorruptManifest => self.observer.borrow_mut().corrupt_manifest(),
             Step::Drop => self.drop_handle(),
             Step::Die => self.die(),
             Step::Hold => self.held = Some(self.handle().writer().expect("a writer")),
             Step::Flush(count) => self.flush(count),
+            Step::FlushChunk => self.flush(self.missing(CHUNK)),
             Step::SyncIfDue => {
-                let due = self.held.as_mut().expect("a held writer").sync_if_due();
+                let due = self.held().sync_if_due();
                 assert_eq!(due.expect("asked").is_some(), self.policy() == HOUR);
             }
             Step::SyncHeld => {
-                let synced = self.held.as_mut().expect("a held writer").sync();
+                let synced = self.held().sync();
                 self.synced(synced);
+            }
+            Step::SealHeld => {
+                let sealed = self.held().seal();
+                self.assert_excused(sealed);
             }
             Step::Close => {
                 let never = self.policy() == NEVER;
@@ -192,34 +306,65 @@ impl Actor {
                 self.failing.borrow_mut().push((call, times, number));
             }
             Step::Heal => self.failing.borrow_mut().clear(),
-            Step::Lie => self.observer.borrow_mut().tell(Told::sync),
-            Step::LoseCheckpoint => {
-                drop(crate::disk::remove(&self.path.join(checkpoint::NAME)));
+            Step::PlantChunk => self.plant_chunk(),
+            Step::LoseBallast => {
+                let directory = Directory::open(&self.path).expect("the directory");
+                drop(directory.remove(BALLAST));
             }
+            Step::Lie => self.observer.borrow_mut().report(Reported::sync),
         }
     }
 
+    fn repair(&mut self) {
+        let repaired = self.options.repair(&self.path);
+        if let Ok(repaired) = &repaired {
+            assert_eq!(repaired.lost, 0, "{repaired:?}");
+            self.observer.borrow_mut().report(|reported| reported.is_corrupt = false);
+        }
+        self.assert_excused(repaired);
+    }
+
+    /// The other store is on a disk of its own, which nothing happens to.
+    fn copy_here(&mut self, count: u64) {
+        let disk = tempfile::tempdir().expect("a directory");
+        let source = self.options.create_unchecked(&disk.path().join("source")).expect("created");
+        let batch = self.next(count);
+        let (most, last) = batch.split_at(batch.len() - 3);
+        source.append_batch(most).expect("appended");
+        source.append_batch(last).expect("appended");
+        self.observer.borrow_mut().report(|reported| reported.begin(&batch));
+        let copied = source.copy_to(&self.path);
+        if let Ok(copied) = copied {
+            assert_eq!(copied, count);
+            self.observer.borrow_mut().report(|reported| reported.acknowledge(true));
+        }
+        self.assert_excused(copied);
+    }
+
     fn open(&mut self, policy: SyncPolicy) {
-        // Not through `Options`, which has no segments as small as these.
+        if self.observer.borrow().reported.is_corrupt {
+            self.repair();
+        }
+        // Not through `Options`, which has no logs as small as these.
         let options = self.options.clone().sync(policy);
-        let store = if self.observer.borrow().told.created {
-            Store::open_with(&self.path, options, false).expect("opened")
+        let store = if self.observer.borrow().reported.created {
+            options.open_unchecked(&self.path, false).expect("opened")
         } else {
-            self.create(options)
+            self.create(&options)
         };
         self.used = self.handles.len();
         self.handles.push(Some((store, policy)));
     }
 
-    fn create(&mut self, options: Options) -> Store {
-        match Store::create_with(&self.path, options.clone()) {
-            // Made by somebody who was never told so, and perhaps not durable yet.
+    fn create(&mut self, options: &Options) -> Store {
+        match options.create_unchecked(&self.path) {
+            // Made by somebody to whom that was never reported, and perhaps not durable yet.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Store::open_with(&self.path, options, false).expect("opened")
+                options.open_unchecked(&self.path, false).expect("opened")
             }
             created => {
                 let created = created.expect("created");
-                self.observer.borrow_mut().tell(|told| told.created = true);
+                self.observer.borrow_mut().report(|reported| reported.created = true);
                 created
             }
         }
@@ -229,8 +374,18 @@ impl Actor {
         &self.handles[self.used].as_ref().expect("a handle").0
     }
 
+    fn held(&mut self) -> &mut Writer {
+        self.held.as_mut().expect("a held writer")
+    }
+
     fn policy(&self) -> SyncPolicy {
         self.handles[self.used].as_ref().expect("a handle").1
+    }
+
+    /// How many are missing to the next multiple.
+    fn missing(&self, unit: u64) -> u64 {
+        let stored = self.observer.borrow().reported.stored().len() + self.pushed.len();
+        unit - stored as u64 % unit
     }
 
     fn next(&mut self, count: u64) -> Vec<Observation> {
@@ -240,40 +395,81 @@ impl Actor {
 
     fn append(&mut self, count: u64) {
         let batch = self.next(count);
-        self.observer.borrow_mut().tell(|told| told.begin(&batch));
-        let refused = self.observer.borrow().refused();
-        let appended = match batch[..] {
-            [single] => self.handle().append(single).map(drop),
-            _ => self.handle().append_batch(&batch).map(drop),
-        };
-        let durable = is_durable(self.policy());
-        self.told_of(appended, refused, |told, stored| match stored {
-            None => told.acknowledge(durable),
-            Some(stored) => told.fail(stored, durable),
-        });
+        self.append_batch(batch);
     }
 
-    /// Tells what a call returned: `None` for success, and else how many are stored.
-    fn told_of(
-        &self,
-        returned: Result<(), Error>,
-        refused: u64,
-        change: impl FnOnce(&mut Told, Option<usize>),
-    ) {
+    /// A retry of what others have taken over stores nothing.
+    fn retry(&mut self) {
+        let batch = std::mem::take(&mut self.failed);
+        assert!(!batch.is_empty(), "nothing has failed");
+        let is_taken_over = self.observer.borrow().reported.stored().contains(&batch[0]);
+        if is_taken_over {
+            self.handle().append_batch(&batch).expect("stored by another process");
+        } else {
+            self.append_batch(batch);
+        }
+    }
+
+    fn append_batch(&mut self, batch: Vec<Observation>) {
+        self.observer.borrow_mut().report(|reported| reported.begin(&batch));
+        let refused = self.observer.borrow().refused();
+        let appended = match batch[..] {
+            [single] => self.handle().append(single).map(|sequence| sequence..sequence + 1),
+            _ => self.handle().append_batch(&batch),
+        };
+        let durable = is_durable(self.policy());
+        match appended {
+            Ok(sequences) => {
+                assert_eq!(sequences.end - sequences.start, batch.len() as u64);
+                let start = usize::try_from(sequences.start).expect("in memory");
+                let acknowledge = |it: &mut Reported| it.acknowledge_at(start, durable);
+                self.observer.borrow_mut().report(acknowledge);
+            }
+            Err(error) => {
+                self.failed = batch[error.stored()..].to_vec();
+                self.report_failure(&error, refused, durable);
+            }
+        }
+    }
+
+    fn report_failure(&self, error: &Error, refused: u64, durable: bool) {
         let mut observer = self.observer.borrow_mut();
-        let stored = returned.err().map(|error| {
-            assert!(observer.refused() > refused, "nothing failed below: {error}");
-            error.stored()
-        });
-        observer.tell(|told| change(told, stored));
+        assert!(observer.refused() > refused, "nothing failed below: {error}");
+        let rest = observer.rest_of(error);
+        observer.report(|reported| reported.fail(error.stored(), durable, rest));
     }
 
     fn synced(&self, synced: Result<(), Error>) {
-        let mut observer = self.observer.borrow_mut();
-        match synced {
-            Ok(()) => observer.tell(Told::sync),
-            Err(error) => assert!(observer.refused() > 0, "nothing failed below: {error}"),
+        if synced.is_ok() {
+            self.observer.borrow_mut().report(Reported::sync);
         }
+        self.assert_excused(synced);
+    }
+
+    fn assert_excused<T>(&self, returned: Result<T, Error>) {
+        if let Err(error) = returned {
+            assert!(self.observer.borrow().refused() > 0, "nothing failed below: {error}");
+        }
+    }
+
+    /// Retention up to the time of the observation with this sequence number.
+    fn remove(&mut self, sequence: u64, remove: impl FnOnce(&mut Self, i64) -> Result<u64, Error>) {
+        let (end, time) = {
+            let observer = self.observer.borrow();
+            let stored = observer.reported.stored();
+            let end = stored.len().min(usize::try_from(sequence).expect("in memory"));
+            (end, stored.get(end).map_or(i64::MAX, |it| it.timestamp_ns))
+        };
+        self.observer.borrow_mut().report(|reported| reported.begin_to_remove(end));
+        let removed = remove(self, time);
+        if let Ok(count) = removed {
+            let mut observer = self.observer.borrow_mut();
+            // For a look at what there is now.
+            observer.report(|_| {});
+            let first = observer.first_seen();
+            observer.report(|reported| reported.remove(count, first));
+        }
+        self.assert_excused(removed);
     }
 
     fn flush(&mut self, count: u64) {
@@ -282,18 +478,23 @@ impl Actor {
         let writer = self.held.as_mut().expect("a held writer");
         batch.iter().for_each(|it| writer.push(*it).expect("pushed"));
         // What is tried again is what was tried before, and more.
-        self.observer.borrow_mut().tell(|told| told.begin(&self.pushed));
-        let flushed = writer.flush();
+        self.observer.borrow_mut().report(|reported| reported.begin(&self.pushed));
+        let refused = self.observer.borrow().refused();
+        let flushed = self.held().flush();
         let durable = is_durable(self.policy());
-        if flushed.is_ok() {
-            self.pushed.clear();
-            self.observer.borrow_mut().tell(|told| told.acknowledge(durable));
-        } else {
-            assert!(self.observer.borrow().refused() > 0, "nothing failed below: {flushed:?}");
+        match flushed {
+            Ok(()) => {
+                self.pushed.clear();
+                self.observer.borrow_mut().report(|reported| reported.acknowledge(durable));
+            }
+            Err(error) => {
+                self.report_failure(&error, refused, durable);
+                self.pushed.drain(..error.stored());
+            }
         }
     }
 
-    /// Under the interval policy letting go is to sync; to be done behind an
+    /// Under the interval policy letting go is to sync; to be done after an
     /// append, since else there may be nothing due.
     fn drop_handle(&mut self) {
         let policy = self.policy();
@@ -315,13 +516,24 @@ impl Actor {
         }
     }
 
+    /// A file that is no chunk, under the name of the next one, durable.
+    fn plant_chunk(&self) {
+        let sealed = self.observer.borrow().reported.stored().len() as u64 / CHUNK;
+        let name = chunk_name(u32::try_from(sealed).expect("small"));
+        let directory = Arc::new(Directory::open(&self.path).expect("the directory"));
+        directory.write_new(&name, b"not a chunk").expect("planted");
+        let lock = crate::os::lock::Lock::take(&directory, Duration::ZERO).expect("free");
+        lock.sync_directory().expect("synced");
+    }
+
     /// What the handles do when they are dropped does not happen any more.
     fn die(&mut self) {
         self.observer.borrow_mut().set_dead(true);
         self.held = None;
         self.handles.clear();
+        self.failed.clear();
         if !std::mem::take(&mut self.pushed).is_empty() {
-            self.observer.borrow_mut().tell(|told| told.fail(0, false));
+            self.observer.borrow_mut().report(|reported| reported.fail(0, false, Rest::Returns));
         }
         self.observer.borrow_mut().set_dead(false);
     }
@@ -331,7 +543,7 @@ fn is_durable(policy: SyncPolicy) -> bool {
     policy == ALWAYS || policy == AT_ONCE
 }
 
-/// Observations that are all different, of few values: so a guide is small.
+/// Observations that are all different, of few values: so a chunk is small.
 fn distinct(numbers: Range<u64>) -> Vec<Observation> {
     let distinct = |n: u64| Observation {
         value: [14.5, -0.5, 2.25, 1e9, -0.0][usize::try_from(n * 7 % 5).expect("less than 5")],

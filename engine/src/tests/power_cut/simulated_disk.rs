@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::content::{Content, SECTOR_BYTES, Sector};
-use crate::disk::Operation;
+use crate::format::names::{ASIDE, DAMAGED, Name, TEMPORARY, classify};
+use crate::os::disk::Operation;
 
 /// A file, whatever its name: an index into [`SimulatedDisk::files`].
 pub(super) type FileNumber = usize;
@@ -144,10 +145,11 @@ impl SimulatedDisk {
             }
             Operation::Sync => self.file(name).sync(),
             Operation::Rename => {
-                let temporary = format!("{name}.tmp");
-                let file = self.named(&temporary).expect("a file to rename");
-                self.rename(&temporary, None);
-                self.rename(name, Some(file));
+                self.move_to(&format!("{name}{TEMPORARY}"), name);
+            }
+            Operation::SetAside => {
+                let suffix = if matches!(classify(name), Name::Log(_)) { DAMAGED } else { ASIDE };
+                self.move_to(name, &format!("{name}{suffix}"));
             }
             Operation::Remove => self.rename(name, None),
             Operation::SyncDirectory => self.sync_names(),
@@ -158,6 +160,15 @@ impl SimulatedDisk {
     /// Follows a sync of a file that fails.
     pub(super) fn fail_to_sync(&mut self, name: &str) {
         self.file(name).fail_to_sync();
+    }
+
+    /// A bit turns in a file, all of which is durable.
+    pub(super) fn flip(&mut self, name: &str, offset: usize) {
+        let file = self.file(name);
+        for content in [&mut file.on_disk, &mut file.seen] {
+            let byte = content.bytes()[offset] ^ 0x10;
+            Rc::make_mut(content).write(offset, &[byte]);
+        }
     }
 
     /// The directory that holds the store's directory is synced.
@@ -174,13 +185,18 @@ impl SimulatedDisk {
         Rc::make_mut(&mut self.files[file])
     }
 
-    /// Derived files are opened where they are, and of others none is created
-    /// where one is.
+    /// None is created where one is.
     fn create(&mut self, name: &str) {
         if self.named(name).is_none() {
             self.rename(name, Some(self.files.len()));
             self.files.push(Rc::default());
         }
+    }
+
+    fn move_to(&mut self, name: &str, other: &str) {
+        let file = self.named(name).expect("a file to rename");
+        self.rename(name, None);
+        self.rename(other, Some(file));
     }
 
     fn rename(&mut self, name: &str, file: Option<FileNumber>) {

@@ -5,43 +5,51 @@ use rand::{RngExt, SeedableRng};
 
 use super::observer::{INPUT_OUTPUT, NO_SPACE};
 use super::script::Step::{
-    Append, Close, Die, Drop, DropHeld, Fail, FillLeaf, Flush, Heal, Hold, LoseCheckpoint, Open,
-    Sync, SyncHeld, SyncIfDue, Use,
+    Append, Close, CopyHere, CorruptManifest, Die, Drop, DropHeld, Fail, FillChunk, FillLeaf, Flush, FlushChunk, Heal, Hold,
+    KeepBytes, LoseBallast, Open, PlantChunk, RemoveBefore, RemoveBeforeHeld, Repair, Retry, Seal,
+    SealHeld, Sync, SyncHeld, SyncIfDue, Use,
 };
 use super::script::{ALWAYS, AT_ONCE, Call, HOUR, NEVER, Step};
-use crate::stats::tree::LEAF;
+use crate::format::CHUNK;
 
 /// Processes at work on a store, of which every operation is a moment to cut at.
 #[derive(Debug)]
 pub(super) struct Workload {
     pub(super) name: &'static str,
-    /// Whether segments are ended at the first leaf, or never.
-    pub(super) short_segments: bool,
+    /// At how many bytes a held writer that does not sync seals.
+    pub(super) log_bytes_max: u64,
     /// What was done before, and is on the disk but for these sectors of the
-    /// first segment, which were lost with the power.
+    /// log's frames, which were lost with the power.
     pub(super) before: &'static [Step],
     pub(super) lost_sectors: &'static [usize],
     pub(super) steps: &'static [Step],
-    /// Whether what goes on afterwards shall fill leaves and segments too.
-    pub(super) fills_leaves: bool,
+    /// Whether what goes on afterwards shall fill chunks and remove some, too.
+    pub(super) fills_chunks: bool,
+    /// Whether a process goes on with what a cut has left.
+    pub(super) recovers: bool,
 }
 
 pub(super) const PLAIN: Workload = Workload {
     name: "",
-    short_segments: false,
+    log_bytes_max: 16 * 1024,
     before: &[],
     lost_sectors: &[],
     steps: &[],
-    fills_leaves: false,
+    fills_chunks: false,
+    recovers: true,
 };
-const FILLED: Workload = Workload { short_segments: true, fills_leaves: true, ..PLAIN };
+const FILLED: Workload = Workload { fills_chunks: true, ..PLAIN };
 
-/// All but two observations of a leaf, durable.
-const NEARLY_A_LEAF: &[Step] = &[Open(NEVER), Append(LEAF - 2), Sync];
+/// All but two observations of a chunk, durable.
+const NEARLY_A_CHUNK: &[Step] = &[Open(NEVER), Append(CHUNK - 2), Sync];
+/// Three chunks, and a log with a few observations.
+const CHUNKS: &[Step] = &[Open(NEVER), Append(3 * CHUNK), Open(ALWAYS), Append(5)];
 const A_FEW: &[Step] = &[Open(ALWAYS), Append(1), Append(3), Append(1)];
 /// Larger than a sector, and than two.
 const FEW: u64 = 40;
 const MORE: u64 = 70;
+/// More calls than any step makes.
+const ALL: u32 = 1_000;
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload { name: "creation", steps: &[Open(ALWAYS), Append(1)], ..PLAIN },
@@ -72,8 +80,8 @@ pub(super) const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "blocks",
-        steps: &[Open(ALWAYS), Append(2_000), Append(FEW), Append(2_100), Append(1)],
-        ..PLAIN
+        steps: &[Open(ALWAYS), Append(1_500), Append(FEW), Append(300), Append(1)],
+        ..FILLED
     },
     Workload {
         name: "held",
@@ -152,46 +160,58 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
-        name: "rotation",
-        before: NEARLY_A_LEAF,
-        steps: &[Open(ALWAYS), Append(1), Append(3), FillLeaf, Append(1)],
+        name: "sealing",
+        before: NEARLY_A_CHUNK,
+        steps: &[Open(ALWAYS), Append(1), Append(3), Append(1)],
         ..FILLED
     },
     Workload {
-        name: "rotation-unsynced",
-        before: NEARLY_A_LEAF,
+        name: "sealing-exactly",
+        before: NEARLY_A_CHUNK,
+        steps: &[Open(ALWAYS), Append(1), Append(1), Drop, Open(ALWAYS), Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "sealing-unsynced",
+        before: NEARLY_A_CHUNK,
+        steps: &[Open(NEVER), Append(1), Append(1), Append(FEW), Sync, Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "sealing-in-one",
+        before: NEARLY_A_CHUNK,
+        steps: &[Open(ALWAYS), Append(2 * CHUNK + 4), Open(HOUR), FillChunk, Append(FEW), Drop],
+        ..FILLED
+    },
+    Workload {
+        name: "sealing-of-several-by-a-held-writer",
+        before: NEARLY_A_CHUNK,
+        log_bytes_max: 1 << 20,
+        steps: &[Open(NEVER), Hold, Flush(CHUNK), Flush(CHUNK + 5), Close, Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "sealing-by-a-held-writer",
+        before: NEARLY_A_CHUNK,
         steps: &[
             Open(NEVER),
-            Append(1),
-            Append(1),
-            Append(FEW),
-            FillLeaf,
-            Append(FEW),
-            Sync,
+            Hold,
+            Flush(FEW),
+            SealHeld,
+            FlushChunk,
+            Flush(1),
+            SyncHeld,
+            DropHeld,
+            Open(ALWAYS),
+            Seal,
             Append(1),
         ],
-        ..FILLED
-    },
-    Workload {
-        name: "rotation-in-one",
-        before: NEARLY_A_LEAF,
-        steps: &[Open(ALWAYS), Append(LEAF + 4), Open(HOUR), FillLeaf, Append(LEAF + 1), Drop],
         ..FILLED
     },
     Workload {
         name: "leaves",
-        before: NEARLY_A_LEAF,
-        steps: &[
-            Open(ALWAYS),
-            Append(4),
-            Open(NEVER),
-            FillLeaf,
-            Append(2),
-            FillLeaf,
-            Sync,
-            Append(1),
-        ],
-        short_segments: false,
+        before: &[Open(NEVER), Append(1_022), Sync],
+        steps: &[Open(ALWAYS), Append(4), Open(NEVER), FillLeaf, Append(2), Sync, Append(1)],
         ..FILLED
     },
     Workload {
@@ -202,7 +222,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
-        name: "torn-behind-the-durable",
+        name: "torn-after-the-durable",
         before: &[
             Open(NEVER),
             Append(FEW),
@@ -212,12 +232,20 @@ pub(super) const WORKLOADS: &[Workload] = &[
             Append(FEW),
             Append(FEW),
         ],
-        lost_sectors: &[2, 3],
+        lost_sectors: &[3, 4],
         steps: &[Open(NEVER), Append(FEW), Append(FEW), Append(1), Sync],
         ..PLAIN
     },
     Workload {
-        name: "in-doubt",
+        name: "torn-with-a-full-chunk",
+        before: &[Open(NEVER), Hold, Flush(CHUNK - 2), Flush(FEW), Flush(FEW), Die],
+        log_bytes_max: 1 << 20,
+        lost_sectors: &[67],
+        steps: &[Open(ALWAYS), Append(1), Append(FEW)],
+        ..FILLED
+    },
+    Workload {
+        name: "unconfirmed",
         before: A_FEW,
         steps: &[
             Open(NEVER),
@@ -229,7 +257,6 @@ pub(super) const WORKLOADS: &[Workload] = &[
             Open(NEVER),
             Append(1),
             Die,
-            LoseCheckpoint,
             Open(HOUR),
             Append(1),
             Sync,
@@ -237,21 +264,11 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
-        name: "without-checkpoint",
-        before: A_FEW,
-        steps: &[
-            LoseCheckpoint,
-            Open(ALWAYS),
-            Append(1),
-            Append(1),
-            LoseCheckpoint,
-            Append(1),
-            Drop,
-            LoseCheckpoint,
-            Open(ALWAYS),
-            Append(FEW),
-        ],
-        ..PLAIN
+        name: "unconfirmed-with-a-full-chunk",
+        before: NEARLY_A_CHUNK,
+        log_bytes_max: 1 << 20,
+        steps: &[Open(NEVER), Hold, Flush(FEW), Flush(FEW), Die, Open(ALWAYS), Append(1)],
+        ..FILLED
     },
     Workload {
         name: "failed-sync",
@@ -259,11 +276,12 @@ pub(super) const WORKLOADS: &[Workload] = &[
         steps: &[
             Open(ALWAYS),
             Append(1),
-            Fail(Call::SyncSegment, 1, INPUT_OUTPUT),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
             Append(1),
             Append(1),
-            Fail(Call::SyncSegment, 1, INPUT_OUTPUT),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
             Append(FEW),
+            Retry,
             Append(1),
         ],
         ..PLAIN
@@ -275,11 +293,11 @@ pub(super) const WORKLOADS: &[Workload] = &[
             Open(NEVER),
             Append(FEW),
             Append(1),
-            Fail(Call::SyncSegment, 1, INPUT_OUTPUT),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
             Sync,
             Append(1),
             Append(FEW),
-            Fail(Call::SyncSegment, 1, INPUT_OUTPUT),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
             Hold,
             Flush(FEW),
             SyncHeld,
@@ -289,13 +307,76 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
-        name: "given-up",
+        name: "failed-sync-with-a-full-chunk",
+        before: NEARLY_A_CHUNK,
+        log_bytes_max: 1 << 20,
+        steps: &[
+            Open(NEVER),
+            Hold,
+            Flush(FEW),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
+            SyncHeld,
+            Flush(1),
+            SyncHeld,
+            Flush(FEW),
+            Close,
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "failed-sync-of-sealing",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(NEVER),
+            Append(1),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
+            Append(1),
+            Append(FEW),
+            Sync,
+            Open(ALWAYS),
+            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "failed-sync-of-sealing-the-durable",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            Append(1),
+            // The append's own succeeds.
+            Fail(Call::SyncLogAgain, 1, INPUT_OUTPUT),
+            Append(1),
+            Append(1),
+            Append(FEW),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "failed-sync-of-sealing-and-no-new-log",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(NEVER),
+            Append(1),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, INPUT_OUTPUT),
+            Append(1),
+            Append(FEW),
+            Heal,
+            Append(1),
+            Sync,
+            Append(FEW),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "abandoned",
         before: A_FEW,
         steps: &[
             Open(ALWAYS),
             Append(1),
-            Fail(Call::SyncSegment, 9, INPUT_OUTPUT),
-            Fail(Call::CreateTemporary, 9, NO_SPACE),
+            Fail(Call::SyncLog, 9, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, NO_SPACE),
             Append(1),
             Append(1),
             Die,
@@ -305,8 +386,8 @@ pub(super) const WORKLOADS: &[Workload] = &[
             Die,
             Open(ALWAYS),
             Append(1),
-            Fail(Call::SyncSegment, 9, INPUT_OUTPUT),
-            Fail(Call::CreateTemporary, 9, NO_SPACE),
+            Fail(Call::SyncLog, 9, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, NO_SPACE),
             Append(FEW),
             Heal,
             Append(1),
@@ -315,14 +396,14 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
-        name: "given-up-while-held",
+        name: "abandoned-while-held",
         before: A_FEW,
         steps: &[
             Open(ALWAYS),
             Hold,
             Flush(2),
-            Fail(Call::SyncSegment, 9, INPUT_OUTPUT),
-            Fail(Call::CreateTemporary, 9, NO_SPACE),
+            Fail(Call::SyncLog, 9, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, NO_SPACE),
             Flush(1),
             Flush(FEW),
             Heal,
@@ -332,14 +413,14 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
-        name: "given-up-unsynced",
+        name: "abandoned-unsynced",
         before: A_FEW,
         steps: &[
             Open(NEVER),
             Append(FEW),
             Append(1),
-            Fail(Call::SyncSegment, 9, INPUT_OUTPUT),
-            Fail(Call::CreateTemporary, 9, NO_SPACE),
+            Fail(Call::SyncLog, 9, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, NO_SPACE),
             Sync,
             Append(1),
             Heal,
@@ -349,19 +430,51 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
+        name: "void-fails-too",
+        before: A_FEW,
+        steps: &[
+            Open(ALWAYS),
+            Append(1),
+            Open(ALWAYS),
+            Use(0),
+            Fail(Call::SyncLogThenWrites, 1, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, NO_SPACE),
+            Append(2),
+            Heal,
+            // Another process takes it over before the same writer tries again.
+            Use(1),
+            Append(1),
+            Use(0),
+            Retry,
+            Append(1),
+            Fail(Call::SyncLogThenWrites, 1, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, NO_SPACE),
+            Append(FEW),
+            Heal,
+            Retry,
+            Append(1),
+            Fail(Call::SyncLogThenWrites, 1, INPUT_OUTPUT),
+            Fail(Call::CreateLog, 9, NO_SPACE),
+            Append(1),
+            Heal,
+            Append(2),
+        ],
+        ..PLAIN
+    },
+    Workload {
         name: "full",
         before: A_FEW,
         steps: &[
             Open(ALWAYS),
-            Fail(Call::WriteSegment, 2, NO_SPACE),
+            Fail(Call::WriteLog, 2, NO_SPACE),
             Append(1),
             Append(FEW),
-            Fail(Call::WriteSegment, 1, NO_SPACE),
+            Fail(Call::WriteLog, 1, NO_SPACE),
             Append(MORE),
             Append(1),
             Open(NEVER),
             Append(FEW),
-            Fail(Call::WriteSegment, 1, INPUT_OUTPUT),
+            Fail(Call::WriteLog, 1, INPUT_OUTPUT),
             Append(FEW),
             Append(1),
             Sync,
@@ -372,15 +485,21 @@ pub(super) const WORKLOADS: &[Workload] = &[
         name: "full-at-first",
         steps: &[
             Open(ALWAYS),
-            Fail(Call::CreateTemporary, 1, NO_SPACE),
+            Fail(Call::CreateLog, 1, NO_SPACE),
             Append(1),
-            Fail(Call::WriteTemporary, 1, NO_SPACE),
+            Fail(Call::WriteNewLog, 1, NO_SPACE),
             Append(1),
-            Fail(Call::SyncTemporary, 1, INPUT_OUTPUT),
+            Fail(Call::SyncNewLog, 1, INPUT_OUTPUT),
             Append(1),
-            Fail(Call::RenameSegment, 1, INPUT_OUTPUT),
+            Fail(Call::CreateManifest, 1, NO_SPACE),
+            Append(1),
+            Fail(Call::SyncManifest, 1, INPUT_OUTPUT),
+            Append(1),
+            Fail(Call::RenameManifest, 1, INPUT_OUTPUT),
             Append(1),
             Fail(Call::SyncDirectory, 1, INPUT_OUTPUT),
+            Append(1),
+            Fail(Call::SyncListing, 1, INPUT_OUTPUT),
             Append(1),
             Append(1),
             Append(1),
@@ -388,26 +507,211 @@ pub(super) const WORKLOADS: &[Workload] = &[
         ..PLAIN
     },
     Workload {
-        name: "full-at-rotation",
-        before: NEARLY_A_LEAF,
+        name: "full-at-sealing",
+        before: NEARLY_A_CHUNK,
         steps: &[
             Open(ALWAYS),
+            Fail(Call::CreateChunk, 1, INPUT_OUTPUT),
             Append(2),
-            Fail(Call::CreateTemporary, 1, NO_SPACE),
+            Fail(Call::WriteChunk, 1, INPUT_OUTPUT),
+            FillLeaf,
+            Fail(Call::SyncChunk, 1, INPUT_OUTPUT),
+            FillLeaf,
+            Fail(Call::RenameChunk, 1, INPUT_OUTPUT),
+            FillLeaf,
+            FillLeaf,
             Append(1),
-            Fail(Call::WriteTemporary, 1, NO_SPACE),
-            Append(1),
-            Fail(Call::SyncTemporary, 1, INPUT_OUTPUT),
-            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "full-at-listing",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            Fail(Call::SyncNewLog, 1, INPUT_OUTPUT),
+            Append(2),
+            Fail(Call::SyncManifest, 1, INPUT_OUTPUT),
+            FillLeaf,
             Fail(Call::SyncDirectory, 1, INPUT_OUTPUT),
+            FillLeaf,
+            Fail(Call::RenameManifest, 1, INPUT_OUTPUT),
+            Fail(Call::RemoveLog, 1, INPUT_OUTPUT),
+            FillLeaf,
+            FillLeaf,
+            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "ballast",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            // Given up for the chunk, and made again.
+            Fail(Call::CreateChunk, 1, NO_SPACE),
+            Append(2),
+            LoseBallast,
+            FillLeaf,
+            Fail(Call::WriteManifest, 1, NO_SPACE),
+            FillLeaf,
+            Fail(Call::Ballast, 3, NO_SPACE),
+            FillLeaf,
+            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "listing-not-durable",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            Append(1),
+            Fail(Call::SyncListing, 1, INPUT_OUTPUT),
             Append(1),
             Append(1),
-            Fail(Call::Derived, 3, NO_SPACE),
+            Append(FEW),
+            Open(NEVER),
+            Append(1),
+            Die,
+            Open(ALWAYS),
+            // Found by another process, which cannot sync the directory at first.
+            Fail(Call::SyncListing, 2, INPUT_OUTPUT),
+            Append(1),
+            Die,
+            Open(ALWAYS),
             Append(1),
             Append(1),
         ],
         ..FILLED
     },
+    Workload {
+        name: "old-log-not-removed",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            Fail(Call::RemoveLog, 1, INPUT_OUTPUT),
+            Append(3),
+            Fail(Call::SyncLog, 1, INPUT_OUTPUT),
+            Append(1),
+            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "orphans",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            Fail(Call::RenameManifest, 1, INPUT_OUTPUT),
+            Fail(Call::RemoveLog, 1, INPUT_OUTPUT),
+            Append(3),
+            Die,
+            Open(NEVER),
+            Append(FEW),
+            Die,
+            Open(ALWAYS),
+            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "a-file-in-the-way",
+        before: NEARLY_A_CHUNK,
+        steps: &[Open(ALWAYS), Append(1), PlantChunk, Append(2), Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "retention",
+        before: CHUNKS,
+        steps: &[
+            Open(ALWAYS),
+            RemoveBefore(CHUNK + 7),
+            Append(1),
+            RemoveBefore(CHUNK + 8),
+            RemoveBefore(3 * CHUNK + 1),
+            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "retention-by-size",
+        before: CHUNKS,
+        steps: &[Open(NEVER), Append(FEW), KeepBytes(40_000), KeepBytes(0), FillChunk, Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "retention-by-a-held-writer",
+        before: CHUNKS,
+        steps: &[
+            Open(NEVER),
+            Hold,
+            Flush(FEW),
+            RemoveBeforeHeld(2 * CHUNK),
+            Flush(1),
+            FlushChunk,
+            SealHeld,
+            RemoveBeforeHeld(4 * CHUNK),
+            Flush(1),
+            Close,
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "retention-that-fails",
+        before: CHUNKS,
+        steps: &[
+            Open(ALWAYS),
+            Fail(Call::SyncManifest, 1, INPUT_OUTPUT),
+            RemoveBefore(CHUNK),
+            Fail(Call::RenameManifest, 1, INPUT_OUTPUT),
+            RemoveBefore(CHUNK),
+            Fail(Call::WriteManifest, 1, NO_SPACE),
+            Fail(Call::SyncListing, 1, INPUT_OUTPUT),
+            RemoveBefore(CHUNK),
+            Append(1),
+            Fail(Call::RemoveChunk, 1, INPUT_OUTPUT),
+            RemoveBefore(2 * CHUNK),
+            RemoveBefore(3 * CHUNK),
+            Append(1),
+        ],
+        ..FILLED
+    },
+    Workload {
+        name: "repair-of-what-is-sound",
+        before: &[Open(NEVER), Append(CHUNK + 3), Append(FEW)],
+        steps: &[Open(ALWAYS), Append(1), Repair, Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "repair-of-the-manifest",
+        before: NEARLY_A_CHUNK,
+        steps: &[Open(ALWAYS), Append(3), CorruptManifest, Repair, Open(ALWAYS), Append(1)],
+        ..FILLED
+    },
+    Workload {
+        name: "repair-of-the-manifest-after-a-cut-rotation",
+        before: NEARLY_A_CHUNK,
+        steps: &[
+            Open(ALWAYS),
+            Fail(Call::RenameManifest, 1, INPUT_OUTPUT),
+            Fail(Call::RemoveLog, 1, INPUT_OUTPUT),
+            Append(3),
+            Die,
+            CorruptManifest,
+            Open(NEVER),
+            Append(FEW),
+        ],
+        ..FILLED
+    },
+    Workload { name: "copying", steps: &[CopyHere(2 * CHUNK + 9)], recovers: false, ..PLAIN },
+    Workload {
+        name: "copied",
+        before: &[CopyHere(CHUNK + 9)],
+        steps: &[Open(ALWAYS), Append(1), FillChunk, Append(1)],
+        ..FILLED
+    },
+    // Repair of chunks and logs, which loses observations, would come here.
 ];
 
 /// What a process does with a store that a cut has left.
@@ -418,11 +722,11 @@ const RECOVERIES: &[&[Step]] = &[
     &[Open(ALWAYS), Append(1), Drop, Open(ALWAYS), Append(1), Append(3)],
     &[Open(ALWAYS), Hold, Flush(5), Flush(FEW), Close],
     &[Open(HOUR), Append(7), Append(FEW), Drop, Open(ALWAYS), Append(1)],
-    &[Open(ALWAYS), Fail(Call::SyncSegment, 1, INPUT_OUTPUT), Append(1), Append(1)],
+    &[Open(ALWAYS), Fail(Call::SyncLog, 1, INPUT_OUTPUT), Append(1), Append(1)],
     &[
         Open(ALWAYS),
-        Fail(Call::SyncSegment, 9, INPUT_OUTPUT),
-        Fail(Call::CreateTemporary, 9, NO_SPACE),
+        Fail(Call::SyncLog, 9, INPUT_OUTPUT),
+        Fail(Call::CreateLog, 9, NO_SPACE),
         Append(1),
         Heal,
         Append(1),
@@ -430,49 +734,49 @@ const RECOVERIES: &[&[Step]] = &[
     &[Open(NEVER), Append(1), Append(FEW), Die, Open(ALWAYS), Append(1)],
     &[Open(NEVER), Append(FEW), Append(FEW), Append(FEW), Append(1), Append(1)],
     &[Open(ALWAYS), Sync, Append(1), Open(NEVER), Append(1), Use(0), Append(1)],
-    &[LoseCheckpoint, Open(ALWAYS), Append(1)],
+    &[Open(ALWAYS), Fail(Call::SyncListing, 1, INPUT_OUTPUT), Append(1), Append(1), Append(1)],
+    &[Repair, Open(ALWAYS), Append(1)],
 ];
 
-/// As above, where leaves are to be filled and segments left.
+/// As above, where chunks are to be filled and removed.
 const FILLING: &[&[Step]] = &[
-    &[Open(ALWAYS), FillLeaf, Append(1)],
-    &[Open(NEVER), FillLeaf, Append(1), Sync],
-    &[Open(ALWAYS), Append(1), Fail(Call::SyncSegment, 1, INPUT_OUTPUT), FillLeaf, Append(FEW)],
+    &[Open(ALWAYS), FillChunk, Append(1)],
+    &[Open(NEVER), FillChunk, Append(1), Sync],
+    &[Open(ALWAYS), Append(1), Fail(Call::SyncLog, 1, INPUT_OUTPUT), FillChunk, Append(FEW)],
     &[Open(NEVER), FillLeaf, Append(1), FillLeaf, Append(FEW), Sync],
+    &[Open(NEVER), Hold, FlushChunk, Flush(FEW), Close],
+    &[Open(ALWAYS), FillLeaf, RemoveBefore(CHUNK), Append(1)],
+    &[Open(ALWAYS), Seal, KeepBytes(0), Append(1)],
 ];
 
 impl Workload {
-    /// How many recoveries are written down; behind them any number is drawn.
+    /// How many recoveries are written down; after them any number is drawn.
     pub(super) fn recoveries(&self) -> u64 {
-        let filling = if self.fills_leaves { FILLING.len() } else { 0 };
+        let filling = if self.fills_chunks { FILLING.len() } else { 0 };
         (RECOVERIES.len() + filling) as u64
     }
 
     pub(super) fn recovery(&self, number: u64, seed: u64) -> Vec<Step> {
-        let filling: &[&[Step]] = if self.fills_leaves { FILLING } else { &[] };
+        let filling: &[&[Step]] = if self.fills_chunks { FILLING } else { &[] };
         let mut written = filling.iter().chain(RECOVERIES);
         match usize::try_from(number).ok().and_then(|number| written.nth(number)) {
             Some(steps) => steps.to_vec(),
-            None => draw(&mut StdRng::seed_from_u64(seed), self.fills_leaves),
+            None => draw(&mut StdRng::seed_from_u64(seed), self.fills_chunks),
         }
     }
 }
 
 /// A few processes, one after the other, and what befalls them.
-fn draw(random: &mut StdRng, fills_leaves: bool) -> Vec<Step> {
+fn draw(random: &mut StdRng, fills_chunks: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for process in 0..random.random_range(1..=3) {
         if process > 0 {
             steps.push(Die);
         }
-        if random.random_ratio(1, 8) {
-            steps.push(LoseCheckpoint);
-        }
         steps.push(Open([ALWAYS, ALWAYS, NEVER, AT_ONCE, HOUR][random.random_range(0..5)]));
         if random.random_ratio(1, 6) {
-            let call = [Call::SyncSegment, Call::CreateTemporary, Call::WriteSegment];
-            let times = random.random_range(1..=2);
-            steps.push(Fail(call[random.random_range(0..3)], times, INPUT_OUTPUT));
+            let call = CALLS[random.random_range(0..CALLS.len())];
+            steps.push(Fail(call, random.random_range(1..=2), INPUT_OUTPUT));
         }
         for _ in 0..random.random_range(1..=4) {
             let count = [1, 1, 2, FEW, FEW, random.random_range(1..200)];
@@ -481,9 +785,24 @@ fn draw(random: &mut StdRng, fills_leaves: bool) -> Vec<Step> {
                 steps.push(Sync);
             }
         }
-        if fills_leaves && random.random_ratio(1, 3) {
-            steps.extend([FillLeaf, Append(1)]);
+        if fills_chunks && random.random_ratio(1, 3) {
+            steps.extend([[FillLeaf, FillChunk][random.random_range(0..2)], Append(1)]);
+        }
+        if fills_chunks && random.random_ratio(1, 4) {
+            steps.push(RemoveBefore(CHUNK * random.random_range(1..=3)));
         }
     }
     steps
 }
+
+/// Those that fail in drawn recoveries.
+const CALLS: &[Call] = &[
+    Call::SyncLog,
+    Call::CreateLog,
+    Call::WriteLog,
+    Call::SyncNewLog,
+    Call::SyncChunk,
+    Call::SyncDirectory,
+    Call::SyncListing,
+    Call::RenameManifest,
+];

@@ -1,0 +1,282 @@
+//! Columns of numbers as bytes, and back.
+//!
+//! The smallest encoding is taken that gives back every bit. What is decoded may be
+//! hostile. pco checks what its own safety needs, and two of its ways, which are never
+//! written here, are refused: for a dictionary and for lookback it would take up to
+//! 256 MiB because the bytes say so.
+
+use pco::data_types::Number;
+use pco::metadata::{ChunkMeta, DeltaEncoding};
+use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
+use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, PagingSpec};
+
+use super::decimals;
+use crate::format::chunk::{Codec, META_BYTES_MAX};
+
+/// Level 6 is a tenth faster, but takes five times the bytes where 100 floats repeat.
+const LEVEL: usize = 8;
+/// Decimals that take less than this each are not tried as floats, which took twice
+/// the time and never less space.
+const ENOUGH_BYTES: usize = 2;
+/// The version of its format that pco 1.1 writes.
+const PCO_VERSION: [u8; 2] = [4, 1];
+/// In the first four bits of a meta: a dictionary follows.
+const DICTIONARY: u8 = 4;
+/// pco writes decoding tables of at most 2^12 states, and would read 2^14.
+const TABLE_BITS_MAX: u32 = 12;
+
+/// A column as it stands in a chunk.
+pub(super) struct Encoded {
+    pub(super) codec: Codec,
+    pub(super) meta: Vec<u8>,
+    /// One a leaf. That of a leaf without rows is empty.
+    pub(super) pages: Vec<Vec<u8>>,
+}
+
+impl Encoded {
+    fn bytes(&self) -> usize {
+        self.meta.len() + self.pages.iter().map(Vec::len).sum::<usize>()
+    }
+
+    /// Whether a chunk's header can state the lengths.
+    fn is_within_limits(&self) -> bool {
+        let page_fits = |page: &Vec<u8>| u16::try_from(page.len()).is_ok();
+        self.meta.len() <= META_BYTES_MAX && self.pages.iter().all(page_fits)
+    }
+}
+
+/// `rows` are those of each leaf, in all as many as there are `times`.
+pub(super) fn encode_times(times: &[i64], rows: &[usize]) -> Encoded {
+    compress(times, rows)
+        .filter(|encoded| restores(encoded, times, rows, TimesDecoder::new, TimesDecoder::decode))
+        .unwrap_or_else(|| plain(times, rows))
+}
+
+/// `rows` are those of each leaf, in all as many as there are `values`.
+pub(super) fn encode_values(values: &[f64], rows: &[usize]) -> Encoded {
+    let integers = decimals::of_values(values).and_then(|(decimals, integers)| {
+        let codec = Codec::Decimals { decimals, version: PCO_VERSION };
+        compress(&integers, rows).map(|encoded| Encoded { codec, ..encoded })
+    });
+    let enough = |encoded: &Encoded| encoded.bytes() < ENOUGH_BYTES * values.len();
+    let is_small = integers.as_ref().is_some_and(enough);
+    let floats = if is_small { None } else { compress(values, rows) };
+    let mut candidates: Vec<Encoded> = integers.into_iter().chain(floats).collect();
+    candidates.sort_by_key(Encoded::bytes);
+    candidates
+        .into_iter()
+        .find(|encoded| restores(encoded, values, rows, ValuesDecoder::new, ValuesDecoder::decode))
+        .unwrap_or_else(|| plain(values, rows))
+}
+
+/// By pco; `None` where it fails or saves nothing.
+fn compress<T: Plain>(numbers: &[T], rows: &[usize]) -> Option<Encoded> {
+    let encoded = compress_with(numbers, rows, DeltaSpec::Auto).or_else(|| {
+        let others = [DeltaSpec::NoOp, DeltaSpec::TryConsecutive(1)];
+        let others = others.into_iter().filter_map(|delta| compress_with(numbers, rows, delta));
+        others.min_by_key(Encoded::bytes)
+    });
+    encoded.filter(|encoded| encoded.bytes() < 8 * numbers.len())
+}
+
+fn compress_with<T: Plain>(numbers: &[T], rows: &[usize], delta: DeltaSpec) -> Option<Encoded> {
+    let counts = rows.iter().copied().filter(|rows| *rows > 0).collect();
+    let config = ChunkConfig::default()
+        .with_compression_level(LEVEL)
+        .with_delta_spec(delta)
+        .with_paging_spec(PagingSpec::Exact(counts));
+    let mut compressor = FileCompressor::default().chunk_compressor(numbers, &config).ok()?;
+    if !is_bounded(compressor.meta()) {
+        return None;
+    }
+    let (mut meta, mut pages) = (Vec::new(), vec![Vec::new(); rows.len()]);
+    compressor.write_meta(&mut meta).ok()?;
+    let with_rows = pages.iter_mut().zip(rows).filter(|(_, rows)| **rows > 0);
+    for (number, (page, _)) in with_rows.enumerate() {
+        compressor.write_page(number, page).ok()?;
+    }
+    let encoded = Encoded { codec: Codec::Pco { version: PCO_VERSION }, meta, pages };
+    encoded.is_within_limits().then_some(encoded)
+}
+
+/// 8 bytes a number.
+fn plain<T: Plain>(numbers: &[T], rows: &[usize]) -> Encoded {
+    let mut numbers = numbers.iter();
+    let page_of = |rows: &usize| {
+        numbers.by_ref().take(*rows).flat_map(|number| number.bits().to_le_bytes()).collect()
+    };
+    let pages = rows.iter().map(page_of).collect();
+    Encoded { codec: Codec::Plain, meta: Vec::new(), pages }
+}
+
+/// Whether decoding gives back all bits.
+fn restores<T: Plain, D>(
+    encoded: &Encoded,
+    numbers: &[T],
+    rows: &[usize],
+    new: impl Fn(Codec, &[u8]) -> Option<D>,
+    decode: impl Fn(&D, &[u8], &mut [T], &mut Scratch) -> Option<()>,
+) -> bool {
+    let Some(decoder) = new(encoded.codec, &encoded.meta) else { return false };
+    let mut scratch = Scratch::default();
+    let mut numbers = numbers;
+    encoded.pages.iter().zip(rows).all(|(page, rows)| {
+        let mut decoded = vec![T::default(); *rows];
+        let expected = numbers.split_off(..*rows).expect("the rows add up");
+        decode(&decoder, page, &mut decoded, &mut scratch).is_some()
+            && decoded.iter().zip(expected).all(|(a, b)| a.bits() == b.bits())
+    })
+}
+
+/// What decoding needs for a while.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pco: DecompressorScratch,
+    integers: Vec<i64>,
+}
+
+/// Decodes pages of times.
+#[derive(Debug)]
+pub(super) struct TimesDecoder(Option<ChunkDecompressor<i64>>);
+
+impl TimesDecoder {
+    /// `None` where `meta` is no pco meta that is written here.
+    pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
+        match codec {
+            Codec::Plain => Some(Self(None)),
+            Codec::Pco { version } => decompressor(version, meta).map(|pco| Self(Some(pco))),
+            Codec::Decimals { .. } => None,
+        }
+    }
+
+    /// Fills `into` with what a page holds; `None` where it holds something else.
+    pub(super) fn decode(
+        &self,
+        page: &[u8],
+        into: &mut [i64],
+        scratch: &mut Scratch,
+    ) -> Option<()> {
+        match &self.0 {
+            None => decode_plain(page, into),
+            Some(pco) => decompress(pco, page, into, &mut scratch.pco),
+        }
+    }
+}
+
+/// Decodes pages of values.
+#[derive(Debug)]
+pub(super) enum ValuesDecoder {
+    Plain,
+    Floats(ChunkDecompressor<f64>),
+    Decimals(u8, ChunkDecompressor<i64>),
+}
+
+impl ValuesDecoder {
+    /// `None` where `meta` is no pco meta that is written here.
+    pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
+        match codec {
+            Codec::Plain => Some(Self::Plain),
+            Codec::Pco { version } => decompressor(version, meta).map(Self::Floats),
+            Codec::Decimals { decimals, version } => {
+                decompressor(version, meta).map(|pco| Self::Decimals(decimals, pco))
+            }
+        }
+    }
+
+    /// Fills `into` with what a page holds; `None` where it holds something else, or
+    /// a value that is not finite.
+    pub(super) fn decode(
+        &self,
+        page: &[u8],
+        into: &mut [f64],
+        scratch: &mut Scratch,
+    ) -> Option<()> {
+        match self {
+            Self::Plain => decode_plain(page, into)?,
+            Self::Floats(pco) => decompress(pco, page, into, &mut scratch.pco)?,
+            Self::Decimals(decimals, pco) => {
+                scratch.integers.resize(into.len(), 0);
+                decompress(pco, page, &mut scratch.integers, &mut scratch.pco)?;
+                decimals::to_values(&scratch.integers, *decimals, into);
+            }
+        }
+        into.iter().all(|value| value.is_finite()).then_some(())
+    }
+}
+
+/// Whether a later version of pco wrote it, which may have other ways.
+pub(super) fn is_later(codec: Codec) -> bool {
+    match codec {
+        Codec::Plain => false,
+        Codec::Pco { version } | Codec::Decimals { version, .. } => version > PCO_VERSION,
+    }
+}
+
+fn decompressor<T: Plain>(version: [u8; 2], meta: &[u8]) -> Option<ChunkDecompressor<T>> {
+    let is_known = version <= PCO_VERSION && version[0] == PCO_VERSION[0];
+    if !is_known || meta.first()? % 16 == DICTIONARY {
+        return None;
+    }
+    let (file, _) = FileDecompressor::new(&version[..]).ok()?;
+    let (decompressor, rest) = file.chunk_decompressor(meta).ok()?;
+    (rest.is_empty() && is_bounded(decompressor.meta())).then_some(decompressor)
+}
+
+/// Whether decoding takes as little memory as the number of rows suggests.
+fn is_bounded(meta: &ChunkMeta) -> bool {
+    let variables = &meta.per_latent_var;
+    let variables = [Some(&variables.primary), variables.secondary.as_ref()];
+    !matches!(meta.delta_encoding, DeltaEncoding::Lookback { .. })
+        && variables.into_iter().flatten().all(|it| it.ans_size_log <= TABLE_BITS_MAX)
+}
+
+fn decompress<T: Number>(
+    decompressor: &ChunkDecompressor<T>,
+    page: &[u8],
+    into: &mut [T],
+    scratch: &mut DecompressorScratch,
+) -> Option<()> {
+    if into.is_empty() {
+        return page.is_empty().then_some(());
+    }
+    let mut page = decompressor.page_decompressor_with_scratch(page, into.len(), scratch).ok()?;
+    let progress = page.read(into).ok()?;
+    (progress.finished && page.into_src().is_empty()).then_some(())
+}
+
+fn decode_plain<T: Plain>(page: &[u8], into: &mut [T]) -> Option<()> {
+    let (numbers, rest) = page.as_chunks();
+    if !rest.is_empty() || numbers.len() != into.len() {
+        return None;
+    }
+    for (bytes, number) in numbers.iter().zip(into) {
+        *number = T::of_bits(u64::from_le_bytes(*bytes));
+    }
+    Some(())
+}
+
+/// A number of 64 bits.
+trait Plain: Number {
+    fn bits(self) -> u64;
+    fn of_bits(bits: u64) -> Self;
+}
+
+impl Plain for i64 {
+    fn bits(self) -> u64 {
+        self.cast_unsigned()
+    }
+
+    fn of_bits(bits: u64) -> Self {
+        bits.cast_signed()
+    }
+}
+
+impl Plain for f64 {
+    fn bits(self) -> u64 {
+        self.to_bits()
+    }
+
+    fn of_bits(bits: u64) -> Self {
+        Self::from_bits(bits)
+    }
+}

@@ -1,0 +1,274 @@
+//! A chunk, opened. Its summaries are at hand; its pages are read one at a time.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use super::columns::{Scratch, TimesDecoder, ValuesDecoder, is_later};
+use super::parts::{self, Fault};
+use crate::error::Result;
+use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Place, Section, decode_leaf};
+use crate::format::names::chunk_name;
+use crate::format::{CHUNK, CHUNK_LEAVES};
+use crate::observation::Observation;
+use crate::os::disk::Directory;
+use crate::os::map::Bytes;
+use crate::stats::sketch::Sketch;
+use crate::stats::summary::Summary;
+use crate::stats::tree::Node;
+
+/// Which columns of a page are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) times: bool,
+    pub(crate) values: bool,
+}
+
+impl Wanted {
+    pub(crate) const ROWS: Self = Self { times: true, values: true };
+    pub(crate) const VALUES: Self = Self { times: false, values: true };
+}
+
+/// The columns of one leaf, in memory that is used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// Empty where they were not wanted.
+    pub(crate) times: Vec<i64>,
+    /// Empty where they were not wanted.
+    pub(crate) values: Vec<f64>,
+    bytes: Vec<u8>,
+    scratch: Scratch,
+}
+
+impl Page {
+    /// Its rows, where both columns were wanted.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Observation> + '_ {
+        let rows = self.times.iter().zip(&self.values);
+        rows.map(|(time, value)| Observation::new(*time, *value))
+    }
+
+    /// The summary of its rows.
+    pub(super) fn summary(&self) -> Summary {
+        Summary::of_columns(&self.times, &self.values)
+    }
+}
+
+/// A chunk's file, opened for reading. Any number of threads read it at once.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(super) bytes: Bytes,
+    pub(super) header: Header,
+    /// `None` where neither the summary nor its page can be read.
+    leaves: Vec<Option<Summary>>,
+    times: OnceLock<Option<TimesDecoder>>,
+    values: OnceLock<Option<ValuesDecoder>>,
+}
+
+impl Chunk {
+    /// Opens the chunk of this number, which belongs to `store`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where both copies of its header
+    /// are, and where it belongs to another store or has another number;
+    /// [`ErrorKind::Version`](crate::ErrorKind::Version) where a later version of this
+    /// program wrote it.
+    pub(crate) fn open(
+        directory: &Directory,
+        store: u64,
+        number: u32,
+        positioned_reads: bool,
+    ) -> Result<Self> {
+        let chunk = Self::open_of_any_store(directory, number, positioned_reads)?;
+        if chunk.header.place.store == store {
+            return Ok(chunk);
+        }
+        let fault = Fault::Damaged("the chunk belongs to another store".into());
+        Err(fault.into_error(&chunk.bytes, 0, chunk.header.place.sequences()))
+    }
+
+    /// Opens the chunk of this number, whatever store it states.
+    fn open_of_any_store(
+        directory: &Directory,
+        number: u32,
+        positioned_reads: bool,
+    ) -> Result<Self> {
+        let file = directory.open_file(&chunk_name(number))?;
+        let bytes = Bytes::new(Arc::new(file), positioned_reads);
+        let header = parts::header(&bytes).and_then(|header| match header.place.number {
+            stated if stated == number => Ok(header),
+            other => Err(Fault::Damaged(format!("the chunk states that its number is {other}"))),
+        });
+        let first = u64::from(number) * CHUNK;
+        let header = header.map_err(|fault| fault.into_error(&bytes, 0, first..first + CHUNK))?;
+        if [&header.times, &header.values].iter().any(|column| is_later(column.codec)) {
+            return Err(parts::later_version(&bytes));
+        }
+        let (times, values) = (OnceLock::new(), OnceLock::new());
+        let mut chunk = Self { bytes, header, leaves: Vec::new(), times, values };
+        chunk.leaves = chunk.read_leaves()?;
+        Ok(chunk)
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.header.place.number
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.header.place
+    }
+
+    /// The nodes that the chunk completes: its own, then those above it.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.header.nodes
+    }
+
+    /// The summary that a leaf had when the chunk was sealed. Leaves are counted from
+    /// the chunk's first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where it is damaged, and a page
+    /// of the leaf too.
+    pub(crate) fn leaf(&self, leaf: u64) -> Result<&Summary> {
+        let summary = usize::try_from(leaf).ok().and_then(|leaf| self.leaves.get(leaf));
+        summary.and_then(Option::as_ref).ok_or_else(|| {
+            let fault = Fault::Damaged("a leaf's summary and its page are damaged".into());
+            let lost = self.header.place.leaf_sequences(leaf);
+            fault.into_error(&self.bytes, self.header.leaf_offset(leaf), lost)
+        })
+    }
+
+    /// How many observations it has.
+    pub(crate) fn rows(&self) -> u64 {
+        self.header.rows()
+    }
+
+    /// The sequence numbers of lost observations, in their order.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.header.lost()
+    }
+
+    /// Whether a repair has accepted that these are lost. Otherwise they count as damage.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.header.is_loss_accepted
+    }
+
+    /// The sequence numbers of a leaf's rows. It is one run where nothing was lost.
+    pub(crate) fn sequences(&self, leaf: u64) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.header.leaf_runs(leaf)
+    }
+
+    /// Reads the columns of a leaf.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where one cannot be had; all
+    /// sequence numbers of the leaf are lost then.
+    pub(crate) fn read_page(&self, leaf: u64, wanted: Wanted, into: &mut Page) -> Result<()> {
+        into.times.clear();
+        into.values.clear();
+        let columns = [(Column::Times, wanted.times), (Column::Values, wanted.values)];
+        let mut wanted = columns.into_iter().filter(|(_, wanted)| *wanted);
+        let read = wanted.try_for_each(|(column, _)| self.read_column(column, leaf, into));
+        if read.is_err() {
+            into.times.clear();
+            into.values.clear();
+        }
+        read
+    }
+
+    /// The sketch of the values.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where it is; no observation is
+    /// lost then.
+    pub(crate) fn sketch(&self) -> Result<Sketch> {
+        let sketch = self.sketch_bytes().and_then(|bytes| {
+            let sketch = Sketch::decode(&bytes, self.rows());
+            sketch.ok_or_else(|| Fault::Damaged("the sketch contradicts itself".into()))
+        });
+        sketch.map_err(|fault| fault.into_error(&self.bytes, self.header.sketch.offset, 0..0))
+    }
+
+    pub(super) fn sketch_bytes(&self) -> parts::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_part(Part::Sketch, self.header.sketch, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_column(&self, column: Column, leaf: u64, into: &mut Page) -> Result<()> {
+        self.decode_column(column, leaf, into).map_err(|fault| {
+            let offset = self.header.page(column, leaf).offset;
+            fault.into_error(&self.bytes, offset, self.header.place.leaf_sequences(leaf))
+        })
+    }
+
+    fn decode_column(&self, column: Column, leaf: u64, into: &mut Page) -> parts::Result<()> {
+        let Page { times, values, bytes, scratch } = into;
+        self.read_part(Part::Page(column, leaf), self.header.page(column, leaf), bytes)?;
+        let rows = usize::try_from(self.header.leaf_rows(leaf)).expect("at most 1,024");
+        let header = self.header.column(column);
+        let decoded = match column {
+            Column::Times => {
+                times.resize(rows, 0);
+                let new = || TimesDecoder::new(header.codec, &header.meta);
+                let decoder = self.times.get_or_init(new).as_ref();
+                decoder.and_then(|decoder| decoder.decode(bytes, times, scratch))
+            }
+            Column::Values => {
+                values.resize(rows, 0.0);
+                let new = || ValuesDecoder::new(header.codec, &header.meta);
+                let decoder = self.values.get_or_init(new).as_ref();
+                decoder.and_then(|decoder| decoder.decode(bytes, values, scratch))
+            }
+        };
+        decoded.ok_or_else(|| Fault::Damaged("the page cannot be decoded".into()))
+    }
+
+    fn read_part(&self, part: Part, section: Section, into: &mut Vec<u8>) -> parts::Result<()> {
+        into.resize(section.bytes as usize, 0);
+        parts::read(&self.bytes, section.offset, into, |bytes| {
+            let matches = self.header.place.checksum(part, bytes) == section.checksum;
+            if matches { Ok(()) } else { Err(fails_its_checksum(part)) }
+        })
+    }
+
+    /// The summaries of all leaves. One that is damaged is computed again.
+    fn read_leaves(&self) -> Result<Vec<Option<Summary>>> {
+        let header = &self.header;
+        let leaves = usize::try_from(CHUNK_LEAVES).expect("64");
+        let mut table = vec![0; leaves * LEAF_BYTES];
+        // What this does not get is read again leaf by leaf.
+        drop(self.bytes.read(header.leaf_offset(0), &mut table));
+        let leaves = table.chunks_exact(LEAF_BYTES).zip(0..);
+        let leaves = leaves.map(|(bytes, leaf)| {
+            let whole = decode_leaf(&header.place, leaf, header.leaf_rows(leaf), bytes);
+            match whole.map_or_else(|| self.stored_leaf(leaf), Ok) {
+                Ok(summary) => Ok(Some(summary)),
+                Err(Fault::Damaged(_)) => self.computed_leaf(leaf),
+                Err(Fault::Unread(error)) => Err(error),
+            }
+        });
+        leaves.collect()
+    }
+
+    /// The summary of a leaf as it stands in the file.
+    pub(super) fn stored_leaf(&self, leaf: u64) -> parts::Result<Summary> {
+        let (header, rows) = (&self.header, self.header.leaf_rows(leaf));
+        parts::read(&self.bytes, header.leaf_offset(leaf), &mut [0; LEAF_BYTES], |bytes| {
+            decode_leaf(&header.place, leaf, rows, bytes)
+                .ok_or_else(|| fails_its_checksum(Part::Summary(leaf)))
+        })
+    }
+
+    /// The summary of a leaf's rows; `None` where its page is damaged.
+    fn computed_leaf(&self, leaf: u64) -> Result<Option<Summary>> {
+        let mut page = Page::default();
+        match self.read_page(leaf, Wanted::ROWS, &mut page) {
+            Ok(()) => Ok(Some(page.summary())),
+            Err(error) if error.damage().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn fails_its_checksum(part: Part) -> Fault {
+    Fault::Damaged(format!("{part} fails the checksum"))
+}

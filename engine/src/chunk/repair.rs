@@ -1,0 +1,54 @@
+//! A damaged chunk, made again of what can be read.
+
+use std::ops::Range;
+
+use super::reader::{Chunk, Page, Wanted};
+use super::writer::{Contents, Summaries, encode_with};
+use crate::error::Result;
+use crate::format::CHUNK_LEAVES;
+use crate::stats::summary::Summary;
+use crate::stats::tree::Node;
+
+/// A chunk without the damage of another one.
+#[derive(Debug)]
+pub(crate) struct Repaired {
+    pub(crate) bytes: Vec<u8>,
+    /// How many observations the damage took.
+    pub(crate) lost: u64,
+}
+
+impl Chunk {
+    /// The chunk with the observations that can be read. It keeps its place, its seal
+    /// number and the summaries that its leaves were sealed with; pages, sketch and lost
+    /// numbers are written anew, with these `nodes`. The loss is accepted.
+    ///
+    /// A leaf whose summary cannot be had either is then counted as empty.
+    pub(crate) fn repaired(&self, nodes: Vec<Node>) -> Result<Repaired> {
+        let (mut observations, mut kept) = (Vec::new(), Vec::new());
+        let (mut leaves, mut page) = (Vec::new(), Page::default());
+        for leaf in 0..CHUNK_LEAVES {
+            match self.read_page(leaf, Wanted::ROWS, &mut page) {
+                Ok(()) => {
+                    observations.extend(page.rows());
+                    kept.extend(self.sequences(leaf));
+                }
+                Err(error) if error.damage().is_some() => {}
+                Err(error) => return Err(error),
+            }
+            leaves.push(self.leaf(leaf).cloned().unwrap_or(Summary::EMPTY));
+        }
+        let place = self.place();
+        let lost = complement(place.sequences(), &kept);
+        let contents =
+            Contents { place, observations: &observations, lost: &lost, is_accepted: true };
+        let bytes = encode_with(&contents, &Summaries { leaves, nodes });
+        Ok(Repaired { bytes, lost: self.rows() - observations.len() as u64 })
+    }
+}
+
+/// What of `all` is not among the ascending runs `kept`.
+fn complement(all: Range<u64>, kept: &[Range<u64>]) -> Vec<Range<u64>> {
+    let starts = std::iter::once(all.start).chain(kept.iter().map(|run| run.end));
+    let ends = kept.iter().map(|run| run.start).chain(std::iter::once(all.end));
+    starts.zip(ends).map(|(start, end)| start..end).filter(|gap| !gap.is_empty()).collect()
+}

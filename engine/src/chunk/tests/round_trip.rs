@@ -1,0 +1,228 @@
+//! What was sealed is read, in all its bits.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::format::{CHUNK_LEVEL, LEAF};
+use crate::stats::sketch::{Sketch, Unit};
+use crate::stats::summary::Summary;
+
+/// What the times of a chunk can be like.
+#[derive(Clone, Copy, Debug)]
+enum Times {
+    Steady,
+    Jitter,
+    Equal,
+    Falling,
+    Extremes,
+    Any,
+}
+
+/// What the values of a chunk can be like.
+#[derive(Clone, Copy, Debug)]
+enum Values {
+    Decimal(i32),
+    LongDecimal,
+    Any,
+    Near,
+    Equal,
+    NegativeZero,
+    Subnormal,
+    Extremes,
+    Repeating,
+    Integers,
+    OneOff,
+}
+
+fn time(kind: Times, number: i64, random: &mut StdRng) -> i64 {
+    match kind {
+        Times::Steady => 1_700_000_000_000_000_000 + number * 1_000_000_000,
+        Times::Jitter => number * 1_000_000_000 + random.random_range(0..1_000_000),
+        Times::Equal => -7,
+        Times::Falling => -number * 3,
+        Times::Extremes => [i64::MIN, i64::MAX, 0, -1, 1][random.random_range(0..5)],
+        Times::Any => random.random(),
+    }
+}
+
+fn value(kind: Values, number: i64, random: &mut StdRng) -> f64 {
+    let extremes = [f64::MAX, f64::MIN, 0.0, -0.0, 5e-324, f64::MIN_POSITIVE, 1e300, -1e-300, 0.1];
+    match kind {
+        Values::Decimal(decimals) => {
+            f64::from(random.random_range(-5_000..5_000)) / 10_f64.powi(decimals)
+        }
+        Values::LongDecimal => random.random_range(-(1_i64 << 53)..1 << 53) as f64 / 1e3,
+        Values::Any => loop {
+            let value = f64::from_bits(random.random());
+            if value.is_finite() {
+                break value;
+            }
+        },
+        Values::Near => 14.0 + random.random::<f64>() * 3.0,
+        Values::Equal => 21.5,
+        Values::NegativeZero => [-0.0, 0.0][random.random_range(0..2)],
+        Values::Subnormal => f64::from_bits(random.random_range(0..1 << 52)),
+        Values::Extremes => extremes[random.random_range(0..extremes.len())],
+        Values::Repeating => (number % 100) as f64 / 7.0,
+        Values::Integers => random.random_range(i64::MIN..i64::MAX) as f64,
+        Values::OneOff => {
+            if number == 2_000 {
+                1e300
+            } else {
+                0.5
+            }
+        }
+    }
+}
+
+fn observations(times: Times, values: Values, seed: u64) -> Vec<Observation> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let numbers = 0..i64::try_from(CHUNK).expect("small");
+    let mut observe = |number| {
+        let time = time(times, number, &mut random);
+        Observation::new(time, value(values, number, &mut random))
+    };
+    numbers.map(&mut observe).collect()
+}
+
+/// Seals, opens and compares everything, through maps and by position.
+fn check(all: &[Observation], lost: &[Range<u64>]) {
+    let bytes = sealed(all, lost);
+    let shelf = Shelf::new();
+    shelf.put(PLACE.number, &bytes);
+    let kept = kept(all, lost);
+    for positioned in [false, true] {
+        let chunk = Chunk::open(&shelf.directory, PLACE.store, PLACE.number, positioned);
+        let chunk = chunk.expect("a whole chunk");
+        assert_eq!(damage_of(&chunk), []);
+        assert_eq!(chunk.rows(), kept.len() as u64);
+        let mut read = Vec::new();
+        let mut edge = Edge::starting_at(u64::from(PLACE.number) * CHUNK_LEAVES);
+        for leaf in 0..CHUNK_LEAVES {
+            let rows = rows_of(&chunk, leaf).expect("a whole page");
+            let sequences: Vec<u64> = chunk.sequences(leaf).flatten().collect();
+            assert_eq!(sequences.len(), rows.len());
+            for (sequence, row) in sequences.iter().zip(&rows) {
+                let number = usize::try_from(sequence - PLACE.sequences().start).expect("small");
+                assert_eq!(bits(&[all[number]]), bits(&[*row]));
+            }
+            let summary = chunk.leaf(leaf).expect("a whole summary");
+            assert_eq!(*summary, Summary::of(&rows));
+            edge.push(summary.clone(), |_| {});
+            read.extend(rows);
+        }
+        assert_eq!(bits(&read), bits(&kept));
+        assert_eq!(chunk.nodes()[0].summary, edge.total(&Summary::EMPTY));
+        assert_eq!(chunk.sketch().expect("a whole sketch").count(), kept.len() as u64);
+        let first = PLACE.sequences().start;
+        let listed: u64 = chunk.lost().map(|lost| lost.end - lost.start).sum();
+        assert_eq!(listed + kept.len() as u64, CHUNK);
+        assert!(chunk.lost().all(|run| {
+            run.clone().all(|it| lost.iter().any(|lost| lost.contains(&(it - first))))
+        }));
+    }
+}
+
+fn times() -> impl Strategy<Value = Times> {
+    use Times::{Any, Equal, Extremes, Falling, Jitter, Steady};
+    prop::sample::select(vec![Steady, Jitter, Equal, Falling, Extremes, Any])
+}
+
+fn values() -> impl Strategy<Value = Values> {
+    prop_oneof![
+        (0..=24).prop_map(Values::Decimal),
+        prop::sample::select(vec![
+            Values::LongDecimal,
+            Values::Any,
+            Values::Near,
+            Values::Equal,
+            Values::NegativeZero,
+            Values::Subnormal,
+            Values::Extremes,
+            Values::Repeating,
+            Values::Integers,
+            Values::OneOff,
+        ]),
+    ]
+}
+
+/// Ascending, disjoint, some of them adjacent.
+fn losses() -> impl Strategy<Value = Vec<Range<u64>>> {
+    prop::collection::btree_set(0..=CHUNK, 0..8).prop_map(|ends| {
+        let ends: Vec<u64> = ends.into_iter().collect();
+        ends.windows(2).step_by(1 + ends.len() % 2).map(|pair| pair[0]..pair[1]).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn every_bit_is_given_back(
+        times in times(),
+        values in values(),
+        lost in losses(),
+        seed in any::<u64>(),
+    ) {
+        check(&observations(times, values, seed), &lost);
+    }
+}
+
+#[test]
+fn a_chunk_that_lost_everything_is_a_chunk() {
+    let all = slow_sensor();
+    let everything = 0..CHUNK;
+    check(&all, std::slice::from_ref(&everything));
+    let scattered: Vec<_> = (0..CHUNK).step_by(2).map(|it| it..it + 1).collect();
+    check(&all, &scattered);
+}
+
+#[test]
+fn nodes_above_the_chunk_are_stored_with_it() {
+    let shelf = Shelf::new();
+    let mut edge = Edge::starting_at(4 * CHUNK_LEAVES);
+    let mut levels = Vec::new();
+    for number in 4..8 {
+        let place = Place { number, ..PLACE };
+        let all = slow_sensor();
+        let contents = Contents { place, observations: &all, lost: &[], is_accepted: false };
+        shelf.put(number, &encode(&contents, &mut edge));
+        let chunk = Chunk::open(&shelf.directory, PLACE.store, number, true).expect("whole");
+        levels.push(chunk.nodes().len());
+        for (node, above) in chunk.nodes().iter().zip(0..) {
+            assert_eq!(node.level, CHUNK_LEVEL + above);
+            assert_eq!(node.leaves().end, u64::from(number + 1) * CHUNK_LEAVES);
+            assert_eq!(node.summary.count(), LEAF << node.level);
+        }
+    }
+    assert_eq!(levels, [1, 2, 1, 3]);
+    assert_eq!(edge.nodes().len(), 1);
+}
+
+#[test]
+fn columns_are_read_one_without_the_other() {
+    let all = slow_sensor();
+    let shelf = Shelf::new();
+    let chunk = shelf.open_with(&sealed(&all, &[])).expect("whole");
+    let mut page = Page::default();
+    chunk.read_page(1, Wanted::VALUES, &mut page).expect("read");
+    assert_eq!((page.times.len(), page.values.len()), (0, 1024));
+    chunk.read_page(0, Wanted { times: true, values: false }, &mut page).expect("read");
+    assert_eq!((page.times.len(), page.values.len()), (1024, 0));
+}
+
+#[test]
+fn the_sketch_is_in_the_columns_own_unit() {
+    let all = slow_sensor();
+    let shelf = Shelf::new();
+    let chunk = shelf.open_with(&sealed(&all, &[])).expect("whole");
+    let values: Vec<f64> = all.iter().map(|observation| observation.value).collect();
+    assert_eq!(chunk.sketch().expect("whole"), Sketch::of(&values, Unit::Decimal(1)));
+}
+
+/// Sealing is deterministic: what two processes seal of the same log is the same.
+#[test]
+fn the_same_observations_are_the_same_bytes() {
+    let all = observations(Times::Jitter, Values::Near, 3);
+    assert_eq!(sealed(&all, &[]), sealed(&all, &[]));
+}

@@ -1,0 +1,108 @@
+//! Everything that a chunk states, checked.
+
+use super::parts::{self, Fault};
+use super::reader::{Chunk, Page, Wanted};
+use super::writer::encode_sketch;
+use crate::error::{Damage, Result};
+use crate::format::summary::has_same_bits;
+use crate::format::{CHUNK_LEAVES, LEAF};
+use crate::stats::summary::Summary;
+use crate::stats::tree::Edge;
+
+impl Chunk {
+    /// Reads everything, computes every statistic again and calls `each` for what does
+    /// not match. A leaf that has lost rows keeps the summary that it was sealed with,
+    /// which cannot be computed again.
+    pub(crate) fn verify(&self, each: &mut dyn FnMut(Damage)) -> Result<()> {
+        self.verify_headers(each)?;
+        let (mut page, mut values) = (Page::default(), Some(Vec::new()));
+        for leaf in 0..CHUNK_LEAVES {
+            let readable = self.verify_leaf(leaf, &mut page, each)?;
+            values = values.filter(|_| readable);
+            if let Some(values) = &mut values {
+                values.extend_from_slice(&page.values);
+            }
+        }
+        self.verify_node(each)?;
+        self.verify_sketch(values.as_deref(), each)
+    }
+
+    fn verify_headers(&self, each: &mut dyn FnMut(Damage)) -> Result<()> {
+        let length = self.header.header_bytes as usize;
+        for offset in [0, self.header.second_offset()] {
+            let copy = parts::header_at(&self.bytes, offset, length)
+                .and_then(|copy| same(copy == self.header, "the two copies of the header differ"));
+            self.report(copy, offset, each)?;
+        }
+        let (stated, length) = (u64::from(self.header.file_bytes), self.bytes.file().len()?);
+        let ends = same(length <= stated, "other bytes follow the end of the chunk");
+        self.report(ends, stated, each)
+    }
+
+    /// Returns whether the leaf's rows, now in `page`, can be read.
+    fn verify_leaf(
+        &self,
+        leaf: u64,
+        page: &mut Page,
+        each: &mut dyn FnMut(Damage),
+    ) -> Result<bool> {
+        let readable = match self.read_page(leaf, Wanted::ROWS, page) {
+            Ok(()) => true,
+            Err(error) => {
+                each(error.damage().ok_or(error)?);
+                false
+            }
+        };
+        let summary = self.stored_leaf(leaf).and_then(|stored| {
+            let comparable = readable && self.header.leaf_rows(leaf) == LEAF;
+            let matches = !comparable || has_same_bits(&stored, &page.summary());
+            same(matches, "a leaf's summary is not that of its rows")
+        });
+        self.report(summary, self.header.leaf_offset(leaf), each)?;
+        Ok(readable)
+    }
+
+    /// The chunk's own node is that of its leaves, unless a repair had to do without
+    /// the summary of one.
+    fn verify_node(&self, each: &mut dyn FnMut(Damage)) -> Result<()> {
+        let own = &self.header.nodes[0];
+        let mut edge = Edge::starting_at(own.leaves().start);
+        for leaf in 0..CHUNK_LEAVES {
+            match self.leaf(leaf) {
+                Ok(summary) => edge.push(summary.clone(), |_| {}),
+                // Reported with the leaf.
+                Err(_) => return Ok(()),
+            }
+        }
+        let merged = edge.total(&Summary::EMPTY);
+        let matches = !self.header.lost.is_empty() || has_same_bits(&merged, &own.summary);
+        self.report(same(matches, "the chunk's summary is not that of its leaves"), 0, each)
+    }
+
+    /// `values` are all that the chunk has, where all can be read.
+    fn verify_sketch(&self, values: Option<&[f64]>, each: &mut dyn FnMut(Damage)) -> Result<()> {
+        let sketch = self.sketch_bytes().and_then(|stored| {
+            let codec = self.header.values.codec;
+            let matches = values.is_none_or(|values| encode_sketch(values, codec) == stored);
+            same(matches, "the sketch is not that of the values")
+        });
+        self.report(sketch, self.header.sketch.offset, each)
+    }
+
+    /// Calls `each` with damage that loses no observation.
+    fn report(
+        &self,
+        outcome: parts::Result<()>,
+        offset: u64,
+        each: &mut dyn FnMut(Damage),
+    ) -> Result<()> {
+        let Err(fault) = outcome else { return Ok(()) };
+        let error = fault.into_error(&self.bytes, offset, 0..0);
+        each(error.damage().ok_or(error)?);
+        Ok(())
+    }
+}
+
+fn same(matches: bool, otherwise: &str) -> parts::Result<()> {
+    if matches { Ok(()) } else { Err(Fault::Damaged(otherwise.into())) }
+}

@@ -1,0 +1,152 @@
+//! Observations become the bytes of a chunk.
+
+use std::ops::Range;
+
+use super::columns::{self, Encoded};
+use crate::format::chunk::{
+    Codec, Column, ColumnHeader, Header, LostRun, Part, Place, Section, encode_leaf,
+};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::observation::Observation;
+use crate::stats::sketch::{Sketch, Unit};
+use crate::stats::summary::Summary;
+use crate::stats::tree::{Edge, Node};
+
+/// What a chunk is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contents<'a> {
+    pub(crate) place: Place,
+    /// Those of the chunk that are not lost, in their order.
+    pub(crate) observations: &'a [Observation],
+    /// Sequence numbers within the chunk, ascending and disjoint.
+    pub(crate) lost: &'a [Range<u64>],
+    /// A repair has accepted that they are lost.
+    pub(crate) is_accepted: bool,
+}
+
+/// What a chunk states of its observations. It never changes after sealing.
+#[derive(Clone, Debug)]
+pub(crate) struct Summaries {
+    /// One a leaf.
+    pub(crate) leaves: Vec<Summary>,
+    /// Completed by these leaves: the chunk's own node, then those above it.
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// The bytes of a chunk whose leaves come after what `edge` covers; they are added
+/// to it.
+pub(crate) fn encode(contents: &Contents<'_>, edge: &mut Edge) -> Vec<u8> {
+    encode_with(contents, &summarise(contents, edge))
+}
+
+/// The summaries of a chunk whose leaves come after what `edge` covers; they are
+/// added to it. It takes a hundredth of the time of the rest.
+pub(crate) fn summarise(contents: &Contents<'_>, edge: &mut Edge) -> Summaries {
+    let first_leaf = u64::from(contents.place.number) * CHUNK_LEAVES;
+    assert_eq!(edge.end_leaf(), first_leaf, "chunks are sealed in their order");
+    let rows = rows_of_leaves(&lost_runs(contents));
+    let (mut leaves, mut nodes) = (Vec::with_capacity(rows.len()), Vec::new());
+    let mut observations = contents.observations;
+    for rows in rows {
+        let leaf = observations.split_off(..rows).expect("observations and lost fill a chunk");
+        let summary = Summary::of(leaf);
+        edge.push(summary.clone(), |node| {
+            if node.level >= CHUNK_LEVEL {
+                nodes.push(node.clone());
+            }
+        });
+        leaves.push(summary);
+    }
+    Summaries { leaves, nodes }
+}
+
+/// The bytes of a chunk with these summaries.
+pub(crate) fn encode_with(contents: &Contents<'_>, summaries: &Summaries) -> Vec<u8> {
+    let place = &contents.place;
+    let lost = lost_runs(contents);
+    let rows = rows_of_leaves(&lost);
+    let observations = contents.observations.iter();
+    let (times, values): (Vec<i64>, Vec<f64>) =
+        observations.map(|observation| (observation.timestamp_ns, observation.value)).unzip();
+    let times = columns::encode_times(&times, &rows);
+    let encoded_values = columns::encode_values(&values, &rows);
+    let sketch = encode_sketch(&values, encoded_values.codec);
+    let header = Header {
+        place: *place,
+        nodes: summaries.nodes.clone(),
+        lost,
+        is_loss_accepted: contents.is_accepted,
+        times: column_header(place, Column::Times, &times),
+        values: column_header(place, Column::Values, &encoded_values),
+        sketch: section(place, Part::Sketch, &sketch),
+        header_bytes: 0,
+        file_bytes: 0,
+    };
+    let header = header.located().expect("no chunk is beyond the limits");
+    let header_bytes = header.encode();
+    let mut file = Vec::with_capacity(header.file_bytes as usize);
+    file.extend_from_slice(&header_bytes);
+    for (summary, leaf) in summaries.leaves.iter().zip(0..) {
+        encode_leaf(place, leaf, summary, &mut file);
+    }
+    for (times, values) in times.pages.iter().zip(&encoded_values.pages) {
+        file.extend_from_slice(times);
+        file.extend_from_slice(values);
+    }
+    file.extend_from_slice(&sketch);
+    file.extend_from_slice(&header_bytes);
+    debug_assert_eq!(file.len(), header.file_bytes as usize, "offsets are those of the parts");
+    file
+}
+
+/// The sketch of a column in the unit of its codec.
+pub(super) fn encode_sketch(values: &[f64], codec: Codec) -> Vec<u8> {
+    let unit = match codec {
+        Codec::Decimals { decimals, .. } => Unit::Decimal(decimals),
+        Codec::Plain | Codec::Pco { .. } => Unit::Binary,
+    };
+    let mut bytes = Vec::new();
+    Sketch::of(values, unit).encode(&mut bytes);
+    bytes
+}
+
+fn column_header(place: &Place, column: Column, encoded: &Encoded) -> ColumnHeader {
+    let pages = encoded.pages.iter().zip(0..);
+    let pages = pages.map(|(page, leaf)| section(place, Part::Page(column, leaf), page)).collect();
+    ColumnHeader { codec: encoded.codec, meta: encoded.meta.clone(), pages }
+}
+
+fn section(place: &Place, part: Part, bytes: &[u8]) -> Section {
+    let checksum = place.checksum(part, bytes);
+    Section { offset: 0, bytes: u32::try_from(bytes.len()).expect("a small part"), checksum }
+}
+
+/// The lost numbers, as few runs as there can be.
+fn lost_runs(contents: &Contents<'_>) -> Vec<LostRun> {
+    let first = contents.place.sequences().start;
+    let within = |sequence: u64| {
+        let within = sequence.checked_sub(first).filter(|within| *within < CHUNK);
+        u16::try_from(within.expect("lost numbers lie within the chunk")).expect("below 65,536")
+    };
+    let mut runs: Vec<LostRun> = Vec::new();
+    for lost in contents.lost.iter().filter(|lost| !lost.is_empty()) {
+        let run = LostRun { first: within(lost.start), last: within(lost.end - 1) };
+        match runs.last_mut() {
+            Some(before) if u32::from(before.last) + 1 == u32::from(run.first) => {
+                before.last = run.last
+            }
+            _ => runs.push(run),
+        }
+    }
+    runs
+}
+
+/// How many rows each leaf has.
+fn rows_of_leaves(lost: &[LostRun]) -> Vec<usize> {
+    let leaf = usize::try_from(LEAF).expect("1,024");
+    let mut rows: Vec<usize> = (0..CHUNK_LEAVES).map(|_| leaf).collect();
+    for number in lost.iter().flat_map(|run| run.first..=run.last) {
+        rows[usize::from(number) / leaf] -= 1;
+    }
+    rows
+}

@@ -1,0 +1,163 @@
+//! A chunk's file, in this order:
+//!
+//!     header · summaries of the leaves · pages · sketch · the same header again
+//!
+//! Every part has a checksum of its own, which also covers where the part belongs.
+
+mod header;
+
+use std::fmt;
+use std::ops::Range;
+
+use byteorder::{ByteOrder, LittleEndian as LE};
+
+use super::summary::{self, SUMMARY_BYTES};
+use super::{CHUNK, LEAF};
+use crate::stats::summary::Summary;
+
+pub(crate) use header::{ColumnHeader, Header, LostRun, META_BYTES_MAX, PREFIX_BYTES};
+
+/// A summary of a leaf and its checksum.
+pub(crate) const LEAF_BYTES: usize = 4 + SUMMARY_BYTES;
+
+/// Where a chunk belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) store: u64,
+    pub(crate) number: u32,
+    /// The id of the log that it was sealed from.
+    pub(crate) source_log: u64,
+    /// Random; kept when the chunk is repaired.
+    pub(crate) seal: u64,
+    /// The seal number of the chunk before it; 0 where there was none.
+    pub(crate) predecessor: u64,
+}
+
+impl Place {
+    /// The sequence numbers of all its observations.
+    pub(crate) fn sequences(&self) -> Range<u64> {
+        let first = u64::from(self.number) * CHUNK;
+        first..first + CHUNK
+    }
+
+    /// Those of one of its leaves.
+    pub(crate) fn leaf_sequences(&self, leaf: u64) -> Range<u64> {
+        let first = self.sequences().start + leaf * LEAF;
+        first..first + LEAF
+    }
+
+    /// The checksum of a part.
+    pub(crate) fn checksum(&self, part: Part, bytes: &[u8]) -> u32 {
+        let (kind, leaf) = match part {
+            Part::Summary(leaf) => (0, leaf),
+            Part::Page(Column::Times, leaf) => (1, leaf),
+            Part::Page(Column::Values, leaf) => (2, leaf),
+            Part::Sketch => (3, 0),
+        };
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.store.to_le_bytes());
+        hasher.update(&self.seal.to_le_bytes());
+        hasher.update(&self.number.to_le_bytes());
+        hasher.update(&u32::to_le_bytes(kind));
+        hasher.update(&leaf.to_le_bytes());
+        hasher.update(bytes);
+        hasher.finalize()
+    }
+}
+
+/// A part that has a checksum of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The summary of a leaf.
+    Summary(u64),
+    /// The page of a leaf.
+    Page(Column, u64),
+    Sketch,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Summary(_) => "a leaf's summary",
+            Self::Page(Column::Times, _) => "a page of times",
+            Self::Page(Column::Values, _) => "a page of values",
+            Self::Sketch => "the sketch",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    Times,
+    Values,
+}
+
+/// A page or the sketch: a run of the file's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Section {
+    /// Not stored: it follows from the lengths of what comes before.
+    pub(crate) offset: u64,
+    pub(crate) bytes: u32,
+    pub(crate) checksum: u32,
+}
+
+/// How the numbers of a column became bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    /// 8 bytes each.
+    Plain,
+    /// By pco, as i64 or f64, in this version of its format.
+    Pco { version: [u8; 2] },
+    /// Each is an integer divided by a power of ten. Pco has the integers.
+    Decimals { decimals: u8, version: [u8; 2] },
+}
+
+const CODEC_BYTES: usize = 4;
+const CODEC_PLAIN: u8 = 0;
+const CODEC_PCO: u8 = 1;
+const CODEC_DECIMALS: u8 = 2;
+/// Powers of ten up to this one are exact in f64.
+pub(crate) const DECIMALS_MAX: u8 = 22;
+
+impl Codec {
+    fn encode(self) -> [u8; CODEC_BYTES] {
+        match self {
+            Self::Plain => [CODEC_PLAIN, 0, 0, 0],
+            Self::Pco { version: [major, minor] } => [CODEC_PCO, 0, major, minor],
+            Self::Decimals { decimals, version: [major, minor] } => {
+                [CODEC_DECIMALS, decimals, major, minor]
+            }
+        }
+    }
+
+    fn decode(column: Column, bytes: [u8; CODEC_BYTES]) -> Option<Self> {
+        match (column, bytes) {
+            (_, [CODEC_PLAIN, 0, 0, 0]) => Some(Self::Plain),
+            (_, [CODEC_PCO, 0, major, minor]) => Some(Self::Pco { version: [major, minor] }),
+            (Column::Values, [CODEC_DECIMALS, decimals @ ..=DECIMALS_MAX, major, minor]) => {
+                Some(Self::Decimals { decimals, version: [major, minor] })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Appends the summary of a leaf and its checksum.
+pub(crate) fn encode_leaf(place: &Place, leaf: u64, summary: &Summary, into: &mut Vec<u8>) {
+    let mut bytes = [0; LEAF_BYTES];
+    summary::encode(summary, &mut bytes[4..]);
+    let checksum = place.checksum(Part::Summary(leaf), &bytes[4..]);
+    LE::write_u32(&mut bytes, checksum);
+    into.extend_from_slice(&bytes);
+}
+
+/// The summary of a leaf that has so many `rows`, in [`LEAF_BYTES`] of a chunk;
+/// `None` where they are damaged.
+pub(crate) fn decode_leaf(place: &Place, leaf: u64, rows: u64, bytes: &[u8]) -> Option<Summary> {
+    let (checksum, bytes) = bytes.split_at(LEAF_BYTES - SUMMARY_BYTES);
+    if LE::read_u32(checksum) != place.checksum(Part::Summary(leaf), bytes) {
+        return None;
+    }
+    // A repair may have taken rows that the summary still counts.
+    summary::decode(bytes).filter(|summary| (rows..=LEAF).contains(&summary.count))
+}

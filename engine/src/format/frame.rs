@@ -1,0 +1,188 @@
+//! The unit of a write to the log: a header of 16 bytes and rows of 16 bytes each.
+//!
+//! Marks, voids and lost observations are headers alone. All are valid only in their
+//! own place: the checksum is seeded with the log's id and the offset. Zeros never
+//! are: kind 0 is none.
+
+use byteorder::{ByteOrder, LittleEndian as LE};
+
+use super::CHUNK;
+use crate::observation::Observation;
+
+/// Bytes of a frame's header, of a row, and what every offset is a multiple of.
+pub(crate) const UNIT: u64 = UNIT_USIZE as u64;
+pub(crate) const UNIT_USIZE: usize = 16;
+/// No frame crosses a multiple of this many bytes.
+pub(crate) const BLOCK_BYTES: u64 = 32 * 1024;
+/// A frame of one row; with less room before a multiple of [`BLOCK_BYTES`] reading
+/// and writing continue at it.
+pub(crate) const FRAME_BYTES_MIN: u64 = 32;
+/// No log is longer. What follows in a file that is longer was not written by a writer.
+pub(crate) const LOG_BYTES_MAX: u64 = (1 << 30) + (64 << 20);
+/// The rows of the largest frame.
+pub(crate) const FRAME_ROWS_MAX: u64 = BLOCK_BYTES / UNIT - 1;
+
+/// What a header announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// So many rows follow.
+    Rows(u16),
+    /// States the watermark after a sync.
+    Mark,
+    /// Ends a log whose sync failed.
+    Void,
+    /// So many observations were lost before the log was made; whether `repair` has
+    /// accepted that.
+    Lost { count: u32, accepted: bool },
+}
+
+/// A header's fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    /// The sequence number of the first row, or of the next observation, minus the
+    /// log's first.
+    pub(crate) sequence: u32,
+    /// The watermark: the offset up to which the log was durable when this was written.
+    /// 0 for lost observations.
+    pub(crate) synced_to: u32,
+}
+
+const KIND_ROWS: u16 = 1;
+const KIND_MARK: u16 = 2;
+const KIND_VOID: u16 = 3;
+const KIND_LOST: u16 = 4;
+const KIND_LOST_ACCEPTED: u16 = 5;
+
+impl Header {
+    /// The header in the first 16 bytes of `bytes`, its checksum not yet verified;
+    /// `None` where no frame begins like that.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..UNIT_USIZE)?;
+        let count = LE::read_u16(&bytes[4..]);
+        let (sequence, last) = (LE::read_u32(&bytes[8..]), LE::read_u32(&bytes[12..]));
+        let lost = |accepted| Kind::Lost { count: last, accepted };
+        let (kind, synced_to) = match (LE::read_u16(&bytes[6..]), count) {
+            (KIND_ROWS, 1..) if u64::from(count) <= FRAME_ROWS_MAX => (Kind::Rows(count), last),
+            (KIND_MARK, 0) => (Kind::Mark, last),
+            (KIND_VOID, 0) => (Kind::Void, last),
+            (KIND_LOST, 0) if last > 0 => (lost(false), 0),
+            (KIND_LOST_ACCEPTED, 0) if last > 0 => (lost(true), 0),
+            _ => return None,
+        };
+        Some(Self { kind, sequence, synced_to })
+    }
+
+    /// How many sequence numbers it covers.
+    pub(crate) fn observations(&self) -> u64 {
+        match self.kind {
+            Kind::Rows(count) => count.into(),
+            Kind::Lost { count, .. } => count.into(),
+            Kind::Mark | Kind::Void => 0,
+        }
+    }
+
+    /// The bytes of the whole frame.
+    pub(crate) fn frame_bytes(&self) -> u64 {
+        match self.kind {
+            Kind::Rows(count) => UNIT * (1 + u64::from(count)),
+            _ => UNIT,
+        }
+    }
+}
+
+/// What the checksums of one log's frames begin with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seed(u32);
+
+impl Seed {
+    pub(crate) fn of_log(id: u64) -> Self {
+        Self(crc32fast::hash(&id.to_le_bytes()))
+    }
+
+    /// An odd factor, so that no two places of a log have the same start.
+    fn checksum(self, offset: u64, bytes: &[u8]) -> u32 {
+        let place = u32::try_from(offset / UNIT).unwrap_or(u32::MAX).wrapping_mul(0x9E37_79B1);
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ place);
+        hasher.update(bytes);
+        hasher.finalize()
+    }
+
+    /// Whether `frame`, the whole of one, is valid at `offset`.
+    pub(crate) fn is_valid(self, offset: u64, frame: &[u8]) -> bool {
+        LE::read_u32(frame) == self.checksum(offset, &frame[4..])
+    }
+}
+
+/// The bytes of a header at `offset` that no rows follow.
+pub(crate) fn encode_bare(seed: Seed, offset: u64, header: Header) -> [u8; UNIT_USIZE] {
+    let mut bytes = [0; UNIT_USIZE];
+    let (kind, last) = match header.kind {
+        Kind::Rows(_) => unreachable!("rows follow such a header"),
+        Kind::Mark => (KIND_MARK, header.synced_to),
+        Kind::Void => (KIND_VOID, header.synced_to),
+        Kind::Lost { count, accepted: false } => (KIND_LOST, count),
+        Kind::Lost { count, accepted: true } => (KIND_LOST_ACCEPTED, count),
+    };
+    LE::write_u16(&mut bytes[6..], kind);
+    LE::write_u32(&mut bytes[8..], header.sequence);
+    LE::write_u32(&mut bytes[12..], last);
+    let checksum = seed.checksum(offset, &bytes[4..]);
+    LE::write_u32(&mut bytes, checksum);
+    bytes
+}
+
+/// Appends the frame of `rows`, 1 to [`FRAME_ROWS_MAX`] of them, to `into`.
+pub(crate) fn encode_rows(
+    seed: Seed,
+    offset: u64,
+    sequence: u32,
+    synced_to: u32,
+    rows: &[Observation],
+    into: &mut Vec<u8>,
+) {
+    let start = into.len();
+    let count = u16::try_from(rows.len()).expect("at most FRAME_ROWS_MAX rows");
+    assert!(count > 0 && u64::from(count) <= FRAME_ROWS_MAX, "a frame of {count} rows");
+    into.resize(start + UNIT_USIZE * (1 + rows.len()), 0);
+    let frame = &mut into[start..];
+    LE::write_u16(&mut frame[4..], count);
+    LE::write_u16(&mut frame[6..], KIND_ROWS);
+    LE::write_u32(&mut frame[8..], sequence);
+    LE::write_u32(&mut frame[12..], synced_to);
+    for (row, bytes) in rows.iter().zip(frame[UNIT_USIZE..].chunks_exact_mut(UNIT_USIZE)) {
+        LE::write_i64(bytes, row.timestamp_ns);
+        LE::write_f64(&mut bytes[8..], row.value);
+    }
+    let checksum = seed.checksum(offset, &frame[4..]);
+    LE::write_u32(frame, checksum);
+}
+
+/// Appends the rows of a valid frame to `into`.
+pub(crate) fn decode_rows(frame: &[u8], into: &mut Vec<Observation>) {
+    let (_, rows) = frame.split_at(UNIT_USIZE);
+    into.extend(rows.chunks_exact(UNIT_USIZE).map(decode_row));
+}
+
+fn decode_row(bytes: &[u8]) -> Observation {
+    Observation::new(LE::read_i64(bytes), LE::read_f64(&bytes[8..]))
+}
+
+/// Whether all values of a valid frame are finite, as written ones are.
+pub(crate) fn is_finite(frame: &[u8]) -> bool {
+    let (_, rows) = frame.split_at(UNIT_USIZE);
+    rows.chunks_exact(UNIT_USIZE).all(|row| decode_row(row).value.is_finite())
+}
+
+/// Where the next frame goes: `offset`, or the next block where too little room is left.
+pub(crate) fn next_place(offset: u64) -> u64 {
+    let room = BLOCK_BYTES - offset % BLOCK_BYTES;
+    if room < FRAME_BYTES_MIN { offset + room } else { offset }
+}
+
+/// How many rows the frame at `offset` may hold whose first has `sequence`: it
+/// crosses no multiple of [`BLOCK_BYTES`] and none of [`CHUNK`] observations.
+pub(crate) fn rows_max(offset: u64, sequence: u64) -> u64 {
+    let room = BLOCK_BYTES - offset % BLOCK_BYTES;
+    (room / UNIT - 1).min(CHUNK - sequence % CHUNK)
+}

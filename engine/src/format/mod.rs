@@ -1,0 +1,17 @@
+//! The bytes of the three files, one file a record, encoder and decoder side by
+//! side. `FORMAT.md` beside this crate's sources is their specification.
+
+pub(crate) mod chunk;
+pub(crate) mod frame;
+pub(crate) mod names;
+pub(crate) mod record;
+pub(crate) mod summary;
+
+/// Observations of a leaf.
+pub(crate) const LEAF: u64 = 1024;
+/// Leaves of a chunk. Tests that go through millions of states have smaller chunks.
+pub(crate) const CHUNK_LEAVES: u64 = if cfg!(any(test, fuzzing)) { 2 } else { 64 };
+/// Observations of a chunk.
+pub(crate) const CHUNK: u64 = LEAF * CHUNK_LEAVES;
+/// The level of a chunk in the tree whose leaves have level 0.
+pub(crate) const CHUNK_LEVEL: u32 = CHUNK_LEAVES.ilog2();

@@ -1,0 +1,93 @@
+//! A log's bytes, read by position a block of 32 KiB at a time. An unreadable sector
+//! counts like a corrupt one: it is read as zeros, and noted.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::format::frame::BLOCK_BYTES;
+use crate::os::disk::DiskFile;
+
+const BLOCK: usize = 32 * 1024;
+/// What is tried by itself where a block cannot be read.
+pub(super) const SECTOR: usize = 512;
+
+/// One block of a log at a time.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    file: Arc<DiskFile>,
+    start: u64,
+    bytes: Vec<u8>,
+    /// How many of `bytes` the file has.
+    filled: usize,
+    /// The furthest sector that could not be read, and why.
+    unreadable: Option<(u64, Error)>,
+}
+
+impl Blocks {
+    pub(crate) fn new(file: Arc<DiskFile>) -> Self {
+        Self { file, start: u64::MAX, bytes: Vec::new(), filled: 0, unreadable: None }
+    }
+
+    /// Where the first byte at or after `offset` is that is not in a hole of the file.
+    pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
+        self.file.next_data(offset)
+    }
+
+    /// The bytes from `offset` to the end of its block, or of the file.
+    pub(crate) fn from(&mut self, offset: u64) -> Result<&[u8]> {
+        let start = offset - offset % BLOCK_BYTES;
+        if start != self.start {
+            self.load(start)?;
+        }
+        let skip = usize::try_from(offset - start).expect("less than a block");
+        Ok(&self.bytes[skip.min(self.filled)..self.filled])
+    }
+
+    /// Forgets the block, so that it is read again.
+    pub(crate) fn forget(&mut self) {
+        self.start = u64::MAX;
+    }
+
+    /// The furthest sector that could not be read, and why.
+    pub(crate) fn into_unreadable(self) -> Option<(u64, Error)> {
+        self.unreadable
+    }
+
+    /// Takes that which was met since the last call.
+    pub(crate) fn take_unreadable(&mut self) -> Option<(u64, Error)> {
+        self.unreadable.take()
+    }
+
+    fn load(&mut self, start: u64) -> Result<()> {
+        self.bytes.resize(BLOCK, 0);
+        self.start = u64::MAX;
+        self.filled = match self.file.read(start, &mut self.bytes) {
+            Ok(filled) => filled,
+            Err(error) if error.is_device_failure() => self.load_sectors(start)?,
+            Err(error) => return Err(error),
+        };
+        self.start = start;
+        Ok(())
+    }
+
+    fn load_sectors(&mut self, start: u64) -> Result<usize> {
+        let mut filled = 0;
+        let length = self.file.len()?.saturating_sub(start);
+        let wanted = usize::try_from(length).unwrap_or(BLOCK).min(BLOCK);
+        for (number, sector) in self.bytes[..wanted].chunks_mut(SECTOR).enumerate() {
+            let offset = start + (number * SECTOR) as u64;
+            match self.file.read(offset, sector) {
+                Ok(read) => filled += read,
+                Err(error) if error.is_device_failure() => {
+                    sector.fill(0);
+                    filled += sector.len();
+                    if self.unreadable.as_ref().is_none_or(|(furthest, _)| *furthest < offset) {
+                        self.unreadable = Some((offset, error));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+}

@@ -1,0 +1,65 @@
+//! The log: rows in frames, appended to.
+
+pub(crate) mod blocks;
+pub(crate) mod reader;
+pub(crate) mod resync;
+pub(crate) mod tail;
+pub(crate) mod walk;
+pub(crate) mod writer;
+
+use crate::error::Result;
+use crate::format::frame::Seed;
+use crate::format::names::log_name;
+use crate::format::record::{RECORD_BYTES, Record};
+use crate::os::disk::Directory;
+
+/// The record that a log begins with.
+pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
+    let file = match directory.open_file(&log_name(id)) {
+        Err(error) if error.is_not_found() || error.damage().is_some() => return Ok(None),
+        opened => opened?,
+    };
+    let mut bytes = vec![0; RECORD_BYTES];
+    match file.read(0, &mut bytes) {
+        Ok(read) => Ok(Record::decode(&bytes[..read]).ok()),
+        Err(error) if error.is_device_failure() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A place in a log: a byte, and the sequence number of the frame that begins there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) offset: u64,
+    pub(crate) sequence: u64,
+}
+
+/// What the manifest states of a log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) id: u64,
+    pub(crate) seed: Seed,
+    /// The sequence number of its first observation.
+    pub(crate) first_sequence: u64,
+    /// The end of what it was made with. Below it an invalid frame is corrupt.
+    pub(crate) made: Place,
+}
+
+impl Head {
+    /// The log that `record` lists.
+    pub(crate) fn of(record: &Record) -> Self {
+        let first_sequence = record.log_first_sequence();
+        let sequence = first_sequence.saturating_add(record.made_observations);
+        Self {
+            id: record.log,
+            seed: Seed::of_log(record.log),
+            first_sequence,
+            made: Place { offset: record.made_bytes, sequence },
+        }
+    }
+
+    /// What a frame states of a sequence number; `None` beyond what it can.
+    pub(crate) fn relative(&self, sequence: u64) -> Option<u32> {
+        u32::try_from(sequence.checked_sub(self.first_sequence)?).ok()
+    }
+}

@@ -1,0 +1,296 @@
+//! Reading the log: a fixed prefix of it, by any number of threads at once.
+//!
+//! Invariants: `end` is where the log ended when it was opened; every place before it
+//! holds a valid frame, or is corrupt.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::blocks::Blocks;
+use super::resync::Resync;
+use super::tail::Tail;
+use super::walk::{Frame, expected_at, frame_at, rows_of};
+use super::{Head, Place};
+use crate::error::{Damage, Error, Result};
+use crate::format::frame::{BLOCK_BYTES, Kind, next_place};
+use crate::format::names::log_name;
+use crate::format::record::RECORD_BYTES;
+use crate::observation::Observation;
+use crate::os::disk::{Directory, DiskFile};
+
+/// A log, opened for reading.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: Arc<DiskFile>,
+    head: Head,
+    tail: Tail,
+}
+
+/// What a log holds, in order of sequence number.
+#[derive(Debug)]
+pub(crate) enum Piece<'a> {
+    Rows {
+        first_sequence: u64,
+        rows: &'a [Observation],
+    },
+    /// Rows that cannot be read.
+    Lost(Damage),
+    /// Rows of which `repair` has accepted that they are lost.
+    Absent(Range<u64>),
+}
+
+impl Log {
+    /// Opens the log that `head` is about, and finds its end.
+    pub(crate) fn open(directory: &Directory, head: Head) -> Result<Self> {
+        Self::of(Arc::new(directory.open_file(&log_name(head.id))?), head)
+    }
+
+    /// The log in an open file.
+    pub(crate) fn of(file: Arc<DiskFile>, head: Head) -> Result<Self> {
+        let tail = Tail::find(&file, &head)?;
+        Ok(Self { file, head, tail })
+    }
+
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    pub(crate) fn file(&self) -> &Arc<DiskFile> {
+        &self.file
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(crate) fn first_sequence(&self) -> u64 {
+        self.head.first_sequence
+    }
+
+    pub(crate) fn end_sequence(&self) -> u64 {
+        self.tail.end.sequence
+    }
+
+    /// Observations before this sequence number survive a power cut. `None` before the
+    /// first frame or mark: nothing proves that the listing of the log would.
+    pub(crate) fn durable_sequence(&self) -> Option<u64> {
+        self.tail.is_appended_to.then_some(self.tail.watermark.sequence)
+    }
+
+    /// The corrupt places that finding the end met.
+    pub(crate) fn damage(&self) -> Vec<Damage> {
+        let gaps = self.tail.gaps.iter();
+        gaps.map(|gap| self.lost(gap.from.offset, gap.from.sequence..gap.to.sequence, None))
+            .chain(self.unreadable_end())
+            .collect()
+    }
+
+    /// Bytes that may hold the log's end, and more observations, cannot be read.
+    pub(crate) fn unreadable_end(&self) -> Option<Damage> {
+        let (offset, error) = self.tail.unreadable.as_ref()?;
+        let end = self.end_sequence();
+        let detail = format!(
+            "bytes that may hold the log's end cannot be read ({}); `gaugelog repair` goes on \
+             without them",
+            error.detail_with_source()
+        );
+        Some(Damage { detail, ..self.lost(*offset, end..end, None) })
+    }
+
+    /// Hands over what the log holds of `sequences`, in order, and what is lost of it.
+    /// Where the end itself cannot be read, that comes last, and loses no number.
+    pub(crate) fn read(
+        &self,
+        sequences: Range<u64>,
+        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let reaches_end = sequences.end >= self.end_sequence();
+        self.read_known(sequences, each)?;
+        match self.unreadable_end().filter(|_| reaches_end) {
+            Some(damage) => each(Piece::Lost(damage)),
+            None => Ok(()),
+        }
+    }
+
+    fn read_known(
+        &self,
+        sequences: Range<u64>,
+        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let wanted = sequences.start.max(self.first_sequence())
+            ..sequences.end.min(self.end_sequence());
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let blocks = Blocks::new(Arc::clone(&self.file));
+        let mut reading = Reading {
+            log: self,
+            blocks,
+            resync: Resync::new(self.tail.length),
+            wanted,
+            rows: Vec::new(),
+            rows_first: 0,
+        };
+        reading.run(each)?;
+        reading.flush(each)
+    }
+
+    fn lost(&self, offset: u64, lost: Range<u64>, why: Option<&Error>) -> Damage {
+        let detail = match why {
+            Some(error) => format!("the log cannot be read: {}", error.detail_with_source()),
+            None => "the log does not hold a valid frame here".into(),
+        };
+        Damage { path: self.file.path().to_owned(), offset, lost, detail }
+    }
+}
+
+struct Reading<'a> {
+    log: &'a Log,
+    blocks: Blocks,
+    resync: Resync,
+    wanted: Range<u64>,
+    /// Gathered, not yet handed over, and the sequence number of the first.
+    rows: Vec<Observation>,
+    rows_first: u64,
+}
+
+/// So many rows are handed over at once, but for those of a larger frame.
+const GATHERED: usize = 1024;
+
+impl Reading<'_> {
+    fn run(&mut self, each: &mut dyn FnMut(Piece<'_>) -> Result<()>) -> Result<()> {
+        let mut place = self.start()?;
+        let end = self.log.tail.end;
+        while place.sequence < self.wanted.end && place.offset < end.offset {
+            place = match self.frame(place)? {
+                Some(frame) => {
+                    self.hand_over(&frame, each)?;
+                    frame.end()
+                }
+                None => self.pass_over(place, each)?,
+            };
+        }
+        // The log is shorter than the manifest states.
+        if place.sequence < self.wanted.end {
+            self.lose(place, self.wanted.end, None, each)?;
+        }
+        Ok(())
+    }
+
+    /// A valid frame with the right number, not a mark.
+    fn frame(&mut self, place: Place) -> Result<Option<Frame>> {
+        let frame = expected_at(&mut self.blocks, &self.log.head, place)?;
+        Ok(frame.filter(|frame| !matches!(frame.header.kind, Kind::Mark | Kind::Void)))
+    }
+
+    /// Where to begin: the last block whose first frame is not after what is wanted.
+    fn start(&mut self) -> Result<Place> {
+        let head = &self.log.head;
+        let first =
+            Place { offset: next_place(RECORD_BYTES as u64), sequence: head.first_sequence };
+        let (mut low, mut high) = (1, self.log.tail.end.offset.div_ceil(BLOCK_BYTES));
+        let mut found = first;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // A corrupt start of a block says nothing: go by the one before it.
+            let mut probe = middle;
+            let mut frame = None;
+            while probe >= low && frame.is_none() {
+                frame = frame_at(&mut self.blocks, head, probe * BLOCK_BYTES)?;
+                probe -= 1;
+            }
+            match frame {
+                Some(frame) if frame.place.sequence <= self.wanted.start => {
+                    found = frame.place;
+                    low = middle + 1;
+                }
+                _ => high = middle,
+            }
+        }
+        Ok(found)
+    }
+
+    fn hand_over(
+        &mut self,
+        frame: &Frame,
+        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let first = frame.place.sequence;
+        let part = first.max(self.wanted.start)..frame.end().sequence.min(self.wanted.end);
+        if part.is_empty() {
+            return Ok(());
+        }
+        let accepted = match frame.header.kind {
+            Kind::Lost { accepted, .. } => accepted,
+            _ => return self.gather(frame, part, each),
+        };
+        self.flush(each)?;
+        if accepted {
+            return each(Piece::Absent(part));
+        }
+        let detail = "lost before this log was made; `gaugelog repair` accepts that".into();
+        let path = self.log.file.path().to_owned();
+        each(Piece::Lost(Damage { path, offset: frame.place.offset, lost: part, detail }))
+    }
+
+    /// Adds the wanted `part` of a frame's rows to those to be handed over.
+    fn gather(
+        &mut self,
+        frame: &Frame,
+        part: Range<u64>,
+        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if self.rows.is_empty() {
+            self.rows_first = part.start;
+        }
+        let before = self.rows.len();
+        rows_of(&mut self.blocks, frame, &mut self.rows)?;
+        let count = |sequences: u64| usize::try_from(sequences).expect("rows of a frame");
+        self.rows.truncate(before + count(part.end - frame.place.sequence));
+        self.rows.drain(before..before + count(part.start - frame.place.sequence));
+        if self.rows.len() >= GATHERED { self.flush(each) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, each: &mut dyn FnMut(Piece<'_>) -> Result<()>) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        each(Piece::Rows { first_sequence: self.rows_first, rows: &self.rows })?;
+        self.rows.clear();
+        Ok(())
+    }
+
+    /// Finds the next valid frame after a corrupt place, and reports what is lost.
+    fn pass_over(
+        &mut self,
+        place: Place,
+        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<Place> {
+        // Perhaps the block was read while it was being written.
+        self.blocks.forget();
+        if self.frame(place)?.is_some() {
+            return Ok(place);
+        }
+        let end = self.log.tail.end;
+        let next = self.resync.next(&mut self.blocks, &self.log.head, place, end.offset)?;
+        let next = next.map_or(end, |frame| frame.place);
+        let why = self.blocks.take_unreadable().map(|(_, error)| error);
+        self.lose(place, next.sequence, why.as_ref(), each)?;
+        Ok(next)
+    }
+
+    fn lose(
+        &mut self,
+        place: Place,
+        end: u64,
+        why: Option<&Error>,
+        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let lost = place.sequence.max(self.wanted.start)..end.min(self.wanted.end);
+        if lost.is_empty() {
+            return Ok(());
+        }
+        self.flush(each)?;
+        each(Piece::Lost(self.log.lost(place.offset, lost, why)))
+    }
+}

@@ -1,0 +1,260 @@
+//! Where a log ends.
+//!
+//! The end is the first place without a valid frame or mark, unless a later one states
+//! a watermark beyond that place, or the manifest states that the log was made with
+//! it: then the place is corrupt, and the log goes on after it.
+//!
+//! The quick way finds the last block that begins with a valid frame, and walks from
+//! there and from the watermark. It is right where only zeros follow. Otherwise the
+//! log is gone through.
+
+use std::sync::Arc;
+
+use super::blocks::{Blocks, SECTOR};
+use super::resync::Resync;
+use super::walk::{Frame, frame_at, walk};
+use super::{Head, Place};
+use crate::error::{Error, Result};
+use crate::format::frame::{BLOCK_BYTES, Kind, LOG_BYTES_MAX, UNIT, next_place};
+use crate::os::disk::DiskFile;
+
+/// How a log ends.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// Where the next frame goes.
+    pub(crate) end: Place,
+    /// Up to here the log is durable, as far as it states itself.
+    pub(crate) watermark: Place,
+    /// Whether a valid frame or mark follows what the log was made with. Its writer saw
+    /// to it that the listing of the log was durable.
+    pub(crate) is_appended_to: bool,
+    pub(crate) stop: Stop,
+    /// Whether only zeros follow, so that the log can be continued.
+    pub(crate) is_clean: bool,
+    /// Bytes after the end that are no part of the log, without zeros at their end.
+    pub(crate) dropped_bytes: u64,
+    /// The file's length.
+    pub(crate) length: u64,
+    /// Corrupt places that were met, not more than [`GAPS_MOST`]. A quick search meets none.
+    pub(crate) gaps: Vec<Gap>,
+    /// A sector that reaches beyond the watermark and could not be read.
+    pub(crate) unreadable: Option<(u64, Error)>,
+}
+
+/// What stands at the end of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Nothing,
+    Mark,
+    Void,
+}
+
+/// A corrupt place: from the first invalid byte to the next valid frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: Place,
+    pub(crate) to: Place,
+}
+
+/// A log that is never found the same twice is looked at this often.
+const LOOKS_MAX: usize = 10;
+/// So many corrupt places are noted one by one.
+const GAPS_MOST: usize = 1000;
+
+impl Tail {
+    /// Finds the end of the log in `file`. A writer may go on meanwhile: a place is only
+    /// corrupt if it is found so twice.
+    pub(crate) fn find(file: &Arc<DiskFile>, head: &Head) -> Result<Self> {
+        let mut tail = Self::look(file, head)?;
+        for _ in 0..LOOKS_MAX {
+            if tail.gaps.is_empty() {
+                break;
+            }
+            let before = std::mem::replace(&mut tail, Self::look(file, head)?);
+            if before.gaps == tail.gaps {
+                break;
+            }
+        }
+        Ok(tail)
+    }
+
+    fn look(file: &Arc<DiskFile>, head: &Head) -> Result<Self> {
+        let whole = file.len()?;
+        let length = whole.min(LOG_BYTES_MAX);
+        let blocks = Blocks::new(Arc::clone(file));
+        let mut search = Search { blocks, head, length, gaps: Vec::new() };
+        let quick = search.quickly()?;
+        let rest = quick.map(|end| search.after(&end)).transpose()?;
+        let (end, rest) = match (quick, rest) {
+            (Some(end), Some(0)) => (end, 0),
+            _ => {
+                let end = search.thoroughly()?;
+                (end, search.after(&end)?)
+            }
+        };
+        let watermark = search.watermark_place(&end)?;
+        let Search { blocks, gaps, .. } = search;
+        let unreadable = blocks.into_unreadable();
+        Ok(Self {
+            end: end.place,
+            watermark,
+            is_appended_to: end.place.offset > head.made.offset || end.stop == Stop::Mark,
+            stop: end.stop,
+            is_clean: rest == 0
+                && end.stop != Stop::Void
+                && (head.made.offset..=LOG_BYTES_MAX).contains(&whole),
+            dropped_bytes: rest,
+            length: whole,
+            gaps,
+            unreadable: unreadable
+                .filter(|(sector, _)| sector + SECTOR as u64 > watermark.offset),
+        })
+    }
+}
+
+/// An end as found so far.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    place: Place,
+    stop: Stop,
+    /// The furthest watermark on the way.
+    watermark: u64,
+}
+
+struct Search<'a> {
+    blocks: Blocks,
+    head: &'a Head,
+    length: u64,
+    gaps: Vec<Gap>,
+}
+
+impl Search<'_> {
+    /// The end, if nothing but zeros follows it; `None` where only going through the
+    /// log can find it.
+    fn quickly(&mut self) -> Result<Option<End>> {
+        let start = self.last_block()?.map_or(self.head.made, |frame| frame.place);
+        let end = self.walk_from(start)?;
+        if end.watermark >= start.offset {
+            return Ok(Some(end));
+        }
+        // All from the watermark on is to be there, too.
+        match self.block_of(end.watermark)? {
+            Some(place) => self.walk_from(place).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The frame at the start of the last block that begins with one, by bisection:
+    /// all blocks of a log before its end begin with a frame.
+    fn last_block(&mut self) -> Result<Option<Frame>> {
+        let mut low = self.head.made.offset.div_ceil(BLOCK_BYTES);
+        let mut high = self.length.div_ceil(BLOCK_BYTES);
+        let mut found = None;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match frame_at(&mut self.blocks, self.head, middle * BLOCK_BYTES)? {
+                Some(frame) => {
+                    found = Some(frame);
+                    low = middle + 1;
+                }
+                None => high = middle,
+            }
+        }
+        Ok(found)
+    }
+
+    /// The place of the frame that begins the block which holds `offset`, or the end of
+    /// what the log was made with.
+    fn block_of(&mut self, offset: u64) -> Result<Option<Place>> {
+        let start = offset - offset % BLOCK_BYTES;
+        if start <= self.head.made.offset {
+            return Ok(Some(self.head.made));
+        }
+        Ok(frame_at(&mut self.blocks, self.head, start)?.map(|frame| frame.place))
+    }
+
+    /// Walks from `start` to the first invalid place, a mark or a void.
+    fn walk_from(&mut self, start: Place) -> Result<End> {
+        let mut end = End { place: start, stop: Stop::Nothing, watermark: self.head.made.offset };
+        end.place = walk(&mut self.blocks, self.head, start, |frame| {
+            end.watermark = end.watermark.max(frame.watermark());
+            end.stop = match frame.header.kind {
+                Kind::Mark => Stop::Mark,
+                Kind::Void => Stop::Void,
+                Kind::Rows(_) | Kind::Lost { .. } => Stop::Nothing,
+            };
+        })?;
+        Ok(end)
+    }
+
+    /// The end, with all frames gone through. An invalid place before the furthest
+    /// watermark of all is corrupt: the frame that states it is a later one.
+    fn thoroughly(&mut self) -> Result<End> {
+        let watermark = self.pass(u64::MAX)?.watermark;
+        let end = self.pass(watermark)?;
+        Ok(End { watermark, ..end })
+    }
+
+    /// Goes on after invalid places before `watermark`.
+    fn pass(&mut self, watermark: u64) -> Result<End> {
+        let mut resync = Resync::new(self.length);
+        let mut furthest = self.head.made.offset;
+        let mut end = self.walk_from(self.head.made)?;
+        self.gaps.clear();
+        loop {
+            furthest = furthest.max(end.watermark);
+            if end.place.offset >= watermark || end.stop == Stop::Void {
+                break;
+            }
+            let next = resync.next(&mut self.blocks, self.head, end.place, self.length)?;
+            let Some(next) = next else { break };
+            if self.gaps.len() < GAPS_MOST {
+                self.gaps.push(Gap { from: end.place, to: next.place });
+            }
+            end = self.walk_from(next.place)?;
+        }
+        Ok(End { watermark: furthest, ..end })
+    }
+
+    /// The frame that begins at the furthest watermark, or the last place known before it.
+    fn watermark_place(&mut self, end: &End) -> Result<Place> {
+        let watermark = next_place(end.watermark);
+        if watermark >= end.place.offset {
+            return Ok(end.place);
+        }
+        let mut reached = self.head.made;
+        if let Some(start) = self.block_of(watermark)?.filter(|_| watermark > reached.offset) {
+            walk(&mut self.blocks, self.head, start, |frame| {
+                for place in [frame.place, frame.end()] {
+                    if place.offset <= watermark {
+                        reached = place;
+                    }
+                }
+            })?;
+        }
+        Ok(reached)
+    }
+
+    /// How many bytes there are from `end` to the last one that is not zero.
+    fn after(&mut self, end: &End) -> Result<u64> {
+        let start = match end.stop {
+            Stop::Nothing => end.place.offset,
+            Stop::Mark | Stop::Void => end.place.offset + UNIT,
+        };
+        let (mut offset, mut rest) = (start, 0);
+        while offset < self.length {
+            // A hole holds nothing, however long it is.
+            let Some(data) = self.blocks.next_data(offset).filter(|data| *data < self.length)
+            else {
+                break;
+            };
+            offset = data;
+            let bytes = self.blocks.from(offset)?;
+            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+                rest = offset + last as u64 + 1 - start;
+            }
+            offset = offset - offset % BLOCK_BYTES + BLOCK_BYTES;
+        }
+        Ok(rest)
+    }
+}

@@ -1,0 +1,89 @@
+//! Going through a log's frames, one after the other.
+
+use super::blocks::Blocks;
+use super::{Head, Place};
+use crate::error::Result;
+use crate::format::frame::{
+    Header, Kind, decode_rows, is_finite, next_place, rows_max,
+};
+use crate::observation::Observation;
+
+/// What stands at a place of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) place: Place,
+    pub(crate) header: Header,
+}
+
+impl Frame {
+    /// Where the next frame is.
+    pub(crate) fn end(&self) -> Place {
+        match self.header.kind {
+            // The next frame overwrites a mark; a void ends the log.
+            Kind::Mark | Kind::Void => self.place,
+            Kind::Rows(_) | Kind::Lost { .. } => Place {
+                offset: next_place(self.place.offset + self.header.frame_bytes()),
+                sequence: self.place.sequence.saturating_add(self.header.observations()),
+            },
+        }
+    }
+
+    pub(crate) fn watermark(&self) -> u64 {
+        self.header.synced_to.into()
+    }
+}
+
+/// The valid frame at `offset`, whatever its sequence number.
+pub(crate) fn frame_at(blocks: &mut Blocks, head: &Head, offset: u64) -> Result<Option<Frame>> {
+    let bytes = blocks.from(offset)?;
+    let Some(header) = Header::parse(bytes) else { return Ok(None) };
+    let sequence = head.first_sequence.saturating_add(header.sequence.into());
+    let frame = usize::try_from(header.frame_bytes()).ok().and_then(|length| bytes.get(..length));
+    let valid = frame.is_some_and(|frame| {
+        fits(&header, offset, sequence)
+            && head.seed.is_valid(offset, frame)
+            && (!matches!(header.kind, Kind::Rows(_)) || is_finite(frame))
+    });
+    Ok(valid.then_some(Frame { place: Place { offset, sequence }, header }))
+}
+
+/// Whether a frame could have been written like that.
+fn fits(header: &Header, offset: u64, sequence: u64) -> bool {
+    let rows_fit = match header.kind {
+        Kind::Rows(count) => u64::from(count) <= rows_max(offset, sequence),
+        _ => true,
+    };
+    rows_fit && u64::from(header.synced_to) <= offset
+}
+
+/// The frame at `place` if it is valid and has that sequence number.
+pub(crate) fn expected_at(blocks: &mut Blocks, head: &Head, place: Place) -> Result<Option<Frame>> {
+    let frame = frame_at(blocks, head, place.offset)?;
+    Ok(frame.filter(|frame| frame.place.sequence == place.sequence))
+}
+
+/// Goes from `place` to the first invalid one and returns that; a mark or a void ends
+/// the walk in its place. `each` sees every frame, marks and voids included.
+pub(crate) fn walk(
+    blocks: &mut Blocks,
+    head: &Head,
+    mut place: Place,
+    mut each: impl FnMut(&Frame),
+) -> Result<Place> {
+    while let Some(frame) = expected_at(blocks, head, place)? {
+        each(&frame);
+        if matches!(frame.header.kind, Kind::Mark | Kind::Void) {
+            break;
+        }
+        place = frame.end();
+    }
+    Ok(place)
+}
+
+/// Appends the rows of a frame that was found valid to `into`.
+pub(crate) fn rows_of(blocks: &mut Blocks, frame: &Frame, into: &mut Vec<Observation>) -> Result<()> {
+    let bytes = blocks.from(frame.place.offset)?;
+    let length = usize::try_from(frame.header.frame_bytes()).expect("at most a block");
+    decode_rows(&bytes[..length], into);
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! Writing the log: frames at its end, marks after a sync, and taking back.
+//!
+//! Invariants: `durable` is not after `end`; bytes from `written_to` on are zeros or
+//! not there; where `marked` is true a mark stands at `end`.
+
+use std::sync::Arc;
+
+use super::tail::{Stop, Tail};
+use super::{Head, Place};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::frame::{
+    Header, Kind, Seed, UNIT, UNIT_USIZE, encode_bare, encode_rows, next_place, rows_max,
+};
+use crate::observation::Observation;
+use crate::os::disk::DiskFile;
+
+/// The bytes of a mark.
+type Mark = [u8; UNIT_USIZE];
+
+/// The log in the hands of the holder of the lock.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    file: Arc<DiskFile>,
+    head: Head,
+    end: Place,
+    durable: Place,
+    marked: bool,
+    /// The end of what was written or tried to be.
+    written_to: u64,
+    /// The file's length.
+    length: u64,
+    /// Reused from write to write.
+    buffer: Vec<u8>,
+}
+
+impl LogWriter {
+    /// Continues a log that ends like that.
+    pub(crate) fn resume(file: Arc<DiskFile>, head: Head, tail: &Tail) -> Self {
+        let marked = tail.stop == Stop::Mark;
+        let written_to = tail.end.offset + if marked { UNIT } else { 0 };
+        let (end, durable, length) = (tail.end, tail.watermark, tail.length);
+        Self { file, head, end, durable, marked, written_to, length, buffer: Vec::new() }
+    }
+
+    /// A log that was just made and listed.
+    pub(crate) fn begin(file: Arc<DiskFile>, head: Head) -> Self {
+        let (end, durable) = (head.made, head.made);
+        let (length, written_to) = (end.offset, end.offset);
+        Self { file, head, end, durable, marked: false, written_to, length, buffer: Vec::new() }
+    }
+
+    pub(crate) fn file(&self) -> &Arc<DiskFile> {
+        &self.file
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(crate) fn end(&self) -> Place {
+        self.end
+    }
+
+    pub(crate) fn durable(&self) -> Place {
+        self.durable
+    }
+
+    pub(crate) fn unsynced_bytes(&self) -> u64 {
+        self.end.offset - self.durable.offset
+    }
+
+    /// Writes `rows` in as few frames as fit, and zeros after them so that the next ones
+    /// need not make the file grow. After an error nothing is known of what was written.
+    pub(crate) fn write(&mut self, rows: &[Observation], ahead_bytes: u64) -> Result<()> {
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        let end = encode_frames(&self.head, self.end, self.durable.offset, rows, &mut bytes);
+        let Some(end) = end else {
+            let detail = "the log is full; it could not be sealed into chunks until now";
+            return Err(Error::new(ErrorKind::Invalid, self.file.path(), detail));
+        };
+        // A mark is overwritten whole, whatever follows.
+        let reached = (self.end.offset + bytes.len() as u64).max(self.written_to);
+        if reached > self.length && ahead_bytes > 0 {
+            let ahead = reached.next_multiple_of(ahead_bytes) - self.end.offset;
+            bytes.resize(usize::try_from(ahead).expect("a buffer"), 0);
+        }
+        let written = self.file.write(self.end.offset, &bytes);
+        // Also of a write that failed a part may be there.
+        self.length = self.length.max(self.end.offset + bytes.len() as u64);
+        self.written_to = self.written_to.max(reached);
+        self.buffer = bytes;
+        written?;
+        self.end = end;
+        self.marked = false;
+        Ok(())
+    }
+
+    /// Forces what was written to the disk and leaves a mark, itself unsynced.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        if self.durable == self.end {
+            return Ok(());
+        }
+        self.file.sync()?;
+        self.durable = self.end;
+        self.mark();
+        Ok(())
+    }
+
+    /// Leaves a mark at the end. Without one the next writer that finds this end copies
+    /// what it cannot know to be durable; that is no error.
+    pub(crate) fn mark(&mut self) {
+        let mark = self.mark_bytes();
+        self.written_to = self.written_to.max(self.end.offset + UNIT);
+        self.marked = self.file.write(self.end.offset, &mark).is_ok();
+        self.length = self.length.max(self.end.offset + UNIT);
+    }
+
+    fn mark_bytes(&self) -> Mark {
+        self.bare(Kind::Mark, self.end, self.durable.offset)
+    }
+
+    fn bare(&self, kind: Kind, place: Place, synced_to: u64) -> Mark {
+        let sequence = self.head.relative(place.sequence).unwrap_or(u32::MAX);
+        let synced_to = u32::try_from(synced_to).unwrap_or(u32::MAX);
+        encode_bare(self.head.seed, place.offset, Header { kind, sequence, synced_to })
+    }
+
+    /// Takes back what was written after `place`: zeros instead, and the mark that stood
+    /// there if all before it is durable.
+    pub(crate) fn take_back(&mut self, place: Place) -> Result<()> {
+        let bytes = self.written_to.saturating_sub(place.offset);
+        let zeros = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 20)];
+        let mut offset = place.offset;
+        let end = place.offset + bytes;
+        // Not beyond the end of the file: what is not there need not be taken back.
+        let end = end.min(self.file.len()?);
+        while offset < end {
+            let part = usize::try_from(end - offset).unwrap_or(usize::MAX).min(zeros.len());
+            self.file.write(offset, &zeros[..part])?;
+            offset += part as u64;
+        }
+        self.end = place;
+        self.marked = false;
+        self.written_to = place.offset;
+        if self.durable == place {
+            self.mark();
+        }
+        Ok(())
+    }
+
+    /// Ends the log at `place`: what follows was reported as failed.
+    pub(crate) fn void(&mut self, place: Place) -> Result<()> {
+        let void = self.bare(Kind::Void, place, self.durable.offset.min(place.offset));
+        self.file.write(place.offset, &void)
+    }
+
+    /// Whether the log still ends as this writer left it.
+    pub(crate) fn is_untouched(&self) -> Result<bool> {
+        let mut found = [0; UNIT_USIZE];
+        let read = self.file.read(self.end.offset, &mut found)?;
+        let expected = if self.marked { self.mark_bytes() } else { [0; UNIT_USIZE] };
+        let whole = if self.marked { UNIT_USIZE } else { read };
+        Ok(read >= whole && found[..read] == expected[..read] && self.file.len()? == self.length)
+    }
+}
+
+/// Appends to `into` the frames of `rows` from `place` on, with the zeros between blocks,
+/// and returns the place after them; `None` where the log cannot hold them.
+pub(crate) fn encode_frames(
+    head: &Head,
+    mut place: Place,
+    synced_to: u64,
+    mut rows: &[Observation],
+    into: &mut Vec<u8>,
+) -> Option<Place> {
+    let synced_to = u32::try_from(synced_to).ok()?;
+    while !rows.is_empty() {
+        let most = usize::try_from(rows_max(place.offset, place.sequence)).ok()?;
+        let (frame, rest) = rows.split_at(most.min(rows.len()));
+        let sequence = head.relative(place.sequence)?;
+        u32::try_from(place.offset).ok()?;
+        encode_rows(head.seed, place.offset, sequence, synced_to, frame, into);
+        place.sequence += frame.len() as u64;
+        place.offset = pad(place.offset + UNIT * (1 + frame.len() as u64), into, !rest.is_empty());
+        rows = rest;
+    }
+    Some(place)
+}
+
+/// The place after `offset`, with the zeros up to it if something follows.
+fn pad(offset: u64, into: &mut Vec<u8>, follows: bool) -> u64 {
+    let next = next_place(offset);
+    if follows {
+        let zeros = usize::try_from(next - offset).expect("less than a frame");
+        into.resize(into.len() + zeros, 0);
+    }
+    next
+}
+
+/// The content of a new log after its header.
+#[derive(Debug)]
+pub(crate) struct Making {
+    seed: Seed,
+    first_sequence: u64,
+    start: u64,
+    place: Place,
+    bytes: Vec<u8>,
+}
+
+impl Making {
+    /// Of the log `id`, whose first observation has that number, after so many bytes of
+    /// header.
+    pub(crate) fn new(id: u64, first_sequence: u64, header_bytes: u64) -> Self {
+        let place = Place { offset: next_place(header_bytes), sequence: first_sequence };
+        let seed = Seed::of_log(id);
+        Self { seed, first_sequence, start: header_bytes, place, bytes: Vec::new() }
+    }
+
+    fn head(&self) -> Head {
+        Head { id: 0, seed: self.seed, first_sequence: self.first_sequence, made: self.place }
+    }
+
+    /// Fills up to the place of the next frame.
+    fn fill(&mut self) {
+        let length = usize::try_from(self.place.offset - self.start).expect("in memory");
+        self.bytes.resize(length, 0);
+    }
+
+    /// Adds rows; `None` where the log cannot hold them.
+    pub(crate) fn rows(&mut self, rows: &[Observation]) -> Option<()> {
+        self.fill();
+        let head = self.head();
+        let start = self.start;
+        self.place = encode_frames(&head, self.place, start, rows, &mut self.bytes)?;
+        Some(())
+    }
+
+    /// Adds observations that are lost; `None` where the log cannot hold them.
+    pub(crate) fn lost(&mut self, count: u64, accepted: bool) -> Option<()> {
+        self.fill();
+        let sequence = self.head().relative(self.place.sequence)?;
+        let kind = Kind::Lost { count: u32::try_from(count).ok()?, accepted };
+        let header = Header { kind, sequence, synced_to: 0 };
+        self.bytes.extend_from_slice(&encode_bare(self.seed, self.place.offset, header));
+        self.place.sequence += count;
+        self.place.offset = next_place(self.place.offset + UNIT);
+        Some(())
+    }
+
+    /// The bytes, and the place after them.
+    pub(crate) fn finish(mut self) -> (Vec<u8>, Place) {
+        self.fill();
+        (self.bytes, self.place)
+    }
+}

@@ -1,0 +1,146 @@
+//! The manifest: read by everybody first, replaced as a whole by the holder of the lock.
+
+use crate::error::{Damage, Error, ErrorKind, Result};
+use crate::format::names::{BALLAST, MANIFEST};
+use crate::format::record::{Invalid, MANIFEST_BYTES, RECORD_BYTES, Record, VERSION};
+use crate::os::disk::{Directory, DiskFile};
+use crate::os::lock::Lock;
+
+/// A manifest as it was read.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    pub(crate) record: Record,
+    /// Kept open, so that its inode is not used again: a later manifest has another one.
+    file: DiskFile,
+    /// That one of its two copies is corrupt, or that something follows them.
+    pub(crate) damage: Option<Damage>,
+}
+
+impl Manifest {
+    /// Whether it is still the store's manifest.
+    pub(crate) fn is_current(&self, directory: &Directory) -> Result<bool> {
+        Ok(directory.identity(MANIFEST)? == Some(self.file.identity()))
+    }
+}
+
+/// Reads the manifest of the store in `directory`.
+///
+/// # Errors
+/// [`ErrorKind::NotAStore`] where there is none, [`ErrorKind::Version`],
+/// [`ErrorKind::Damaged`] where both copies are corrupt, [`ErrorKind::Io`].
+pub(crate) fn read(directory: &Directory) -> Result<Manifest> {
+    let file = directory.open_file(MANIFEST).map_err(|error| {
+        if error.is_not_found() {
+            let detail = "the directory holds no manifest, so it is not a store; \
+                          if it was one, `gaugelog repair` makes the manifest again";
+            Error::new(ErrorKind::NotAStore, directory.path(), detail)
+        } else {
+            error
+        }
+    })?;
+    let (first, second) = (copy(&file, 0)?, copy(&file, 1)?);
+    let (record, damage) = match (first, second) {
+        (Ok(first), Ok(second)) if first == second => {
+            let longer = file.opened_with() > MANIFEST_BYTES as u64;
+            let detail = "bytes follow the manifest that are no part of it";
+            (first, longer.then(|| damage(&file, MANIFEST_BYTES, detail.into())))
+        }
+        (Ok(_), Ok(_)) => {
+            let detail = "the manifest's two copies differ; `gaugelog repair` makes it again";
+            return Err(Error::damaged(file.path(), RECORD_BYTES as u64, detail));
+        }
+        (Ok(record), Err(invalid)) => {
+            (record, Some(damage(&file, RECORD_BYTES, words(invalid, "second"))))
+        }
+        (Err(invalid), Ok(record)) => (record, Some(damage(&file, 0, words(invalid, "first")))),
+        (Err(Invalid::Version(version)), Err(_)) | (Err(_), Err(Invalid::Version(version))) => {
+            let detail =
+                format!("format {version} is not one that this version reads ({VERSION})");
+            return Err(Error::new(ErrorKind::Version, file.path(), detail));
+        }
+        (Err(_), Err(_)) => {
+            let detail = "both copies of the manifest are corrupt; \
+                          `gaugelog repair` makes it again from the other files";
+            return Err(Error::damaged(file.path(), 0, detail));
+        }
+    };
+    Ok(Manifest { record, file, damage })
+}
+
+/// The first or the second copy. Sectors that cannot be read count as corrupt.
+fn copy(file: &DiskFile, number: usize) -> Result<std::result::Result<Record, Invalid>> {
+    let mut bytes = vec![0; RECORD_BYTES];
+    match file.read((number * RECORD_BYTES) as u64, &mut bytes) {
+        Ok(read) => Ok(Record::decode(&bytes[..read])),
+        Err(error) if error.is_device_failure() => Ok(Err(Invalid::Checksum)),
+        Err(error) => Err(error),
+    }
+}
+
+fn damage(file: &DiskFile, offset: usize, detail: String) -> Damage {
+    Damage { path: file.path().to_owned(), offset: offset as u64, lost: 0..0, detail }
+}
+
+fn words(invalid: Invalid, which: &str) -> String {
+    let what = match invalid {
+        Invalid::Magic => "is missing",
+        Invalid::Version(_) => "is of another version",
+        Invalid::Checksum => "does not match its checksum",
+        Invalid::Fields => "contradicts itself",
+    };
+    format!("the {which} copy of the manifest {what}; the other one is whole")
+}
+
+/// Replaces the manifest. All that `record` lists is synced already. The new one is
+/// found when this returns, and durable after a sync of the directory. After an error it
+/// is not found.
+pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
+    let mut bytes = record.encode();
+    bytes.extend_from_within(..);
+    let temporary = format!("{MANIFEST}.tmp");
+    let written = directory.write_new(&temporary, &bytes).and_then(|file| {
+        lock.sync_directory()?;
+        directory.rename(MANIFEST)?;
+        // Nothing after this may fail: the new one is found.
+        Ok(Manifest { record: record.clone(), file, damage: None })
+    });
+    if written.is_err() {
+        drop(directory.remove(&temporary));
+    }
+    written
+}
+
+/// Runs `work`, which writes files and replaces the manifest. Where it lacks room, the
+/// ballast is given up and `work` is run once more.
+pub(crate) fn with_ballast<T>(
+    directory: &Directory,
+    mut work: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    let result = match work() {
+        Err(error) if error.is_lack_of_room() && directory.remove(BALLAST).is_ok() => work(),
+        result => result,
+    };
+    if result.is_ok() {
+        make_ballast(directory);
+    }
+    result
+}
+
+/// The ballast's size in bytes.
+const BALLAST_BYTES: usize = 64 * 1024;
+
+/// Makes the ballast where there is none and the disk has room for it. That it cannot
+/// be made now is no error: the next replacement of the manifest tries again.
+fn make_ballast(directory: &Directory) {
+    if !matches!(directory.identity(BALLAST), Ok(None)) {
+        return;
+    }
+    // Not zeros, which some file systems store in no space at all.
+    let mut state = 1_u32;
+    let mut byte = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_le_bytes()[3]
+    };
+    let bytes: Vec<u8> = (0..BALLAST_BYTES).map(|_| byte()).collect();
+    drop(directory.replace_file(BALLAST, &bytes));
+}

@@ -1,0 +1,181 @@
+//! Reading observations in the order in which they arrived.
+
+use std::collections::VecDeque;
+use std::iter::FusedIterator;
+use std::ops::Range;
+
+use super::missing::extend;
+use super::nodes::Node;
+use super::scan::Scan;
+use super::snapshot::Snapshot;
+use crate::chunk::reader::Wanted;
+use crate::error::{Damage, Error, Result};
+use crate::format::{CHUNK_LEVEL, LEAF};
+use crate::observation::Observation;
+
+/// Observations with their sequence numbers, in the order of arrival: what
+/// [`Snapshot::by_sequence`] and [`Snapshot::latest`] return.
+///
+/// An `Err` stands for observations that cannot be read
+/// ([`Error::lost`](crate::Error::lost)); the iterator goes on with the others. After an
+/// error of another kind than [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) it ends.
+#[derive(Debug)]
+pub struct BySequence {
+    snapshot: Snapshot,
+    wanted: Range<u64>,
+    /// Nodes of the sealed part that are still to be gone into, the next one last. Chunks
+    /// are reached through the tree, so that those of another copy are noticed.
+    nodes: Vec<Node>,
+    /// Leaves that are read next.
+    leaves: Range<u64>,
+    /// The leaf last read.
+    scan: Scan,
+    /// The number of its next run, and the rows of the runs before that.
+    run: usize,
+    rows_before: usize,
+    /// The next row, the end of the rows handed over before the next run is looked at,
+    /// and what is added to a row to have its sequence number.
+    row: usize,
+    row_end: usize,
+    offset: u64,
+    /// Met, and perhaps continued by the next leaf.
+    pending: Option<Damage>,
+    errors: VecDeque<Error>,
+}
+
+impl BySequence {
+    pub(crate) fn new(snapshot: Snapshot, wanted: Range<u64>) -> Self {
+        let listed = snapshot.tree().view().record().edge.nodes();
+        let nodes = listed.iter().rev().map(Node::from).collect();
+        let log = snapshot.tree().view().sealed_end_sequence().max(wanted.start);
+        Self {
+            nodes,
+            leaves: log / LEAF..log / LEAF,
+            wanted,
+            scan: Scan::default(),
+            run: 0,
+            rows_before: 0,
+            row: 0,
+            row_end: 0,
+            offset: 0,
+            pending: None,
+            errors: VecDeque::new(),
+            snapshot,
+        }
+    }
+
+    /// Goes on where the rows of a run are handed over.
+    #[cold]
+    fn advance(&mut self) -> Option<Result<(u64, Observation)>> {
+        loop {
+            if let Some(error) = self.errors.pop_front() {
+                return Some(Err(error));
+            }
+            if self.begin_run() {
+                return self.next();
+            }
+            match self.read_next() {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.errors.extend(self.pending.take().map(Error::from));
+                    return self.errors.pop_front().map(Err);
+                }
+                Err(error) => {
+                    // The file cannot be read; asking again would say the same.
+                    self.nodes.clear();
+                    self.wanted.end = self.wanted.start;
+                    self.leaves = 0..0;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Takes the next run of the leaf that was read.
+    fn begin_run(&mut self) -> bool {
+        while let Some(run) = self.scan.runs().get(self.run) {
+            let rows = |sequences: u64| usize::try_from(sequences).expect("rows of a leaf");
+            let first_row = self.rows_before;
+            self.run += 1;
+            self.rows_before += rows(run.end - run.start);
+            let wanted = run.start.max(self.wanted.start)..run.end.min(self.wanted.end);
+            if !wanted.is_empty() {
+                self.row = first_row + rows(wanted.start - run.start);
+                self.row_end = first_row + rows(wanted.end - run.start);
+                self.offset = wanted.start.wrapping_sub(self.row as u64);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Reads one more leaf, or goes into one more node. Returns whether there was one.
+    fn read_next(&mut self) -> Result<bool> {
+        let wanted = self.wanted.start / LEAF..self.wanted.end.div_ceil(LEAF);
+        if self.leaves.start < self.leaves.end.min(wanted.end) {
+            let leaf = self.leaves.start;
+            self.leaves.start += 1;
+            self.read_leaf(leaf)?;
+            return Ok(true);
+        }
+        if self.wanted.is_empty() {
+            return Ok(false);
+        }
+        let Some(node) = self.nodes.pop() else {
+            let log = self.snapshot.tree().view().sealed_end_sequence() / LEAF;
+            let next = log.max(wanted.start).max(self.leaves.end);
+            self.leaves = next..wanted.end;
+            return Ok(next < wanted.end);
+        };
+        let leaves = node.leaves();
+        if leaves.end <= wanted.start || leaves.start >= wanted.end {
+            return Ok(true);
+        }
+        if node.level == CHUNK_LEVEL {
+            self.leaves = leaves.start.max(wanted.start)..leaves.end.min(wanted.end);
+            return Ok(true);
+        }
+        match self.snapshot.tree().children(&node) {
+            Ok([left, right]) => self.nodes.extend([right, left]),
+            Err(error) => self.lose(error.damage().ok_or(error)?),
+        }
+        Ok(true)
+    }
+
+    fn read_leaf(&mut self, leaf: u64) -> Result<()> {
+        self.scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
+        (self.run, self.rows_before) = (0, 0);
+        let lost: Vec<Damage> = self.scan.take_lost().collect();
+        for damage in lost {
+            // A whole chunk may be lost.
+            self.leaves.start = self.leaves.start.max(damage.lost.end / LEAF);
+            self.lose(damage);
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, damage: Damage) {
+        if let Some(missing) = self.snapshot.skips_to() {
+            missing.add(damage);
+        } else if !self.pending.as_mut().is_some_and(|pending| extend(pending, &damage)) {
+            self.errors.extend(self.pending.replace(damage).map(Error::from));
+        }
+    }
+}
+
+impl Iterator for BySequence {
+    type Item = Result<(u64, Observation)>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.row;
+        if row < self.row_end {
+            self.row += 1;
+            let observation = Observation::new(self.scan.times()[row], self.scan.values()[row]);
+            return Some(Ok((self.offset.wrapping_add(row as u64), observation)));
+        }
+        self.advance()
+    }
+}
+
+impl FusedIterator for BySequence {}

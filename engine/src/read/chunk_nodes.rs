@@ -1,0 +1,110 @@
+//! The nodes within a chunk, which are merged from the summaries of its leaves.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use crate::chunk::reader::Chunk;
+use crate::error::{Damage, Result};
+use crate::format::chunk::Place;
+use crate::format::names::chunk_name;
+use crate::format::summary::has_same_bits;
+use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::os::disk::Directory;
+use crate::stats::summary::Summary;
+
+/// A chunk and the nodes below its own, which are merged when one is wanted.
+#[derive(Debug)]
+pub(crate) struct ChunkNodes {
+    chunk: Arc<Chunk>,
+    inner: OnceLock<Vec<Option<Summary>>>,
+}
+
+/// The nodes within a chunk, its own included, and the number that is not used.
+const INNER: usize = 1 << CHUNK_LEVEL;
+
+impl ChunkNodes {
+    pub(crate) fn new(chunk: Arc<Chunk>) -> Self {
+        Self { chunk, inner: OnceLock::new() }
+    }
+
+    pub(crate) fn chunk(&self) -> &Chunk {
+        &self.chunk
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.chunk.place()
+    }
+
+    /// The summary with which the chunk was sealed.
+    pub(crate) fn own(&self) -> &Summary {
+        &self.chunk.nodes()[0].summary
+    }
+
+    /// Whether rows were lost, before the chunk was sealed or since.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.chunk.lost().next().is_some()
+    }
+
+    /// The node of a level below the chunk's own; `None` where it cannot be had.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where the summaries of the
+    /// leaves are not those of the chunk's own node.
+    pub(crate) fn below(
+        &self,
+        directory: &Directory,
+        level: u32,
+        index: u64,
+    ) -> Result<Option<&Summary>> {
+        let inner = self.inner.get_or_init(|| self.merged());
+        // A repair may have had to count a leaf as empty.
+        let merged = inner[1].as_ref().filter(|_| !self.has_lost());
+        if merged.is_some_and(|merged| !has_same_bits(merged, self.own())) {
+            let detail = "the summaries of the chunk's leaves are not those of the chunk";
+            return Err(self.damage(directory, self.place().sequences(), detail).into());
+        }
+        let of_level = 1 << (CHUNK_LEVEL - level);
+        let number = usize::try_from(of_level + index % of_level).expect("one of few nodes");
+        Ok(self.get(inner, number))
+    }
+
+    /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` where
+    /// the summary of a leaf cannot be had.
+    fn merged(&self) -> Vec<Option<Summary>> {
+        let mut inner = vec![None; INNER];
+        for number in (1..INNER).rev() {
+            let [left, right] = [2 * number, 2 * number + 1].map(|child| self.get(&inner, child));
+            inner[number] = left.zip(right).map(|(left, right)| left.merge(right));
+        }
+        inner
+    }
+
+    fn get<'a>(&'a self, inner: &'a [Option<Summary>], number: usize) -> Option<&'a Summary> {
+        match number.checked_sub(INNER) {
+            Some(leaf) => self.chunk.leaf(leaf as u64).ok(),
+            None => inner[number].as_ref(),
+        }
+    }
+
+    /// The losses within `leaves` of the chunk that no repair has accepted.
+    pub(crate) fn losses(&self, directory: &Directory, leaves: Range<u64>) -> Vec<Damage> {
+        if self.chunk.is_accepted() {
+            return Vec::new();
+        }
+        let wanted = self.place().leaf_sequences(leaves.start).start
+            ..self.place().leaf_sequences(leaves.end.min(CHUNK_LEAVES) - 1).end;
+        let lost = self.chunk.lost();
+        lost.map(|lost| lost.start.max(wanted.start)..lost.end.min(wanted.end))
+            .filter(|lost| !lost.is_empty())
+            .map(|lost| {
+                let detail = "lost before the chunk was sealed; `gaugelog repair` accepts that";
+                self.damage(directory, lost, detail)
+            })
+            .collect()
+    }
+
+    pub(crate) fn damage(&self, directory: &Directory, lost: Range<u64>, detail: &str) -> Damage {
+        let path = directory.file_path(&chunk_name(self.chunk.number()));
+        Damage { path, offset: 0, lost, detail: detail.into() }
+    }
+}

@@ -1,0 +1,116 @@
+//! Counting values into bins.
+
+use super::nodes::Node;
+use super::scan::Scan;
+use super::snapshot::Snapshot;
+use super::times::{Relation, Times};
+use super::tree_walk::{Visitor, Way, walk};
+use crate::chunk::reader::Wanted;
+use crate::error::Result;
+use crate::stats::bins::Edges;
+use crate::stats::summary::Summary;
+
+/// The bins that a histogram is to have.
+///
+/// ```
+/// use gaugelog::Bins;
+/// assert_eq!(Bins::from(10), Bins::Equal(10));
+/// assert_eq!(Bins::from([0.0, 1.0, 10.0]), Bins::Edges(vec![0.0, 1.0, 10.0]));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bins {
+    /// So many equal bins from the smallest value to the largest, as numpy lays them.
+    /// Equal values get bins from half below to half above. Where f64 cannot tell the
+    /// edges of so many bins apart there is one bin.
+    Equal(usize),
+    /// Bins between these edges, each larger than the one before. Values outside are not
+    /// counted.
+    Edges(Vec<f64>),
+}
+
+impl From<usize> for Bins {
+    fn from(count: usize) -> Self {
+        Self::Equal(count)
+    }
+}
+
+impl From<Vec<f64>> for Bins {
+    fn from(edges: Vec<f64>) -> Self {
+        Self::Edges(edges)
+    }
+}
+
+impl From<&[f64]> for Bins {
+    fn from(edges: &[f64]) -> Self {
+        Self::Edges(edges.to_vec())
+    }
+}
+
+impl<const N: usize> From<[f64; N]> for Bins {
+    fn from(edges: [f64; N]) -> Self {
+        Self::Edges(edges.to_vec())
+    }
+}
+
+/// Bins and how many values lie in each: a bin holds its lower edge, the last one also
+/// its upper.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Histogram {
+    /// The bins' edges in ascending order, one more than there are bins.
+    pub edges: Vec<f64>,
+    /// How many values lie in each bin.
+    pub counts: Vec<u64>,
+}
+
+/// Counts the values within `times`.
+pub(super) fn histogram(snapshot: &Snapshot, times: Times, edges: Edges) -> Result<Histogram> {
+    let mut counting = Counting { times, counts: vec![0; edges.bins()], edges };
+    walk(snapshot, &mut counting)?;
+    let Counting { edges, counts, .. } = counting;
+    Ok(Histogram { edges: edges.into_vec(), counts })
+}
+
+/// A node whose values are all in one bin is counted as a whole.
+struct Counting {
+    times: Times,
+    edges: Edges,
+    counts: Vec<u64>,
+}
+
+impl Counting {
+    fn add(&mut self, value: f64, count: u64) {
+        if let Some(bin) = self.edges.index_of(value) {
+            // A forged summary may count anything.
+            self.counts[bin] = self.counts[bin].saturating_add(count);
+        }
+    }
+}
+
+impl Visitor for Counting {
+    fn visit(&mut self, _: &Node, summary: &Summary) -> Way {
+        match self.times.relation(summary) {
+            Relation::Outside => return Way::Past,
+            Relation::Cut => return Way::Down(Wanted::ROWS),
+            Relation::Inside => {}
+        }
+        match (self.edges.index_of(summary.min), self.edges.index_of(summary.max)) {
+            (Some(lowest), Some(highest)) if lowest == highest => {
+                self.add(summary.min, summary.count);
+                Way::Past
+            }
+            _ => Way::Down(Wanted::VALUES),
+        }
+    }
+
+    fn rows(&mut self, rows: &Scan) {
+        if rows.times().is_empty() {
+            rows.values().iter().for_each(|value| self.add(*value, 1));
+            return;
+        }
+        for (time, value) in rows.times().iter().zip(rows.values()) {
+            if self.times.contain(*time) {
+                self.add(*value, 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Reading: from a fixed prefix of a store to what was asked of it.
+//!
+//! ```text
+//! view ─▶ nodes ─▶ tree_walk ─▶ fold · grid · histogram · quantile ─▶ window ─▶ snapshot
+//!           └────▶ scan ──────▶ by_sequence · time_order ───────────────┘
+//! ```
+//!
+//! `nodes` finds the summaries of the tree, `scan` the rows of a leaf. Whether damage is
+//! an error or is read around is decided in one place, `Snapshot::meet`
+//! (snapshot.rs).
+
+pub(crate) mod by_sequence;
+mod chunk_nodes;
+mod fold;
+pub(crate) mod grid;
+pub(crate) mod histogram;
+mod log_nodes;
+mod missing;
+mod nodes;
+mod overlap;
+mod parallel;
+mod quantile;
+mod scan;
+pub(crate) mod snapshot;
+pub(crate) mod time_order;
+pub(crate) mod times;
+mod tree_walk;
+pub(crate) mod window;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! The summary tree of a view: its largest nodes, and the children of each node.
+//!
+//! Where a node is found: the manifest has the largest ones of the sealed part; a chunk
+//! has those that it completes, and the summaries of its leaves; those that the log
+//! completes are computed once. Children are checked to merge to the bits of their
+//! parent, so files of two diverged copies are noticed.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::chunk_nodes::ChunkNodes;
+use super::log_nodes::LogNodes;
+use super::missing::Missing;
+use crate::chunk::reader::Chunk;
+use crate::error::{Damage, Error, ErrorKind, Result};
+use crate::format::names::chunk_name;
+use crate::format::summary::has_same_bits;
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::stats::summary::Summary;
+use crate::stats::tree::Node as Known;
+use crate::view::View;
+
+/// So many chunks are kept open, with their nodes: some 20 KiB each.
+const CHUNKS_MAX: usize = 256;
+
+const DIVERGED: &str = "the summaries in this chunk do not belong to those of the manifest and of \
+                        the chunks before it; the files are of copies that went on apart";
+
+/// A node of the tree, whose summary is `None` where a file that has it cannot be used.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) level: u32,
+    pub(crate) index: u64,
+    pub(crate) summary: Option<Summary>,
+}
+
+impl Node {
+    /// The leaves that it covers.
+    pub(crate) fn leaves(&self) -> Range<u64> {
+        self.index << self.level..(self.index + 1) << self.level
+    }
+
+    /// The sequence numbers that it covers.
+    pub(crate) fn sequences(&self) -> Range<u64> {
+        let leaves = self.leaves();
+        leaves.start * LEAF..leaves.end * LEAF
+    }
+}
+
+impl From<&Known> for Node {
+    fn from(node: &Known) -> Self {
+        Self { level: node.level, index: node.index, summary: Some(node.summary.clone()) }
+    }
+}
+
+/// The tree of a view. It is read by any number of threads at once.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    view: View,
+    log: OnceLock<LogNodes>,
+    /// What was lost before it was sealed, and is not accepted.
+    sealed_losses: OnceLock<Vec<Damage>>,
+    chunks: Mutex<Chunks>,
+}
+
+/// Chunks in the order in which they were opened.
+#[derive(Debug, Default)]
+struct Chunks {
+    open: HashMap<u32, Arc<ChunkNodes>>,
+    order: VecDeque<u32>,
+}
+
+impl Tree {
+    pub(crate) fn new(view: View) -> Self {
+        let (log, sealed_losses) = (OnceLock::new(), OnceLock::new());
+        Self { view, log, sealed_losses, chunks: Mutex::default() }
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The largest nodes, left to right, which cover everything.
+    pub(crate) fn roots(&self) -> Result<&[Known]> {
+        Ok(&self.log()?.roots)
+    }
+
+    /// What is known to be lost without that anything is read but the tree. The times of
+    /// these observations are not known, so no answer about times is complete.
+    pub(crate) fn losses(&self) -> Result<impl Iterator<Item = &Damage>> {
+        let sealed = match self.sealed_losses.get() {
+            Some(losses) => losses,
+            None => {
+                let losses = self.find_sealed_losses()?;
+                self.sealed_losses.get_or_init(|| losses)
+            }
+        };
+        Ok(sealed.iter().chain(&self.log()?.lost))
+    }
+
+    /// The children of a node above the leaves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where they cannot be had or do
+    /// not belong to their parent; no part of the node can be used then.
+    pub(crate) fn children(&self, node: &Node) -> Result<[Node; 2]> {
+        if node.level == CHUNK_LEVEL && !self.is_of_log(node) {
+            self.chunk(last_number(node))?;
+        }
+        let (level, index) = (node.level - 1, node.index * 2);
+        let children = [self.node(level, index)?, self.node(level, index + 1)?];
+        // Below a chunk they are what the parent was merged from.
+        if node.level > CHUNK_LEVEL
+            && let [Some(left), Some(right)] = [0, 1].map(|at| children[at].summary.as_ref())
+            && let Some(parent) = &node.summary
+            && !has_same_bits(&left.merge(right), parent)
+        {
+            return Err(self.diverged(last_number(node), node.sequences()).into());
+        }
+        Ok(children)
+    }
+
+    /// The chunk of this number.
+    ///
+    /// # Errors
+    /// As [`View::chunk`]; [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where its
+    /// summaries are not those of the manifest.
+    pub(crate) fn chunk(&self, number: u32) -> Result<Arc<ChunkNodes>> {
+        let chunks = || self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(chunk) = chunks().open.get(&number) {
+            return Ok(Arc::clone(chunk));
+        }
+        let chunk = ChunkNodes::new(self.open(number)?);
+        self.check_listed(&chunk)?;
+        let chunk = Arc::new(chunk);
+        let mut chunks = chunks();
+        if chunks.open.insert(number, Arc::clone(&chunk)).is_none() {
+            chunks.order.push_back(number);
+        }
+        if chunks.order.len() > CHUNKS_MAX
+            && let Some(oldest) = chunks.order.pop_front()
+        {
+            chunks.open.remove(&oldest);
+        }
+        Ok(chunk)
+    }
+
+    /// Opens a chunk, to be read by position: many are kept open, and each would have a
+    /// map.
+    fn open(&self, number: u32) -> Result<Arc<Chunk>> {
+        match Chunk::open(self.view.directory(), self.view.record().store, number, true) {
+            // The view knows whether it was removed, or is missing.
+            Err(error) if error.is_not_found() => self.view.chunk(number),
+            Err(error) => Err(match error.damage() {
+                // Something else than a file costs all rows, too.
+                Some(damage) if damage.lost.is_empty() => {
+                    let first = u64::from(number) * CHUNK;
+                    Damage { lost: first..first + CHUNK, ..damage }.into()
+                }
+                _ => error,
+            }),
+            Ok(chunk) => Ok(Arc::new(chunk)),
+        }
+    }
+
+    fn log(&self) -> Result<&LogNodes> {
+        if let Some(log) = self.log.get() {
+            return Ok(log);
+        }
+        let log = LogNodes::read(&self.view)?;
+        Ok(self.log.get_or_init(|| log))
+    }
+
+    fn is_of_log(&self, node: &Node) -> bool {
+        node.sequences().end > self.view.sealed_end_sequence()
+    }
+
+    fn node(&self, level: u32, index: u64) -> Result<Node> {
+        let mut node = Node { level, index, summary: None };
+        node.summary = if self.is_of_log(&node) {
+            self.log()?.get(level, index).cloned()
+        } else if level < CHUNK_LEVEL {
+            let chunk = self.chunk(number_of(index >> (CHUNK_LEVEL - level)))?;
+            chunk.below(self.view.directory(), level, index)?.cloned()
+        } else {
+            self.sealed(&node)?
+        };
+        Ok(node)
+    }
+
+    /// The summary of a node of whole chunks: from the manifest, or from the last of
+    /// them.
+    fn sealed(&self, node: &Node) -> Result<Option<Summary>> {
+        let is_wanted = |known: &&Known| (known.level, known.index) == (node.level, node.index);
+        if let Some(known) = self.view.record().edge.nodes().iter().find(is_wanted) {
+            return Ok(Some(known.summary.clone()));
+        }
+        match self.chunk(last_number(node)) {
+            Ok(chunk) => {
+                let known = chunk.chunk().nodes().iter().find(is_wanted);
+                Ok(known.map(|known| known.summary.clone()))
+            }
+            // It may not be wanted at all. If it is, its parts are looked for.
+            Err(error) if error.damage().is_some() || error.kind() == ErrorKind::Removed => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes down wherever a summary counts less than all rows: to the chunks that were
+    /// sealed with losses.
+    fn find_sealed_losses(&self) -> Result<Vec<Damage>> {
+        let losses = Missing::default();
+        let mut nodes: Vec<Node> = self.view.record().edge.nodes().iter().map(Node::from).collect();
+        nodes.reverse();
+        while let Some(node) = nodes.pop() {
+            let all = LEAF << node.level;
+            if node.summary.as_ref().is_some_and(|summary| summary.count >= all) {
+                continue;
+            }
+            let found = if node.level == CHUNK_LEVEL {
+                self.chunk(last_number(&node)).map(|chunk| {
+                    let lost = chunk.losses(self.view.directory(), 0..CHUNK_LEAVES);
+                    for damage in lost {
+                        losses.add(damage);
+                    }
+                })
+            } else {
+                self.children(&node).map(|[left, right]| nodes.extend([right, left]))
+            };
+            if let Err(error) = found {
+                losses.add(error.damage().ok_or(error)?);
+            }
+        }
+        Ok(losses.list())
+    }
+
+    /// The manifest repeats the largest nodes of those that the chunks hold.
+    fn check_listed(&self, chunk: &ChunkNodes) -> Result<()> {
+        let place = |node: &Known| (node.level, node.index);
+        let listed = self.view.record().edge.nodes().iter();
+        for (node, listed) in chunk.chunk().nodes().iter().flat_map(|node| {
+            listed.clone().filter(|listed| place(listed) == place(node)).map(move |it| (node, it))
+        }) {
+            if !has_same_bits(&node.summary, &listed.summary) {
+                return Err(self.diverged(chunk.place().number, chunk.place().sequences()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn diverged(&self, number: u32, lost: Range<u64>) -> Damage {
+        let path = self.view.directory().file_path(&chunk_name(number));
+        Damage { path, offset: 0, lost, detail: DIVERGED.into() }
+    }
+
+    /// An error about the store as a whole.
+    pub(crate) fn invalid(&self, detail: String) -> Error {
+        Error::new(ErrorKind::Invalid, self.view.directory().path(), detail)
+    }
+}
+
+/// The last chunk of a node of whole chunks.
+fn last_number(node: &Node) -> u32 {
+    number_of(((node.index + 1) << (node.level - CHUNK_LEVEL)) - 1)
+}
+
+fn number_of(chunk: u64) -> u32 {
+    u32::try_from(chunk).expect("the manifest's numbers have 32 bits")
+}

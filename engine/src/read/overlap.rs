@@ -1,0 +1,163 @@
+//! Rows whose times overlap, sorted with fixed memory.
+
+use super::nodes::Node;
+use super::scan::{Columns, Scan};
+use super::times::{Relation, Times};
+use super::tree_walk::{Visitor, Way};
+use crate::chunk::reader::Wanted;
+use crate::stats::summary::Summary;
+
+/// So many rows are sorted in memory, of 24 bytes each, and half as much again for
+/// sorting them.
+pub(super) const ROWS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
+/// So many rows are handed over at once.
+const PORTION: usize = 1024;
+
+/// By time, then by order of arrival.
+pub(super) type Key = (i64, u64);
+
+/// A row that waits for its turn.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    time: i64,
+    sequence: u64,
+    value: f64,
+}
+
+impl Entry {
+    fn key(&self) -> Key {
+        (self.time, self.sequence)
+    }
+}
+
+/// The rows of a leaf that are within `times` and come after `after`, if that is given.
+fn entries(rows: &Scan, times: Times, after: Option<Key>) -> impl Iterator<Item = Entry> {
+    let sequences = rows.runs().iter().cloned().flatten();
+    let columns = rows.times().iter().zip(rows.values());
+    sequences
+        .zip(columns)
+        .map(|(sequence, (time, value))| Entry { time: *time, sequence, value: *value })
+        .filter(move |entry| times.contain(entry.time) && after.is_none_or(|it| it < entry.key()))
+}
+
+/// Rows that were read and wait for others which may come before them.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    entries: Vec<Entry>,
+    /// Handed over up to here, and sorted from there to `sorted`.
+    next: usize,
+    sorted: usize,
+}
+
+impl Pool {
+    pub(super) fn is_empty(&self) -> bool {
+        self.next == self.entries.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() - self.next > ROWS_MAX
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn add(&mut self, rows: &Scan, times: Times, after: Option<Key>) {
+        self.entries.extend(entries(rows, times, after));
+    }
+
+    /// Puts the next rows that come before `bound`, or any where there is none, into
+    /// `into`. Returns the last of them.
+    pub(super) fn take_before(&mut self, bound: Option<Key>, into: &mut Columns) -> Option<Key> {
+        let (rest, fresh) = (self.sorted - self.next, self.entries.len() - self.sorted);
+        if fresh > 0 {
+            // Sorting for each leaf what many leaves share would take their square.
+            let has_room = self.entries.len() - self.next < ROWS_MAX / 4 * 3;
+            if bound.is_some() && fresh < rest / 2 && has_room {
+                return None;
+            }
+            self.entries.drain(..self.next);
+            self.entries.sort_by_key(Entry::key);
+            (self.next, self.sorted) = (0, self.entries.len());
+        }
+        let waiting = &self.entries[self.next..];
+        let ready = waiting.partition_point(|entry| bound.is_none_or(|it| entry.key() < it));
+        let taken = &waiting[..ready.min(PORTION)];
+        into.clear();
+        into.times.extend(taken.iter().map(|entry| entry.time));
+        into.values.extend(taken.iter().map(|entry| entry.value));
+        self.next += taken.len();
+        taken.last().map(Entry::key)
+    }
+}
+
+/// One pass over everything, which keeps the first rows after `after`.
+#[derive(Debug)]
+pub(super) struct Pass {
+    times: Times,
+    after: Option<Key>,
+    kept: Vec<Entry>,
+    /// Nothing after this is kept: as many are known that come no later.
+    bound: Option<Key>,
+    /// Rows that were read.
+    read: usize,
+}
+
+impl Pass {
+    pub(super) fn new(times: Times, after: Option<Key>) -> Self {
+        Self { times, after, kept: Vec::new(), bound: None, read: 0 }
+    }
+
+    /// Whether there are rows after those that are kept.
+    pub(super) fn is_cut(&self) -> bool {
+        self.bound.is_some()
+    }
+
+    /// Whether far more was read than is kept.
+    pub(super) fn is_wasteful(&self) -> bool {
+        self.read > 4 * ROWS_MAX
+    }
+
+    /// What is kept, sorted.
+    pub(super) fn into_pool(mut self) -> Pool {
+        self.kept.sort_unstable_by_key(Entry::key);
+        Pool { next: 0, sorted: self.kept.len(), entries: self.kept }
+    }
+
+    /// Reduces what is kept to as many as may be.
+    pub(super) fn reduce(&mut self) {
+        if self.kept.len() > ROWS_MAX {
+            let (_, last, _) = self.kept.select_nth_unstable_by_key(ROWS_MAX - 1, Entry::key);
+            self.bound = Some(last.key());
+            self.kept.truncate(ROWS_MAX);
+        }
+    }
+}
+
+/// Whether all rows of a node come no later than `after`.
+pub(super) fn is_past(node: &Node, summary: &Summary, after: Option<Key>) -> bool {
+    let last = (summary.last.timestamp_ns, node.sequences().end - 1);
+    after.is_some_and(|after| last <= after)
+}
+
+impl Visitor for Pass {
+    fn visit(&mut self, node: &Node, summary: &Summary) -> Way {
+        let first = (summary.first.timestamp_ns, node.sequences().start);
+        let is_later = self.bound.is_some_and(|bound| first > bound);
+        let is_outside = self.times.relation(summary) == Relation::Outside;
+        if is_outside || is_later || is_past(node, summary, self.after) {
+            return Way::Past;
+        }
+        Way::Down(Wanted::ROWS)
+    }
+
+    fn rows(&mut self, rows: &Scan) {
+        self.read += rows.times().len();
+        let bound = self.bound;
+        let wanted = entries(rows, self.times, self.after);
+        self.kept.extend(wanted.filter(|entry| bound.is_none_or(|bound| entry.key() <= bound)));
+        if self.kept.len() > ROWS_MAX + ROWS_MAX / 4 {
+            self.reduce();
+        }
+    }
+}

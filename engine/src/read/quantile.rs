@@ -1,0 +1,244 @@
+//! Exact quantiles of a window: sketches say where they lie, then one scan of the values
+//! that may lie there.
+//!
+//! Ranks count the values that can be read. A summary may count more, namely rows that a
+//! repair gave up; a sketch counts those of a page that cannot be read. So a chunk in
+//! which such a page is met is from then on read instead.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::chunk_nodes::ChunkNodes;
+use super::fold;
+use super::nodes::Node;
+use super::parallel::for_each_chunk;
+use super::scan::{Columns, Scan};
+use super::snapshot::Snapshot;
+use super::times::{Relation, Times};
+use super::tree_walk::{Visitor, Way, walk};
+use crate::chunk::decimals;
+use crate::chunk::reader::{Page, Wanted};
+use crate::error::Result;
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::stats::quantile::{self, Values};
+use crate::stats::sketch::{Buckets, Sketch, Unit};
+use crate::stats::summary::Summary;
+
+pub(super) fn check(snapshot: &Snapshot, q: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&q) {
+        return Ok(());
+    }
+    Err(snapshot.tree().invalid(format!("a quantile of {q} is out of range; use 0 to 1")))
+}
+
+/// The exact quantile of the values within `times`.
+pub(super) fn exact(snapshot: &Snapshot, times: Times, q: f64) -> Result<Option<f64>> {
+    let mut values = WindowValues::new(snapshot, times)?;
+    loop {
+        let buckets = values.buckets()?;
+        let found = quantile::exact(&mut values, &buckets, buckets.count(), q)?;
+        if !values.has_met_damage() {
+            return Ok(found);
+        }
+    }
+}
+
+/// The quantile of everything by sketches alone.
+pub(super) fn estimate(snapshot: &Snapshot, q: f64) -> Result<Option<f64>> {
+    let times = Times::of(&..);
+    let summary = fold::summary(snapshot, times)?;
+    if summary.count == 0 {
+        return Ok(None);
+    }
+    let buckets = WindowValues::new(snapshot, times)?.buckets()?;
+    Ok(quantile::estimate(&buckets, summary.min, summary.max, q))
+}
+
+/// The values within a range of times.
+struct WindowValues<'s> {
+    snapshot: &'s Snapshot,
+    times: Times,
+    parts: Parts,
+    /// Chunks that are read instead of their sketches.
+    unsketched: BTreeSet<u32>,
+    /// Those of which a page was found unreadable after they were counted.
+    met: Mutex<BTreeSet<u32>>,
+}
+
+impl<'s> WindowValues<'s> {
+    fn new(snapshot: &'s Snapshot, times: Times) -> Result<Self> {
+        let sealed = snapshot.tree().view().sealed_end_sequence() / LEAF;
+        let mut parts = Parts { times, sealed, chunks: Vec::new(), leaves: Vec::new() };
+        walk(snapshot, &mut parts)?;
+        let (unsketched, met) = (BTreeSet::new(), Mutex::default());
+        Ok(Self { snapshot, times, parts, unsketched, met })
+    }
+
+    /// How many values lie where.
+    fn buckets(&mut self) -> Result<Buckets> {
+        let mut buckets = Buckets::default();
+        for number in self.parts.chunks.iter().cloned().flatten() {
+            if self.unsketched.contains(&number) {
+                continue;
+            }
+            match self.chunk(number)?.map(|chunk| chunk.chunk().sketch()) {
+                Some(Ok(sketch)) => buckets.add(&sketch),
+                // No value is lost with a sketch.
+                Some(Err(error)) if error.damage().is_some() => {
+                    self.unsketched.insert(number);
+                }
+                Some(Err(error)) => return Err(error),
+                None => {}
+            }
+        }
+        let mut gathered = Vec::new();
+        self.read_leaves(&mut |values| {
+            gathered.extend_from_slice(values);
+            if gathered.len() as u64 >= CHUNK {
+                buckets.add(&sketch_of(&gathered));
+                gathered.clear();
+            }
+        })?;
+        buckets.add(&sketch_of(&gathered));
+        Ok(buckets)
+    }
+
+    /// Whether a page was found unreadable since its chunk was counted. The chunk is read
+    /// the next time.
+    fn has_met_damage(&mut self) -> bool {
+        let met = self.met.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let has_met = !met.is_empty();
+        self.unsketched.append(met);
+        has_met
+    }
+
+    /// The chunk; `None` where it cannot be used, and that is read around.
+    fn chunk(&self, number: u32) -> Result<Option<Arc<ChunkNodes>>> {
+        match self.snapshot.tree().chunk(number) {
+            Ok(chunk) => Ok(Some(chunk)),
+            Err(error) => {
+                self.snapshot.meet(error.damage().ok_or(error)?)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Hands over all values that no sketch is used for.
+    fn read_leaves(&self, each: &mut dyn FnMut(&[f64])) -> Result<()> {
+        let (mut scan, mut within) = (Scan::default(), Columns::default());
+        let of_chunk = |number: &u32| {
+            let first = u64::from(*number) * CHUNK_LEAVES;
+            first..first + CHUNK_LEAVES
+        };
+        let chunks = self.unsketched.iter().map(of_chunk);
+        for leaf in chunks.chain(self.parts.leaves.iter().cloned()).flatten() {
+            scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
+            scan.take_lost().try_for_each(|damage| self.snapshot.meet(damage))?;
+            scan.within(&self.times, &mut within);
+            each(&within.values);
+        }
+        Ok(())
+    }
+
+    /// Hands over the values of the leaves of a chunk that may lie from `low` to `high`.
+    /// Returns how many of the others are below.
+    fn scan_chunk(
+        &self,
+        number: u32,
+        (low, high): (f64, f64),
+        page: &mut Page,
+        each: &mut dyn FnMut(&[f64]),
+    ) -> Result<u64> {
+        let Some(chunk) = self.chunk(number)? else { return Ok(0) };
+        let chunk = chunk.chunk();
+        let mut below = 0;
+        for leaf in 0..CHUNK_LEAVES {
+            // Without its summary the page cannot be read either, and is reported.
+            if let Ok(summary) = chunk.leaf(leaf) {
+                if summary.max.total_cmp(&low).is_lt() {
+                    below += chunk.sequences(leaf).map(|run| run.end - run.start).sum::<u64>();
+                    continue;
+                }
+                if summary.min.total_cmp(&high).is_gt() {
+                    continue;
+                }
+            }
+            match chunk.read_page(leaf, Wanted::VALUES, page) {
+                Ok(()) => each(&page.values),
+                Err(error) => {
+                    self.snapshot.meet(error.damage().ok_or(error)?)?;
+                    let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+                    met.insert(number);
+                }
+            }
+        }
+        Ok(below)
+    }
+}
+
+impl Values for WindowValues<'_> {
+    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+        let values = &*self;
+        values.read_leaves(each)?;
+        let chunks = values.parts.chunks.iter().cloned().flatten();
+        let sketched = chunks.filter(|number| !values.unsketched.contains(number));
+        let work = |number, page: &mut Page, each: &mut dyn FnMut(&[f64])| {
+            values.scan_chunk(number, (low, high), page, each)
+        };
+        for_each_chunk(sketched, work, each)
+    }
+}
+
+/// A sketch in the unit that a chunk of these values would have.
+fn sketch_of(values: &[f64]) -> Sketch {
+    let decimals = decimals::of_values(values);
+    Sketch::of(values, decimals.map_or(Unit::Binary, |(decimals, _)| Unit::Decimal(decimals)))
+}
+
+/// What lies within a range of times.
+struct Parts {
+    times: Times,
+    /// The first leaf of the log.
+    sealed: u64,
+    /// Chunks that do as a whole.
+    chunks: Vec<Range<u32>>,
+    /// Other leaves that do at least in part.
+    leaves: Vec<Range<u64>>,
+}
+
+impl Visitor for Parts {
+    fn visit(&mut self, node: &Node, summary: &Summary) -> Way {
+        let leaves = node.leaves();
+        let is_sealed = leaves.end <= self.sealed;
+        let relation = self.times.relation(summary);
+        let is_mixed = leaves.start < self.sealed && !is_sealed;
+        match relation {
+            Relation::Outside => return Way::Past,
+            Relation::Cut if node.level > 0 => return Way::Down(Wanted::ROWS),
+            // Going down to each chunk checks that it belongs to the others.
+            _ if is_mixed || is_sealed && node.level > CHUNK_LEVEL => {
+                return Way::Down(Wanted::ROWS);
+            }
+            _ => {}
+        }
+        if is_sealed && node.level == CHUNK_LEVEL {
+            let number = u32::try_from(node.index).expect("the manifest's numbers have 32 bits");
+            append(&mut self.chunks, number..number + 1);
+        } else {
+            append(&mut self.leaves, leaves);
+        }
+        Way::Past
+    }
+
+    /// Only a leaf without a summary comes here. Its page cannot be read either.
+    fn rows(&mut self, _: &Scan) {}
+}
+
+/// Adds a range, which comes after the others.
+fn append<T: PartialEq>(ranges: &mut Vec<Range<T>>, range: Range<T>) {
+    match ranges.last_mut() {
+        Some(last) if last.end == range.start => last.end = range.end,
+        _ => ranges.push(range),
+    }
+}

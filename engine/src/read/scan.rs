@@ -1,0 +1,213 @@
+//! Reading the rows of one leaf after the other: pages from chunks, rows from the log,
+//! both handed over as columns.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::chunk_nodes::ChunkNodes;
+use super::nodes::Tree;
+use super::times::Times;
+use crate::chunk::reader::{Page, Wanted};
+use crate::error::{Damage, Result};
+use crate::format::{CHUNK_LEAVES, LEAF};
+use crate::log::reader::{Log, Piece};
+use crate::observation::Observation;
+use crate::stats::summary::Summary;
+
+/// So many leaves of the log are read at once where one after the other is wanted: to
+/// find the first takes some block reads.
+const LOG_LEAVES: u64 = 64;
+
+/// Where leaves are read from.
+#[derive(Debug)]
+enum Source {
+    Columns(Arc<ChunkNodes>),
+    Rows(LogRows),
+}
+
+/// The rows of a leaf, in memory that is used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// The one last read from.
+    source: Option<Source>,
+    page: Page,
+    /// The sequence numbers of the rows.
+    runs: Vec<Range<u64>>,
+    /// What of the leaf cannot be read.
+    lost: Vec<Damage>,
+}
+
+/// Columns of equal length.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    pub(crate) times: Vec<i64>,
+    pub(crate) values: Vec<f64>,
+}
+
+impl Columns {
+    pub(crate) fn clear(&mut self) {
+        self.times.clear();
+        self.values.clear();
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        Summary::of_columns(&self.times, &self.values)
+    }
+}
+
+impl Scan {
+    /// Reads a leaf. What of it cannot be read is [`lost`](Self::take_lost), no error.
+    pub(crate) fn read(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
+        self.runs.clear();
+        self.lost.clear();
+        self.page.times.clear();
+        self.page.values.clear();
+        if leaf * LEAF < tree.view().sealed_end_sequence() {
+            self.read_page(tree, leaf, wanted)
+        } else {
+            self.read_rows(tree, leaf)
+        }
+    }
+
+    /// The times of the rows; empty where they were not wanted.
+    pub(crate) fn times(&self) -> &[i64] {
+        &self.page.times
+    }
+
+    /// The values of the rows; those of the log are there wanted or not.
+    pub(crate) fn values(&self) -> &[f64] {
+        &self.page.values
+    }
+
+    /// The sequence numbers of the rows, in their order.
+    pub(crate) fn runs(&self) -> &[Range<u64>] {
+        &self.runs
+    }
+
+    /// What of the leaf cannot be read, in the order of sequence numbers.
+    pub(crate) fn take_lost(&mut self) -> std::vec::Drain<'_, Damage> {
+        self.lost.drain(..)
+    }
+
+    /// Puts the rows within `times` into `into`, which is cleared before.
+    pub(crate) fn within(&self, times: &Times, into: &mut Columns) {
+        into.clear();
+        let rows = self.page.times.iter().zip(&self.page.values);
+        for (time, value) in rows.filter(|(time, _)| times.contain(**time)) {
+            into.times.push(*time);
+            into.values.push(*value);
+        }
+    }
+
+    /// As [`within`](Self::within), for rows in order of time, which are not needed any
+    /// more.
+    pub(crate) fn take_within(&mut self, times: &Times, into: &mut Columns) {
+        let is_inside = |time: Option<&i64>| time.is_some_and(|time| times.contain(*time));
+        if is_inside(self.page.times.first()) && is_inside(self.page.times.last()) {
+            std::mem::swap(&mut self.page.times, &mut into.times);
+            std::mem::swap(&mut self.page.values, &mut into.values);
+        } else {
+            self.within(times, into);
+        }
+    }
+
+    fn read_page(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
+        let number = u32::try_from(leaf / CHUNK_LEAVES).expect("a chunk that is sealed");
+        let chunk = match self.source.take() {
+            Some(Source::Columns(chunk)) if chunk.place().number == number => Ok(chunk),
+            _ => tree.chunk(number),
+        };
+        let within = leaf % CHUNK_LEAVES;
+        let read = chunk.and_then(|chunk| {
+            if chunk.has_lost() {
+                self.lost.extend(chunk.losses(tree.view().directory(), within..within + 1));
+            }
+            let read = chunk.chunk().read_page(within, wanted, &mut self.page);
+            self.runs.extend(chunk.chunk().sequences(within));
+            self.source = Some(Source::Columns(chunk));
+            read
+        });
+        let Err(error) = read else { return Ok(()) };
+        self.lost.push(error.damage().ok_or(error)?);
+        self.runs.clear();
+        self.page.times.clear();
+        self.page.values.clear();
+        Ok(())
+    }
+
+    fn read_rows(&mut self, tree: &Tree, leaf: u64) -> Result<()> {
+        let Some(log) = tree.view().log() else {
+            self.lost.extend(tree.view().missing_log().cloned());
+            return Ok(());
+        };
+        let mut rows = match self.source.take() {
+            Some(Source::Rows(rows)) => rows,
+            _ => LogRows::default(),
+        };
+        rows.reach(log, leaf)?;
+        rows.copy(leaf, &mut self.page, &mut self.runs);
+        let begins_here = |damage: &&Damage| damage.lost.start / LEAF == leaf;
+        self.lost.extend(rows.lost.iter().filter(begins_here).cloned());
+        self.source = Some(Source::Rows(rows));
+        Ok(())
+    }
+}
+
+/// Rows of some leaves of the log.
+#[derive(Debug, Default)]
+struct LogRows {
+    leaves: Range<u64>,
+    rows: Vec<Observation>,
+    /// The sequence numbers of the rows.
+    runs: Vec<Range<u64>>,
+    lost: Vec<Damage>,
+}
+
+impl LogRows {
+    /// Reads the leaf if it is not at hand, and those after it if it follows.
+    fn reach(&mut self, log: &Log, leaf: u64) -> Result<()> {
+        if self.leaves.contains(&leaf) {
+            return Ok(());
+        }
+        let count = if leaf == self.leaves.end { LOG_LEAVES } else { 1 };
+        let leaves = leaf..leaf + count;
+        let mut read = std::mem::take(self);
+        read.rows.clear();
+        read.runs.clear();
+        read.lost.clear();
+        log.read(leaves.start * LEAF..leaves.end * LEAF, &mut |piece| {
+            match piece {
+                Piece::Rows { first_sequence, rows } => {
+                    read.runs.push(first_sequence..first_sequence + rows.len() as u64);
+                    read.rows.extend_from_slice(rows);
+                }
+                Piece::Lost(damage) => read.lost.push(damage),
+                Piece::Absent(_) => {}
+            }
+            Ok(())
+        })?;
+        *self = Self { leaves, ..read };
+        Ok(())
+    }
+
+    /// Adds the rows of a leaf that is at hand.
+    fn copy(&self, leaf: u64, into: &mut Page, runs: &mut Vec<Range<u64>>) {
+        let mut rows = &self.rows[..];
+        for run in &self.runs {
+            let length = usize::try_from(run.end - run.start).expect("rows in memory");
+            let of_run = rows.split_off(..length).expect("the runs are those of the rows");
+            let wanted = run.start.max(leaf * LEAF)..run.end.min((leaf + 1) * LEAF);
+            if wanted.is_empty() {
+                continue;
+            }
+            let at = |sequence: u64| usize::try_from(sequence - run.start).expect("within a run");
+            let wanted_rows = &of_run[at(wanted.start)..at(wanted.end)];
+            into.times.extend(wanted_rows.iter().map(|row| row.timestamp_ns));
+            into.values.extend(wanted_rows.iter().map(|row| row.value));
+            match runs.last_mut() {
+                Some(last) if last.end == wanted.start => last.end = wanted.end,
+                _ => runs.push(wanted),
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A fixed prefix of a store, and what can be asked of all of it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::by_sequence::BySequence;
+use super::missing::Missing;
+use super::nodes::Tree;
+use super::quantile;
+use super::times::{TimeRange, Times};
+use super::window::Window;
+use crate::error::{Damage, Result};
+use crate::stats::summary::Summary;
+use crate::view::View;
+
+/// A fixed prefix of a store: what was appended later does not show. It blocks no writer
+/// and needs no lock, any number of threads read it at once, and clones share it.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("store");
+/// use gaugelog::{Observation, Store};
+/// let store = Store::create(&path)?;
+/// store.append_batch(&[Observation::new(10, 1.0), Observation::new(20, 4.0)])?;
+/// let snapshot = store.snapshot()?;
+/// store.append(Observation::new(30, 9.0))?;
+/// assert_eq!(snapshot.len(), 2);
+/// assert_eq!(snapshot.summary()?.max(), Some(4.0));
+/// assert_eq!(snapshot.median()?, Some(2.5));
+/// assert_eq!(snapshot.window(15..).summary()?.count(), 1);
+/// # Ok::<(), gaugelog::Error>(())
+/// ```
+///
+/// # Damage
+/// Where something that an answer needs cannot be read, the answer is
+/// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged). An iterator returns that error and
+/// goes on with the rest. [`skip_damage`](Self::skip_damage) reads around damage instead
+/// and lists it.
+///
+/// # Retention
+/// What retention has removed since is
+/// [`ErrorKind::Removed`](crate::ErrorKind::Removed), and never a smaller result.
+#[derive(Clone)]
+pub struct Snapshot {
+    tree: Arc<Tree>,
+    /// Where damage is read around.
+    missing: Option<Arc<Missing>>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(view: View) -> Self {
+        Self { tree: Arc::new(Tree::new(view)), missing: None }
+    }
+
+    /// How many observations there are, those that are lost included.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.end_sequence() - self.first_sequence()
+    }
+
+    /// Whether there is no observation.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The sequence number of the first observation that is kept. It is 0 until
+    /// retention removes some.
+    #[must_use]
+    pub fn first_sequence(&self) -> u64 {
+        self.tree.view().first_sequence()
+    }
+
+    /// The sequence number after the last observation.
+    #[must_use]
+    pub fn end_sequence(&self) -> u64 {
+        self.tree.view().end_sequence()
+    }
+
+    /// Observations before this sequence number survive a power cut, as far as the disk
+    /// proves it. What leaves the machine should stop there.
+    #[must_use]
+    pub fn durable_end(&self) -> u64 {
+        self.tree.view().durable_sequence()
+    }
+
+    /// Damage met when the snapshot was taken. Finding all there is takes
+    /// [`Store::verify`](crate::Store::verify).
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        self.tree.view().damage()
+    }
+
+    /// The same prefix, read around damage: answers are those of what can be read, and
+    /// [`missing`](Self::missing) lists what they lack. Windows and iterators of this
+    /// snapshot do the same, and clones of it share its list.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// # let store = gaugelog::Store::create(&path)?;
+    /// let snapshot = store.snapshot()?.skip_damage();
+    /// let median = snapshot.median()?;
+    /// for damage in snapshot.missing() {
+    ///     eprintln!("the median is without this: {damage}");
+    /// }
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    #[must_use]
+    pub fn skip_damage(&self) -> Self {
+        Self { tree: Arc::clone(&self.tree), missing: Some(Arc::default()) }
+    }
+
+    /// What the answers so far lack: each place once, the first 1,000. It is empty where
+    /// they needed no damaged place, and without [`skip_damage`](Self::skip_damage).
+    #[must_use]
+    pub fn missing(&self) -> Vec<Damage> {
+        self.missing.as_ref().map(|missing| missing.list()).unwrap_or_default()
+    }
+
+    /// The observations whose time lies in `times`, of which the same can be asked as of
+    /// everything. `window(..)` is everything.
+    pub fn window(&self, times: impl TimeRange) -> Window {
+        Window::new(self.clone(), Times::of(&times))
+    }
+
+    /// Count, extremes, mean and deviation of everything, in a time that does not grow
+    /// with the store. The same observations in the same order give the same bits, however
+    /// they were appended.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged),
+    /// [`ErrorKind::Removed`](crate::ErrorKind::Removed) or
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io).
+    pub fn summary(&self) -> Result<Summary> {
+        self.window(..).summary()
+    }
+
+    /// The exact median. It is the mean of the two values in the middle where the count is
+    /// even, and `None` where there is no observation.
+    ///
+    /// # Errors
+    /// As [`Snapshot::summary`].
+    pub fn median(&self) -> Result<Option<f64>> {
+        self.quantile(0.5)
+    }
+
+    /// The exact `q`-quantile, as [`Window::quantile`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) unless `q` is from 0 to 1;
+    /// otherwise as [`Snapshot::summary`].
+    pub fn quantile(&self, q: f64) -> Result<Option<f64>> {
+        self.window(..).quantile(q)
+    }
+
+    /// The `q`-quantile to three significant digits, from the sketches alone: values are
+    /// read of the log only. `None` where there is no observation.
+    ///
+    /// # Errors
+    /// As [`Snapshot::quantile`].
+    pub fn quantile_estimate(&self, q: f64) -> Result<Option<f64>> {
+        quantile::check(self, q)?;
+        quantile::estimate(self, q)
+    }
+
+    /// The observations with these sequence numbers, in the order of arrival. Numbers
+    /// that are not there are left out.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// store.append_batch(&[Observation::new(20, 1.0), Observation::new(10, 2.0)])?;
+    /// // Following a store: what has arrived since the last time.
+    /// let mut next = 0;
+    /// for found in store.snapshot()?.by_sequence(next..) {
+    ///     let (sequence, observation) = found?;
+    ///     println!("{} at {:?}", observation.value, observation.time());
+    ///     next = sequence + 1;
+    /// }
+    /// assert_eq!(next, 2);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    pub fn by_sequence(&self, sequences: impl std::ops::RangeBounds<u64>) -> BySequence {
+        let wanted = clipped(&sequences, self.first_sequence()..self.end_sequence());
+        BySequence::new(self.clone(), wanted)
+    }
+
+    /// The `count` observations that were the last to arrive, in the order of arrival.
+    /// There are fewer where the store has fewer, or has lost some of them.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// store.append_batch(&[Observation::new(20, 1.0), Observation::new(10, 2.0)])?;
+    /// let latest = store.snapshot()?.latest(1).next().expect("one")?;
+    /// assert_eq!(latest, (1, Observation::new(10, 2.0)));
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    pub fn latest(&self, count: u64) -> BySequence {
+        self.by_sequence(self.end_sequence().saturating_sub(count)..)
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Where damage is to be listed; `None` where it is an error.
+    pub(super) fn skips_to(&self) -> Option<&Missing> {
+        self.missing.as_deref()
+    }
+
+    /// Reads around damage, or returns it as an error.
+    pub(super) fn meet(&self, damage: Damage) -> Result<()> {
+        match &self.missing {
+            Some(missing) => {
+                missing.add(damage);
+                Ok(())
+            }
+            None => Err(damage.into()),
+        }
+    }
+}
+
+fn clipped(wanted: &impl std::ops::RangeBounds<u64>, all: Range<u64>) -> Range<u64> {
+    use std::ops::Bound::{Excluded, Included, Unbounded};
+    let start = match wanted.start_bound() {
+        Included(start) => *start,
+        Excluded(before) => before.saturating_add(1),
+        Unbounded => 0,
+    };
+    let end = match wanted.end_bound() {
+        Included(last) => last.saturating_add(1),
+        Excluded(end) => *end,
+        Unbounded => u64::MAX,
+    };
+    start.max(all.start)..end.min(all.end)
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("path", &self.tree.view().directory().path())
+            .field("sequences", &(self.first_sequence()..self.end_sequence()))
+            .field("skips_damage", &self.missing.is_some())
+            .finish()
+    }
+}
+
+/// That a snapshot is shared between threads is part of what it promises.
+const _: () = {
+    const fn is_shared<T: Clone + Send + Sync>() {}
+    is_shared::<Snapshot>();
+};

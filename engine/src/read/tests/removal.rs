@@ -1,0 +1,61 @@
+//! Retention: what is kept is all there is, and what was removed under a reader is an
+//! error.
+
+use super::*;
+use crate::ErrorKind;
+use crate::format::CHUNK;
+
+#[test]
+fn answers_after_retention_are_those_of_what_is_kept() {
+    let mut random = random(21);
+    let mut filled = Filled::new(series(Order::Ascending, 40_000, &mut random), &mut random);
+    for chunks in [1, 2, 5, 11] {
+        let first = chunks * CHUNK;
+        let time = filled.rows[usize::try_from(first).expect("small")].timestamp_ns;
+        filled.store.remove_before(time).expect("removed");
+        let snapshot = filled.snapshot();
+        assert_eq!((snapshot.first_sequence(), snapshot.end_sequence()), (first, 40_000));
+        let found: Vec<_> = snapshot.by_sequence(..).map(|row| row.expect("read")).collect();
+        assert!(found == numbered(&filled.rows, first..40_000));
+        assert_eq!(snapshot.summary().expect("read").count(), 40_000 - first);
+        assert_eq!(snapshot.window(..time).summary().expect("read").count(), 0);
+        let window = snapshot.window(time..=time + 9_999).summary().expect("read");
+        assert_eq!(window.count(), 1_000);
+        let kept = &filled.rows[usize::try_from(first).expect("small")..];
+        let mut values: Vec<f64> = kept.iter().map(|row| row.value).collect();
+        values.sort_by(f64::total_cmp);
+        let middle = (values.len() - 1) / 2;
+        let median = f64::midpoint(values[middle], values[values.len() / 2]);
+        assert_eq!(snapshot.median().expect("read"), Some(median));
+    }
+    filled.rows.clear();
+}
+
+#[test]
+fn what_is_removed_under_a_reader_is_an_error_and_never_a_smaller_result() {
+    let mut random = random(22);
+    let filled = Filled::new(series(Order::Ascending, 20_000, &mut random), &mut random);
+    let snapshot = filled.snapshot();
+    let summary = snapshot.summary().expect("read");
+    assert!(filled.store.remove_before(100_000).expect("removed") > 0);
+    // The manifest's nodes suffice.
+    assert_eq!(snapshot.summary().expect("read"), summary);
+    for snapshot in [snapshot.clone(), snapshot.skip_damage()] {
+        let kinds = [
+            snapshot.median().map(drop),
+            snapshot.window(15..).summary().map(drop),
+            snapshot.window(..).histogram(3).map(drop),
+            snapshot.window(..).columns(3).map(drop),
+            snapshot.window(..).iter().collect::<Result<Vec<_>, _>>().map(drop),
+            snapshot.by_sequence(..).collect::<Result<Vec<_>, _>>().map(drop),
+        ];
+        for result in kinds {
+            assert_eq!(result.expect_err("removed").kind(), ErrorKind::Removed);
+        }
+        let mut rows = snapshot.by_sequence(..);
+        assert!(rows.next().is_some_and(|row| row.is_err()) && rows.next().is_none());
+        // What is still there is read.
+        assert_eq!(snapshot.by_sequence(12_000..).count(), 8_000);
+        assert!(snapshot.missing().is_empty());
+    }
+}

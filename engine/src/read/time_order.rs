@@ -1,0 +1,285 @@
+//! Reading observations in the order of their times, with fixed memory.
+//!
+//! Nodes wait in a heap, the one that begins first on top. A leaf that ends before the
+//! next node begins is handed over as it was read; leaves that overlap are merged. Where
+//! more rows overlap than fit in memory, everything is gone through and the first ones
+//! are kept, as often as needed: time grows with disorder, memory does not.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+use std::iter::FusedIterator;
+
+use super::missing::Missing;
+use super::nodes::Node;
+use super::overlap::{Key, Pass, Pool, is_past};
+use super::scan::{Columns, Scan};
+use super::snapshot::Snapshot;
+use super::times::{Relation, Times};
+use super::tree_walk::walk_around;
+use crate::chunk::reader::Wanted;
+use crate::error::{Damage, Error, Result};
+use crate::observation::Observation;
+
+/// So many nodes wait at once.
+const NODES_MAX: usize = 1 << 14;
+
+/// Observations in the order of their times, equal times in the order of arrival: what
+/// [`Window::iter`](crate::Window::iter) returns.
+///
+/// An `Err` stands for observations that cannot be read
+/// ([`Error::lost`](crate::Error::lost)); the iterator goes on with the others. After an
+/// error of another kind than [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) it ends.
+#[derive(Debug)]
+pub struct ByTime {
+    snapshot: Snapshot,
+    times: Times,
+    stage: Stage,
+    waiting: BinaryHeap<Waiting>,
+    pool: Pool,
+    /// Handed over up to here.
+    after: Option<Key>,
+    scan: Scan,
+    /// What is handed over, and the next row of it.
+    rows: Columns,
+    row: usize,
+    /// Reported as errors already.
+    met: Missing,
+    errors: VecDeque<Error>,
+}
+
+/// Where the rows in the pool come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing is read yet.
+    Start,
+    /// Nodes, in the order in which they begin.
+    Nodes,
+    /// One pass over everything. Then another stage follows, or the end.
+    Pass {
+        next: Option<Next>,
+    },
+    End,
+}
+
+/// What follows a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Nodes,
+    Pass,
+}
+
+/// A node that waits, or a leaf.
+#[derive(Debug)]
+struct Waiting {
+    key: Key,
+    node: Node,
+}
+
+impl ByTime {
+    pub(crate) fn new(snapshot: Snapshot, times: Times) -> Self {
+        Self {
+            snapshot,
+            times,
+            stage: if times.is_empty() { Stage::End } else { Stage::Start },
+            waiting: BinaryHeap::new(),
+            pool: Pool::default(),
+            after: None,
+            scan: Scan::default(),
+            rows: Columns::default(),
+            row: 0,
+            met: Missing::default(),
+            errors: VecDeque::new(),
+        }
+    }
+
+    /// Goes on where all rows at hand are handed over.
+    #[cold]
+    fn advance(&mut self) -> Option<Result<Observation>> {
+        loop {
+            if let Some(error) = self.errors.pop_front() {
+                return Some(Err(error));
+            }
+            if self.row < self.rows.times.len() {
+                return self.next();
+            }
+            (self.row, self.rows) = (0, std::mem::take(&mut self.rows));
+            self.rows.clear();
+            let step = match self.stage {
+                Stage::Start => self.losses().and_then(|()| self.begin_nodes()),
+                Stage::Nodes => self.step_nodes(),
+                Stage::Pass { next } => self.step_pass(next),
+                Stage::End => return None,
+            };
+            if let Err(error) = step {
+                // The file cannot be read; asking again would say the same.
+                self.stage = Stage::End;
+                return Some(Err(error));
+            }
+        }
+    }
+
+    fn losses(&mut self) -> Result<()> {
+        let losses: Vec<Damage> = self.snapshot.tree().losses()?.cloned().collect();
+        losses.into_iter().for_each(|damage| self.lose(damage));
+        Ok(())
+    }
+
+    fn begin_nodes(&mut self) -> Result<()> {
+        self.stage = Stage::Nodes;
+        let roots: Vec<Node> = self.snapshot.tree().roots()?.iter().map(Node::from).collect();
+        roots.into_iter().for_each(|node| self.wait(node));
+        Ok(())
+    }
+
+    fn step_nodes(&mut self) -> Result<()> {
+        let bound = self.waiting.peek().map(|waiting| waiting.key);
+        if self.hand_over(bound) {
+            return Ok(());
+        }
+        let Some(Waiting { node, .. }) = self.waiting.pop() else {
+            self.stage = Stage::End;
+            return Ok(());
+        };
+        if node.level == 0 {
+            self.read(node.index)?;
+        } else {
+            match self.snapshot.tree().children(&node) {
+                Ok(children) => children.into_iter().for_each(|child| self.wait(child)),
+                Err(error) => self.lose(error.damage().ok_or(error)?),
+            }
+        }
+        if self.pool.is_full() || self.waiting.len() > NODES_MAX {
+            self.begin_pass()?;
+        }
+        Ok(())
+    }
+
+    /// Hands over the next rows of the pool that come before `bound`, if there are any.
+    fn hand_over(&mut self, bound: Option<Key>) -> bool {
+        if self.pool.is_empty() {
+            return false;
+        }
+        let last = self.pool.take_before(bound, &mut self.rows);
+        self.after = last.or(self.after);
+        last.is_some()
+    }
+
+    fn read(&mut self, leaf: u64) -> Result<()> {
+        self.scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
+        let lost: Vec<Damage> = self.scan.take_lost().collect();
+        lost.into_iter().for_each(|damage| self.lose(damage));
+        match self.last_if_next() {
+            Some(last) if self.pool.is_empty() => {
+                self.after = Some(last);
+                self.scan.take_within(&self.times, &mut self.rows);
+            }
+            _ => self.pool.add(&self.scan, self.times, self.after),
+        }
+        Ok(())
+    }
+
+    /// The last of the rows that were read, if these are in order, and come after those
+    /// handed over and before those that are read next.
+    fn last_if_next(&self) -> Option<Key> {
+        let (times, runs) = (self.scan.times(), self.scan.runs());
+        let first = (*times.first()?, runs.first()?.start);
+        let last = (*times.last()?, runs.last()?.end - 1);
+        let is_next = self.after.is_none_or(|after| after < first)
+            && self.waiting.peek().is_none_or(|next| last < next.key)
+            && times.is_sorted();
+        is_next.then_some(last)
+    }
+
+    fn begin_pass(&mut self) -> Result<()> {
+        self.waiting.clear();
+        self.pool.clear();
+        let mut pass = Pass::new(self.times, self.after);
+        let met = Missing::default();
+        walk_around(self.snapshot.tree(), &mut pass, &mut |damage| {
+            met.add(damage);
+            Ok(())
+        })?;
+        met.list().into_iter().for_each(|damage| self.lose(damage));
+        pass.reduce();
+        let next = if pass.is_wasteful() { Next::Pass } else { Next::Nodes };
+        self.stage = Stage::Pass { next: pass.is_cut().then_some(next) };
+        self.pool = pass.into_pool();
+        Ok(())
+    }
+
+    fn step_pass(&mut self, next: Option<Next>) -> Result<()> {
+        if self.hand_over(None) {
+            return Ok(());
+        }
+        match next {
+            Some(Next::Nodes) => self.begin_nodes(),
+            Some(Next::Pass) => self.begin_pass(),
+            None => {
+                self.stage = Stage::End;
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts a node that may have wanted rows into the heap.
+    fn wait(&mut self, node: Node) {
+        let start = node.sequences().start;
+        let time = match &node.summary {
+            // It may hold the first of all.
+            None => i64::MIN,
+            Some(summary) => {
+                let is_outside = self.times.relation(summary) == Relation::Outside;
+                if is_outside || is_past(&node, summary, self.after) {
+                    return;
+                }
+                summary.first.timestamp_ns
+            }
+        };
+        self.waiting.push(Waiting { key: (time, start), node });
+    }
+
+    fn lose(&mut self, damage: Damage) {
+        if let Some(missing) = self.snapshot.skips_to() {
+            missing.add(damage);
+        } else if self.met.add(damage.clone()) {
+            self.errors.push_back(damage.into());
+        }
+    }
+}
+
+impl Iterator for ByTime {
+    type Item = Result<Observation>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = self.row;
+        if row < self.rows.times.len() {
+            self.row += 1;
+            return Some(Ok(Observation::new(self.rows.times[row], self.rows.values[row])));
+        }
+        self.advance()
+    }
+}
+
+impl FusedIterator for ByTime {}
+
+impl Ord for Waiting {
+    /// The one that begins first is the largest, so that it is on top.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key.cmp(&self.key)
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Waiting {}

@@ -1,0 +1,182 @@
+//! What can be asked of the observations within a range of times.
+
+use std::time::Duration;
+
+use super::grid::{self, Bucket, Column, Intervals};
+use super::histogram::{self, Bins, Histogram};
+use super::snapshot::Snapshot;
+use super::time_order::ByTime;
+use super::times::{Time, Times, nanoseconds};
+use super::{fold, quantile};
+use crate::error::Result;
+use crate::stats::bins::Edges;
+use crate::stats::summary::Summary;
+
+/// More bins, columns or buckets than these are refused.
+const PARTS_MAX: usize = 1 << 20;
+
+/// The observations of a [`Snapshot`] whose time lies in a range, made by
+/// [`Snapshot::window`].
+///
+/// Questions are answered from the tree of summaries. Where time is in order, only the
+/// two leaves of 1,024 observations are read that the range cuts, so the time grows with
+/// the logarithm of the store.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("store");
+/// use std::time::Duration;
+/// use gaugelog::{Observation, Store};
+/// let store = Store::create(&path)?;
+/// let minutes = |n: i64| n * 60_000_000_000;
+/// let all: Vec<_> = (0..20).map(|n| Observation::new(minutes(n), n as f64)).collect();
+/// store.append_batch(&all)?;
+/// let window = store.snapshot()?.window(minutes(5)..minutes(15));
+/// // The 95th percentile, and averages of five minutes.
+/// assert!(window.quantile(0.95)?.is_some_and(|p95| (p95 - 13.55).abs() < 1e-9));
+/// let averages = window.buckets(Duration::from_secs(300), 0)?;
+/// let means: Vec<_> = averages.iter().map(|bucket| bucket.summary.mean()).collect();
+/// assert_eq!(means, [Some(7.0), Some(12.0)]);
+/// # Ok::<(), gaugelog::Error>(())
+/// ```
+///
+/// Every method returns [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where what it
+/// needs cannot be read (see [`Snapshot::skip_damage`]),
+/// [`ErrorKind::Removed`](crate::ErrorKind::Removed) where retention has removed it, and
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) where the file system refuses.
+#[derive(Clone, Debug)]
+pub struct Window {
+    snapshot: Snapshot,
+    times: Times,
+}
+
+impl Window {
+    pub(crate) fn new(snapshot: Snapshot, times: Times) -> Self {
+        Self { snapshot, times }
+    }
+
+    /// Count, extremes, mean and deviation.
+    ///
+    /// # Errors
+    /// Those of [`Window`].
+    pub fn summary(&self) -> Result<Summary> {
+        fold::summary(&self.snapshot, self.times)
+    }
+
+    /// The exact `q`-quantile, linear between the two nearest values (numpy's default,
+    /// type 7 of Hyndman and Fan 1996). `None` where there is no observation. Values are
+    /// ordered by [`f64::total_cmp`].
+    ///
+    /// It comes from the sketches of the chunks where these have a bucket for each value,
+    /// as for decimals of few digits. Otherwise values are read once, as a rule, on
+    /// several threads.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) unless `q` is from 0 to 1;
+    /// otherwise those of [`Window`].
+    pub fn quantile(&self, q: f64) -> Result<Option<f64>> {
+        quantile::check(&self.snapshot, q)?;
+        quantile::exact(&self.snapshot, self.times, q)
+    }
+
+    /// How many values lie in each of these bins: a number of equal ones, or those
+    /// between given edges. `None` where bins are to be equal and there is no observation.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// store.append_batch(&[1.0, 2.0, 2.5, 9.0].map(|value| Observation::new(0, value)))?;
+    /// let everything = store.snapshot()?.window(..);
+    /// let histogram = everything.histogram(2)?.expect("not empty");
+    /// assert_eq!((histogram.edges, histogram.counts), (vec![1.0, 5.0, 9.0], vec![3, 1]));
+    /// let histogram = everything.histogram([0.0, 2.0, 3.0])?.expect("not empty");
+    /// assert_eq!(histogram.counts, [1, 2]);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for no bin, more than 1,048,576,
+    /// or edges that are not finite and ascending; otherwise those of [`Window`].
+    pub fn histogram(&self, bins: impl Into<Bins>) -> Result<Option<Histogram>> {
+        let edges = match bins.into() {
+            Bins::Equal(count) => {
+                self.check_parts(Some(count), "bins")?;
+                let summary = self.summary()?;
+                let (Some(min), Some(max)) = (summary.min(), summary.max()) else {
+                    return Ok(None);
+                };
+                Edges::equal(min, max, count)
+            }
+            Bins::Edges(edges) => {
+                self.check_parts(edges.len().checked_sub(1), "bins")?;
+                let detail = "the edges of bins are not finite and ascending";
+                Edges::given(edges).ok_or_else(|| self.snapshot.tree().invalid(detail.into()))?
+            }
+        };
+        histogram::histogram(&self.snapshot, self.times, edges).map(Some)
+    }
+
+    /// First, last, smallest and largest of each of `count` equal intervals from the
+    /// first observation to the last (M4): what a picture of that width shows.
+    /// Intervals without an observation are left out. Memory grows with `count`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for no column or more than
+    /// 1,048,576; otherwise those of [`Window`].
+    pub fn columns(&self, count: usize) -> Result<Vec<Column>> {
+        self.check_parts(Some(count), "columns")?;
+        grid::columns(&self.snapshot, self.times, &self.summary()?, count)
+    }
+
+    /// Summaries of buckets of this width, one of which begins at `origin`. Buckets
+    /// without an observation are left out. Memory grows with the number of buckets from
+    /// the first observation to the last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a width of 0 or one that
+    /// makes more than 1,048,576 buckets; otherwise those of [`Window`].
+    pub fn buckets(&self, width: Duration, origin: impl Time) -> Result<Vec<Bucket>> {
+        let width = i128::try_from(width.as_nanos()).unwrap_or(i128::MAX);
+        if width == 0 {
+            return Err(self.snapshot.tree().invalid("buckets have a width of 0".into()));
+        }
+        let intervals = Intervals { origin: nanoseconds(&origin), width };
+        let whole = self.summary()?;
+        let number_of = |row: crate::Observation| intervals.number_of(row.timestamp_ns);
+        let count = number_of(whole.last) - number_of(whole.first) + 1;
+        self.check_parts(usize::try_from(count).ok(), "buckets")?;
+        grid::buckets(&self.snapshot, self.times, &whole, intervals)
+    }
+
+    /// The observations in order of time, equal times in order of arrival. Memory is
+    /// bounded, whatever the order in which they arrived.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// store.append_batch(&[Observation::new(20, 2.0), Observation::new(10, 1.0)])?;
+    /// let found = store.snapshot()?.window(..).iter();
+    /// let values: Result<Vec<f64>, _> = found.map(|found| found.map(|it| it.value)).collect();
+    /// assert_eq!(values?, [1.0, 2.0]);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> ByTime {
+        ByTime::new(self.snapshot.clone(), self.times)
+    }
+
+    fn check_parts(&self, parts: Option<usize>, what: &str) -> Result<()> {
+        if parts.is_some_and(|parts| (1..=PARTS_MAX).contains(&parts)) {
+            return Ok(());
+        }
+        let detail = match parts {
+            Some(parts) => format!("{parts} {what} are out of range; use 1 to {PARTS_MAX}"),
+            None => format!("the number of {what} is out of range; use 1 to {PARTS_MAX}"),
+        };
+        Err(self.snapshot.tree().invalid(detail))
+    }
+}

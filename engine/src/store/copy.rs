@@ -1,0 +1,120 @@
+//! A copy of a store, consistent though writers go on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::create::make_directory;
+use super::Store;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::names::{MANIFEST, chunk_name};
+use crate::format::record::Record;
+use crate::manifest;
+use crate::os::disk::Directory;
+use crate::os::lock::Lock;
+use crate::view::View;
+use crate::write::rotate::{draw_identity, make_log};
+use crate::write::seal::{Held, seal};
+
+/// What is read and written at once.
+const PORTION: usize = 1 << 20;
+/// Retention may remove chunks while they are copied; not as often as this.
+const ATTEMPTS_MAX: usize = 10;
+
+impl Store {
+    /// Copies everything appended so far to a new store at `path`, which must not exist
+    /// or be an empty directory. The copy is durable when this returns. Writers of this
+    /// store go on meanwhile. Returns how many observations were copied.
+    ///
+    /// The copy has the same store identity, and a log of its own: the two can go on
+    /// apart, and files of one are not taken for the other's.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let (path, backup) = (dir.path().join("store"), dir.path().join("backup"));
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// store.append(Observation::new(0, 14.25))?;
+    /// assert_eq!(store.copy_to(&backup)?, 1);
+    /// assert_eq!(Store::open(&backup)?.snapshot()?.len(), 1);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where something is at `path`, [`ErrorKind::Damaged`]
+    /// where a file is missing; damage within a file is copied as it is.
+    /// [`ErrorKind::Io`] where a file system refuses. After an error the copy has no
+    /// manifest, so it is no store.
+    pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
+        let path = path.as_ref();
+        make_directory(path)?;
+        let copy = Arc::new(Directory::open(path)?);
+        let lock = Lock::take(&copy, self.shared.options().lock_wait)?;
+        if copy.identity(MANIFEST)?.is_some() {
+            let detail = "there is a store already; nothing was changed";
+            return Err(Error::new(ErrorKind::AlreadyExists, path, detail));
+        }
+        let mut attempts = 1;
+        loop {
+            let view = View::take(self.shared.directory(), true)?;
+            match copy_view(&view, &copy, &lock) {
+                Err(error) if error.kind() == ErrorKind::Removed && attempts < ATTEMPTS_MAX => {
+                    attempts += 1;
+                    for number in view.record().first_chunk..view.record().sealed_end {
+                        drop(copy.remove(&chunk_name(number)));
+                    }
+                }
+                copied => return copied,
+            }
+        }
+    }
+}
+
+fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
+    if let Some(missing) = view.missing_log() {
+        return Err(missing.clone().into());
+    }
+    let Some(log) = view.log() else {
+        manifest::replace(copy, lock, &Record::empty())?;
+        lock.sync_directory()?;
+        return Ok(0);
+    };
+    if let Some(unreadable) = log.unreadable_end() {
+        return Err(unreadable.into());
+    }
+    for number in view.record().first_chunk..view.record().sealed_end {
+        copy_chunk(view, copy, number)?;
+    }
+    let mut record = Record {
+        generation: view.record().generation + 1,
+        log: draw_identity(copy)?,
+        previous_log: 0,
+        ..view.record().clone()
+    };
+    seal(copy, log, log.end_sequence(), &mut record)?;
+    let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
+    make_log(copy, &mut record, &held)?;
+    manifest::replace(copy, lock, &record)?;
+    lock.sync_directory()?;
+    Ok(view.end_sequence() - view.first_sequence())
+}
+
+fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
+    let name = chunk_name(number);
+    let source = match view.directory().open_file(&name) {
+        // Says whether it was removed, or is missing.
+        Err(error) if error.is_not_found() => return view.chunk(number).and(Err(error)),
+        opened => opened?,
+    };
+    let mut bytes = Vec::new();
+    let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
+    while bytes.len() < length {
+        let filled = bytes.len();
+        bytes.resize(length.min(filled + PORTION), 0);
+        let read = source.read(filled as u64, &mut bytes[filled..])?;
+        bytes.truncate(filled + read);
+        if read == 0 {
+            break;
+        }
+    }
+    copy.replace_file(&name, &bytes)
+}

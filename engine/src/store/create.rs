@@ -1,0 +1,162 @@
+//! Creating and opening a store.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Recovery, Store};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::names::{MANIFEST, Name, classify};
+use crate::format::record::Record;
+use crate::options::Options;
+use crate::os::disk::{Directory, create_directory, sync_directory_at};
+use crate::os::lock::Lock;
+use crate::read::snapshot::Snapshot;
+use crate::view::View;
+
+impl Options {
+    /// Creates a store at `path`, which must not exist, or be an empty directory but for
+    /// a file system's `lost+found`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] where there is a store or a directory with other
+    /// things in it, [`ErrorKind::Io`] where the file system refuses.
+    pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
+        self.check(path.as_ref())?;
+        self.create_unchecked(path.as_ref())
+    }
+
+    /// As [`create`](Self::create), also with limits that are too small for others.
+    pub(crate) fn create_unchecked(&self, path: &Path) -> Result<Store> {
+        make_directory(path)?;
+        let directory = Arc::new(Directory::open(path)?);
+        let lock = Lock::take(&directory, self.lock_wait)?;
+        if directory.identity(MANIFEST)?.is_some() {
+            return Err(already_there(path));
+        }
+        let mut bytes = Record::empty().encode();
+        bytes.extend_from_within(..);
+        let made = directory.replace_file(MANIFEST, &bytes).and_then(|()| lock.sync_directory());
+        if let Err(error) = made {
+            // Reported as failed, so it shall not be there, as far as that is possible.
+            drop(directory.remove(MANIFEST));
+            return Err(error);
+        }
+        drop(lock);
+        // Not by opening it: what then failed would be reported of a store that is there.
+        Ok(Store::new(directory, self.clone(), false, Recovery::default()))
+    }
+
+    /// Opens the store at `path` for reading and appending.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::NotAStore`], [`ErrorKind::Version`],
+    /// [`ErrorKind::Damaged`] where the manifest is corrupt, or [`ErrorKind::Io`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
+        self.check(path.as_ref())?;
+        self.open_unchecked(path.as_ref(), false)
+    }
+
+    /// Opens the store at `path` for reading; nothing in it is written, and no lock is
+    /// taken.
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Store> {
+        self.check(path.as_ref())?;
+        self.open_unchecked(path.as_ref(), true)
+    }
+
+    /// Opens the store at `path`, or creates it where there is none.
+    ///
+    /// # Errors
+    /// As [`Options::open`] and [`Options::create`].
+    pub fn open_or_create(&self, path: impl AsRef<Path>) -> Result<Store> {
+        let path = path.as_ref();
+        match self.open(path) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotAStore) => {
+                match self.create(path) {
+                    // Another process was quicker.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                        self.open(path).map_err(|_| error)
+                    }
+                    created => created,
+                }
+            }
+            opened => opened,
+        }
+    }
+
+    /// As [`open`](Self::open), also with limits that are too small for others.
+    pub(crate) fn open_unchecked(&self, path: &Path, is_read_only: bool) -> Result<Store> {
+        let directory = open_directory(path)?;
+        let recovery = Recovery::of(&View::take(&directory, self.positioned_reads)?);
+        Ok(Store::new(directory, self.clone(), is_read_only, recovery))
+    }
+
+    /// A snapshot of the store at `path`, for a program that asks once: the same as that
+    /// of a store opened for reading, with one look at the disk, not two.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// # gaugelog::Store::create(&path)?;
+    /// let snapshot = gaugelog::Options::new().snapshot(&path)?;
+    /// assert_eq!(snapshot.len(), 0);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Options::open`].
+    pub fn snapshot(&self, path: impl AsRef<Path>) -> Result<Snapshot> {
+        self.check(path.as_ref())?;
+        let directory = open_directory(path.as_ref())?;
+        Ok(Snapshot::new(View::take(&directory, self.positioned_reads)?))
+    }
+}
+
+pub(super) fn open_directory(path: &Path) -> Result<Arc<Directory>> {
+    Directory::open(path).map(Arc::new).map_err(|error| {
+        match error.io_error().map(io::Error::kind) {
+            Some(io::ErrorKind::NotFound) => {
+                Error::new(ErrorKind::NotFound, path, "there is no store here")
+            }
+            Some(io::ErrorKind::NotADirectory) => {
+                Error::new(ErrorKind::NotAStore, path, "not a directory, so not a store")
+            }
+            _ => error,
+        }
+    })
+}
+
+/// Makes the directory, and makes its name durable; an empty one may be there.
+pub(super) fn make_directory(path: &Path) -> Result<()> {
+    match create_directory(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => only_left_overs(path)?,
+        Err(error) => return Err(Error::io(path, "create the directory of the store", error)),
+    }
+    // Also where it was there: whoever made it may not have waited for the disk.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_directory_at(parent.unwrap_or(Path::new(".")))
+}
+
+/// Accepts a directory that holds nothing, or what a creation that was cut off has left.
+fn only_left_overs(path: &Path) -> Result<()> {
+    let directory = Directory::open(path)?;
+    if directory.identity(MANIFEST)?.is_some() {
+        return Err(already_there(path));
+    }
+    for name in directory.names()? {
+        if classify(&name) != Name::Temporary && name != "lost+found" {
+            let detail =
+                format!("the directory holds other things ({name}); choose a name that is free");
+            return Err(Error::new(ErrorKind::AlreadyExists, path, detail));
+        }
+    }
+    Ok(())
+}
+
+fn already_there(path: &Path) -> Error {
+    Error::new(ErrorKind::AlreadyExists, path, "there is a store already; nothing was changed")
+}

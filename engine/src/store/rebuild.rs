@@ -1,0 +1,76 @@
+//! Making the manifest again from the headers of the other files.
+
+use crate::chunk::reader::Chunk;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::CHUNK_LEAVES;
+use crate::format::names::{Name, classify};
+use crate::format::record::Record;
+use crate::log::reader::Log;
+use crate::log::{Head, header};
+use crate::os::disk::Directory;
+use crate::stats::tree::Edge;
+
+/// A log that may have been the listed one.
+struct Candidate {
+    record: Record,
+    end_sequence: u64,
+    /// A frame or a mark follows what it was made with, so it was listed durably.
+    was_listed: bool,
+}
+
+/// The record that the lost manifest held, as far as the other files state it.
+///
+/// The listed log is one that no log which was certainly listed names as the one before
+/// it; of several the one whose frames reach furthest. The first kept chunk is the
+/// first one that is there.
+pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
+    let names = directory.names()?;
+    let (mut candidates, mut chunks) = (Vec::new(), Vec::new());
+    for name in &names {
+        match classify(name) {
+            Name::Log(id) => candidates.extend(candidate(directory, id)),
+            Name::Chunk(number) => chunks.push(number),
+            _ => {}
+        }
+    }
+    let replaced: Vec<u64> = candidates
+        .iter()
+        .filter(|candidate| candidate.was_listed)
+        .map(|candidate| candidate.record.previous_log)
+        .collect();
+    candidates.retain(|candidate| !replaced.contains(&candidate.record.log));
+    let listed = candidates.into_iter().max_by_key(|it| (it.end_sequence, it.was_listed));
+    let Some(Candidate { record, .. }) = listed else {
+        let detail = "neither a manifest nor a log can be read here, so there is nothing to \
+                      make a store of; restore a copy";
+        return Err(Error::new(ErrorKind::NotAStore, directory.path(), detail));
+    };
+    let kept = |number: &u32| (record.first_chunk..record.sealed_end).contains(number);
+    let first = chunks.into_iter().filter(kept).min().unwrap_or(record.sealed_end);
+    if first == record.first_chunk {
+        return Ok(record);
+    }
+    let edge = edge_from(directory, &record, first);
+    Ok(Record { first_chunk: first, edge, ..record })
+}
+
+fn candidate(directory: &Directory, id: u64) -> Option<Candidate> {
+    let record = header(directory, id).ok().flatten().filter(|record| record.log == id)?;
+    let log = Log::open(directory, Head::of(&record)).ok()?;
+    let (end_sequence, was_listed) = (log.end_sequence(), log.tail().is_appended_to);
+    Some(Candidate { record, end_sequence, was_listed })
+}
+
+/// The tree over the chunks from `first` on. What cannot be read counts as empty here;
+/// repairing the chunks reports it.
+pub(super) fn edge_from(directory: &Directory, record: &Record, first: u32) -> Edge {
+    let mut edge = Edge::starting_at(u64::from(first) * CHUNK_LEAVES);
+    for number in first..record.sealed_end {
+        let chunk = Chunk::open(directory, record.store, number, true).ok();
+        for leaf in 0..CHUNK_LEAVES {
+            let summary = chunk.as_ref().and_then(|chunk| chunk.leaf(leaf).ok());
+            edge.push(summary.cloned().unwrap_or(crate::Summary::EMPTY), |_| {});
+        }
+    }
+    edge
+}

@@ -1,0 +1,325 @@
+//! Making a damaged store whole again, without what is lost.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Store;
+use super::rebuild::rebuild;
+use crate::chunk::reader::Chunk;
+use crate::chunk::writer::{Contents, Summaries, encode_with};
+use crate::error::{ErrorKind, Result};
+use crate::format::chunk::Place;
+use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
+use crate::format::record::Record;
+use crate::format::summary::has_same_bits;
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::log::reader::Log;
+use crate::log::{Head, header};
+use crate::manifest;
+use crate::os::disk::Directory;
+use crate::os::lock::Lock;
+use crate::stats::summary::Summary;
+use crate::stats::tree::{Edge, Node};
+use crate::write::rotate::{draw_identity, make_log};
+use crate::write::seal::{Held, seal};
+
+/// What [`Store::repair`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Repair {
+    /// The manifest was made again from the headers of the other files.
+    pub is_manifest_rebuilt: bool,
+    /// How many observations are accepted as lost by this repair.
+    pub lost: u64,
+    /// Files that were written anew.
+    pub rewritten: Vec<PathBuf>,
+    /// Files with names of a store's that belong to nothing: a copy that was cut off, an
+    /// old backup beside newer files. They are left alone.
+    pub orphans: Vec<PathBuf>,
+}
+
+impl Store {
+    /// Repairs the store at `path`: makes the manifest again where it is corrupt or
+    /// missing, and writes damaged files anew without what cannot be read, which is
+    /// accepted as lost for good. Afterwards the store verifies clean. Make a copy of the
+    /// directory first if the lost observations may be had from the disk by other means.
+    ///
+    /// A store that is sound stays as it is.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// # gaugelog::Store::create(&path)?;
+    /// let repair = gaugelog::Store::repair(&path)?;
+    /// assert_eq!((repair.lost, repair.is_manifest_rebuilt), (0, false));
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotAStore`] where neither a manifest nor a
+    /// log can be read; [`ErrorKind::Locked`] while a writer is held;
+    /// [`ErrorKind::Io`] where the file system refuses.
+    pub fn repair(path: impl AsRef<std::path::Path>) -> Result<Repair> {
+        crate::Options::new().repair(path)
+    }
+}
+
+impl crate::Options {
+    /// As [`Store::repair`], with these options' wait for the lock.
+    ///
+    /// # Errors
+    /// As [`Store::repair`].
+    pub fn repair(&self, path: impl AsRef<std::path::Path>) -> Result<Repair> {
+        let directory = super::create::open_directory(path.as_ref())?;
+        let lock = Lock::take(&directory, self.lock_wait)?;
+        let mut repairing = Repairing::begin(&directory, &lock)?;
+        if repairing.record.log != 0 {
+            repairing.chunks()?;
+            repairing.log()?;
+        }
+        repairing.finish()
+    }
+}
+
+struct Repairing<'a> {
+    directory: &'a Arc<Directory>,
+    lock: &'a Lock,
+    record: Record,
+    /// Whether the manifest is to be replaced.
+    is_changed: bool,
+    /// The old log, where it is replaced.
+    replaced_log: Option<u64>,
+    repair: Repair,
+}
+
+impl<'a> Repairing<'a> {
+    fn begin(directory: &'a Arc<Directory>, lock: &'a Lock) -> Result<Self> {
+        let mut repair = Repair::default();
+        let (record, is_changed) = match manifest::read(directory) {
+            Ok(manifest) => (manifest.record, manifest.damage.is_some()),
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::NotAStore) => {
+                repair.is_manifest_rebuilt = true;
+                (rebuild(directory)?, true)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { directory, lock, record, is_changed, replaced_log: None, repair })
+    }
+
+    /// Writes damaged chunks anew, then those whose nodes speak of what is lost.
+    fn chunks(&mut self) -> Result<()> {
+        let numbers = self.record.first_chunk..self.record.sealed_end;
+        let mut predecessor = None;
+        for number in numbers.clone() {
+            match self.open(number) {
+                Ok(chunk) => {
+                    predecessor = Some(chunk.place().seal);
+                    self.chunk(&chunk)?;
+                }
+                Err(error) if error.damage().is_some() || error.is_not_found() => {
+                    predecessor = Some(self.fill_hole(number, predecessor)?);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let mut edge = Edge::starting_at(u64::from(numbers.start) * CHUNK_LEAVES);
+        for number in numbers {
+            self.nodes(number, &mut edge)?;
+        }
+        let same = |(a, b): (&Node, &Node)| has_same_bits(&a.summary, &b.summary);
+        if !edge.nodes().iter().zip(self.record.edge.nodes()).all(same) {
+            self.is_changed = true;
+        }
+        self.record.edge = edge;
+        if let Some(seal) = predecessor.filter(|seal| *seal != self.record.last_seal) {
+            self.record.last_seal = seal;
+            self.is_changed = true;
+        }
+        Ok(())
+    }
+
+    fn open(&self, number: u32) -> Result<Chunk> {
+        Chunk::open(self.directory, self.record.store, number, true)
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> Result<()> {
+        let mut is_sound = true;
+        chunk.verify(&mut |_| is_sound = false)?;
+        let absent: u64 = chunk.lost().map(|run| run.end - run.start).sum();
+        if is_sound && (chunk.is_accepted() || absent == 0) {
+            return Ok(());
+        }
+        let repaired = chunk.repaired(chunk.nodes().to_vec())?;
+        self.repair.lost += repaired.lost + if chunk.is_accepted() { 0 } else { absent };
+        self.write(chunk.number(), &repaired.bytes)
+    }
+
+    fn write(&mut self, number: u32, bytes: &[u8]) -> Result<()> {
+        let name = chunk_name(number);
+        self.directory.replace_file(&name, bytes)?;
+        self.lock.sync_directory()?;
+        let path = self.directory.file_path(&name);
+        if !self.repair.rewritten.contains(&path) {
+            self.repair.rewritten.push(path);
+        }
+        Ok(())
+    }
+
+    /// Puts a chunk without observations in the place of one that is gone. Its seal
+    /// number is the one that the next chunk, or the manifest, states.
+    fn fill_hole(&mut self, number: u32, predecessor: Option<u64>) -> Result<u64> {
+        let name = chunk_name(number);
+        let next = number + 1;
+        let stated = if next == self.record.sealed_end {
+            Some(self.record.last_seal)
+        } else {
+            self.open(next).ok().map(|chunk| chunk.place().predecessor)
+        };
+        let seal = match stated.filter(|seal| *seal != 0) {
+            Some(seal) => seal,
+            None => draw_identity(self.directory)?,
+        };
+        let place = Place {
+            store: self.record.store,
+            number,
+            source_log: self.record.log,
+            seal,
+            predecessor: predecessor.unwrap_or(0),
+        };
+        let lost = [place.sequences()];
+        let contents = Contents { place, observations: &[], lost: &lost, is_accepted: true };
+        let mut nodes = Vec::new();
+        let leaves = vec![Summary::EMPTY; usize::try_from(CHUNK_LEAVES).expect("few")];
+        nodes.push(Node { level: CHUNK_LEVEL, index: number.into(), summary: Summary::EMPTY });
+        for level in 1..=number.trailing_ones() {
+            let index = u64::from(number) >> level;
+            nodes.push(Node { level: CHUNK_LEVEL + level, index, summary: Summary::EMPTY });
+        }
+        if self.directory.identity(&name)?.is_some() {
+            self.directory.set_aside(&name, ASIDE)?;
+        }
+        let bytes = encode_with(&contents, &Summaries { leaves, nodes });
+        self.repair.lost += CHUNK;
+        self.write(number, &bytes)?;
+        Ok(seal)
+    }
+
+    /// Adds a chunk's leaves to `edge`, and writes the chunk anew where the nodes that it
+    /// holds are not those that they complete.
+    fn nodes(&mut self, number: u32, edge: &mut Edge) -> Result<()> {
+        let chunk = self.open(number)?;
+        let mut nodes = chunk.nodes().to_vec();
+        let mut differs = false;
+        for leaf in 0..CHUNK_LEAVES {
+            edge.push(chunk.leaf(leaf)?.clone(), |node| {
+                let place = |it: &Node| (it.level, it.index) == (node.level, node.index);
+                if let Some(stored) = nodes.iter_mut().find(|it| place(it))
+                    && !has_same_bits(&stored.summary, &node.summary)
+                {
+                    stored.summary = node.summary.clone();
+                    differs = true;
+                }
+            });
+        }
+        if differs {
+            let bytes = chunk.repaired(nodes)?.bytes;
+            self.write(number, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a new log where the listed one is damaged or missing.
+    fn log(&mut self) -> Result<()> {
+        let head = Head::of(&self.record);
+        let mut record = Record {
+            generation: self.record.generation + 1,
+            log: draw_identity(self.directory)?,
+            previous_log: head.id,
+            ..self.record.clone()
+        };
+        let held = match Log::open(self.directory, head) {
+            Ok(log) => {
+                let all = Held::read(&log, head.first_sequence..log.end_sequence())?;
+                if all.is_accepted && self.is_header_right()? && log.tail().unreadable.is_none() {
+                    return Ok(());
+                }
+                self.repair.lost += all.unaccepted;
+                seal(self.directory, &log, log.end_sequence(), &mut record)?;
+                Held::read(&log, record.log_first_sequence()..log.end_sequence())?
+            }
+            Err(error) if error.damage().is_some() || error.is_not_found() => {
+                let lost = head.made.sequence - head.first_sequence;
+                self.repair.lost += lost;
+                let gone = head.first_sequence..head.made.sequence;
+                Held { lost: [gone].into_iter().filter(|it| !it.is_empty()).collect(), ..Held::default() }
+            }
+            Err(error) => return Err(error),
+        };
+        let held = Held { is_accepted: true, ..held };
+        make_log(self.directory, &mut record, &held)?;
+        self.repair.rewritten.push(self.directory.file_path(&log_name(record.log)));
+        self.record = record;
+        self.replaced_log = Some(head.id);
+        self.is_changed = true;
+        Ok(())
+    }
+
+    fn is_header_right(&self) -> Result<bool> {
+        Ok(header(self.directory, self.record.log)?.is_some_and(|own| {
+            own.log == self.record.log
+                && own.made_bytes == self.record.made_bytes
+                && own.made_observations == self.record.made_observations
+        }))
+    }
+
+    fn finish(mut self) -> Result<Repair> {
+        if self.is_changed {
+            if self.replaced_log.is_none() {
+                self.record.generation += 1;
+            }
+            let (directory, lock) = (self.directory, self.lock);
+            manifest::with_ballast(directory, || manifest::replace(directory, lock, &self.record))?;
+            lock.sync_directory()?;
+            self.repair.rewritten.push(directory.file_path(MANIFEST));
+        }
+        for name in self.directory.names()? {
+            let record = &self.record;
+            match classify(&name) {
+                Name::Damaged(_) | Name::Temporary => self.remove(&name)?,
+                Name::Log(id) if self.replaced_log == Some(id) => self.remove_log(&name)?,
+                Name::Log(id) if id != record.log => self.orphan(&name),
+                Name::Chunk(number)
+                    if !(record.first_chunk..record.sealed_end).contains(&number) =>
+                {
+                    self.orphan(&name);
+                }
+                Name::Aside => self.orphan(&name),
+                _ => {}
+            }
+        }
+        Ok(self.repair)
+    }
+
+    /// Something else than a file that had the log's name is kept under another one.
+    fn remove_log(&mut self, name: &str) -> Result<()> {
+        match self.directory.open_file(name) {
+            Err(error) if error.damage().is_some() => {
+                self.directory.set_aside(name, ASIDE)?;
+                self.orphan(&format!("{name}{ASIDE}"));
+                Ok(())
+            }
+            _ => self.remove(name),
+        }
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        match self.directory.remove(name) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn orphan(&mut self, name: &str) {
+        self.repair.orphans.push(self.directory.file_path(name));
+    }
+}

@@ -1,0 +1,245 @@
+//! Reading everything that a store holds: every checksum is taken, and every statistic
+//! that is written down is computed again and compared bit by bit. It takes no lock and
+//! runs beside writers.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Store;
+use crate::chunk::reader::Chunk;
+use crate::error::{Damage, ErrorKind, Result};
+use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::format::names::{MANIFEST, chunk_name, log_name};
+use crate::format::summary::has_same_bits;
+use crate::log::header;
+use crate::log::reader::{Log, Piece};
+use crate::stats::tree::{Edge, Node};
+use crate::view::View;
+
+/// What [`Store::verify`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// How many observations there are, those that are lost included.
+    pub observations: u64,
+    /// How many of them can be read.
+    pub readable: u64,
+    /// How many were lost earlier, and accepted as lost by [`Store::repair`].
+    pub accepted: u64,
+    /// The chunk files.
+    pub chunks: u64,
+    /// As [`Recovery::dropped_bytes`](crate::Recovery::dropped_bytes): no damage, but the
+    /// remains of an append that was never acknowledged.
+    pub dropped_bytes: u64,
+    /// The places that are not as they were written: the first 1,000.
+    pub damage: Vec<Damage>,
+    /// Further such places, which are not listed.
+    pub damage_unlisted: u64,
+}
+
+/// So many places are listed.
+const DAMAGE_LISTED_MAX: usize = 1000;
+
+impl Verification {
+    /// Whether every byte that is under a checksum is as it was written, and every stored
+    /// statistic is that of the observations.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty()
+    }
+
+    fn add(&mut self, damage: Damage) {
+        if self.damage.contains(&damage) {
+            return;
+        }
+        if self.damage.len() < DAMAGE_LISTED_MAX {
+            self.damage.push(damage);
+        } else {
+            self.damage_unlisted += 1;
+        }
+    }
+}
+
+impl Store {
+    /// Reads the whole store, checks every checksum and recomputes every statistic. It
+    /// takes the time of reading everything, memory that does not grow with the store,
+    /// and no lock.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// # let store = gaugelog::Store::create(&path)?;
+    /// let verification = store.verify()?;
+    /// for damage in &verification.damage {
+    ///     eprintln!("{damage}");
+    /// }
+    /// assert!(verification.is_sound());
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] where both copies of the manifest are corrupt,
+    /// [`ErrorKind::Io`] where the file system refuses. Other damage is no error here: it
+    /// is what is looked for.
+    pub fn verify(&self) -> Result<Verification> {
+        let view = View::take(self.shared.directory(), true)?;
+        let mut verifying = Verifying::new(&view);
+        verifying.chunks()?;
+        verifying.log()?;
+        Ok(verifying.verification)
+    }
+}
+
+struct Verifying<'a> {
+    view: &'a View,
+    verification: Verification,
+    /// The tree, as the chunks' leaves make it.
+    edge: Edge,
+    /// The seal number of the chunk before, where that is known.
+    seal: Option<u64>,
+}
+
+impl<'a> Verifying<'a> {
+    fn new(view: &'a View) -> Self {
+        let record = view.record();
+        let mut verification = Verification {
+            observations: view.end_sequence() - view.first_sequence(),
+            chunks: (record.sealed_end - record.first_chunk).into(),
+            ..Verification::default()
+        };
+        view.damage().iter().for_each(|damage| verification.add(damage.clone()));
+        let edge = Edge::starting_at(u64::from(record.first_chunk) * CHUNK_LEAVES);
+        Self { view, verification, edge, seal: None }
+    }
+
+    fn chunks(&mut self) -> Result<()> {
+        let record = self.view.record();
+        for number in record.first_chunk..record.sealed_end {
+            match self.view.chunk(number) {
+                Ok(chunk) => self.chunk(&chunk)?,
+                Err(error) => {
+                    // Retention may go on beside this; what it removes is no damage.
+                    if error.kind() != ErrorKind::Removed {
+                        self.verification.add(error.damage().ok_or(error)?);
+                    }
+                    self.edge = Edge::starting_at((u64::from(number) + 1) * CHUNK_LEAVES);
+                    self.seal = None;
+                }
+            }
+        }
+        if self.seal.is_some_and(|seal| seal != record.last_seal) {
+            let detail = "the last chunk is not the one that the manifest lists";
+            self.mismatch(record.sealed_end - 1, detail);
+        }
+        self.compare_with_manifest();
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: &Arc<Chunk>) -> Result<()> {
+        let number = chunk.number();
+        let mut lost = 0;
+        chunk.verify(&mut |damage| {
+            lost += rows_within(chunk, &damage.lost);
+            self.verification.add(damage);
+        })?;
+        self.verification.readable += chunk.rows() - lost;
+        let absent: u64 = chunk.lost().map(|run| run.end - run.start).sum();
+        if chunk.is_accepted() {
+            self.verification.accepted += absent;
+        }
+        let place = chunk.place();
+        if self.seal.is_some_and(|seal| seal != place.predecessor) {
+            self.mismatch(number, "the chunk does not follow the one before it");
+        }
+        self.seal = Some(place.seal);
+        self.nodes(chunk);
+        Ok(())
+    }
+
+    /// Compares the nodes that a chunk holds with those that its leaves complete.
+    fn nodes(&mut self, chunk: &Chunk) {
+        let mut completed: Vec<Node> = Vec::new();
+        for leaf in 0..CHUNK_LEAVES {
+            let Ok(summary) = chunk.leaf(leaf) else {
+                // Reported with the leaf; nothing above it can be compared.
+                self.edge = Edge::starting_at((u64::from(chunk.number()) + 1) * CHUNK_LEAVES);
+                return;
+            };
+            self.edge.push(summary.clone(), |node| {
+                if node.level >= CHUNK_LEVEL {
+                    completed.push(node.clone());
+                }
+            });
+        }
+        for node in completed {
+            let stored = chunk.nodes().iter().find(|it| (it.level, it.index) == place(&node));
+            if stored.is_none_or(|stored| !has_same_bits(&stored.summary, &node.summary)) {
+                self.mismatch(chunk.number(), "a node is not the merge of what it covers");
+            }
+        }
+    }
+
+    fn compare_with_manifest(&mut self) {
+        let stored = self.view.record().edge.nodes();
+        let differs = self.edge.nodes().iter().any(|node| {
+            let stored = stored.iter().find(|it| (it.level, it.index) == place(node));
+            stored.is_some_and(|stored| !has_same_bits(&stored.summary, &node.summary))
+        });
+        if differs {
+            let path = self.view.directory().file_path(MANIFEST);
+            let detail = "a node is not the merge of what it covers".into();
+            self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });
+        }
+    }
+
+    fn mismatch(&mut self, number: u32, detail: &str) {
+        let path = self.view.directory().file_path(&chunk_name(number));
+        self.verification.add(Damage { path, offset: 0, lost: 0..0, detail: detail.into() });
+    }
+
+    fn log(&mut self) -> Result<()> {
+        let Some(log) = self.view.log() else { return Ok(()) };
+        self.verification.dropped_bytes = log.tail().dropped_bytes;
+        self.log_header(log)?;
+        let verification = &mut self.verification;
+        log.read(0..u64::MAX, &mut |piece| {
+            match piece {
+                Piece::Rows { rows, .. } => verification.readable += rows.len() as u64,
+                Piece::Absent(absent) => verification.accepted += absent.end - absent.start,
+                Piece::Lost(damage) => verification.add(damage),
+            }
+            Ok(())
+        })
+    }
+
+    /// The log repeats the record that first listed it.
+    fn log_header(&mut self, log: &Log) -> Result<()> {
+        let record = self.view.record();
+        let own = header(self.view.directory(), record.log)?;
+        let matches = own.is_some_and(|own| {
+            (own.store, own.log, own.previous_log, own.sealed_end)
+                == (record.store, record.log, record.previous_log, record.sealed_end)
+                && (own.made_bytes, own.made_observations)
+                    == (record.made_bytes, record.made_observations)
+        });
+        if !matches {
+            let path = self.view.directory().file_path(&log_name(log.head().id));
+            let detail = "the log's header is corrupt, or not that of the listed log".into();
+            self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });
+        }
+        Ok(())
+    }
+}
+
+/// How many rows a chunk has there; others were lost earlier.
+fn rows_within(chunk: &Chunk, sequences: &Range<u64>) -> u64 {
+    let within = |run: Range<u64>| {
+        let (start, end) = (run.start.max(sequences.start), run.end.min(sequences.end));
+        end.saturating_sub(start)
+    };
+    (0..CHUNK_LEAVES).flat_map(|leaf| chunk.sequences(leaf)).map(within).sum()
+}
+
+fn place(node: &Node) -> (u32, u64) {
+    (node.level, node.index)
+}

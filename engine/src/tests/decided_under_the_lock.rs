@@ -1,0 +1,167 @@
+//! Rule 1 of the tail: every decision about it is made under the lock, with the manifest
+//! read again. What a process remembers counts only while the names lead to the files
+//! that it holds open.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::os::disk::watch;
+
+#[test]
+fn handles_that_alternate_find_each_others_appends() {
+    let (_guard, path) = place();
+    let stores = [Store::create(&path).expect("created"), Store::open(&path).expect("opened")];
+    for n in 0..2_100 {
+        let store = &stores[usize::try_from(n % 2).expect("small")];
+        assert_eq!(store.append(observation(n)).expect("appended"), n);
+    }
+    assert_holds(&path, &observations(0..2_100));
+}
+
+/// Puts a copy of the directory in its place; the open one gets another name.
+fn swap_directory(path: &Path) {
+    let (copy, away) = (path.with_extension("copy"), path.with_extension("away"));
+    copy_store(path, &copy);
+    fs::rename(path, &away).expect("moved");
+    fs::rename(&copy, path).expect("moved");
+}
+
+#[test]
+fn a_directory_swapped_under_a_store_is_noticed_at_the_next_append() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    swap_directory(&path);
+    let error = store.append(observation(5)).expect_err("replaced");
+    assert_eq!(error.kind(), ErrorKind::Replaced, "{error}");
+    let store = Store::open(&path).expect("opened again");
+    append_each(&store, 5..8);
+    assert_holds(&path, &observations(0..8));
+}
+
+#[test]
+fn a_directory_swapped_under_a_held_writer_is_noticed_at_the_next_flush() {
+    for policy in [SyncPolicy::Always, SyncPolicy::Never] {
+        let (_guard, path) = place();
+        let store = options(policy).create(&path).expect("created");
+        let mut writer = store.writer().expect("a writer");
+        writer.push(observation(0)).expect("pushed");
+        writer.flush().expect("stored");
+        swap_directory(&path);
+        writer.push(observation(1)).expect("pushed");
+        let error = writer.flush().expect_err("replaced");
+        assert_eq!(error.kind(), ErrorKind::Replaced, "{error}");
+        drop(writer);
+        assert_eq!(arrivals(&path), observations(0..1));
+    }
+}
+
+#[test]
+fn a_log_swapped_for_a_copy_is_noticed_and_the_named_one_appended_to() {
+    for held in [false, true] {
+        let (_guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        append_each(&store, 0..5);
+        let mut writer = held.then(|| store.writer().expect("a writer"));
+        let mut append = |n| match &mut writer {
+            Some(writer) => {
+                writer.push(observation(n)).expect("pushed");
+                writer.flush().expect("stored");
+            }
+            None => drop(store.append(observation(n)).expect("appended")),
+        };
+        append(5);
+        let log = log_path(&path);
+        fs::copy(&log, path.join("x")).expect("copied");
+        fs::rename(path.join("x"), &log).expect("moved");
+        append(6);
+        drop(writer);
+        assert_holds(&path, &observations(0..7));
+    }
+}
+
+#[test]
+fn nothing_is_acknowledged_into_an_emptied_directory() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    for name in names(&path) {
+        fs::remove_file(path.join(name)).expect("removed");
+    }
+    let error = store.append(observation(5)).expect_err("emptied");
+    assert_eq!(error.kind(), ErrorKind::NotAStore, "{error}");
+    assert!(error.to_string().contains("gaugelog repair"), "{error}");
+}
+
+#[test]
+fn a_missing_log_stops_appends_and_is_reported_and_repaired() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    fs::remove_file(log_path(&path)).expect("removed");
+    let error = store.append(observation(5)).expect_err("no log");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(error.to_string().contains("gaugelog repair"), "{error}");
+    let recovery = Store::open(&path).expect("opened").recovery().clone();
+    assert_eq!(recovery.damage[0].lost, 2_048..2_100, "{recovery:?}");
+    assert_eq!(Store::repair(&path).expect("repaired").lost, 52);
+    assert_sound(&path);
+    assert_eq!(Store::open(&path).expect("opened").append(observation(5)).expect("appended"), 2_100);
+}
+
+#[test]
+fn an_end_that_cannot_be_read_stops_appends_and_smaller_results() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    let log = log_path(&path);
+    watch::set_unreadable(vec![(log, FIRST_FRAME + 3 * FRAME..FIRST_FRAME + 3 * FRAME + 1)]);
+    let store = Store::open(&path).expect("opened");
+    assert!(!store.recovery().damage.is_empty(), "{:?}", store.recovery());
+    let error = store.append(observation(5)).expect_err("unreadable");
+    assert!(error.to_string().contains("gaugelog repair"), "{error}");
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.summary().expect_err("not all").kind(), ErrorKind::Damaged);
+    let around = snapshot.skip_damage();
+    around.summary().expect("read around");
+    assert_eq!(around.missing().len(), 1);
+    watch::set_unreadable(Vec::new());
+    let store = Store::open(&path).expect("opened");
+    append_each(&store, 5..6);
+    assert_holds(&path, &observations(0..6));
+}
+
+#[test]
+fn a_log_with_two_names_is_copied_before_it_is_appended_to() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    // As `cp -al` makes it.
+    let other = path.with_extension("linked");
+    fs::create_dir(&other).expect("a directory");
+    for name in names(&path) {
+        fs::hard_link(path.join(&name), other.join(&name)).expect("linked");
+    }
+    append_each(&store, 5..8);
+    assert_holds(&other, &observations(0..5));
+    append_each(&Store::open(&other).expect("opened"), 5..6);
+    assert_holds(&other, &observations(0..6));
+    append_each(&store, 8..9);
+    assert_holds(&path, &observations(0..9));
+}
+
+#[test]
+fn a_link_in_the_place_of_the_log_is_not_written_through() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    let (log, elsewhere) = (log_path(&path), path.with_extension("elsewhere"));
+    fs::rename(&log, &elsewhere).expect("moved");
+    symlink(&elsewhere, &log).expect("linked");
+    let before = fs::read(&elsewhere).expect("there");
+    let error = store.append(observation(5)).expect_err("a link");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert!(fs::read(&elsewhere).expect("there") == before, "nothing is overwritten elsewhere");
+}

@@ -1,0 +1,85 @@
+//! Which files that no manifest lists are removed, and which are kept.
+
+use super::*;
+use crate::format::names::chunk_name;
+
+#[test]
+fn what_a_killed_process_left_is_removed_at_the_next_rotation() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..5_000)).expect("appended");
+    std::fs::write(path.join("0000000002.chunk.tmp"), "half").expect("written");
+    std::fs::write(path.join("manifest.tmp"), "half").expect("written");
+    store.append_batch(&observations(5_000..7_000)).expect("appended");
+    let listed: Vec<_> = names(&path).into_iter().filter(|name| name.ends_with(".tmp")).collect();
+    assert!(listed.is_empty(), "{listed:?}");
+    assert_holds(&path, &observations(0..7_000));
+}
+
+#[test]
+fn files_of_an_old_backup_are_kept_and_moved_aside_where_they_are_in_the_way() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    let foreign = path.with_extension("other");
+    let other = Store::create(&foreign).expect("created");
+    other.append_batch(&observations(9_000..13_200)).expect("appended");
+    for number in [1, 7] {
+        std::fs::copy(chunk_path(&foreign, 1), chunk_path(&path, number)).expect("copied");
+    }
+    let (log, name) = (log_path(&foreign), log_path(&foreign).file_name().expect("a name").to_owned());
+    std::fs::copy(&log, path.join(&name)).expect("copied");
+    store.append_batch(&observations(2_100..6_300)).expect("appended");
+    assert_holds(&path, &observations(0..6_300));
+    assert!(path.join(&name).exists() && chunk_path(&path, 7).exists());
+    assert!(path.join(format!("{}.aside", chunk_name(1))).exists(), "{:?}", names(&path));
+    let repair = Store::repair(&path).expect("repaired");
+    assert_eq!((repair.lost, repair.orphans.len()), (0, 3), "{repair:?}");
+}
+
+#[test]
+fn other_peoples_files_are_ignored() {
+    let guard = scratch();
+    let path = guard.path().join("store");
+    std::fs::create_dir(&path).expect("a directory");
+    std::fs::create_dir(path.join("lost+found")).expect("a directory");
+    let store = Store::create(&path).expect("created beside lost+found");
+    std::fs::write(path.join("README"), "of the user").expect("written");
+    store.append_batch(&observations(0..5_000)).expect("appended");
+    assert_holds(&path, &observations(0..5_000));
+    Store::repair(&path).expect("repaired");
+    assert!(path.join("README").exists() && path.join("lost+found").exists());
+}
+
+/// Newest files removed: what the others still state is reported.
+#[test]
+fn newest_files_that_are_gone_are_missed() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..5_000)).expect("appended");
+    std::fs::remove_file(chunk_path(&path, 1)).expect("removed");
+    std::fs::remove_file(log_path(&path)).expect("removed");
+    let found = contents(&path);
+    let lost: Vec<_> = found.damage.iter().map(|damage| damage.lost.clone()).collect();
+    assert_eq!((found.served(), lost), (vec![0..2_048], vec![2_048..4_096, 4_096..5_000]));
+    std::fs::remove_file(manifest_path(&path)).expect("removed");
+    Store::open(&path).expect_err("no manifest");
+    Store::repair(&path).expect_err("neither a manifest nor a log: nothing states the store");
+}
+
+#[test]
+fn a_lost_manifest_is_made_again_from_the_other_files() {
+    for (count, removed) in [(1, 0), (2_100, 0), (5_000, 2_048), (9_000, 4_096)] {
+        let (_guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        store.append_batch(&observations(0..count)).expect("appended");
+        append_each(&store, count..count + 2);
+        store.remove_before(observation(removed).timestamp_ns).expect("removed");
+        let before = record(&path);
+        std::fs::remove_file(manifest_path(&path)).expect("removed");
+        let repair = Store::repair(&path).expect("repaired");
+        assert!(repair.is_manifest_rebuilt && repair.lost == 0, "{repair:?}");
+        assert_eq!(record(&path).first_chunk, before.first_chunk);
+        assert_holds_from(&path, removed, &observations(removed..count + 2));
+    }
+}

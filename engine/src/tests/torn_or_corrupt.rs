@@ -1,0 +1,92 @@
+//! Rule 2 of the tail: the first invalid place is the end, unless a later valid frame or
+//! mark states a watermark beyond it, or the manifest states that the log was made with
+//! it. Valid frames after it mean nothing otherwise.
+
+use super::*;
+
+/// Five single frames of which the first so many were synced one by one.
+fn five(path: &Path, synced: u64) {
+    append_each(&options(SyncPolicy::Always).open_or_create(path).expect("opened"), 0..synced);
+    append_each(&options(SyncPolicy::Never).open(path).expect("opened"), synced..5);
+}
+
+fn frame(n: u64) -> u64 {
+    FIRST_FRAME + n * FRAME
+}
+
+#[test]
+fn an_invalid_frame_before_a_watermark_is_corrupt_and_costs_itself() {
+    let (_guard, path) = place();
+    five(&path, 5);
+    flip(&log_path(&path), frame(2) + 20);
+    let found = contents(&path);
+    assert_eq!(found.served(), [0..2, 3..5]);
+    assert_eq!(found.damage.len(), 1);
+    assert_eq!((found.damage[0].offset, found.damage[0].lost.clone()), (frame(2), 2..3));
+}
+
+#[test]
+fn the_last_frame_is_corrupt_where_the_mark_states_that_it_was_durable() {
+    let (_guard, path) = place();
+    five(&path, 5);
+    flip(&log_path(&path), frame(4) + 20);
+    let found = contents(&path);
+    assert_eq!((found.served(), found.damage[0].lost.clone()), (vec![0..4], 4..5));
+    assert_eq!(Store::open(&path).expect("opened").recovery().observations, 5);
+}
+
+#[test]
+fn an_invalid_frame_that_no_watermark_covers_is_the_end_whatever_follows() {
+    let (_guard, path) = place();
+    five(&path, 2);
+    flip(&log_path(&path), frame(3) + 20);
+    let recovery = Store::open(&path).expect("opened").recovery().clone();
+    assert_eq!((recovery.observations, recovery.dropped_bytes), (3, 2 * FRAME));
+    assert!(recovery.damage.is_empty(), "{recovery:?}");
+    assert_eq!(arrivals(&path), observations(0..3));
+}
+
+#[test]
+fn what_the_log_was_made_with_is_corrupt_without_any_watermark() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    // All that is left is what the new log was made with.
+    cut(&log_path(&path), FIRST_FRAME + 40);
+    let found = contents(&path);
+    assert_eq!(found.served(), vec![0..2_048]);
+    assert_eq!(found.damage[0].lost, 2_048..2_100);
+}
+
+#[test]
+fn a_corrupt_frame_is_sealed_around_and_its_log_is_kept_until_a_repair() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    flip(&log_path(&path), frame(2) + 20);
+    store.append_batch(&observations(5..2_100)).expect("appended");
+    assert_eq!(record(&path).sealed_end, 1);
+    assert_eq!(count_files(&path, ".log.damaged"), 1);
+    let found = contents(&path);
+    assert_eq!((found.served(), found.damage[0].lost.clone()), (vec![0..2, 3..2_100], 2..3));
+    let repair = Store::repair(&path).expect("repaired");
+    assert_eq!(repair.lost, 1);
+    assert_sound(&path);
+    assert_eq!(count_files(&path, ".log.damaged"), 0);
+    let found = contents(&path);
+    assert_eq!((found.served(), found.absent), (vec![0..2, 3..2_100], vec![2..3]));
+}
+
+/// Bug found by the corruption suite: such a record was taken for a corrupt one.
+#[test]
+fn a_log_may_have_lost_more_than_it_has_rows() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..4_000)).expect("appended");
+    flip(&log_path(&path), FIRST_FRAME + 20);
+    edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+    append_each(&store, 4_000..4_001);
+    let found = contents(&path);
+    assert_eq!(found.rows.last(), Some(&(4_000, observation(4_000))));
+    assert!(!found.damage.is_empty());
+}

@@ -1,0 +1,57 @@
+//! Rule 3 of the tail: unconfirmed frames are copied into a new log before anything after
+//! them is called durable.
+
+use super::*;
+
+#[test]
+fn frames_of_a_writer_that_never_synced_are_copied_before_a_durable_append() {
+    let (_guard, path) = place();
+    append_each(&options(SyncPolicy::Never).create(&path).expect("created"), 0..3);
+    let before = log_path(&path);
+    append_each(&Store::open(&path).expect("opened"), 3..4);
+    assert_ne!(log_path(&path), before, "a new log");
+    assert!(!before.exists(), "the old one is removed");
+    assert_eq!(record(&path).made_observations, 3);
+    assert_holds(&path, &observations(0..4));
+}
+
+#[test]
+fn confirmed_frames_are_appended_to_in_place() {
+    let (_guard, path) = place();
+    append_each(&Store::create(&path).expect("created"), 0..3);
+    let before = log_path(&path);
+    append_each(&Store::open(&path).expect("opened"), 3..4);
+    assert_eq!(log_path(&path), before);
+}
+
+#[test]
+fn an_unsynced_append_after_unconfirmed_frames_copies_nothing() {
+    let (_guard, path) = place();
+    append_each(&options(SyncPolicy::Never).create(&path).expect("created"), 0..3);
+    let before = log_path(&path);
+    let store = options(SyncPolicy::Never).open(&path).expect("opened");
+    append_each(&store, 3..4);
+    assert_eq!(log_path(&path), before);
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!((snapshot.len(), snapshot.durable_end()), (4, 0));
+    store.sync().expect("synced");
+    assert_ne!(log_path(&path), before);
+    assert_eq!(store.snapshot().expect("a snapshot").durable_end(), 4);
+    assert_holds(&path, &observations(0..4));
+}
+
+/// An unsynced writer that alternates with a durable one: each durable append copies the
+/// log, and what it copies stays below a chunk.
+#[test]
+fn an_unsynced_writer_alternating_with_a_durable_one_leaves_at_most_two_logs() {
+    let (_guard, path) = place();
+    let durable = Store::create(&path).expect("created");
+    let unsynced = options(SyncPolicy::Never).open(&path).expect("opened");
+    for n in 0..600 {
+        let store = if n % 2 == 0 { &unsynced } else { &durable };
+        assert_eq!(store.append_batch(&observations(4 * n..4 * n + 4)).expect("appended").start, 4 * n);
+        assert!(count_files(&path, ".log") <= 2, "{:?}", names(&path));
+    }
+    assert_eq!(record(&path).sealed_end, 1);
+    assert_holds(&path, &observations(0..2_400));
+}

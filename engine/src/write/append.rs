@@ -1,0 +1,306 @@
+//! What the holder of the lock knows while appending goes well: the manifest, the log,
+//! and what was acknowledged.
+//!
+//! Invariants: `kept` is where the log goes back to if what was written since fails;
+//! it is not after the log's end, and under every policy not before what is durable.
+//! After an error that may leave the log in another state than this value says, the
+//! value is thrown away, and the tail is found afresh before the next write.
+
+use std::sync::Arc;
+
+use super::rotate::Keep;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::names::log_name;
+use crate::format::{CHUNK, LEAF};
+use crate::log::tail::Tail;
+use crate::log::writer::LogWriter;
+use crate::log::{Head, Place};
+use crate::manifest::{self, Manifest};
+use crate::observation::Observation;
+use crate::options::LOG_BYTES_MOST;
+use crate::os::disk::Directory;
+use crate::os::lock::Lock;
+
+/// No more stays unsynced under any policy.
+const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
+/// A log of so many bytes is sealed also in the midst of an append.
+const LARGE_LOG_BYTES: u64 = 64 << 20;
+/// What is written at once.
+const PORTION: usize = 64 * 1024;
+
+/// How an append is to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct How {
+    /// Synced before it returns.
+    pub(crate) durable: bool,
+    /// Space written ahead where the file grows.
+    pub(crate) ahead_bytes: u64,
+    /// The log is sealed when it has a full chunk and so many bytes.
+    pub(crate) seal_from_bytes: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Appending {
+    pub(super) directory: Arc<Directory>,
+    pub(super) manifest: Manifest,
+    pub(super) log: LogWriter,
+    /// Acknowledged up to here.
+    pub(super) kept: Place,
+    /// This process saw that the manifest is durable, or an appended frame proves it.
+    pub(super) is_listing_durable: bool,
+    /// Another writer's frames may not be durable, and a sync of ours does not make them
+    /// so.
+    pub(super) has_unconfirmed: bool,
+    /// The log's end cannot be written over, or not without showing elsewhere.
+    pub(super) is_not_continuable: bool,
+    /// The last error of sealing, which is not an append's.
+    pub(super) seal_error: Option<Error>,
+}
+
+impl Appending {
+    /// Looks at the store under the lock; `None` where nothing was ever appended.
+    pub(crate) fn find(directory: &Arc<Directory>) -> Result<Option<Self>> {
+        let manifest = manifest::read(directory)?;
+        if manifest.record.log == 0 {
+            return Ok(None);
+        }
+        let head = Head::of(&manifest.record);
+        let name = log_name(head.id);
+        let file = directory.open_file_for_writing(&name).map_err(|error| {
+            if !error.is_not_found() {
+                return error;
+            }
+            let detail = "the log that the manifest lists is missing; `gaugelog repair` \
+                          goes on without it";
+            Error::damaged(&directory.file_path(&name), 0, detail)
+        })?;
+        let is_not_alone = file.has_other_names();
+        let file = Arc::new(file);
+        let tail = Tail::find(&file, &head)?;
+        if let Some((offset, error)) = &tail.unreadable {
+            let detail = format!(
+                "bytes that may hold the log's end cannot be read, so nothing can be \
+                 appended ({}); `gaugelog repair` goes on without them",
+                error.detail_with_source()
+            );
+            return Err(Error::damaged(file.path(), *offset, detail));
+        }
+        Ok(Some(Self {
+            directory: Arc::clone(directory),
+            is_listing_durable: tail.is_appended_to,
+            has_unconfirmed: tail.watermark != tail.end,
+            is_not_continuable: !tail.is_clean || is_not_alone,
+            kept: tail.end,
+            log: LogWriter::resume(file, head, &tail),
+            manifest,
+            seal_error: None,
+        }))
+    }
+
+    /// Whether the store is still as this value says, so that the tail need not be found
+    /// again. That the directory is still the named one was seen with the lock.
+    pub(crate) fn is_current(&self) -> Result<bool> {
+        let name = log_name(self.log.head().id);
+        Ok(self.manifest.is_current(&self.directory)?
+            && self.directory.is_only_name(&name, self.log.file().identity())?
+            && self.log.is_untouched()?)
+    }
+
+    pub(crate) fn log_id(&self) -> u64 {
+        self.log.head().id
+    }
+
+    /// Acknowledged up to here.
+    pub(crate) fn kept(&self) -> Place {
+        self.kept
+    }
+
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.has_unconfirmed || self.log.durable() != self.log.end()
+    }
+
+    /// Makes the log one whose end can be written on, where it is not.
+    fn prepare(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
+        if self.is_not_continuable || (how.durable && self.has_unconfirmed) {
+            if self.kept == self.log.end() {
+                self.sync_and_rotate(lock)?;
+            } else {
+                self.rotate(lock, Keep::Acknowledged).map_err(Failure::clean)?;
+            }
+        }
+        self.confirm_listing(lock).map_err(Failure::clean)
+    }
+
+    /// Replaces the log. What is durable is not synced again: if that failed, the next
+    /// process would find a mark and go on in a page that the kernel has given up.
+    fn sync_and_rotate(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
+        let is_durable = self.log.durable() == self.log.end();
+        match if is_durable { Ok(()) } else { self.log.file().sync() } {
+            Ok(()) => self.rotate(lock, Keep::All).map_err(Failure::clean),
+            Err(error) => Err(self.abandon(lock, error)),
+        }
+    }
+
+    /// Whoever replaced the manifest may have died before that was durable.
+    fn confirm_listing(&mut self, lock: &Lock) -> Result<()> {
+        if !self.is_listing_durable {
+            lock.sync_directory()?;
+            self.is_listing_durable = true;
+        }
+        Ok(())
+    }
+
+    /// Appends `rows`. After an error, `kept` says what of them is stored.
+    pub(crate) fn append(
+        &mut self,
+        lock: &Lock,
+        rows: &[Observation],
+        how: How,
+    ) -> std::result::Result<(), Failure> {
+        self.prepare(lock, how)?;
+        if self.log.end().offset >= LOG_BYTES_MOST {
+            return Err(Failure::clean(self.log_is_full()));
+        }
+        let before = self.log.end().sequence;
+        for portion in rows.chunks(PORTION) {
+            if let Err(error) = self.log.write(portion, how.ahead_bytes) {
+                return Err(self.take_back(error));
+            }
+            if self.log.unsynced_bytes() >= UNSYNCED_BYTES_MAX {
+                self.sync(lock)?;
+            }
+            self.seal_if_large(lock, how)?;
+        }
+        if how.durable {
+            self.sync(lock)?;
+        }
+        self.kept = self.log.end();
+        self.seal_if_due(lock, before, how);
+        Ok(())
+    }
+
+    /// The log of one large append does not grow without limit: what was written so far
+    /// is stored.
+    fn seal_if_large(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
+        let end = self.log.end();
+        if end.offset < how.seal_from_bytes.max(LARGE_LOG_BYTES) {
+            return Ok(());
+        }
+        self.sync(lock)?;
+        self.seal_error = self.sync_and_rotate(lock).err().map(|failure| failure.error);
+        let is_stuck = self.is_not_continuable || end.offset >= LOG_BYTES_MOST;
+        if self.seal_error.is_some() && is_stuck {
+            return Err(Failure::clean(self.log_is_full()));
+        }
+        Ok(())
+    }
+
+    fn log_is_full(&mut self) -> Error {
+        self.seal_error.take().unwrap_or_else(|| {
+            let detail = "the log has reached 1 GiB, because it could not be sealed into chunks";
+            Error::new(ErrorKind::Io, self.log.file().path(), detail)
+        })
+    }
+
+    /// Makes everything that was written durable, and so acknowledged.
+    pub(crate) fn sync(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
+        if self.has_unconfirmed {
+            self.sync_and_rotate(lock)?;
+        }
+        self.confirm_listing(lock).map_err(Failure::clean)?;
+        match self.log.sync() {
+            Ok(()) => {
+                self.kept = self.log.end();
+                Ok(())
+            }
+            Err(error) => Err(self.abandon(lock, error)),
+        }
+    }
+
+    /// After a failed write: what was not acknowledged is to be found by nobody.
+    fn take_back(&mut self, error: Error) -> Failure {
+        // A place that cannot be written would fail for ever.
+        self.is_not_continuable |= error.is_device_failure();
+        let attempted = self.log.end().sequence.max(self.kept.sequence);
+        match self.log.take_back(self.kept) {
+            Ok(()) => Failure { error, stays: None },
+            Err(second) => self.void(error, attempted, second),
+        }
+    }
+
+    /// After a failed sync the log is left at its durable position: what was acknowledged
+    /// after it goes into a new log; the rest is not stored.
+    fn abandon(&mut self, lock: &Lock, error: Error) -> Failure {
+        let attempted = self.log.end().sequence;
+        match self.rotate(lock, Keep::Acknowledged) {
+            Ok(()) => Failure { error, stays: None },
+            Err(second) => {
+                let error = error.followed_by(&second);
+                self.void(error, attempted, second)
+            }
+        }
+    }
+
+    /// Ends the log before what was reported as failed.
+    fn void(&mut self, error: Error, attempted: u64, first: Error) -> Failure {
+        let kept = self.kept;
+        self.is_not_continuable = true;
+        match self.log.void(kept) {
+            Ok(()) => Failure::clean(error),
+            Err(_) if attempted == kept.sequence => Failure::clean(error),
+            Err(second) => {
+                let second = second.followed_by(&first);
+                let error = error.possibly_stored(kept.sequence..attempted, &second);
+                Failure { error, stays: Some(Stays { log: self.log.head().id, kept }) }
+            }
+        }
+    }
+
+    /// Goes on after a failure that could not be taken back: nothing after what was
+    /// acknowledged is to be kept.
+    pub(crate) fn drop_after(&mut self, kept: Place) {
+        self.kept = kept;
+        self.is_not_continuable = true;
+    }
+
+    /// Seals the log's full chunks where an append has completed a leaf. That it fails is
+    /// not the append's error: the next leaf tries again.
+    fn seal_if_due(&mut self, lock: &Lock, before: u64, how: How) {
+        let end = self.log.end();
+        let is_leaf_complete = end.sequence / LEAF > before / LEAF;
+        let has_chunk = end.sequence - self.log.head().first_sequence >= CHUNK;
+        if is_leaf_complete && has_chunk && end.offset >= how.seal_from_bytes {
+            self.seal_error = self.sync_and_rotate(lock).err().map(|failure| failure.error);
+        }
+    }
+
+    /// Seals the log's full chunks, if it has one.
+    pub(crate) fn seal(&mut self, lock: &Lock) -> Result<()> {
+        if self.log.end().sequence - self.log.head().first_sequence >= CHUNK {
+            self.sync_and_rotate(lock).map_err(|failure| failure.error)?;
+        }
+        Ok(())
+    }
+}
+
+/// An append that failed, and what is known of the log after it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) stays: Option<Stays>,
+}
+
+/// What was reported as failed, and can neither be taken back nor be ended before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stays {
+    /// The log that it is in.
+    pub(crate) log: u64,
+    /// Where it begins.
+    pub(crate) kept: Place,
+}
+
+impl Failure {
+    fn clean(error: Error) -> Self {
+        Self { error, stays: None }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the clones of a store, and its writers, have in common.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ThreadId;
+
+use super::append::How;
+use super::queue::Queue;
+use super::session::{Memory, Session};
+use super::writer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::observation::Observation;
+use crate::options::{Options, SyncPolicy};
+use crate::os::disk::Directory;
+use crate::os::lock::Lock;
+
+/// A store's directory, how it was opened, and what is remembered from append to append.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    directory: Arc<Directory>,
+    options: Options,
+    is_read_only: bool,
+    queue: Queue,
+    memory: Mutex<Memory>,
+    /// The thread that has a [`Writer`].
+    holder: Mutex<Option<ThreadId>>,
+}
+
+impl Shared {
+    pub(crate) fn new(directory: Arc<Directory>, options: Options, is_read_only: bool) -> Self {
+        Self {
+            directory,
+            options,
+            is_read_only,
+            queue: Queue::default(),
+            memory: Mutex::default(),
+            holder: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Takes the lock.
+    pub(crate) fn session(&self) -> Result<Session> {
+        if self.is_read_only {
+            let detail = "the store was opened for reading only";
+            return Err(Error::new(ErrorKind::ReadOnly, self.path(), detail));
+        }
+        self.check_holder()?;
+        let lock = Lock::take(&self.directory, self.options.lock_wait)?;
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Session::open(&self.directory, lock, std::mem::take(&mut memory)))
+    }
+
+    /// Refuses a thread that would wait for itself.
+    fn check_holder(&self) -> Result<()> {
+        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        if holder != Some(std::thread::current().id()) {
+            return Ok(());
+        }
+        let detail = "this thread holds a writer of the store, and would wait for itself; use \
+                      the writer, or drop it first";
+        Err(Error::new(ErrorKind::Invalid, self.path(), detail))
+    }
+
+    /// Lets go of the lock.
+    pub(crate) fn remember(&self, session: Session) {
+        // The memory first: the next holder of this process finds it.
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        *memory = session.close();
+    }
+
+    pub(crate) fn set_holder(&self, thread: Option<ThreadId>) {
+        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = thread;
+    }
+
+    /// Runs `work` under the lock.
+    pub(crate) fn locked<T>(&self, work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
+        let mut session = self.session()?;
+        let result = work(&mut session);
+        self.remember(session);
+        result
+    }
+
+    /// Appends `observations`, together with those of other threads.
+    pub(crate) fn append(&self, observations: &[Observation]) -> Result<Range<u64>> {
+        // Another thread may take the lock for this one.
+        self.check_holder()?;
+        self.queue.append(observations, |all| {
+            self.locked(|session| {
+                let durable = writer::is_durable(self.options.sync, session.unsynced_since());
+                let ahead_bytes = writer::ahead_once(durable, all.len());
+                session.append(all, How { durable, ahead_bytes, seal_from_bytes: 0 })
+            })
+        })
+    }
+}
+
+impl Drop for Shared {
+    /// Under [`SyncPolicy::Every`], syncs what is still due; call [`Store::sync`] to
+    /// learn of an error.
+    fn drop(&mut self) {
+        let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if memory.unsynced_since().is_some()
+            && matches!(self.options.sync, SyncPolicy::Every(_))
+        {
+            drop(self.locked(Session::sync));
+        }
+    }
+}
+

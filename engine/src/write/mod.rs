@@ -1,0 +1,12 @@
+//! The one way in: observations become frames of the log, then durable, then chunks.
+
+pub(crate) mod append;
+mod first;
+pub(crate) mod handle;
+pub(crate) mod orphans;
+mod queue;
+mod retain;
+pub(crate) mod rotate;
+pub(crate) mod seal;
+pub(crate) mod session;
+pub(crate) mod writer;

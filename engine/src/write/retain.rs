@@ -1,0 +1,108 @@
+//! Retention: the oldest chunks are removed, whole.
+
+use super::append::Appending;
+use crate::chunk::reader::Chunk;
+use crate::error::{Error, Result};
+use crate::format::names::chunk_name;
+use crate::format::record::Record;
+use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::manifest;
+use crate::os::lock::Lock;
+use crate::stats::summary::Summary;
+use crate::stats::tree::{Edge, Node, cover};
+
+impl Appending {
+    /// Removes the oldest chunks while all their observations are older than `time_ns`.
+    /// Returns how many observations were removed.
+    pub(crate) fn remove_before(&mut self, lock: &Lock, time_ns: i64) -> Result<u64> {
+        let (mut first, mut removed) = (self.manifest.record.first_chunk, 0);
+        while first < self.manifest.record.sealed_end {
+            let summary = self.chunk_summary(first)?;
+            if summary.count > 0 && summary.last.timestamp_ns >= time_ns {
+                break;
+            }
+            removed += summary.count;
+            first += 1;
+        }
+        self.keep_from(lock, first)?;
+        Ok(removed)
+    }
+
+    /// Removes the oldest chunks until all files of observations together have at most
+    /// `bytes`, or none is left. Returns how many observations were removed.
+    pub(crate) fn keep_bytes(&mut self, lock: &Lock, bytes: u64) -> Result<u64> {
+        let record = &self.manifest.record;
+        let (mut first, mut kept) = (record.sealed_end, self.log.file().len()?);
+        while first > record.first_chunk && kept <= bytes {
+            first -= 1;
+            kept = kept.saturating_add(self.directory.open_file(&chunk_name(first))?.opened_with());
+        }
+        if kept > bytes && first < record.sealed_end {
+            first += 1;
+        }
+        let mut removed = 0;
+        for number in record.first_chunk..first {
+            removed += self.chunk_summary(number)?.count;
+        }
+        self.keep_from(lock, first)?;
+        Ok(removed)
+    }
+
+    fn open_chunk(&self, number: u32) -> Result<Chunk> {
+        Chunk::open(&self.directory, self.manifest.record.store, number, true)
+    }
+
+    fn chunk_summary(&self, number: u32) -> Result<Summary> {
+        Ok(self.node(CHUNK_LEVEL, number.into())?.summary)
+    }
+
+    /// A node of whole chunks, which the last of them holds.
+    fn node(&self, level: u32, index: u64) -> Result<Node> {
+        let known = self.manifest.record.edge.nodes().iter();
+        if let Some(node) = known.clone().find(|node| (node.level, node.index) == (level, index)) {
+            return Ok(node.clone());
+        }
+        let last = ((index + 1) << (level - CHUNK_LEVEL)) - 1;
+        let number = u32::try_from(last).expect("the number of a chunk that is listed");
+        let chunk = self.open_chunk(number)?;
+        let node = chunk.nodes().iter().find(|node| (node.level, node.index) == (level, index));
+        node.cloned().ok_or_else(|| {
+            let path = self.directory.file_path(&chunk_name(number));
+            Error::damaged(&path, 0, "the chunk lacks a node that it completes")
+        })
+    }
+
+    /// Makes `first` the first chunk that is kept and removes those before it.
+    fn keep_from(&mut self, lock: &Lock, first: u32) -> Result<()> {
+        let listed = &self.manifest.record;
+        let before = listed.first_chunk..first;
+        if before.is_empty() {
+            return Ok(());
+        }
+        let leaves = |chunk: u32| u64::from(chunk) * CHUNK_LEAVES;
+        let range = leaves(first)..leaves(listed.sealed_end);
+        let nodes = cover(range.clone())
+            .map(|(level, index)| self.node(level, index))
+            .collect::<Result<Vec<Node>>>()?;
+        let edge = Edge::from_nodes(range, nodes).expect("the nodes of the cover");
+        let record = Record {
+            generation: listed.generation + 1,
+            first_chunk: first,
+            edge,
+            ..listed.clone()
+        };
+        let directory = &self.directory;
+        self.manifest =
+            manifest::with_ballast(directory, || manifest::replace(directory, lock, &record))?;
+        self.is_listing_durable = false;
+        lock.sync_directory()?;
+        self.is_listing_durable = true;
+        for number in before {
+            match self.directory.remove(&chunk_name(number)) {
+                Err(error) if !error.is_not_found() => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

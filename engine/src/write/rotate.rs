@@ -1,0 +1,169 @@
+//! Replacing the log: its full chunks are sealed, what is left of it is copied into a
+//! new log, and a new manifest lists that.
+//!
+//! The order is: the old log synced, if a sync of it can be believed; chunks, new log
+//! and temporary manifest synced; the directory synced; the manifest renamed; the
+//! directory synced; a mark in the new log; the old log removed.
+
+use std::sync::Arc;
+
+use super::append::Appending;
+use super::orphans::remove_orphans;
+use super::seal::{Held, seal};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::names::{DAMAGED, log_name};
+use crate::format::record::{RECORD_BYTES, Record};
+use crate::log::reader::Log;
+use crate::log::writer::{LogWriter, Making};
+use crate::log::{Head, Place};
+use crate::manifest::{self, Manifest};
+use crate::os::disk::{Directory, DiskFile};
+use crate::os::lock::Lock;
+
+/// What of the old log goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// All of it, which is synced.
+    All,
+    /// What was acknowledged, after a sync that failed: another one says nothing.
+    Acknowledged,
+}
+
+impl Appending {
+    /// Replaces the log by a new one, and this value by one that appends to that. After
+    /// an error the manifest lists the old one, and this value still holds.
+    pub(super) fn rotate(&mut self, lock: &Lock, keep: Keep) -> Result<()> {
+        remove_orphans(&self.directory, lock, &self.manifest.record)?;
+        let (end, sealable) = match keep {
+            Keep::All => (self.log.end(), self.log.end()),
+            Keep::Acknowledged => (self.kept, self.log.durable()),
+        };
+        let old = Log::of(Arc::clone(self.log.file()), *self.log.head())?;
+        if let Some(unreadable) = old.unreadable_end() {
+            return Err(unreadable.into());
+        }
+        if old.end_sequence() < end.sequence {
+            let detail = "the log no longer holds what was appended to it; look at the disk";
+            return Err(Error::damaged(old.file().path(), old.tail().end.offset, detail));
+        }
+        let directory = Arc::clone(&self.directory);
+        let made = manifest::with_ballast(&directory, || {
+            replace(&directory, lock, &self.manifest.record, &old, end, sealable)
+        })?;
+        self.manifest = made.manifest;
+        self.log = LogWriter::begin(Arc::new(made.file), Head::of(&self.manifest.record));
+        self.kept = self.log.end();
+        self.has_unconfirmed = false;
+        self.is_not_continuable = false;
+        // Where this fails, the next append tries again before it writes.
+        self.is_listing_durable = lock.sync_directory().is_ok();
+        if self.is_listing_durable {
+            self.log.mark();
+            // What cannot be removed now is an orphan later.
+            drop(if made.has_losses {
+                directory.set_aside(&log_name(old.head().id), DAMAGED)
+            } else {
+                directory.remove(&log_name(old.head().id))
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A log that was made and is listed.
+struct Made {
+    manifest: Manifest,
+    file: DiskFile,
+    has_losses: bool,
+}
+
+/// Makes chunks, log and manifest from `old`, which ends at `end`, and from which chunks
+/// before `sealable` are sealed.
+fn replace(
+    directory: &Directory,
+    lock: &Lock,
+    listed: &Record,
+    old: &Log,
+    end: Place,
+    sealable: Place,
+) -> Result<Made> {
+    let mut record = Record {
+        generation: listed.generation + 1,
+        log: draw_identity(directory)?,
+        previous_log: listed.log,
+        ..listed.clone()
+    };
+    let sealed = seal(directory, old, sealable.sequence, &mut record)?;
+    let first = record.log_first_sequence();
+    let held = Held::read(old, first..end.sequence)?;
+    let file = make_log(directory, &mut record, &held)?;
+    let manifest = list(directory, lock, &record)?;
+    let has_losses = sealed.has_losses || !held.is_accepted;
+    Ok(Made { manifest, file, has_losses })
+}
+
+/// Makes the manifest that lists the log of `record`; without it the log is removed.
+pub(super) fn list(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
+    let listed = manifest::replace(directory, lock, record);
+    if listed.is_err() {
+        drop(directory.remove(&log_name(record.log)));
+    }
+    listed
+}
+
+/// Makes the log of `record` with what is `held`, and states in `record` what that is.
+pub(crate) fn make_log(directory: &Directory, record: &mut Record, held: &Held) -> Result<DiskFile> {
+    let first = record.log_first_sequence();
+    let mut making = Making::new(record.log, first, RECORD_BYTES as u64);
+    fill(&mut making, first, held).ok_or_else(|| {
+        let detail = "more observations than a log can hold";
+        Error::new(ErrorKind::Invalid, directory.path(), detail)
+    })?;
+    let (frames, end) = making.finish();
+    record.made_bytes = end.offset;
+    record.made_observations = end.sequence - first;
+    let mut bytes = record.encode();
+    bytes.extend_from_slice(&frames);
+    let name = log_name(record.log);
+    let written = directory.write_new(&name, &bytes);
+    if written.is_err() {
+        drop(directory.remove(&name));
+    }
+    written
+}
+
+/// Adds rows and losses in order of sequence number.
+fn fill(making: &mut Making, first: u64, held: &Held) -> Option<()> {
+    let mut rows = held.observations.as_slice();
+    let mut sequence = first;
+    for lost in &held.lost {
+        let before = usize::try_from(lost.start.checked_sub(sequence)?).ok()?;
+        let (part, rest) = rows.split_at_checked(before)?;
+        making.rows(part)?;
+        making.lost(lost.end - lost.start, held.is_accepted)?;
+        sequence = lost.end;
+        rows = rest;
+    }
+    making.rows(rows)
+}
+
+/// A new identity, which differs from every other; never zero.
+pub(crate) fn draw_identity(directory: &Directory) -> Result<u64> {
+    #[cfg(test)]
+    if let Some(counted) = crate::os::disk::watch::next_identity() {
+        return Ok(counted);
+    }
+    #[cfg(fuzzing)]
+    if let Some(counted) = crate::fuzzing::next_identity() {
+        return Ok(counted);
+    }
+    loop {
+        let drawn = getrandom::u64().map_err(|error| {
+            let source = std::io::Error::other(error);
+            Error::io(directory.path(), "draw a random identity", source)
+        })?;
+        if drawn != 0 {
+            return Ok(drawn);
+        }
+    }
+}

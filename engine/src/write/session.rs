@@ -1,0 +1,235 @@
+//! The work of one holder of the lock, and what is remembered for the next of the same
+//! store.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::append::{Appending, Failure, How, Stays};
+use crate::chunk::reader::{Page, Wanted};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{CHUNK, LEAF};
+use crate::log::reader::Piece;
+use crate::observation::Observation;
+use crate::os::disk::Directory;
+use crate::os::lock::Lock;
+use crate::view::View;
+
+/// What one holder of the lock leaves for the next of the same process.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    appending: Option<Appending>,
+    /// What was reported as failed and may be found all the same.
+    doubtful: Option<(Stays, Vec<Observation>)>,
+    /// When the oldest observation that is not synced was written.
+    unsynced_since: Option<Instant>,
+    process: u32,
+}
+
+impl Memory {
+    /// Since when something waits for a sync of this process.
+    pub(crate) fn unsynced_since(&self) -> Option<Instant> {
+        self.unsynced_since.filter(|_| self.process == std::process::id())
+    }
+}
+
+/// The lock, held, and what is known under it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    directory: Arc<Directory>,
+    lock: Lock,
+    memory: Memory,
+    /// The store was looked at since the lock was taken.
+    is_checked: bool,
+}
+
+impl Session {
+    /// Goes on, under the lock, from what an earlier holder of this process left.
+    pub(crate) fn open(directory: &Arc<Directory>, lock: Lock, memory: Memory) -> Self {
+        let process = lock.process();
+        // A child forked from that process wrote none of what is not synced yet.
+        let memory = if memory.process == process { memory } else { Memory::default() };
+        let memory = Memory { process, ..memory };
+        Self { directory: Arc::clone(directory), lock, memory, is_checked: false }
+    }
+
+    /// Lets go of the lock.
+    pub(crate) fn close(self) -> Memory {
+        self.memory
+    }
+
+    pub(crate) fn unsynced_since(&self) -> Option<Instant> {
+        self.memory.unsynced_since
+    }
+
+    /// Refuses to write in a forked child: parent and child have the one lock together,
+    /// and would write over each other's frames.
+    fn check_process(&self) -> Result<()> {
+        if self.lock.is_of_this_process() {
+            return Ok(());
+        }
+        let detail = format!(
+            "process {} opened this writer, and its lock is not that of process {}, which was \
+             forked from it; open the store again in the new process",
+            self.lock.process(),
+            std::process::id()
+        );
+        Err(Error::new(ErrorKind::Invalid, self.directory.path(), detail))
+    }
+
+    /// What is known of the store; `None` where nothing was ever appended.
+    fn look(&mut self) -> Result<Option<&mut Appending>> {
+        self.check_process()?;
+        // With the lock the name was looked at; a held writer looks again each time.
+        if self.is_checked && !self.directory.is_named()? {
+            return Err(self.lock.replaced());
+        }
+        let known = self.memory.appending.take();
+        let current = match known {
+            Some(known) if known.is_current()? => Some(known),
+            _ => Appending::find(&self.directory)?,
+        };
+        self.memory.appending = current;
+        self.is_checked = true;
+        if let (Some(appending), Some((stays, _))) =
+            (&mut self.memory.appending, &self.memory.doubtful)
+            && appending.log_id() == stays.log
+        {
+            appending.drop_after(stays.kept);
+        }
+        Ok(self.memory.appending.as_mut())
+    }
+
+    /// As [`look`](Self::look); makes the first log where there is none.
+    fn prepare(&mut self) -> Result<()> {
+        if self.look()?.is_none() {
+            self.memory.appending = Some(Appending::first(&self.directory, &self.lock)?);
+        }
+        Ok(())
+    }
+
+    /// Appends `rows` and returns the sequence number after them. The error says how
+    /// many of them are stored all the same.
+    pub(crate) fn append(&mut self, rows: &[Observation], how: How) -> Result<u64> {
+        self.prepare()?;
+        let again = self.found_again(rows)?;
+        let (appending, lock) = self.parts();
+        // Not the log's end: what was reported as failed may yet stand there.
+        let start = appending.kept().sequence;
+        let appended = appending.append(lock, &rows[again..], how);
+        match appended {
+            Ok(()) => {
+                let end = appending.kept().sequence;
+                self.memory.doubtful = None;
+                self.note_unsynced(how.durable);
+                Ok(end)
+            }
+            Err(failure) => {
+                let kept = appending.kept().sequence.saturating_sub(start);
+                let stored = usize::try_from(kept).unwrap_or(usize::MAX).min(rows.len() - again);
+                Err(self.fail(failure, &rows[again + stored..]).having_stored(again + stored))
+            }
+        }
+    }
+
+    /// Makes everything that was appended durable.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        if self.look()?.is_none() {
+            return Ok(());
+        }
+        let (appending, lock) = self.parts();
+        match appending.sync(lock) {
+            Ok(()) => {
+                self.memory.unsynced_since = None;
+                Ok(())
+            }
+            Err(failure) => Err(self.fail(failure, &[])),
+        }
+    }
+
+    /// Runs `work` on what is known of the store; where nothing was ever appended the
+    /// result is the default one.
+    pub(crate) fn with<T: Default>(
+        &mut self,
+        work: impl FnOnce(&mut Appending, &Lock) -> Result<T>,
+    ) -> Result<T> {
+        if self.look()?.is_none() {
+            return Ok(T::default());
+        }
+        let (appending, lock) = self.parts();
+        let result = work(appending, lock);
+        if result.is_err() {
+            self.memory.appending = None;
+        }
+        result
+    }
+
+    fn parts(&mut self) -> (&mut Appending, &Lock) {
+        let appending = self.memory.appending.as_mut();
+        (appending.expect("the store was looked at"), &self.lock)
+    }
+
+    /// Forgets what is known: the store is looked at afresh before the next write.
+    fn fail(&mut self, failure: Failure, tried: &[Observation]) -> Error {
+        self.memory.appending = None;
+        if let Some(stays) = failure.stays {
+            self.memory.doubtful = Some((stays, tried.to_vec()));
+        }
+        failure.error
+    }
+
+    fn note_unsynced(&mut self, durable: bool) {
+        let appending = self.memory.appending.as_ref();
+        self.memory.unsynced_since = match self.memory.unsynced_since {
+            _ if durable || !appending.is_some_and(Appending::has_unsynced) => None,
+            Some(since) => Some(since),
+            None => Some(Instant::now()),
+        };
+    }
+
+    /// How many of `rows` were reported as failed earlier, and stand in the store all the
+    /// same because another process has taken them over.
+    fn found_again(&mut self, rows: &[Observation]) -> Result<usize> {
+        let Some((stays, tried)) = &self.memory.doubtful else { return Ok(0) };
+        if self.memory.appending.as_ref().is_some_and(|it| it.log_id() == stays.log) {
+            return Ok(0);
+        }
+        let again = rows.len().min(tried.len());
+        let stored = stored_at(&self.directory, stays.kept.sequence, again)?;
+        let same = |(a, b): (&Observation, &Observation)| {
+            a.timestamp_ns == b.timestamp_ns && a.value.to_bits() == b.value.to_bits()
+        };
+        let found = stored.iter().zip(rows).take_while(|pair| same(*pair)).count();
+        let is_retry = rows[..again].iter().zip(tried).all(same);
+        self.memory.doubtful = None;
+        Ok(if is_retry { found } else { 0 })
+    }
+}
+
+/// Up to `count` observations from `sequence` on, as far as they can be read.
+fn stored_at(
+    directory: &Arc<Directory>,
+    sequence: u64,
+    count: usize,
+) -> Result<Vec<Observation>> {
+    let view = View::take(directory, true)?;
+    let end = sequence.saturating_add(count as u64).min(view.end_sequence());
+    let (mut found, mut page) = (Vec::new(), Page::default());
+    let mut next = sequence;
+    while next < end.min(view.sealed_end_sequence()) {
+        let Ok(number) = u32::try_from(next / CHUNK) else { break };
+        view.chunk(number)?.read_page(next % CHUNK / LEAF, Wanted::ROWS, &mut page)?;
+        let skip = usize::try_from(next % LEAF).expect("less than a leaf");
+        found.extend(page.rows().skip(skip));
+        next = next - next % LEAF + LEAF;
+    }
+    if let Some(log) = view.log() {
+        log.read(next..end, &mut |piece| {
+            if let Piece::Rows { rows, .. } = piece {
+                found.extend_from_slice(rows);
+            }
+            Ok(())
+        })?;
+    }
+    found.truncate(count);
+    Ok(found)
+}

@@ -1,0 +1,254 @@
+//! The held writer: it keeps the lock, for many observations at once.
+//!
+//! Invariants: the writers' lock is held as long as a `Writer` lives; `buffer` holds
+//! what was pushed and is not acknowledged.
+
+use std::sync::Arc;
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use super::append::How;
+use super::handle::Shared;
+use super::session::Session;
+use crate::error::{Error, ErrorKind, Result};
+use crate::observation::Observation;
+use crate::options::SyncPolicy;
+
+
+/// Space written ahead of the end, in bytes, when each append is synced: into such
+/// space a sync is quicker, since the file does not grow. Kept small, because every
+/// opening checks it for zeros.
+pub(crate) const AHEAD_BYTES_ONCE: u64 = 64 * 1024;
+const AHEAD_BYTES_HELD: u64 = 256 * 1024;
+/// An append of more observations than this is no single one: writing ahead would
+/// double what it writes.
+const AHEAD_OBSERVATIONS_MAX: usize = 64;
+/// Pushed observations are flushed without being asked when so many have gathered.
+const BUFFER_OBSERVATIONS_MAX: usize = 64 * 1024;
+
+/// Appends many observations while keeping the writers' lock.
+///
+/// What was pushed is buffered; [`flush`](Writer::flush) writes it and, under
+/// [`SyncPolicy::Always`], returns once it is durable: that is the acknowledgement.
+/// After 65,536 observations `push` flushes by itself. Other processes wait for the
+/// lock meanwhile, so a program that appends now and then uses
+/// [`Store::append`](crate::Store::append).
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("store");
+/// use gaugelog::{Observation, Store};
+/// let store = Store::create(&path)?;
+/// let mut writer = store.writer()?;
+/// for n in 0..10_000 {
+///     writer.push(Observation::new(n * 1_000_000, 14.2))?;
+/// }
+/// writer.close()?;
+/// assert_eq!(store.snapshot()?.len(), 10_000);
+/// # Ok::<(), gaugelog::Error>(())
+/// ```
+///
+/// # Forks
+/// A writer belongs to the process that opened it. In a child forked from that one it
+/// writes nothing, and says so with [`ErrorKind::Invalid`]. The child opens the store
+/// again, and waits for the lock like any other process. If the parent dies without
+/// dropping its writer, a child that it has forked keeps the lock until it ends too or
+/// starts another program.
+#[derive(Debug)]
+pub struct Writer {
+    shared: Arc<Shared>,
+    /// `None` only while it is being dropped.
+    session: Option<Session>,
+    buffer: Vec<Observation>,
+    /// The last attempt to store what is buffered was reported as failed.
+    has_failed: bool,
+    thread: ThreadId,
+}
+
+impl Writer {
+    pub(crate) fn open(shared: &Arc<Shared>) -> Result<Self> {
+        let thread = std::thread::current().id();
+        let session = shared.session()?;
+        shared.set_holder(Some(thread));
+        let shared = Arc::clone(shared);
+        Ok(Self { shared, session: Some(session), buffer: Vec::new(), has_failed: false, thread })
+    }
+
+    fn session(&mut self) -> &mut Session {
+        let thread = std::thread::current().id();
+        if thread != self.thread {
+            self.thread = thread;
+            self.shared.set_holder(Some(thread));
+        }
+        self.session.as_mut().expect("a writer has its session until it is dropped")
+    }
+
+    /// Adds one observation to those that the next flush stores.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a value that is not finite; where the buffer is full,
+    /// as [`flush`](Writer::flush). After an error of a flush the observation is not
+    /// buffered.
+    pub fn push(&mut self, observation: Observation) -> Result<()> {
+        check(self.shared.path(), observation)?;
+        if self.buffer.len() >= BUFFER_OBSERVATIONS_MAX {
+            self.flush()?;
+        }
+        self.buffer.push(observation);
+        Ok(())
+    }
+
+    /// Stores what was pushed. Under [`SyncPolicy::Always`], or where the interval of
+    /// [`SyncPolicy::Every`] is over, it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] where the store cannot be continued, [`ErrorKind::Io`]
+    /// where the file system refuses, [`ErrorKind::Invalid`] in a forked process. What
+    /// is not stored stays buffered, and the next flush tries again.
+    pub fn flush(&mut self) -> Result<()> {
+        if self.buffer.is_empty() {
+            return self.sync_if_due().map(drop);
+        }
+        let how = self.how();
+        let buffer = std::mem::take(&mut self.buffer);
+        let appended = self.session().append(&buffer, how);
+        self.buffer = buffer;
+        self.has_failed = appended.is_err();
+        match appended {
+            Ok(_) => {
+                self.buffer.clear();
+                Ok(())
+            }
+            Err(error) => {
+                self.buffer.drain(..error.stored().min(self.buffer.len()));
+                Err(error)
+            }
+        }
+    }
+
+    fn how(&mut self) -> How {
+        let options = self.shared.options();
+        let (policy, log_bytes_max) = (options.sync, options.log_bytes_max);
+        let durable = is_durable(policy, self.session().unsynced_since());
+        let single = durable && self.buffer.len() <= AHEAD_OBSERVATIONS_MAX;
+        How {
+            durable,
+            ahead_bytes: if single { AHEAD_BYTES_HELD } else { 0 },
+            seal_from_bytes: if policy == SyncPolicy::Always { 0 } else { log_bytes_max },
+        }
+    }
+
+    /// Stores what was pushed and makes everything durable, under any policy.
+    ///
+    /// # Errors
+    /// As [`flush`](Writer::flush). Where only the sync failed,
+    /// [`Error::stored`](crate::Error::stored) counts what was stored before it.
+    pub fn sync(&mut self) -> Result<()> {
+        let pushed = self.buffer.len();
+        self.flush()?;
+        self.session().sync().map_err(|error| error.having_stored(pushed))
+    }
+
+    /// Under [`SyncPolicy::Every`], makes durable what has waited for the interval.
+    /// Returns how long what was not synced may wait yet; `None` where nothing waits.
+    ///
+    /// # Errors
+    /// As [`flush`](Writer::flush).
+    pub fn sync_if_due(&mut self) -> Result<Option<Duration>> {
+        let SyncPolicy::Every(interval) = self.shared.options().sync else { return Ok(None) };
+        let Some(since) = self.session().unsynced_since() else { return Ok(None) };
+        let left = interval.saturating_sub(since.elapsed());
+        if left > Duration::ZERO {
+            return Ok(Some(left));
+        }
+        self.session().sync()?;
+        Ok(None)
+    }
+
+    /// Compresses the log's full chunks of 65,536 observations, after storing what was
+    /// pushed.
+    ///
+    /// # Errors
+    /// As [`flush`](Writer::flush).
+    pub fn seal(&mut self) -> Result<()> {
+        self.flush()?;
+        self.session().with(|appending, lock| appending.seal(lock))
+    }
+
+    /// As [`Store::remove_before`](crate::Store::remove_before), under the lock that is
+    /// held.
+    ///
+    /// # Errors
+    /// As [`Store::remove_before`](crate::Store::remove_before).
+    pub fn remove_before(&mut self, time_ns: i64) -> Result<u64> {
+        self.session().with(|appending, lock| appending.remove_before(lock, time_ns))
+    }
+
+    /// As [`Store::keep_bytes`](crate::Store::keep_bytes), under the lock that is held.
+    ///
+    /// # Errors
+    /// As [`Store::keep_bytes`](crate::Store::keep_bytes).
+    pub fn keep_bytes(&mut self, bytes: u64) -> Result<u64> {
+        self.session().with(|appending, lock| appending.keep_bytes(lock, bytes))
+    }
+
+    /// Stores what was pushed, makes it durable unless the policy is
+    /// [`SyncPolicy::Never`], seals full chunks, and lets go of the lock.
+    ///
+    /// # Errors
+    /// As [`flush`](Writer::flush). What could not be stored is gone with the writer.
+    pub fn close(mut self) -> Result<()> {
+        let stored = match self.shared.options().sync {
+            SyncPolicy::Never => self.flush(),
+            SyncPolicy::Always | SyncPolicy::Every(_) => self.sync(),
+        };
+        if stored.is_err() {
+            self.has_failed = true;
+        }
+        stored
+    }
+}
+
+impl Drop for Writer {
+    /// Stores what is left, as far as that succeeds; [`Writer::close`] reports. What was
+    /// reported as failed is not tried again: the caller may have stored it elsewhere.
+    fn drop(&mut self) {
+        if !self.has_failed {
+            drop(match self.shared.options().sync {
+                SyncPolicy::Every(_) => self.sync(),
+                SyncPolicy::Always | SyncPolicy::Never => self.flush(),
+            });
+            // Sealing is not what was asked for: that it fails is no error of closing.
+            drop(self.session().with(|appending, lock| appending.seal(lock)));
+        }
+        if let Some(session) = self.session.take() {
+            self.shared.set_holder(None);
+            self.shared.remember(session);
+        }
+    }
+}
+
+/// Whether an append is synced before it returns.
+pub(crate) fn is_durable(policy: SyncPolicy, unsynced_since: Option<Instant>) -> bool {
+    match policy {
+        SyncPolicy::Always => true,
+        SyncPolicy::Never => false,
+        SyncPolicy::Every(interval) => {
+            interval.is_zero() || unsynced_since.is_some_and(|since| since.elapsed() >= interval)
+        }
+    }
+}
+
+/// How many bytes are written ahead by an append through a store.
+pub(crate) fn ahead_once(durable: bool, observations: usize) -> u64 {
+    if durable && observations <= AHEAD_OBSERVATIONS_MAX { AHEAD_BYTES_ONCE } else { 0 }
+}
+
+/// Refuses what a store does not hold.
+pub(crate) fn check(path: &std::path::Path, observation: Observation) -> Result<()> {
+    if observation.value.is_finite() {
+        return Ok(());
+    }
+    let detail = format!("{} is not a finite number, and only those are stored", observation.value);
+    Err(Error::new(ErrorKind::Invalid, path, detail))
+}
