@@ -13,6 +13,7 @@ mod held_writer;
 mod mixed_stores;
 mod order_of_syncs;
 mod orphans;
+mod possibly_stored;
 mod power_cut;
 mod torn_or_corrupt;
 mod unconfirmed;
