@@ -8,6 +8,8 @@ use super::Store;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{MANIFEST, chunk_name};
 use crate::format::record::Record;
+use crate::log::Head;
+use crate::log::writer::LogWriter;
 use crate::manifest;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
@@ -94,9 +96,11 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
     };
     seal(copy, log, log.end_sequence(), &mut record)?;
     let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
-    make_log(copy, &mut record, &held)?;
+    let file = make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;
     lock.sync_directory()?;
+    // It states that all of the copy is durable.
+    LogWriter::begin(Arc::new(file), Head::of(&record)).mark();
     Ok(view.end_sequence() - view.first_sequence())
 }
 
