@@ -8,6 +8,8 @@ use super::Store;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{MANIFEST, chunk_name};
 use crate::format::record::Record;
+use crate::log::Head;
+use crate::log::writer::LogWriter;
 use crate::manifest;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
@@ -17,6 +19,8 @@ use crate::write::seal::{Held, seal};
 
 /// What is read and written at once.
 const PORTION: usize = 1 << 20;
+/// No chunk has so many bytes. What follows them in a damaged file is left out.
+const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Retention may remove chunks while they are copied; not as often as this.
 const ATTEMPTS_MAX: usize = 10;
 
@@ -85,16 +89,18 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         copy_chunk(view, copy, number)?;
     }
     let mut record = Record {
-        generation: view.record().generation + 1,
+        generation: view.record().next_generation(),
         log: draw_identity(copy)?,
         previous_log: 0,
         ..view.record().clone()
     };
     seal(copy, log, log.end_sequence(), &mut record)?;
     let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
-    make_log(copy, &mut record, &held)?;
+    let file = make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;
     lock.sync_directory()?;
+    // It states that all of the copy is durable.
+    LogWriter::begin(Arc::new(file), Head::of(&record)).mark();
     Ok(view.end_sequence() - view.first_sequence())
 }
 
@@ -106,7 +112,7 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
         opened => opened?,
     };
     let mut bytes = Vec::new();
-    let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
+    let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
     while bytes.len() < length {
         let filled = bytes.len();
         bytes.resize(length.min(filled + PORTION), 0);

@@ -3,16 +3,65 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::file_names;
+
 /// Copies a store that no process writes.
 pub fn copy_files(from: &Path, to: &Path) {
     std::fs::create_dir(to).expect("a directory");
-    for name in super::file_names(from) {
+    for name in file_names(from) {
         std::fs::copy(from.join(&name), to.join(&name)).expect("copied");
     }
 }
 
-/// Runs a program that copies, which may report that a file changed or vanished.
-pub fn copy_with(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().expect("started");
-    assert!(output.status.code().is_some(), "{program}: {output:?}");
+/// A way to copy a directory that knows nothing of stores.
+#[derive(Clone, Copy, Debug)]
+pub enum Way {
+    Cp,
+    Tar,
+    /// As rsync does: each file under a temporary name, then those again that changed.
+    TwoPasses,
+}
+
+impl Way {
+    pub const ALL: [Self; 3] = [Self::Cp, Self::Tar, Self::TwoPasses];
+
+    /// Copies `from` to `to`, which is not there yet. Files may change or vanish meanwhile.
+    pub fn copy(self, from: &Path, to: &Path) {
+        match self {
+            Self::Cp => run(Command::new("cp").arg("-r").arg(from).arg(to)),
+            Self::Tar => {
+                std::fs::create_dir(to).expect("a directory");
+                let line = "tar -C \"$0\" -cf - . 2>/dev/null | tar -C \"$1\" -xf -";
+                run(Command::new("sh").args(["-c", line]).arg(from).arg(to));
+            }
+            Self::TwoPasses => {
+                std::fs::create_dir(to).expect("a directory");
+                for _ in 0..2 {
+                    file_names(from).iter().for_each(|name| copy_if_changed(from, to, name));
+                }
+            }
+        }
+    }
+}
+
+/// Its status is not looked at: it reports that a file has vanished or changed.
+fn run(command: &mut Command) {
+    command.output().expect("started");
+}
+
+fn copy_if_changed(from: &Path, to: &Path, name: &str) {
+    let state = |path: &Path| {
+        let metadata = path.join(name).metadata().ok()?;
+        Some((metadata.len(), metadata.modified().expect("a time")))
+    };
+    let Some((length, modified)) = state(from) else { return };
+    if state(to) == Some((length, modified)) {
+        return;
+    }
+    let temporary = to.join(format!(".{name}.part"));
+    if std::fs::copy(from.join(name), &temporary).is_ok() {
+        let file = std::fs::File::options().write(true).open(&temporary).expect("opened");
+        file.set_modified(modified).expect("set");
+        std::fs::rename(temporary, to.join(name)).expect("renamed");
+    }
 }
