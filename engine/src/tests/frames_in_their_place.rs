@@ -21,7 +21,7 @@ fn lost(found: &Contents) -> Vec<Range<u64>> {
 #[test]
 fn a_frame_that_was_moved_is_not_served() {
     let found = five_changed(|bytes, frame| {
-        let moved = bytes[frame(4)..frame(5)].to_vec();
+        let moved = bytes[frame(3)..frame(4)].to_vec();
         bytes[frame(3)..frame(5)].fill(0);
         // Where reading goes on after the corrupt place.
         bytes[frame(3) + 16..frame(4) + 16].copy_from_slice(&moved);
