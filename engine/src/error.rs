@@ -171,10 +171,6 @@ impl Error {
         }))
     }
 
-    pub(crate) fn detail(&self) -> &str {
-        &self.0.detail
-    }
-
     /// The detail and the operating system's words, for an error about the same file.
     pub(crate) fn detail_with_source(&self) -> String {
         match &self.0.source {

@@ -3,10 +3,10 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gaugelog::{ErrorKind, Observation, Store};
-use support::place;
+use support::{assert_sound, place};
 
 fn content(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(path).expect("a directory");
@@ -25,7 +25,34 @@ fn an_empty_store_is_the_same_bytes_everywhere() {
     Store::create(&other).expect("created");
     assert_eq!(content(&one), content(&other));
     let names: Vec<_> = content(&one).into_keys().collect();
-    assert_eq!(names, ["gaugelog", "lock"]);
+    assert_eq!(names, ["manifest"]);
+}
+
+/// The root of a file system has such a directory.
+#[test]
+fn a_store_is_created_beside_lost_and_found() {
+    let (_guard, path) = place();
+    let lost = path.join("lost+found");
+    std::fs::create_dir_all(&lost).expect("directories");
+    std::fs::write(lost.join("#17"), "somebody's").expect("written");
+    let store = Store::create(&path).expect("created");
+    store.append(Observation::new(1, 2.0)).expect("appended");
+    let store = Store::open(&path).expect("opened");
+    assert_eq!(store.snapshot().expect("a snapshot").len(), 1);
+    assert_sound(&store);
+    assert_eq!(Store::repair(&path).expect("nothing to do").orphans, Vec::<PathBuf>::new());
+    assert_eq!(std::fs::read(lost.join("#17")).expect("read"), b"somebody's");
+}
+
+/// What a creation has left that was cut off.
+#[test]
+fn a_store_is_created_over_a_manifest_that_was_being_made() {
+    let (_guard, path) = place();
+    std::fs::create_dir(&path).expect("a directory");
+    std::fs::write(path.join("manifest.tmp"), [7; 100]).expect("written");
+    Store::create(&path).expect("created");
+    Store::open(&path).expect("opened").append(Observation::new(1, 2.0)).expect("appended");
+    assert!(!path.join("manifest.tmp").exists());
 }
 
 #[test]
@@ -42,7 +69,7 @@ fn a_second_creation_changes_nothing() {
 #[test]
 fn what_is_no_store_is_left_alone() {
     let (guard, path) = place();
-    assert_eq!(Store::open(&path).expect_err("nothing").kind(), ErrorKind::NotFound);
+    assert_eq!(Store::open(&path).expect_err("nothing").kind(), ErrorKind::NotRecovery);
     assert!(!path.exists());
     std::fs::create_dir(&path).expect("a directory");
     assert_eq!(Store::open(&path).expect_err("empty").kind(), ErrorKind::NotAStore);

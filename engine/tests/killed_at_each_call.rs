@@ -14,8 +14,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 use gaugelog::{ErrorKind, Observation, Options, Snapshot, Store, SyncPolicy};
-use support::processes::{Process, again, amount, called, report, wait_for_go};
 use support::copies::copy_files;
+use support::processes::{Process, again, amount, called, report, wait_for_go};
 use support::{
     CHUNK, arrivals, assert_sound, bits, file_names, log_path, quick_place, strace, undisturbed,
 };
@@ -250,7 +250,7 @@ fn copy(made: &Path, path: &Path) {
 /// in order, nothing that was reported as failed is, and the store goes on.
 fn check(scene: Scene, path: &Path, ended: &Ended) {
     let store = match scene.options().open(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotAStore) => {
+        Err(error) if matches!(error.kind(), ErrorKind::NotRecovery | ErrorKind::NotAStore) => {
             assert!(ended.acknowledged.is_empty(), "{error}");
             scene.options().create(path).expect("created")
         }
@@ -370,8 +370,12 @@ fn fail(kind: &str) -> &'static [Way] {
         "pwrite64" => &[("error=EIO", 1), ("error=ENOSPC", 2), ("error=EINTR", 1)],
         "pread64" => &[("error=EIO", 1), ("error=EIO", 2), ("error=EIO", 3), ("error=EINTR", 1)],
         "fdatasync" | "fsync" => &[("error=EIO", 1), ("error=EINTR", 1)],
-        "rename" | "renameat" | "renameat2" | "mkdir" | "mkdirat" => &[("error=EIO", 1), ("error=ENOSPC", 1)],
-        "statx" | "newfstatat" | "getdents64" | "flock" | "unlink" | "unlinkat" | "mmap" => &[("error=EIO", 1)],
+        "rename" | "renameat" | "renameat2" | "mkdir" | "mkdirat" => {
+            &[("error=EIO", 1), ("error=ENOSPC", 1)]
+        }
+        "statx" | "newfstatat" | "getdents64" | "flock" | "unlink" | "unlinkat" | "mmap" => {
+            &[("error=EIO", 1)]
+        }
         _ => &[],
     }
 }

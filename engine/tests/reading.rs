@@ -1,4 +1,4 @@
-//! Whatever was appended is read back: by arrival, by time, and as statistics.
+//! What was appended is read back: by arrival, by time, and as statistics.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -11,7 +11,7 @@ mod support;
 use std::path::Path;
 
 use gaugelog::{Observation, Options, Store, SyncPolicy};
-use support::{Random, arrivals, place, series, small_segments};
+use support::{Random, arrivals, place, series};
 
 /// Times that come in order but for some that are late, and some that are equal.
 fn disordered(count: usize) -> Vec<Observation> {
@@ -46,14 +46,15 @@ fn by_time(all: &[Observation]) -> Vec<Observation> {
 }
 
 #[test]
-fn arrivals_come_back_over_many_segments() {
+fn arrivals_come_back_over_chunks_and_log() {
     for positioned in [false, true] {
         let (_guard, path) = place();
-        let all = disordered(100_000);
-        let store = filled(&path, &small_segments().positioned_reads(positioned), &all);
+        let all = disordered(200_000);
+        let store = filled(&path, &Options::new().positioned_reads(positioned), &all);
         let snapshot = store.snapshot().expect("a snapshot");
         assert_eq!(arrivals(&snapshot), all);
-        let part: Vec<_> = snapshot.arrivals(70_001..70_500).map(|it| it.expect("read")).collect();
+        let part: Vec<_> =
+            snapshot.by_sequence(70_001..70_500).map(|it| it.expect("read")).collect();
         assert_eq!(part.len(), 499);
         assert_eq!(part[0], (70_001, all[70_001]));
     }
@@ -62,25 +63,25 @@ fn arrivals_come_back_over_many_segments() {
 #[test]
 fn ranges_come_in_order_of_time_and_ties_in_order_of_arrival() {
     let (_guard, path) = place();
-    let all = disordered(60_000);
+    let all = disordered(140_000);
     let sorted = by_time(&all);
-    let store = filled(&path, &small_segments(), &all);
+    let store = filled(&path, &Options::new(), &all);
     let snapshot = store.snapshot().expect("a snapshot");
-    let everything: Vec<_> = snapshot.range(..).map(|it| it.expect("read")).collect();
+    let everything: Vec<_> = snapshot.window(..).iter().map(|it| it.expect("read")).collect();
     assert!(everything == sorted);
     let mut random = Random(5);
     for _ in 0..30 {
-        let from = random.below(60_000) as i64 * 1_000_000_000;
+        let from = random.below(140_000) as i64 * 1_000_000_000;
         let to = from + random.below(2_000) as i64 * 1_000_000_000;
-        let found: Vec<_> = snapshot.range(from..to).map(|it| it.expect("read")).collect();
+        let found: Vec<_> = snapshot.window(from..to).iter().map(|it| it.expect("read")).collect();
         let expected: Vec<_> =
             sorted.iter().filter(|it| (from..to).contains(&it.timestamp_ns)).copied().collect();
         assert!(found == expected, "{from} to {to}");
     }
-    assert_eq!(snapshot.range(5..5).count(), 0);
+    assert_eq!(snapshot.window(5..5).iter().count(), 0);
     let reversed = std::ops::Range { start: 9, end: 3 };
-    assert_eq!(snapshot.range(reversed).count(), 0);
-    assert_eq!(snapshot.range(i64::MIN..=i64::MAX).count(), 60_000);
+    assert_eq!(snapshot.window(reversed).iter().count(), 0);
+    assert_eq!(snapshot.window(i64::MIN..=i64::MAX).iter().count(), 140_000);
 }
 
 #[test]
@@ -92,19 +93,19 @@ fn total_disorder_is_sorted_too() {
         .collect();
     let store = filled(&path, &Options::new(), &all);
     let snapshot = store.snapshot().expect("a snapshot");
-    let found: Vec<_> = snapshot.range(..).map(|it| it.expect("read")).collect();
+    let found: Vec<_> = snapshot.window(..).iter().map(|it| it.expect("read")).collect();
     assert!(found == by_time(&all));
 }
 
 #[test]
 fn equal_times_of_any_number_keep_their_order() {
     let (_guard, path) = place();
-    let all: Vec<_> = (0..50_000).map(|n| Observation::new(42, f64::from(n))).collect();
-    let store = filled(&path, &small_segments(), &all);
+    let all: Vec<_> = (0..90_000).map(|n| Observation::new(42, f64::from(n))).collect();
+    let store = filled(&path, &Options::new(), &all);
     let snapshot = store.snapshot().expect("a snapshot");
-    let found: Vec<_> = snapshot.range(42..=42).map(|it| it.expect("read")).collect();
+    let found: Vec<_> = snapshot.window(42..=42).iter().map(|it| it.expect("read")).collect();
     assert!(found == all);
-    assert_eq!(snapshot.downsample(10).expect("columns").len(), 1);
+    assert_eq!(snapshot.window(..).columns(10).expect("columns").len(), 1);
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn quantiles_are_those_of_the_sorted_values() {
     check_quantiles(30_001);
 }
 
-/// More than are selected from as they are: the guides lead to them.
+/// Of chunks, and the log.
 #[test]
 fn quantiles_of_many_are_those_of_the_sorted_values() {
     check_quantiles(150_001);
@@ -121,7 +122,7 @@ fn quantiles_of_many_are_those_of_the_sorted_values() {
 fn check_quantiles(count: usize) {
     let (_guard, path) = place();
     let all = series(count);
-    let store = filled(&path, &small_segments(), &all);
+    let store = filled(&path, &Options::new(), &all);
     let mut values: Vec<f64> = all.iter().map(|it| it.value).collect();
     values.sort_by(f64::total_cmp);
     let snapshot = store.snapshot().expect("a snapshot");
@@ -140,12 +141,12 @@ fn check_quantiles(count: usize) {
 #[test]
 fn columns_hold_what_the_observations_of_their_time_hold() {
     let (_guard, path) = place();
-    let all = disordered(40_000);
-    let store = filled(&path, &small_segments(), &all);
+    let all = disordered(140_000);
+    let store = filled(&path, &Options::new(), &all);
     let snapshot = store.snapshot().expect("a snapshot");
     let sorted = by_time(&all);
     for wanted in [1, 7, 1_000] {
-        let columns = snapshot.downsample(wanted).expect("columns");
+        let columns = snapshot.window(..).columns(wanted).expect("columns");
         assert!(columns.len() <= wanted);
         let mut rest = sorted.as_slice();
         for (index, column) in columns.iter().enumerate() {
@@ -167,9 +168,9 @@ fn columns_hold_what_the_observations_of_their_time_hold() {
 #[test]
 fn bins_count_every_value_once() {
     let (_guard, path) = place();
-    let all = series(20_000);
-    let store = filled(&path, &small_segments(), &all);
-    let histogram = store.snapshot().expect("a snapshot").histogram(10).expect("read");
+    let all = series(70_000);
+    let store = filled(&path, &Options::new(), &all);
+    let histogram = store.snapshot().expect("a snapshot").window(..).histogram(10).expect("read");
     let histogram = histogram.expect("not empty");
     for (bin, count) in histogram.counts.iter().enumerate() {
         let (low, high) = (histogram.edges[bin], histogram.edges[bin + 1]);
@@ -188,23 +189,24 @@ fn an_empty_store_has_no_statistics_and_no_errors() {
     assert_eq!((summary.count(), summary.mean(), summary.variance()), (0, None, None));
     assert_eq!(snapshot.median().expect("read"), None);
     assert_eq!(snapshot.quantile_estimate(0.5).expect("read"), None);
-    assert_eq!(snapshot.histogram(10).expect("read"), None);
-    assert!(snapshot.downsample(10).expect("read").is_empty());
-    assert_eq!(snapshot.range(..).count(), 0);
-    assert_eq!(snapshot.arrivals(0..10).count(), 0);
+    assert_eq!(snapshot.window(..).histogram(10).expect("read"), None);
+    assert!(snapshot.window(..).columns(10).expect("read").is_empty());
+    assert_eq!(snapshot.window(..).iter().count(), 0);
+    assert_eq!(snapshot.by_sequence(0..10).count(), 0);
 }
 
 #[test]
 fn a_snapshot_does_not_move() {
     let (_guard, path) = place();
-    let store = small_segments().sync(SyncPolicy::Never).create(&path).expect("created");
-    let all = series(30_000);
+    let store = Options::new().sync(SyncPolicy::Never).create(&path).expect("created");
+    let all = series(80_000);
     store.append_batch(&all[..5_000]).expect("appended");
     let snapshot = store.snapshot().expect("a snapshot");
     let before = support::bits(&snapshot.summary().expect("a summary"));
     store.append_batch(&all[5_000..]).expect("appended");
+    assert_eq!(store.verify().expect("verified").chunks, 1);
     assert_eq!(snapshot.len(), 5_000);
     assert_eq!(arrivals(&snapshot), all[..5_000]);
     assert_eq!(support::bits(&snapshot.summary().expect("a summary")), before);
-    assert_eq!(snapshot.range(..).count(), 5_000);
+    assert_eq!(snapshot.window(..).iter().count(), 5_000);
 }

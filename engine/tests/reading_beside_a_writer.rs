@@ -1,5 +1,6 @@
 //! Promise 6: readers see a prefix, and never take what a writer is just
-//! writing for damage, though a frame may be half there when they look.
+//! writing for damage, though a frame may be half there when they look, and though its
+//! log is replaced meanwhile.
 
 mod support;
 
@@ -35,15 +36,15 @@ fn read_again_and_again(path: &Path) {
     let mut before = 0;
     for opening in 0..OPENINGS {
         let store = Store::open_read_only(path).expect("opened");
-        let found = store.found();
-        assert!(found.damage.is_empty(), "{found:?}");
-        assert!(found.observations >= before, "{before}, then {found:?}");
-        before = found.observations;
+        let recovery = store.recovery();
+        assert!(recovery.damage.is_empty(), "{recovery:?}");
+        assert!(recovery.observations >= before, "{before}, then {recovery:?}");
+        before = recovery.observations;
         if opening % 100 == 0 {
             let snapshot = store.snapshot().expect("a snapshot");
             let last = snapshot.len().saturating_sub(5_000)..snapshot.len();
             let count = last.end - last.start;
-            assert_eq!(snapshot.arrivals(last).filter(Result::is_ok).count() as u64, count);
+            assert_eq!(snapshot.by_sequence(last).filter(Result::is_ok).count() as u64, count);
             assert_eq!(snapshot.summary().expect("read").count(), snapshot.len());
         }
     }

@@ -1,5 +1,5 @@
 //! Promise 6, where the process that holds the writers' lock is stopped: others
-//! are told who it is, readers go on, and nothing is broken when it goes on or
+//! learn who it is, readers go on, and nothing is broken when it goes on or
 //! is killed.
 
 mod support;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use gaugelog::{ErrorKind, Observation, Options, Store, SyncPolicy};
 use rustix::process::Signal;
-use support::processes::{Process, again, called, tell, wait_to_go_on};
+use support::processes::{Process, again, called, report, wait_for_go};
 use support::{Random, arrivals, place};
 
 /// Half of what is appended here comes from the other process.
@@ -25,21 +25,19 @@ fn options(wait: Duration) -> Options {
 /// Appends the next observation, if the lock can be had soon.
 fn append(path: &Path, wait: Duration) -> gaugelog::Result<u64> {
     let store = options(wait).open(path).expect("opened");
-    let next = store.found().observations;
-    // Another process may have come before; then the sequence number tells.
+    let next = store.recovery().observations;
+    // Another process may have come before; then the sequence number shows it.
     let appended = store.append(observation(next))?;
-    assert_eq!(appended, next, "nobody else was appending");
+    assert_eq!(appended, next, "no other process was appending");
     Ok(next + 1)
 }
 
 /// The error of one who waited in vain names the holder.
 fn assert_locked_by(holder: &Process, error: &gaugelog::Error) {
-    assert!(names(error, holder.id()), "{error}");
-}
-
-fn names(error: &gaugelog::Error, holder: u32) -> bool {
     assert_eq!(error.kind(), ErrorKind::Locked);
-    error.to_string().contains(&format!("process {holder} (stopped_holder"))
+    let named = format!("process {} (stopped_holder", holder.id());
+    assert!(error.to_string().contains(&named), "{error}");
+    assert!(error.can_pass());
 }
 
 /// Readers are not held up, and see a whole prefix.
@@ -61,18 +59,18 @@ fn the_holder_of_a_writer() {
     writer.push(observation(0)).expect("pushed");
     writer.flush().expect("flushed");
     writer.push(observation(1)).expect("pushed");
-    tell("held");
-    wait_to_go_on();
-    assert_eq!(writer.flush().expect("flushed"), 2);
+    report("held");
+    wait_for_go();
+    writer.flush().expect("flushed");
     writer.close().expect("closed");
-    tell("closed");
-    wait_to_go_on();
+    report("closed");
+    wait_for_go();
 }
 
 fn stop_a_held_writer(path: &Path) -> Process {
     Store::create(path).expect("created");
     let mut holder = Process::start(&mut again("the_holder_of_a_writer", path, ""));
-    holder.must_hear("held");
+    holder.expect_line("held");
     holder.stop();
     let waited = append(path, Duration::from_millis(100)).expect_err("it is locked");
     assert_locked_by(&holder, &waited);
@@ -90,7 +88,7 @@ fn a_stopped_writer_goes_on_as_if_nothing_had_been() {
     let mut holder = stop_a_held_writer(&path);
     holder.signal(Signal::CONT);
     holder.go_on();
-    holder.must_hear("closed");
+    holder.expect_line("closed");
     assert_eq!(append(&path, Duration::ZERO).expect("the lock is free"), 3);
     holder.go_on();
     holder.succeeds();
@@ -119,7 +117,7 @@ fn the_one_that_appends() {
         if store.snapshot().expect("a snapshot").len() == next {
             writer.push(observation(next)).expect("pushed");
             writer.close().expect("closed");
-            tell(&format!("acknowledged {}", next + 1));
+            report(&format!("acknowledged {}", next + 1));
         }
     }
 }
@@ -138,16 +136,14 @@ fn stop_amid_appends(policy: &str) {
         stops += 1;
         assert!(stops < STOPS_MOST, "it holds the lock most of the time; seen {amid} times");
         for _ in 0..=random.below(3) {
-            acknowledged = appending.must_hear("acknowledged").parse().expect("a number");
+            acknowledged = appending.expect_line("acknowledged").parse().expect("a number");
         }
         std::thread::sleep(Duration::from_micros(random.below(500)));
         appending.stop();
         assert!(assert_readable(&path) >= acknowledged);
         if let Err(error) = append(&path, Duration::from_millis(2)) {
-            // One stopped before it has noted its name, or after it took it out, has none.
-            let named = names(&error, appending.id());
-            assert!(named || error.to_string().contains("by another process;"), "{error}");
-            amid += u32::from(named);
+            assert_locked_by(&appending, &error);
+            amid += 1;
         }
         if amid < AMID {
             appending.signal(Signal::CONT);
@@ -155,7 +151,7 @@ fn stop_amid_appends(policy: &str) {
     }
     // The last time, with the lock: killed, it lets go of it, and nothing is lost.
     appending.kill();
-    while let Some(last) = appending.hear("acknowledged") {
+    while let Some(last) = appending.line_with("acknowledged") {
         acknowledged = last.parse().expect("a number");
     }
     assert!(append(&path, Duration::ZERO).expect("the lock is free") > acknowledged);

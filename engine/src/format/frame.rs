@@ -10,16 +10,17 @@ use super::CHUNK;
 use crate::observation::Observation;
 
 /// Bytes of a frame's header, of a row, and what every offset is a multiple of.
-pub(crate) const UNIT: u64 = 16;
+pub(crate) const UNIT: u64 = UNIT_USIZE as u64;
+pub(crate) const UNIT_USIZE: usize = 16;
 /// No frame crosses a multiple of this many bytes.
 pub(crate) const BLOCK_BYTES: u64 = 32 * 1024;
 /// A frame of one row; with less room before a multiple of [`BLOCK_BYTES`] reading
 /// and writing continue at it.
 pub(crate) const FRAME_BYTES_MIN: u64 = 32;
+/// No log is longer. What follows in a file that is longer was not written by a writer.
+pub(crate) const LOG_BYTES_MAX: u64 = (1 << 30) + (64 << 20);
 /// The rows of the largest frame.
 pub(crate) const FRAME_ROWS_MAX: u64 = BLOCK_BYTES / UNIT - 1;
-
-const UNIT_USIZE: usize = UNIT as usize;
 
 /// What a header announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

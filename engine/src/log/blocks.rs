@@ -28,8 +28,9 @@ impl Blocks {
         Self { file, start: u64::MAX, bytes: Vec::new(), filled: 0, unreadable: None }
     }
 
-    pub(crate) fn file(&self) -> &Arc<DiskFile> {
-        &self.file
+    /// Where the first byte at or after `offset` is that is not in a hole of the file.
+    pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
+        self.file.next_data(offset)
     }
 
     /// The bytes from `offset` to the end of its block, or of the file.

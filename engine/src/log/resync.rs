@@ -4,7 +4,7 @@ use super::blocks::Blocks;
 use super::walk::{Frame, frame_at};
 use super::{Head, Place};
 use crate::error::Result;
-use crate::format::frame::{BLOCK_BYTES, Header, UNIT};
+use crate::format::frame::{BLOCK_BYTES, Header, UNIT, UNIT_USIZE};
 
 /// The bytes that are put through a checksum at places where no frame begins, for
 /// each byte of the log, before only the starts of blocks are tried. A log that was
@@ -53,7 +53,7 @@ impl Resync {
         if self.budget == 0 {
             return Ok(next_block);
         }
-        let rest = bytes.get(UNIT as usize..).unwrap_or_default();
+        let rest = bytes.get(UNIT_USIZE..).unwrap_or_default();
         let zeros = rest.iter().position(|byte| *byte != 0).unwrap_or(rest.len()) as u64;
         Ok((offset + UNIT + zeros / UNIT * UNIT).min(next_block))
     }

@@ -15,7 +15,7 @@ use super::resync::Resync;
 use super::walk::{Frame, frame_at, walk};
 use super::{Head, Place};
 use crate::error::{Error, Result};
-use crate::format::frame::{BLOCK_BYTES, Kind, UNIT, next_place};
+use crate::format::frame::{BLOCK_BYTES, Kind, LOG_BYTES_MAX, UNIT, next_place};
 use crate::os::disk::DiskFile;
 
 /// How a log ends.
@@ -79,7 +79,8 @@ impl Tail {
     }
 
     fn look(file: &Arc<DiskFile>, head: &Head) -> Result<Self> {
-        let length = file.len()?;
+        let whole = file.len()?;
+        let length = whole.min(LOG_BYTES_MAX);
         let blocks = Blocks::new(Arc::clone(file));
         let mut search = Search { blocks, head, length, gaps: Vec::new() };
         let quick = search.quickly()?;
@@ -99,9 +100,11 @@ impl Tail {
             watermark,
             is_appended_to: end.place.offset > head.made.offset || end.stop == Stop::Mark,
             stop: end.stop,
-            is_clean: rest == 0 && end.stop != Stop::Void && length >= head.made.offset,
+            is_clean: rest == 0
+                && end.stop != Stop::Void
+                && (head.made.offset..=LOG_BYTES_MAX).contains(&whole),
             dropped_bytes: rest,
-            length,
+            length: whole,
             gaps,
             unreadable: unreadable
                 .filter(|(sector, _)| sector + SECTOR as u64 > watermark.offset),
@@ -240,6 +243,12 @@ impl Search<'_> {
         };
         let (mut offset, mut rest) = (start, 0);
         while offset < self.length {
+            // A hole holds nothing, however long it is.
+            let Some(data) = self.blocks.next_data(offset).filter(|data| *data < self.length)
+            else {
+                break;
+            };
+            offset = data;
             let bytes = self.blocks.from(offset)?;
             if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
                 rest = offset + last as u64 + 1 - start;

@@ -9,13 +9,13 @@ use super::tail::{Stop, Tail};
 use super::{Head, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{
-    Header, Kind, Seed, UNIT, encode_bare, encode_rows, next_place, rows_max,
+    Header, Kind, Seed, UNIT, UNIT_USIZE, encode_bare, encode_rows, next_place, rows_max,
 };
 use crate::observation::Observation;
 use crate::os::disk::DiskFile;
 
 /// The bytes of a mark.
-type Mark = [u8; UNIT as usize];
+type Mark = [u8; UNIT_USIZE];
 
 /// The log in the hands of the holder of the lock.
 #[derive(Debug)]
@@ -157,10 +157,10 @@ impl LogWriter {
 
     /// Whether the log still ends as this writer left it.
     pub(crate) fn is_untouched(&self) -> Result<bool> {
-        let mut found = [0; UNIT as usize];
+        let mut found = [0; UNIT_USIZE];
         let read = self.file.read(self.end.offset, &mut found)?;
-        let expected = if self.marked { self.mark_bytes() } else { [0; UNIT as usize] };
-        let whole = if self.marked { UNIT as usize } else { read };
+        let expected = if self.marked { self.mark_bytes() } else { [0; UNIT_USIZE] };
+        let whole = if self.marked { UNIT_USIZE } else { read };
         Ok(read >= whole && found[..read] == expected[..read] && self.file.len()? == self.length)
     }
 }

@@ -1,10 +1,12 @@
 //! Reading: from a fixed prefix of a store to what was asked of it.
 //!
-//!     view ─▶ nodes ─▶ tree_walk ─▶ fold · grid · histogram · quantile ─▶ window
-//!               └───▶ scan ───────▶ by_sequence · time_order ──────────▶ snapshot
+//! ```text
+//! view ─▶ nodes ─▶ tree_walk ─▶ fold · grid · histogram · quantile ─▶ window ─▶ snapshot
+//!           └────▶ scan ──────▶ by_sequence · time_order ───────────────┘
+//! ```
 //!
 //! `nodes` finds the summaries of the tree, `scan` the rows of a leaf. Whether damage is
-//! an error or is read around is decided in one place, [`Snapshot::meet`]
+//! an error or is read around is decided in one place, `Snapshot::meet`
 //! (snapshot.rs).
 
 pub(crate) mod by_sequence;

@@ -18,7 +18,7 @@ mod buckets;
 mod bytes;
 mod unit;
 
-pub(crate) use buckets::{Bucket, Buckets};
+pub(crate) use buckets::Buckets;
 pub(crate) use unit::Unit;
 
 /// A binary unit is chosen so that the smallest magnitude has 11 bits: from there on
@@ -56,6 +56,7 @@ impl Sketch {
     }
 
     /// The number of values.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         self.count
     }

@@ -30,7 +30,7 @@ impl Node {
 
     /// Whether `right` is the other half of this node's parent.
     fn is_joined_by(&self, right: &Self) -> bool {
-        self.level == right.level && self.index % 2 == 0 && self.index + 1 == right.index
+        self.level == right.level && self.index.is_multiple_of(2) && self.index + 1 == right.index
     }
 
     fn join(&self, right: &Self) -> Self {
