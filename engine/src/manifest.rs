@@ -131,7 +131,7 @@ const BALLAST_BYTES: usize = 64 * 1024;
 
 /// Makes the ballast where there is none and the disk has room for it. That it cannot
 /// be made now is no error: the next replacement of the manifest tries again.
-fn make_ballast(directory: &Directory) {
+pub(crate) fn make_ballast(directory: &Directory) {
     if !matches!(directory.identity(BALLAST), Ok(None)) {
         return;
     }

@@ -9,21 +9,25 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use gaugelog::{Error, ErrorKind, Observation, Options, Store, SyncPolicy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::processes::{Process, again, called, tell};
-use support::{arrivals, quick_place, series, small_segments};
+use support::copies::copy_files;
+use support::processes::{Process, again, called, report};
+use support::{CHUNK, Random, arrivals, assert_sound, log_path, quick_place, series};
 
-/// One byte in so many where nobody asks for more.
+/// One byte in so many by default.
 const ONE_IN: u64 = 61;
+/// Of a chunk, one in so many times as many.
+const ONE_IN_OF_CHUNK: u64 = 997;
 const EFBIG: i32 = 27;
-/// More than a checkpoint has bytes, in observations. While that cannot be written,
-/// every append behind a refused one begins a segment, since what is durable of the
-/// old one is not known.
-const BEYOND_CHECKPOINT: usize = 600;
+/// What is stored before the limit: with it the log is longer than a manifest, so that it
+/// can be replaced below the limit.
+const BEGUN_WITH: usize = 600;
+/// So much is stored when the test ends: the log has more than a block of 32 KiB.
+const ENDED_WITH: usize = 4_000;
 
 fn one_in() -> u64 {
     match std::env::var("GAUGELOG_FILE_SIZES") {
@@ -52,7 +56,7 @@ fn play(part: &str, words: &str) {
     command.args(played.get_args());
     command.envs(played.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let mut process = Process::start(&mut command);
-    println!("file sizes: {}", process.must_hear("cut"));
+    println!("file sizes: {}", process.expect_line("cut"));
     process.succeeds();
 }
 
@@ -68,19 +72,15 @@ fn check_refusal(path: &Path, error: &Error) {
 /// The store holds these and nothing else, also for a handle of its own.
 fn check(path: &Path, all: &[Observation]) {
     let fresh = Store::open(path).expect("opened");
-    assert!(fresh.found().damage.is_empty(), "{:?}", fresh.found());
+    assert!(fresh.recovery().damage.is_empty(), "{:?}", fresh.recovery());
     let snapshot = fresh.snapshot().expect("a snapshot");
     assert!(arrivals(&snapshot) == all, "{} of {}", snapshot.len(), all.len());
     assert_eq!(snapshot.summary().expect("read").count(), all.len() as u64);
 }
 
-fn rows(path: &Path, ordinal: u32) -> PathBuf {
-    path.join(format!("{ordinal:010}.rows"))
-}
-
-/// Where the frames of a segment end: the last byte of an observation is not zero.
-fn end_of(rows: &Path) -> u64 {
-    let bytes = std::fs::read(rows).expect("a segment");
+/// Where the frames of the log end, a mark included: the last bytes of a row are not zero.
+fn end_of_log(path: &Path) -> u64 {
+    let bytes = std::fs::read(log_path(path)).expect("a log");
     let last = bytes.iter().rposition(|byte| *byte != 0).expect("a header");
     (last as u64 + 1).next_multiple_of(8)
 }
@@ -102,22 +102,18 @@ const APPENDS: [Appends; 4] = [
     Appends { words: "unsynced", policy: SyncPolicy::Never, count: 97, ahead: false },
 ];
 
-/// Not a test by itself: appends with each byte of a segment as the limit, up to
-/// where it has all of its observations.
+/// Not a test by itself: appends with each byte of a log as the limit.
 #[test]
 fn the_process_that_appends() {
     let Some((path, words)) = called() else { return };
     let appends = APPENDS.into_iter().find(|it| it.words == words).expect("one of them");
-    let store = small_segments().sync(appends.policy).create(&path).expect("created");
-    let all = series(6_000);
-    let (mut stored, mut cuts) = (1, 0);
-    if appends.policy == SyncPolicy::Always {
-        stored = BEYOND_CHECKPOINT;
-    }
+    let store = Options::new().sync(appends.policy).create(&path).expect("created");
+    let all = series(ENDED_WITH + 200);
+    let (mut stored, mut cuts) = (BEGUN_WITH, 0);
     store.append_batch(&all[..stored]).expect("there is no limit");
-    let first = end_of(&rows(&path, 1));
+    let first = end_of_log(&path);
     let mut limit = first;
-    while !rows(&path, 2).exists() {
+    while stored < ENDED_WITH {
         let batch = &all[stored..stored + appends.count];
         match limited(limit, || store.append_batch(batch)) {
             Err(error) => {
@@ -136,107 +132,142 @@ fn the_process_that_appends() {
                     store.append(all[stored]).expect("there is no limit");
                     stored += 1;
                 }
-                limit = limit.max(end_of(&rows(&path, 1)));
+                limit = limit.max(end_of_log(&path));
             }
         }
     }
     check(&path, &all[..stored]);
     store.append(all[stored]).expect("there is no limit");
-    assert!(store.verify().expect("read").is_sound());
-    tell(&format!("cut {words}: bytes {first} to {limit}, {cuts} writes refused"));
+    assert_sound(&store);
+    report(&format!("cut {words}: bytes {first} to {limit}, {cuts} writes refused"));
 }
 
 #[test]
-fn a_limit_may_cut_off_an_append_at_every_byte_of_a_segment() {
+fn a_limit_may_cut_off_an_append_at_every_byte_of_a_log() {
     for appends in APPENDS {
         play("the_process_that_appends", appends.words);
     }
 }
 
-/// Not a test by itself: with each limit from nothing to more than any of the
-/// small files has, creates a store, and leaves a full segment for the next.
+/// Not a test by itself: with each limit from nothing to more than a manifest has,
+/// creates a store, begins its log, and removes a chunk.
 #[test]
 fn the_process_that_begins() {
     let Some((path, _)) = called() else { return };
     let parent = path.parent().expect("a directory");
-    let full = parent.join("full");
-    let options = small_segments();
-    let store = options.create(&full).expect("created");
-    let all = series(6_000);
-    store.append_batch(&all[..4_096]).expect("appended");
-    drop(store);
-    let largest = largest_after_leaving(&full, parent, &all);
+    let (sealed, all) = (parent.join("sealed"), series(70_000));
+    Store::create(&sealed).expect("created").append_batch(&all).expect("appended");
+    let largest = path_length(&sealed.join("manifest"));
     let mut cuts = 0;
     for limit in (0..largest + 9).step_by(usize::try_from(one_in()).expect("small")) {
-        cuts += u32::from(create_below(limit, &path, &options));
+        cuts += u32::from(create_below(limit, &path));
         std::fs::remove_dir_all(&path).expect("removed");
-        cuts += u32::from(leave_below(limit, &full, &path, &all));
+        cuts += u32::from(remove_below(limit, &sealed, &path, &all));
         std::fs::remove_dir_all(&path).expect("removed");
     }
-    tell(&format!("cut small files: {largest} bytes, {cuts} calls refused"));
+    report(&format!("cut manifests: {largest} bytes, {cuts} calls refused"));
 }
 
-/// How large the largest of the files is that leaving a segment writes.
-fn largest_after_leaving(full: &Path, parent: &Path, all: &[Observation]) -> u64 {
-    let path = parent.join("left");
-    copy(full, &path);
-    small_segments().open(&path).expect("opened").append(all[4_096]).expect("appended");
-    let sizes = std::fs::read_dir(&path).expect("listed").filter_map(|entry| {
-        let entry = entry.expect("an entry");
-        let name = entry.file_name().into_string().expect("a plain name");
-        let small = !name.ends_with(".rows");
-        small.then(|| entry.metadata().expect("a file").len())
-    });
-    sizes.max().expect("a checkpoint")
+fn path_length(path: &Path) -> u64 {
+    path.metadata().expect("a file").len()
 }
 
-/// Whether creating a store is refused below a limit; then it can be created.
-fn create_below(limit: u64, path: &Path, options: &Options) -> bool {
-    let created = limited(limit, || options.create(path));
-    let refused = created.is_err();
+/// How often a limit refuses that a store is created and its log begun; then both are
+/// possible.
+fn create_below(limit: u64, path: &Path) -> bool {
+    let created = limited(limit, || Store::create(path));
+    let mut refused = created.is_err();
     let store = created.unwrap_or_else(|error| {
         check_refusal(path, &error);
-        options.create(path).expect("there is no limit")
+        Store::create(path).expect("there is no limit")
     });
-    store.append(Observation::new(1, 1.0)).expect("appended");
+    let observation = Observation::new(1, 1.0);
+    if let Err(error) = limited(limit, || store.append(observation)) {
+        check_refusal(path, &error);
+        refused = true;
+        check(path, &[]);
+        store.append(observation).expect("there is no limit");
+    }
+    check(path, &[observation]);
+    assert_sound(&store);
     refused
 }
 
-/// Whether the append is refused that is to begin the next segment; what was
-/// derived from the full one may be lacking, and is made again or done without.
-fn leave_below(limit: u64, full: &Path, path: &Path, all: &[Observation]) -> bool {
-    copy(full, path);
-    let store = small_segments().open(path).expect("opened");
-    let appended = limited(limit, || store.append(all[4_096]));
-    let refused = appended.is_err();
-    if let Err(error) = &appended {
-        check_refusal(path, error);
+/// Whether retention is refused below a limit; then it is possible.
+fn remove_below(limit: u64, sealed: &Path, path: &Path, all: &[Observation]) -> bool {
+    copy_files(sealed, path);
+    let store = Store::open(path).expect("opened");
+    let removed = limited(limit, || store.keep_bytes(0));
+    let refused = removed.is_err();
+    if let Err(error) = removed {
+        check_refusal(path, &error);
+        check(path, all);
+        assert_eq!(store.keep_bytes(0).expect("there is no limit"), CHUNK);
     }
-    let stored = 4_096 + usize::from(!refused);
-    check(path, &all[..stored]);
-    store.append_batch(&all[stored..4_200]).expect("there is no limit");
-    check(path, &all[..4_200]);
-    let median = |store: &Store| store.snapshot().expect("a snapshot").median().expect("read");
-    let mut values: Vec<f64> = all[..4_200].iter().map(|it| it.value).collect();
-    values.sort_by(f64::total_cmp);
-    assert_eq!(median(&store), Some(f64::midpoint(values[2_099], values[2_100])));
-    let verified = store.verify().expect("read");
-    let derived = |path: &Path| path.extension().is_none_or(|extension| extension != "rows");
-    let torn = |detail: &str| detail.ends_with("does not match its checksum");
-    let costs_time = verified.damage.iter().all(|it| derived(&it.path) && torn(&it.detail));
-    assert!(costs_time, "{verified:?}");
+    check(path, &all[65_536..]);
+    assert_sound(&store);
     refused
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir(to).expect("a directory");
-    for entry in std::fs::read_dir(from).expect("listed") {
-        let entry = entry.expect("an entry");
-        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
-    }
 }
 
 #[test]
-fn a_limit_may_cut_off_the_small_files_at_every_byte() {
+fn a_limit_may_cut_off_a_manifest_at_every_byte() {
     play("the_process_that_begins", "");
+}
+
+/// Not a test by itself: seals below limits up to the length of the chunk. It is longer
+/// than the log, because the observations cannot be compressed.
+#[test]
+fn the_process_that_seals() {
+    let Some((path, _)) = called() else { return };
+    let parent = path.parent().expect("a directory");
+    let full = parent.join("full");
+    let mut random = Random(9);
+    let mut row = || {
+        let value = f64::from_bits(random.next() & !(1 << 62));
+        Observation::new(random.next().cast_signed(), value)
+    };
+    let all: Vec<_> = (0..65_600).map(|_| row()).collect();
+    let store = Store::create(&full).expect("created");
+    store.append_batch(&all[..65_436]).expect("appended");
+    // The append succeeds though the chunk cannot be written.
+    let limit = end_of_log(&full) + 101 * 16;
+    limited(limit, || store.append_batch(&all[65_436..65_536])).expect("the log has room");
+    assert_eq!(store.verify().expect("verified").chunks, 0);
+    drop(store);
+    let (mut limit, mut cuts) = (0, 0);
+    loop {
+        let sealed = seal_below(limit, &full, &path, &all);
+        let length = sealed.then(|| path_length(&path.join("0000000000.chunk")));
+        std::fs::remove_dir_all(&path).expect("removed");
+        if let Some(length) = length {
+            assert!(length <= limit && length + one_in() * ONE_IN_OF_CHUNK > limit);
+            break;
+        }
+        cuts += 1;
+        limit += one_in() * ONE_IN_OF_CHUNK;
+    }
+    report(&format!("cut chunks: {limit} bytes, {cuts} seals refused"));
+}
+
+/// Whether a seal succeeds below a limit; if not, it does without one.
+fn seal_below(limit: u64, full: &Path, path: &Path, all: &[Observation]) -> bool {
+    copy_files(full, path);
+    let store = Store::open(path).expect("opened");
+    let sealed = limited(limit, || store.seal());
+    if let Err(error) = &sealed {
+        check_refusal(path, error);
+        check(path, &all[..65_536]);
+        assert!(!path.join("0000000000.chunk.tmp").exists());
+    }
+    store.append_batch(&all[65_536..]).expect("there is no limit");
+    store.seal().expect("there is no limit");
+    check(path, all);
+    assert_sound(&store);
+    assert_eq!(store.verify().expect("verified").chunks, 1);
+    sealed.is_ok()
+}
+
+#[test]
+fn a_limit_may_cut_off_a_chunk_at_any_byte() {
+    play("the_process_that_seals", "");
 }

@@ -1,5 +1,5 @@
 //! Promise 7 on real file systems: where the disk is full at any block of a
-//! segment, or while the next is begun, it is an error; what was acknowledged is
+//! log, or while it is sealed or replaced, it is an error; what was acknowledged is
 //! there, what was refused is not, and work resumes when there is space.
 //!
 //! `GAUGELOG_FULL_DISK` says at how many blocks: `all`, or one in so many. The
@@ -10,19 +10,23 @@ mod support;
 
 use std::path::Path;
 
-use gaugelog::{Error, ErrorKind, Observation, Store, SyncPolicy};
+use gaugelog::{Error, ErrorKind, Observation, Options, Store, SyncPolicy};
 use support::mounts::{Ballast, Disk, small_tmpfs};
-use support::{arrivals, series, small_segments};
+use support::{arrivals, assert_sound, series};
 use tempfile::TempDir;
 
-/// One block in so many where nobody asks for more.
+/// One block in so many by default.
 const ONE_IN: usize = 9;
 /// What an error says of observations that could not be taken back.
-const IN_DOUBT: &str = "may be found later";
+const POSSIBLY_STORED: &str = "may be found later";
 const ENOSPC: i32 = 28;
 
 /// Small ones, for which space is written ahead, and batches.
 const SIZES: [&[usize]; 2] = [&[1, 40, 1, 64], &[97]];
+
+/// What is stored before the disk fills up: a few, or so many that a chunk is due soon,
+/// for which there is no space.
+const BEGUN_WITH: [usize; 2] = [10, 65_536 - 200];
 
 /// A program that appends until the disk is full.
 struct Program<'a> {
@@ -30,15 +34,15 @@ struct Program<'a> {
     policy: SyncPolicy,
     all: &'a [Observation],
     stored: usize,
-    /// Refused, but said to be there perhaps.
-    in_doubt: usize,
+    /// Refused, but perhaps there, by the error.
+    possibly_stored: usize,
 }
 
 impl Program<'_> {
     fn open(&self) -> Store {
-        let options = small_segments().sync(self.policy);
+        let options = Options::new().sync(self.policy);
         let store = options.open(self.path).expect("opened, be the disk full or not");
-        assert!(store.found().damage.is_empty(), "{:?}", store.found());
+        assert!(store.recovery().damage.is_empty(), "{:?}", store.recovery());
         store
     }
 
@@ -48,25 +52,35 @@ impl Program<'_> {
             Ok(range) => {
                 assert_eq!(range.start, self.stored as u64);
                 self.stored += count;
+                self.possibly_stored = 0;
                 Ok(())
             }
             Err(error) => {
                 self.stored += error.stored();
-                if error.to_string().contains(IN_DOUBT) {
-                    self.in_doubt = count - error.stored();
+                // An earlier one is not taken back by a later refusal.
+                self.possibly_stored = self.possibly_stored.saturating_sub(error.stored());
+                if error.to_string().contains(POSSIBLY_STORED) {
+                    self.possibly_stored = self.possibly_stored.max(count - error.stored());
                 }
                 Err(error)
             }
         }
     }
 
-    /// Everything acknowledged is there, and nothing that was refused.
-    fn check(&mut self, store: &Store) {
-        let found = arrivals(&store.snapshot().expect("a snapshot"));
-        let most = self.stored + std::mem::take(&mut self.in_doubt);
-        assert!((self.stored..=most).contains(&found.len()), "{} of {}", found.len(), self.stored);
-        assert!(found == self.all[..found.len()]);
-        self.stored = found.len();
+    /// Everything acknowledged is there, and nothing that was refused, unless the error
+    /// said that it may be. Returns how much there is.
+    fn check(&self, store: &Store) -> usize {
+        let all = arrivals(&store.snapshot().expect("a snapshot"));
+        let most = self.stored + self.possibly_stored;
+        assert!((self.stored..=most).contains(&all.len()), "{} of {}", all.len(), self.stored);
+        assert!(all == self.all[..all.len()]);
+        all.len()
+    }
+
+    /// Goes on with another handle, for which everything that is there is stored.
+    fn change_to(&mut self, store: &Store) {
+        self.stored = self.check(store);
+        self.possibly_stored = 0;
     }
 
     /// Appends until that is refused, and a few times more.
@@ -93,7 +107,7 @@ impl Program<'_> {
 /// How a file system is laid out.
 struct Layout<'a> {
     at: &'a Path,
-    /// So many blocks hold a segment and what stands beside it.
+    /// Up to so many are left.
     blocks: u64,
     remount: &'a dyn Fn(),
 }
@@ -106,20 +120,22 @@ fn at_every_block(name: &str, layout: &Layout<'_>) {
     };
     let programs = [SyncPolicy::Always, SyncPolicy::Never]
         .into_iter()
-        .flat_map(|policy| SIZES.map(|sizes| (policy, sizes)));
+        .flat_map(|policy| SIZES.map(|sizes| (policy, sizes)))
+        .flat_map(|(policy, sizes)| BEGUN_WITH.map(|begun| (policy, sizes, begun)));
+    let all = series(BEGUN_WITH[1] + 12_000);
     let mut runs = 0;
     for free in (0..=layout.blocks).step_by(one_in) {
-        for (turn, (policy, sizes)) in (0..).zip(programs.clone()) {
+        for (turn, (policy, sizes, begun)) in (0..).zip(programs.clone()) {
             let path = layout.at.join("store");
-            let all = series(12_000);
-            let mut program = Program { path: &path, policy, all: &all, stored: 0, in_doubt: 0 };
-            fill_and_go_on(&mut program, layout, sizes, free);
-            // It takes a while, so of each number of blocks one program does it.
+            let mut program =
+                Program { path: &path, policy, all: &all, stored: 0, possibly_stored: 0 };
+            fill_and_go_on(&mut program, layout, sizes, begun, free);
+            // It takes a while, so two programs do it for each number of blocks.
             if (free + turn).is_multiple_of(4) {
                 (layout.remount)();
             }
             let store = program.open();
-            program.check(&store);
+            program.change_to(&store);
             program.append(&store, 1).expect("there is space");
             drop(store);
             std::fs::remove_dir_all(&path).expect("removed");
@@ -129,28 +145,42 @@ fn at_every_block(name: &str, layout: &Layout<'_>) {
     println!("full disks: {name}: 0 to {} blocks free, {runs} runs", layout.blocks);
 }
 
-fn fill_and_go_on(program: &mut Program<'_>, layout: &Layout<'_>, sizes: &[usize], free: u64) {
-    let options = small_segments().sync(program.policy);
+fn fill_and_go_on(
+    program: &mut Program<'_>,
+    layout: &Layout<'_>,
+    sizes: &[usize],
+    begun: usize,
+    free: u64,
+) {
+    let options = Options::new().sync(program.policy);
     let store = options.create(program.path).expect("created");
-    program.append(&store, 10).expect("there is space yet");
+    program.append(&store, begun).expect("there is space yet");
     let ballast = Ballast::take_all(layout.at, layout.blocks);
     ballast.give_back(free);
 
     program.fill(&store, sizes);
     let fresh = program.open();
+    program.change_to(&fresh);
     program.fill(&fresh, sizes);
     ballast.give_all_back();
 
+    program.append(&fresh, 1).expect("there is space");
+    program.change_to(&store);
     program.append(&store, 1).expect("there is space");
+    program.change_to(&fresh);
     program.append(&fresh, 300).expect("there is space");
     program.check(&fresh);
-    assert!(fresh.verify().expect("read").is_sound());
+    let chunks = program.stored / 65_536;
+    fresh.seal().expect("there is space");
+    program.check(&fresh);
+    assert_sound(&fresh);
+    assert_eq!(fresh.verify().expect("read").chunks, chunks as u64);
 }
 
 #[test]
 fn a_tmpfs_may_be_full_at_every_block() {
     let place = TempDir::new().expect("a directory");
-    let Some(tmpfs) = small_tmpfs(&place, "2m") else { return };
+    let Some(tmpfs) = small_tmpfs(&place, "4m") else { return };
     at_every_block("tmpfs", &Layout { at: &tmpfs.at, blocks: 26, remount: &|| {} });
 }
 

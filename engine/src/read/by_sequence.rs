@@ -28,16 +28,10 @@ pub struct BySequence {
     nodes: Vec<Node>,
     /// Leaves that are read next.
     leaves: Range<u64>,
-    /// The leaf last read.
+    /// The leaf last read, the next of its rows, and the end of those that are wanted.
     scan: Scan,
-    /// The number of its next run, and the rows of the runs before that.
-    run: usize,
-    rows_before: usize,
-    /// The next row, the end of the rows handed over before the next run is looked at,
-    /// and what is added to a row to have its sequence number.
     row: usize,
     row_end: usize,
-    offset: u64,
     /// Met, and perhaps continued by the next leaf.
     pending: Option<Damage>,
     errors: VecDeque<Error>,
@@ -53,25 +47,22 @@ impl BySequence {
             leaves: log / LEAF..log / LEAF,
             wanted,
             scan: Scan::default(),
-            run: 0,
-            rows_before: 0,
             row: 0,
             row_end: 0,
-            offset: 0,
             pending: None,
             errors: VecDeque::new(),
             snapshot,
         }
     }
 
-    /// Goes on where the rows of a run are handed over.
+    /// Goes on where the rows of a leaf are handed over.
     #[cold]
     fn advance(&mut self) -> Option<Result<(u64, Observation)>> {
         loop {
             if let Some(error) = self.errors.pop_front() {
                 return Some(Err(error));
             }
-            if self.begin_run() {
+            if self.row < self.row_end {
                 return self.next();
             }
             match self.read_next() {
@@ -89,24 +80,6 @@ impl BySequence {
                 }
             }
         }
-    }
-
-    /// Takes the next run of the leaf that was read.
-    fn begin_run(&mut self) -> bool {
-        while let Some(run) = self.scan.runs().get(self.run) {
-            let rows = |sequences: u64| usize::try_from(sequences).expect("rows of a leaf");
-            let first_row = self.rows_before;
-            self.run += 1;
-            self.rows_before += rows(run.end - run.start);
-            let wanted = run.start.max(self.wanted.start)..run.end.min(self.wanted.end);
-            if !wanted.is_empty() {
-                self.row = first_row + rows(wanted.start - run.start);
-                self.row_end = first_row + rows(wanted.end - run.start);
-                self.offset = wanted.start.wrapping_sub(self.row as u64);
-                return true;
-            }
-        }
-        false
     }
 
     /// Reads one more leaf, or goes into one more node. Returns whether there was one.
@@ -144,7 +117,9 @@ impl BySequence {
 
     fn read_leaf(&mut self, leaf: u64) -> Result<()> {
         self.scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
-        (self.run, self.rows_before) = (0, 0);
+        let sequences = self.scan.sequences();
+        self.row = sequences.partition_point(|sequence| *sequence < self.wanted.start);
+        self.row_end = sequences.partition_point(|sequence| *sequence < self.wanted.end);
         let lost: Vec<Damage> = self.scan.take_lost().collect();
         for damage in lost {
             // A whole chunk may be lost.
@@ -172,7 +147,7 @@ impl Iterator for BySequence {
         if row < self.row_end {
             self.row += 1;
             let observation = Observation::new(self.scan.times()[row], self.scan.values()[row]);
-            return Some(Ok((self.offset.wrapping_add(row as u64), observation)));
+            return Some(Ok((self.scan.sequences()[row], observation)));
         }
         self.advance()
     }

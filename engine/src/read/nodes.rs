@@ -239,12 +239,10 @@ impl Tree {
 
     /// The manifest repeats the largest nodes of those that the chunks hold.
     fn check_listed(&self, chunk: &ChunkNodes) -> Result<()> {
-        let place = |node: &Known| (node.level, node.index);
-        let listed = self.view.record().edge.nodes().iter();
-        for (node, listed) in chunk.chunk().nodes().iter().flat_map(|node| {
-            listed.clone().filter(|listed| place(listed) == place(node)).map(move |it| (node, it))
-        }) {
-            if !has_same_bits(&node.summary, &listed.summary) {
+        for listed in self.view.record().edge.nodes() {
+            let is_same = |node: &&Known| (node.level, node.index) == (listed.level, listed.index);
+            let own = chunk.chunk().nodes().iter().find(is_same);
+            if own.is_some_and(|own| !has_same_bits(&own.summary, &listed.summary)) {
                 return Err(self.diverged(chunk.place().number, chunk.place().sequences()).into());
             }
         }

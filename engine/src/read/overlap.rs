@@ -32,11 +32,9 @@ impl Entry {
 
 /// The rows of a leaf that are within `times` and come after `after`, if that is given.
 fn entries(rows: &Scan, times: Times, after: Option<Key>) -> impl Iterator<Item = Entry> {
-    let sequences = rows.runs().iter().cloned().flatten();
     let columns = rows.times().iter().zip(rows.values());
-    sequences
-        .zip(columns)
-        .map(|(sequence, (time, value))| Entry { time: *time, sequence, value: *value })
+    let rows = columns.zip(rows.sequences());
+    rows.map(|((time, value), sequence)| Entry { time: *time, sequence: *sequence, value: *value })
         .filter(move |entry| times.contain(entry.time) && after.is_none_or(|it| it < entry.key()))
 }
 

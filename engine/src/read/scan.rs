@@ -31,8 +31,7 @@ pub(crate) struct Scan {
     /// The one last read from.
     source: Option<Source>,
     page: Page,
-    /// The sequence numbers of the rows.
-    runs: Vec<Range<u64>>,
+    sequences: Vec<u64>,
     /// What of the leaf cannot be read.
     lost: Vec<Damage>,
 }
@@ -58,10 +57,8 @@ impl Columns {
 impl Scan {
     /// Reads a leaf. What of it cannot be read is [`lost`](Self::take_lost), no error.
     pub(crate) fn read(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
-        self.runs.clear();
         self.lost.clear();
-        self.page.times.clear();
-        self.page.values.clear();
+        self.clear_rows();
         if leaf * LEAF < tree.view().sealed_end_sequence() {
             self.read_page(tree, leaf, wanted)
         } else {
@@ -79,9 +76,9 @@ impl Scan {
         &self.page.values
     }
 
-    /// The sequence numbers of the rows, in their order.
-    pub(crate) fn runs(&self) -> &[Range<u64>] {
-        &self.runs
+    /// The sequence numbers of the rows.
+    pub(crate) fn sequences(&self) -> &[u64] {
+        &self.sequences
     }
 
     /// What of the leaf cannot be read, in the order of sequence numbers.
@@ -123,16 +120,21 @@ impl Scan {
                 self.lost.extend(chunk.losses(tree.view().directory(), within..within + 1));
             }
             let read = chunk.chunk().read_page(within, wanted, &mut self.page);
-            self.runs.extend(chunk.chunk().sequences(within));
+            chunk.chunk().sequences(within).for_each(|run| self.sequences.extend(run));
             self.source = Some(Source::Columns(chunk));
             read
         });
-        let Err(error) = read else { return Ok(()) };
-        self.lost.push(error.damage().ok_or(error)?);
-        self.runs.clear();
+        if let Err(error) = read {
+            self.lost.push(error.damage().ok_or(error)?);
+            self.clear_rows();
+        }
+        Ok(())
+    }
+
+    fn clear_rows(&mut self) {
         self.page.times.clear();
         self.page.values.clear();
-        Ok(())
+        self.sequences.clear();
     }
 
     fn read_rows(&mut self, tree: &Tree, leaf: u64) -> Result<()> {
@@ -145,7 +147,7 @@ impl Scan {
             _ => LogRows::default(),
         };
         rows.reach(log, leaf)?;
-        rows.copy(leaf, &mut self.page, &mut self.runs);
+        rows.copy(leaf, &mut self.page, &mut self.sequences);
         let begins_here = |damage: &&Damage| damage.lost.start / LEAF == leaf;
         self.lost.extend(rows.lost.iter().filter(begins_here).cloned());
         self.source = Some(Source::Rows(rows));
@@ -191,7 +193,7 @@ impl LogRows {
     }
 
     /// Adds the rows of a leaf that is at hand.
-    fn copy(&self, leaf: u64, into: &mut Page, runs: &mut Vec<Range<u64>>) {
+    fn copy(&self, leaf: u64, into: &mut Page, sequences: &mut Vec<u64>) {
         let mut rows = &self.rows[..];
         for run in &self.runs {
             let length = usize::try_from(run.end - run.start).expect("rows in memory");
@@ -204,10 +206,7 @@ impl LogRows {
             let wanted_rows = &of_run[at(wanted.start)..at(wanted.end)];
             into.times.extend(wanted_rows.iter().map(|row| row.timestamp_ns));
             into.values.extend(wanted_rows.iter().map(|row| row.value));
-            match runs.last_mut() {
-                Some(last) if last.end == wanted.start => last.end = wanted.end,
-                _ => runs.push(wanted),
-            }
+            sequences.extend(wanted);
         }
     }
 }

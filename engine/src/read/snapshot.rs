@@ -1,14 +1,14 @@
 //! A fixed prefix of a store, and what can be asked of all of it.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 use super::by_sequence::BySequence;
 use super::missing::Missing;
 use super::nodes::Tree;
 use super::quantile;
-use super::times::{TimeRange, Times};
+use super::times::{TimeRange, Times, clipped};
 use super::window::Window;
 use crate::error::{Damage, Result};
 use crate::stats::summary::Summary;
@@ -184,8 +184,13 @@ impl Snapshot {
     /// assert_eq!(next, 2);
     /// # Ok::<(), gaugelog::Error>(())
     /// ```
-    pub fn by_sequence(&self, sequences: impl std::ops::RangeBounds<u64>) -> BySequence {
-        let wanted = clipped(&sequences, self.first_sequence()..self.end_sequence());
+    pub fn by_sequence(&self, sequences: impl RangeBounds<u64>) -> BySequence {
+        let bound = |bound: Bound<&u64>| bound.map(|sequence| i128::from(*sequence));
+        let bounds = (bound(sequences.start_bound()), bound(sequences.end_bound()));
+        let all = self.first_sequence().into()..=i128::from(self.end_sequence()) - 1;
+        let (first, last) = clipped(bounds, all).into_inner();
+        let wanted = u64::try_from(first).ok().zip(u64::try_from(last + 1).ok());
+        let wanted = wanted.map_or(0..0, |(start, end)| start..end);
         BySequence::new(self.clone(), wanted)
     }
 
@@ -225,21 +230,6 @@ impl Snapshot {
             None => Err(damage.into()),
         }
     }
-}
-
-fn clipped(wanted: &impl std::ops::RangeBounds<u64>, all: Range<u64>) -> Range<u64> {
-    use std::ops::Bound::{Excluded, Included, Unbounded};
-    let start = match wanted.start_bound() {
-        Included(start) => *start,
-        Excluded(before) => before.saturating_add(1),
-        Unbounded => 0,
-    };
-    let end = match wanted.end_bound() {
-        Included(last) => last.saturating_add(1),
-        Excluded(end) => *end,
-        Unbounded => u64::MAX,
-    };
-    start.max(all.start)..end.min(all.end)
 }
 
 impl fmt::Debug for Snapshot {

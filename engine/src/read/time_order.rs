@@ -50,8 +50,6 @@ pub struct ByTime {
 /// Where the rows in the pool come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// Nothing is read yet.
-    Start,
     /// Nodes, in the order in which they begin.
     Nodes,
     /// One pass over everything. Then another stage follows, or the end.
@@ -80,7 +78,7 @@ impl ByTime {
         Self {
             snapshot,
             times,
-            stage: if times.is_empty() { Stage::End } else { Stage::Start },
+            stage: Stage::Pass { next: (!times.is_empty()).then_some(Next::Nodes) },
             waiting: BinaryHeap::new(),
             pool: Pool::default(),
             after: None,
@@ -102,10 +100,9 @@ impl ByTime {
             if self.row < self.rows.times.len() {
                 return self.next();
             }
-            (self.row, self.rows) = (0, std::mem::take(&mut self.rows));
+            self.row = 0;
             self.rows.clear();
             let step = match self.stage {
-                Stage::Start => self.losses().and_then(|()| self.begin_nodes()),
                 Stage::Nodes => self.step_nodes(),
                 Stage::Pass { next } => self.step_pass(next),
                 Stage::End => return None,
@@ -118,16 +115,11 @@ impl ByTime {
         }
     }
 
-    fn losses(&mut self) -> Result<()> {
-        let losses: Vec<Damage> = self.snapshot.tree().losses()?.cloned().collect();
-        losses.into_iter().for_each(|damage| self.lose(damage));
-        Ok(())
-    }
-
     fn begin_nodes(&mut self) -> Result<()> {
         self.stage = Stage::Nodes;
-        let roots: Vec<Node> = self.snapshot.tree().roots()?.iter().map(Node::from).collect();
-        roots.into_iter().for_each(|node| self.wait(node));
+        let snapshot = self.snapshot.clone();
+        snapshot.tree().losses()?.for_each(|damage| self.lose(damage.clone()));
+        snapshot.tree().roots()?.iter().for_each(|node| self.wait(node.into()));
         Ok(())
     }
 
@@ -181,9 +173,9 @@ impl ByTime {
     /// The last of the rows that were read, if these are in order, and come after those
     /// handed over and before those that are read next.
     fn last_if_next(&self) -> Option<Key> {
-        let (times, runs) = (self.scan.times(), self.scan.runs());
-        let first = (*times.first()?, runs.first()?.start);
-        let last = (*times.last()?, runs.last()?.end - 1);
+        let (times, sequences) = (self.scan.times(), self.scan.sequences());
+        let first = (*times.first()?, *sequences.first()?);
+        let last = (*times.last()?, *sequences.last()?);
         let is_next = self.after.is_none_or(|after| after < first)
             && self.waiting.peek().is_none_or(|next| last < next.key)
             && times.is_sorted();

@@ -54,18 +54,8 @@ impl Times {
 
     /// Those of a range, as far as an observation can have them.
     pub(crate) fn of(range: &impl TimeRange) -> Self {
-        let (start, end) = range.bounds();
-        let from = match start {
-            Bound::Included(from) => from,
-            Bound::Excluded(before) => before + 1,
-            Bound::Unbounded => i64::MIN.into(),
-        };
-        let to = match end {
-            Bound::Included(to) => to,
-            Bound::Excluded(after) => after - 1,
-            Bound::Unbounded => i64::MAX.into(),
-        };
-        let (from, to) = (from.max(i64::MIN.into()), to.min(i64::MAX.into()));
+        let all = i64::MIN.into()..=i64::MAX.into();
+        let (from, to) = clipped(range.bounds(), all).into_inner();
         match (i64::try_from(from), i64::try_from(to)) {
             (Ok(from), Ok(to)) if from <= to => Self { from, to },
             _ => Self::NONE,
@@ -90,6 +80,24 @@ impl Times {
             Relation::Cut
         }
     }
+}
+
+/// What of `all` lies within bounds.
+pub(crate) fn clipped(
+    (start, end): (Bound<i128>, Bound<i128>),
+    all: RangeInclusive<i128>,
+) -> RangeInclusive<i128> {
+    let first = match start {
+        Bound::Included(first) => first,
+        Bound::Excluded(before) => before + 1,
+        Bound::Unbounded => *all.start(),
+    };
+    let last = match end {
+        Bound::Included(last) => last,
+        Bound::Excluded(after) => after - 1,
+        Bound::Unbounded => *all.end(),
+    };
+    first.max(*all.start())..=last.min(*all.end())
 }
 
 /// Nanoseconds since the Unix epoch. A system time can be further away than an i64 can

@@ -14,6 +14,7 @@ mod held_writer;
 mod mixed_stores;
 mod order_of_syncs;
 mod orphans;
+mod possibly_stored;
 mod power_cut;
 mod read_while_written;
 mod torn_or_corrupt;

@@ -164,7 +164,7 @@ impl Appending {
         let before = self.log.end().sequence;
         for portion in rows.chunks(PORTION) {
             if let Err(error) = self.log.write(portion, how.ahead_bytes) {
-                return Err(self.take_back(error));
+                return Err(self.take_back(error, portion.len()));
             }
             if self.log.unsynced_bytes() >= UNSYNCED_BYTES_MAX {
                 self.sync(lock)?;
@@ -218,10 +218,11 @@ impl Appending {
     }
 
     /// After a failed write: what was not acknowledged is to be found by nobody.
-    fn take_back(&mut self, error: Error) -> Failure {
+    fn take_back(&mut self, error: Error, tried: usize) -> Failure {
         // A place that cannot be written would fail for ever.
         self.is_not_continuable |= error.is_device_failure();
-        let attempted = self.log.end().sequence.max(self.kept.sequence);
+        // A write that failed may have written whole frames.
+        let attempted = self.log.end().sequence + tried as u64;
         match self.log.take_back(self.kept) {
             Ok(()) => Failure { error, stays: None },
             Err(second) => self.void(error, attempted, second),

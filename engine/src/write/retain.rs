@@ -103,6 +103,8 @@ impl Appending {
                 _ => {}
             }
         }
+        // On a full disk there is room for it only now.
+        manifest::make_ballast(&self.directory);
         Ok(())
     }
 }

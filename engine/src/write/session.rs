@@ -90,13 +90,26 @@ impl Session {
         };
         self.memory.appending = current;
         self.is_checked = true;
-        if let (Some(appending), Some((stays, _))) =
+        self.drop_doubtful()?;
+        Ok(self.memory.appending.as_mut())
+    }
+
+    /// Drops what was reported as failed and stands in the log all the same, unless
+    /// another writer has gone on after it.
+    fn drop_doubtful(&mut self) -> Result<()> {
+        let (Some(appending), Some((stays, tried))) =
             (&mut self.memory.appending, &self.memory.doubtful)
-            && appending.log_id() == stays.log
-        {
+        else {
+            return Ok(());
+        };
+        if appending.log_id() != stays.log {
+            return Ok(());
+        }
+        let found = stored_at(&self.directory, stays.kept.sequence, tried.len() + 1)?;
+        if found.len() <= tried.len() && found.iter().zip(tried).all(is_same) {
             appending.drop_after(stays.kept);
         }
-        Ok(self.memory.appending.as_mut())
+        Ok(())
     }
 
     /// As [`look`](Self::look); makes the first log where there is none.
@@ -190,19 +203,21 @@ impl Session {
     /// same because another process has taken them over.
     fn found_again(&mut self, rows: &[Observation]) -> Result<usize> {
         let Some((stays, tried)) = &self.memory.doubtful else { return Ok(0) };
-        if self.memory.appending.as_ref().is_some_and(|it| it.log_id() == stays.log) {
+        let is_dropped = |it: &Appending| (it.log_id(), it.kept()) == (stays.log, stays.kept);
+        if self.memory.appending.as_ref().is_some_and(is_dropped) {
             return Ok(0);
         }
         let again = rows.len().min(tried.len());
         let stored = stored_at(&self.directory, stays.kept.sequence, again)?;
-        let same = |(a, b): (&Observation, &Observation)| {
-            a.timestamp_ns == b.timestamp_ns && a.value.to_bits() == b.value.to_bits()
-        };
-        let found = stored.iter().zip(rows).take_while(|pair| same(*pair)).count();
-        let is_retry = rows[..again].iter().zip(tried).all(same);
+        let found = stored.iter().zip(rows).take_while(|pair| is_same(*pair)).count();
+        let is_retry = rows[..again].iter().zip(tried).all(is_same);
         self.memory.doubtful = None;
         Ok(if is_retry { found } else { 0 })
     }
+}
+
+fn is_same((one, other): (&Observation, &Observation)) -> bool {
+    one.timestamp_ns == other.timestamp_ns && one.value.to_bits() == other.value.to_bits()
 }
 
 /// Up to `count` observations from `sequence` on, as far as they can be read.

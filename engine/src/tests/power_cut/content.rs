@@ -147,6 +147,15 @@ impl Content {
         bytes
     }
 
+    /// The first bytes, so many where the file is that long.
+    pub(super) fn bytes_to(&self, length: usize) -> Vec<u8> {
+        let sectors = length.min(self.length).div_ceil(SECTOR_BYTES);
+        let mut bytes = Vec::with_capacity(sectors * SECTOR_BYTES);
+        self.sectors[..sectors].iter().for_each(|it| bytes.extend_from_slice(it.bytes()));
+        bytes.truncate(length.min(self.length));
+        bytes
+    }
+
     /// Tells contents apart, as far as 64 bits can.
     pub(super) fn digest(&self) -> u64 {
         let mixed = |digest: u64, sector: &Sector| {

@@ -29,14 +29,14 @@ pub(super) struct Placed {
 
 impl ListedLog {
     pub(super) fn of(files: &Files) -> Option<Self> {
-        let manifest = files.get(MANIFEST)?.bytes();
-        let record = Record::decode(&padded(manifest, RECORD_BYTES)).expect("a whole manifest");
+        let manifest = files.get(MANIFEST)?.bytes_to(RECORD_BYTES);
+        let record = Record::decode(&manifest).expect("a whole manifest");
         if record.log == 0 {
             return None;
         }
         let name = log_name(record.log);
         let content = files.get(&*name).expect("the listed log is there");
-        let bytes = padded(content.bytes(), content.length());
+        let bytes = content.bytes_to(content.length());
         let seed = Seed::of_log(record.log);
         let mut at = next_place(RECORD_BYTES as u64);
         let mut sequence = record.log_first_sequence();
@@ -66,13 +66,6 @@ impl ListedLog {
         let dropped_bytes = (content.zeros_from() as u64).saturating_sub(after_end);
         Some(Self { name, record, frames, end_sequence: sequence, dropped_bytes, watermark })
     }
-}
-
-fn padded(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
-    if bytes.len() < length {
-        bytes.resize(length, 0);
-    }
-    bytes
 }
 
 /// The frame that is to follow at `at`.

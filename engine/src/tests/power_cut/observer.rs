@@ -13,7 +13,7 @@ use super::reported::{Reported, Rest};
 use super::simulated_disk::SimulatedDisk;
 use crate::error::Error;
 use crate::format::names::{MANIFEST, Name, classify};
-use crate::format::record::RECORD_BYTES;
+use crate::format::record::{RECORD_BYTES, Record};
 use crate::os::disk::{Directory, Operation, watch};
 use crate::view::View;
 
@@ -84,6 +84,8 @@ pub(super) struct Observer {
     making: Making,
     /// Rows were written to a log since a new one was listed durably.
     is_written: bool,
+    /// A new log was listed since the last report.
+    has_rotated: bool,
     /// Where moments are noted, and not only followed.
     moments: Option<Vec<Moment>>,
 }
@@ -100,6 +102,7 @@ impl Observer {
             first_seen: 0,
             making: Making::Nothing,
             is_written: false,
+            has_rotated: false,
             moments: None,
         }
     }
@@ -138,6 +141,9 @@ impl Observer {
     /// Changes what was reported to the processes.
     pub(super) fn report(&mut self, change: impl FnOnce(&mut Reported)) {
         self.see();
+        if std::mem::take(&mut self.has_rotated) && self.refused == 0 && !self.dead {
+            self.assert_tidy();
+        }
         change(&mut self.reported);
         self.note(Done::Nothing);
     }
@@ -165,6 +171,31 @@ impl Observer {
         if let Some(moment) = self.moments.iter_mut().flatten().last() {
             moment.reported.see_durable(view.durable_sequence());
         }
+    }
+
+    /// A rotation without a failure leaves nothing behind of what was cut off before.
+    fn assert_tidy(&self) {
+        let directory = Arc::new(Directory::open(&self.directory).expect("the directory"));
+        let record = View::take(&directory, true).expect("readable").record().clone();
+        for name in self.disk.names() {
+            let is_needed = match classify(name) {
+                Name::Manifest | Name::Ballast | Name::Aside => true,
+                Name::Log(id) => id == record.log || !self.is_log_of(name, &record),
+                Name::Chunk(number) => (record.first_chunk..record.sealed_end).contains(&number),
+                _ => false,
+            };
+            assert!(is_needed, "{name} is left");
+        }
+    }
+
+    /// Whether it is a log that says that it is this store's. Others stay for the user to
+    /// look at: one whose making was cut off in its first sector, or that would have been
+    /// the first one.
+    fn is_log_of(&self, name: &str, record: &Record) -> bool {
+        let content = self.disk.content(name);
+        matches!(classify(name), Name::Log(_))
+            && Record::decode(&content.bytes_to(RECORD_BYTES))
+                .is_ok_and(|own| own.store == record.store)
     }
 
     /// With which sequence number readers see the store begin.
@@ -200,6 +231,7 @@ impl Observer {
             (Operation::SyncDirectory, Making::Listed) => {
                 self.making = Making::Nothing;
                 self.is_written = false;
+                self.has_rotated = true;
                 self.reported.rotate();
             }
             (Operation::Write { length, .. }, _) if is_log && length > MARK_BYTES => {

@@ -134,6 +134,16 @@ impl SimulatedDisk {
         self.directory_seen.then(|| self.names.iter().filter_map(seen).collect())
     }
 
+    /// The names that processes see.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.names.iter().filter(|(_, entry)| entry.seen().is_some()).map(|(name, _)| name)
+    }
+
+    /// What processes see of a file.
+    pub(super) fn content(&self, name: &str) -> &Content {
+        &self.files[self.named(name).expect("a file of that name")].seen
+    }
+
     /// Follows an operation that succeeds.
     pub(super) fn apply(&mut self, name: &str, operation: Operation, bytes: &[u8]) {
         match operation {

@@ -5,9 +5,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::observer::{INPUT_OUTPUT, NO_SPACE};
 use super::script::Step::{
-    Append, Close, CopyHere, CorruptManifest, Die, Drop, DropHeld, Fail, FillChunk, FillLeaf, Flush, FlushChunk, Heal, Hold,
-    KeepBytes, LoseBallast, Open, PlantChunk, RemoveBefore, RemoveBeforeHeld, Repair, Retry, Seal,
-    SealHeld, Sync, SyncHeld, SyncIfDue, Use,
+    Append, Close, CopyHere, CorruptManifest, Die, Drop, DropHeld, Fail, FillChunk, FillLeaf,
+    Flush, FlushChunk, Heal, Hold, KeepBytes, LoseBallast, Open, PlantChunk, RemoveBefore,
+    RemoveBeforeHeld, Repair, Retry, Seal, SealHeld, Sync, SyncHeld, SyncIfDue, Use,
 };
 use super::script::{ALWAYS, AT_ONCE, Call, HOUR, NEVER, Step};
 use crate::format::CHUNK;
