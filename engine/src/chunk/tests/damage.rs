@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::format::LEAF;
+use crate::format::chunk::Column;
 use crate::os::disk::{Operation, watch};
 use crate::stats::summary::Summary;
 
@@ -69,6 +70,25 @@ fn a_flipped_byte_costs_one_page_at_most() {
             let mut damaged = specimen.bytes.clone();
             damaged[at] ^= flip;
             specimen.check_damaged(&damaged, &format!("byte {at} ^ {flip}"));
+        }
+    }
+}
+
+/// As the test before, with some bytes of each kind of part: it is quick.
+#[test]
+fn every_kind_of_part_is_under_a_checksum() {
+    let specimen = Specimen::new(&slow_sensor(), &[]);
+    let whole = specimen.shelf.open_with(&specimen.bytes).expect("whole");
+    let header = &whole.header;
+    let pages = [Column::Times, Column::Values].map(|column| header.page(column, 1));
+    let mut parts: Vec<(u64, u32)> = pages.map(|page| (page.offset, page.bytes)).into();
+    parts.push((header.sketch.offset, header.sketch.bytes));
+    parts.push((header.leaf_offset(1), 92));
+    for (offset, bytes) in parts {
+        for at in (offset..offset + u64::from(bytes)).step_by(5) {
+            let mut damaged = specimen.bytes.clone();
+            damaged[usize::try_from(at).expect("small")] ^= 1;
+            specimen.check_damaged(&damaged, &format!("byte {at}"));
         }
     }
 }
