@@ -91,6 +91,12 @@ fn every_kind_of_part_is_under_a_checksum() {
             specimen.check_damaged(&damaged, &format!("byte {at}"));
         }
     }
+    // A reader uses a sketch as it is; only verifying makes it again.
+    let sketch = usize::try_from(header.sketch.offset).expect("small");
+    let mut damaged = specimen.bytes.clone();
+    damaged[sketch] ^= 1;
+    let chunk = specimen.shelf.open_with(&damaged).expect("opened");
+    chunk.sketch().expect_err("another unit");
 }
 
 #[test]
@@ -200,6 +206,23 @@ fn pages_are_valid_in_their_own_place_only() {
         let mixed = specimen.shelf.open_with(&mixed).expect("opened");
         assert!((0..CHUNK_LEAVES).all(|leaf| mixed.stored_leaf(leaf).is_err()), "{place:?}");
     }
+}
+
+/// Their checksums stand beside them, not in the header.
+#[test]
+fn summaries_are_valid_in_their_own_place_only() {
+    let specimen = Specimen::new(&incompressible(), &[]);
+    let whole = specimen.shelf.open_with(&specimen.bytes).expect("whole");
+    let range = |leaf: u64| {
+        let start = usize::try_from(whole.header.leaf_offset(leaf)).expect("small");
+        start..start + 92
+    };
+    let mut swapped = specimen.bytes.clone();
+    swapped[range(0)].copy_from_slice(&specimen.bytes[range(1)]);
+    swapped[range(1)].copy_from_slice(&specimen.bytes[range(0)]);
+    let swapped = specimen.shelf.open_with(&swapped).expect("opened");
+    assert!((0..CHUNK_LEAVES).all(|leaf| swapped.stored_leaf(leaf).is_err()));
+    assert!((0..CHUNK_LEAVES).all(|leaf| swapped.leaf(leaf).is_ok()), "computed from the rows");
 }
 
 #[test]
