@@ -9,12 +9,14 @@ mod support;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gaugelog::{Observation, Store};
-use support::{Random, place, series, small_segments};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use support::{Random, file_names, log_path, place, series};
 
 /// The process's whole memory, its program and the test harness included.
 const PEAK_KIB_MAX: u64 = 64 * 1024;
@@ -28,7 +30,10 @@ fn the_process_that_looks() {
     let Some(path) = std::env::var_os(PATH).map(PathBuf::from) else { return };
     let outcome = match Store::open(&path) {
         Ok(store) => use_in_every_way(&store),
-        Err(error) => format!("refused ({error})"),
+        Err(error) => match Store::repair(&path) {
+            Ok(_) => format!("repaired after ({error})"),
+            Err(second) => format!("refused ({error}; {second})"),
+        },
     };
     let status = fs::read_to_string("/proc/self/status").expect("readable");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
@@ -36,25 +41,42 @@ fn the_process_that_looks() {
     println!("outcome {}", outcome.replace('\n', " "));
 }
 
-/// What comes of each is no matter here: that it ends, and without a panic, is.
+/// The results do not matter here, only that each call ends without a panic, and that a
+/// store that was repaired is sound.
 fn use_in_every_way(store: &Store) -> String {
     let verified = store.verify();
     let mut read = 0;
     if let Ok(snapshot) = store.snapshot() {
         // A gap is one error, but a store may claim any number of observations.
-        read = snapshot.arrivals(0..u64::MAX).take(5_000_000).filter(Result::is_ok).count();
-        let _ = snapshot.range(..).take(100_000).count();
+        read = snapshot.by_sequence(..).take(5_000_000).filter(Result::is_ok).count();
+        let _ = snapshot.window(..).iter().take(100_000).count();
+        let around = snapshot.skip_damage();
+        drop(around.window(0..50_000_000_000).summary());
+        drop((around.median(), around.quantile_estimate(0.9)));
+        let _ = around.latest(10).count();
+        drop(around.missing());
         drop(snapshot.summary());
-        drop(snapshot.summary_of(0..1_000_000_000));
+        drop(snapshot.window(0..1_000_000_000).summary());
         drop(snapshot.median());
-        drop(snapshot.histogram(10));
-        drop(snapshot.downsample(100));
+        drop(snapshot.window(..).histogram(10));
+        drop(snapshot.window(..).columns(100));
     }
     let appended = store.append(Observation::new(0, 1.0));
+    drop(store.seal());
+    drop(store.remove_before(1_000));
+    let copied = store.copy_to(store.path().with_extension("copy"));
+    let repaired = Store::repair(store.path());
+    if let (Ok(_), Ok(store)) = (&repaired, Store::open(store.path())) {
+        let verification = store.verify();
+        assert!(verification.is_ok_and(|it| it.is_sound()), "repaired, and not sound");
+    }
+    let word = |done: bool| if done { "done" } else { "refused" };
     format!(
-        "{} damaged places, {read} read, append {}",
+        "{} damaged places, {read} read, append {}, copy {}, repair {}",
         verified.map_or(0, |it| it.damage.len() as u64 + it.damage_unlisted),
-        if appended.is_ok() { "done" } else { "refused" }
+        word(appended.is_ok()),
+        word(copied.is_ok()),
+        word(repaired.is_ok()),
     )
 }
 
@@ -89,24 +111,30 @@ fn peak_of(name: &str, path: &Path) -> u64 {
     line("peak ").trim().parse().expect("a number")
 }
 
-/// A store of some segments.
+/// A store of two chunks and a log.
 fn filled(path: &Path) {
-    let store = small_segments().create(path).expect("created");
-    store.append_batch(&series(12_000)).expect("appended");
+    let store = Store::create(path).expect("created");
+    store.append_batch(&series(140_000)).expect("appended");
     store.append(Observation::new(0, 14.25)).expect("appended");
 }
 
-/// Fills a store, spoils its directory, and checks what it takes to look at it.
-fn looked_at(name: &str, spoil: impl FnOnce(&Path)) {
+/// Fills a store, spoils its directory, and checks what it takes to look at it. Returns
+/// whether it can be opened after that.
+fn looked_at(name: &str, spoil: impl FnOnce(&Path)) -> bool {
     let (_guard, path) = place();
     filled(&path);
     spoil(&path);
     let peak = peak_of(name, &path);
     assert!(peak < PEAK_KIB_MAX, "{name}: {peak} KiB");
+    Store::open(&path).is_ok_and(|store| store.verify().is_ok_and(|it| it.is_sound()))
 }
 
-fn rows(ordinal: u64) -> String {
-    format!("{ordinal:010}.rows")
+fn chunk(number: u64) -> String {
+    format!("{number:010}.chunk")
+}
+
+fn log(id: u64) -> String {
+    format!("{id:016x}.log")
 }
 
 #[test]
@@ -117,42 +145,37 @@ fn ten_thousand_other_files() {
 }
 
 #[test]
-fn ten_thousand_files_named_as_segments() {
-    looked_at("10,000 short files named as segments", |path| {
-        (10..10_010).for_each(|n| fs::write(path.join(rows(n)), "GAUGELOG").expect("written"));
-        (20_000..30_000).for_each(|n| fs::write(path.join(rows(n)), "").expect("written"));
+fn ten_thousand_files_with_names_of_a_store() {
+    looked_at("10,000 short files named as chunks and as logs", |path| {
+        (10..5_010).for_each(|n| fs::write(path.join(chunk(n)), "gaugelog").expect("written"));
+        (0..5_000).for_each(|n| fs::write(path.join(log(n)), "").expect("written"));
     });
-    looked_at("10,000 copies of a segment under other ordinals", |path| {
-        let whole = fs::read(path.join(rows(1))).expect("read");
-        (10..10_010).for_each(|n| fs::write(path.join(rows(n)), &whole[..9000]).expect("written"));
+    looked_at("1,000 copies of the log under other identities", |path| {
+        let whole = fs::read(log_path(path)).expect("read");
+        (0..1_000).for_each(|n| fs::write(path.join(log(n)), &whole[..9_000]).expect("written"));
     });
-    looked_at("10,000 links to one segment", |path| {
-        (3..10_003).for_each(|n| symlink(rows(2), path.join(rows(n))).expect("linked"));
+    looked_at("10,000 links to one chunk", |path| {
+        (3..10_003).for_each(|n| symlink(chunk(1), path.join(chunk(n))).expect("linked"));
     });
-}
-
-#[test]
-fn more_files_named_as_segments_than_a_store_has() {
-    looked_at("70,000 empty files named as segments", |path| {
-        (10..70_010).for_each(|n| drop(File::create(path.join(rows(n))).expect("created")));
+    looked_at("20,000 temporary files", |path| {
+        (0..20_000).for_each(|n| {
+            drop(File::create(path.join(format!("{}.tmp", chunk(n)))).expect("created"));
+        });
     });
 }
 
 #[test]
 fn files_that_were_made_long() {
-    let names = fs::read_dir({
-        let (guard, path) = place();
-        filled(&path);
-        std::mem::forget(guard);
-        path
-    });
-    let names: Vec<_> =
-        names.expect("listed").map(|it| it.expect("an entry").file_name()).collect();
-    assert!(names.len() >= 8, "{names:?}");
+    let (_guard, path) = place();
+    filled(&path);
+    let names = file_names(&path);
+    assert_eq!(names.len(), 5, "{names:?}");
     for name in names {
-        // A hole behind what is there, with one byte at its end.
-        looked_at(&format!("{} of 1 TiB", name.to_string_lossy()), |path| {
-            let file = File::options().write(true).open(path.join(&name)).expect("opened");
+        // A hole after what is there, with one byte at its end.
+        looked_at(&format!("{name} of 1 TiB"), |path| {
+            let log = log_path(path);
+            let file = if name.ends_with(".log") { log } else { path.join(&name) };
+            let file = File::options().write(true).open(file).expect("opened");
             file.set_len(1 << 40).expect("as long");
             file.write_all_at(&[7], (1 << 40) - 1).expect("written");
         });
@@ -160,44 +183,90 @@ fn files_that_were_made_long() {
 }
 
 #[test]
-fn a_segment_of_frames_of_one_observation() {
+fn a_log_of_frames_of_one_observation() {
     let (_guard, path) = place();
     let store = gaugelog::Options::new().sync(gaugelog::SyncPolicy::Never);
     let store = store.create(&path).expect("created");
-    for observation in series(50_000) {
+    for observation in series(65_000) {
         store.append(observation).expect("appended");
     }
     drop(store);
-    let peak = peak_of("50,000 frames of one observation", &path);
+    let peak = peak_of("65,000 frames of one observation", &path);
     assert!(peak < PEAK_KIB_MAX, "{peak} KiB");
 }
 
-/// Bytes at random, and headers that hold and claim anything.
+/// No file of a store is a FIFO, a link or a directory, and none is waited for, followed
+/// or written.
 #[test]
-fn claims_under_checksums_that_hold() {
+fn something_else_in_the_place_of_each_file() {
+    let (guard, path) = place();
+    filled(&path);
+    let names = file_names(&path);
+    let elsewhere = guard.path().join("elsewhere");
+    for name in &names {
+        for what in ["fifo", "link", "dangling link", "directory", "socket", "empty file"] {
+            let is_sound = looked_at(&format!("{what} as {name}"), |path| {
+                let log = log_path(path);
+                let file = if name.ends_with(".log") { log } else { path.join(name) };
+                fs::copy(&file, &elsewhere).expect("copied");
+                fs::remove_file(&file).expect("removed");
+                match what {
+                    "fifo" => mknodat(CWD, &file, FileType::Fifo, Mode::RWXU, 0).expect("made"),
+                    "link" => symlink(&elsewhere, &file).expect("linked"),
+                    "dangling link" => symlink("nowhere", &file).expect("linked"),
+                    "directory" => fs::create_dir_all(file.join("within")).expect("made"),
+                    "socket" => drop(UnixListener::bind(&file).expect("bound")),
+                    _ => fs::write(&file, "").expect("written"),
+                }
+            });
+            // The error for this one says that it is to be moved away.
+            let is_in_the_way = (what, name.as_str()) == ("directory", "manifest");
+            assert!(is_sound || is_in_the_way, "{what} as {name}: not repaired");
+        }
+    }
+    // What a link led to is as it was, and nothing was made where one led to nothing.
+    for name in &names {
+        let (_guard, path) = place();
+        filled(&path);
+        let file = if name.ends_with(".log") { log_path(&path) } else { path.join(name) };
+        fs::rename(&file, &elsewhere).expect("moved");
+        symlink(&elsewhere, &file).expect("linked");
+        let before = fs::read(&elsewhere).expect("read");
+        if let Ok(store) = Store::open(&path) {
+            use_in_every_way(&store);
+        }
+        assert!(fs::read(&elsewhere).expect("read") == before, "{name}");
+    }
+}
+
+/// Records under checksums that hold, which state anything.
+#[test]
+fn statements_under_checksums_that_hold() {
     let mut random = Random(11);
     for round in 0..40 {
-        let name = format!("claims, round {round}");
+        let name = format!("statements, round {round}");
         looked_at(&name, |path| {
-            for ordinal in 1..=2 {
-                let file = path.join(rows(ordinal));
-                let mut bytes = fs::read(&file).expect("read");
-                let length = usize::try_from(u32::from_le_bytes(
-                    bytes[4..8].try_into().expect("four bytes"),
-                ));
-                let length = length.expect("small");
-                let at = [40, 48, 56, 64][usize::try_from(random.below(4)).expect("small")];
-                let claim = match random.below(4) {
-                    0 => (1 << 60) - random.below(5_000),
-                    1 => random.below(5_000),
-                    2 => u64::MAX - random.below(3),
-                    _ => random.next(),
-                };
-                bytes[at..at + 8].copy_from_slice(&claim.to_le_bytes());
-                let crc = crc32fast::hash(&bytes[4..length]);
-                bytes[..4].copy_from_slice(&crc.to_le_bytes());
-                fs::write(&file, bytes).expect("written");
+            let file = if round % 2 == 0 { path.join("manifest") } else { log_path(path) };
+            let mut bytes = fs::read(&file).expect("read");
+            let at = [16, 48, 52, 64, 72, 80, 88, 96, 104][at_random(&mut random, 9)];
+            let stated = match random.below(4) {
+                0 => (1 << 60) - random.below(5_000),
+                1 => random.below(5_000),
+                2 => u64::MAX - random.below(3),
+                _ => random.next(),
+            };
+            let width = if (48..56).contains(&at) { 4 } else { 8 };
+            let copies = if round % 2 == 0 { 2 } else { 1 };
+            for record in bytes.chunks_exact_mut(8_192).take(copies) {
+                record[at..at + width].copy_from_slice(&stated.to_le_bytes()[..width]);
+                let crc = crc32fast::hash(&record[12..]);
+                record[8..12].copy_from_slice(&crc.to_le_bytes());
             }
+            fs::write(&file, bytes).expect("written");
         });
     }
+}
+
+fn at_random(random: &mut Random, below: u64) -> usize {
+    usize::try_from(random.below(below)).expect("small")
 }

@@ -76,6 +76,12 @@ impl Record {
         }
     }
 
+    /// The generation of the manifest that replaces this one. A record that is not ours
+    /// may state the last number there is.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generation.saturating_add(1)
+    }
+
     /// The sequence number of the first kept observation.
     pub(crate) fn first_sequence(&self) -> u64 {
         u64::from(self.first_chunk) * super::CHUNK

@@ -163,7 +163,12 @@ impl Directory {
         let opened = call(&path, operation, open);
         let descriptor = match opened {
             Ok(descriptor) => descriptor,
-            Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            // A link, a socket, a directory that is to be written.
+            Err(error)
+                if [Errno::LOOP, Errno::NXIO, Errno::ISDIR]
+                    .iter()
+                    .any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) =>
+            {
                 return Err(not_a_file(&path));
             }
             Err(error) => return Err(Error::io(&path, doing, error)),

@@ -17,6 +17,8 @@ use crate::write::seal::{Held, seal};
 
 /// What is read and written at once.
 const PORTION: usize = 1 << 20;
+/// No chunk has so many bytes. What follows them in a damaged file is left out.
+const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Retention may remove chunks while they are copied; not as often as this.
 const ATTEMPTS_MAX: usize = 10;
 
@@ -85,7 +87,7 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         copy_chunk(view, copy, number)?;
     }
     let mut record = Record {
-        generation: view.record().generation + 1,
+        generation: view.record().next_generation(),
         log: draw_identity(copy)?,
         previous_log: 0,
         ..view.record().clone()
@@ -106,7 +108,7 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
         opened => opened?,
     };
     let mut bytes = Vec::new();
-    let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
+    let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
     while bytes.len() < length {
         let filled = bytes.len();
         bytes.resize(length.min(filled + PORTION), 0);

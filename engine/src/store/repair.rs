@@ -232,7 +232,7 @@ impl<'a> Repairing<'a> {
     fn log(&mut self) -> Result<()> {
         let head = Head::of(&self.record);
         let mut record = Record {
-            generation: self.record.generation + 1,
+            generation: self.record.next_generation(),
             log: draw_identity(self.directory)?,
             previous_log: head.id,
             ..self.record.clone()
@@ -275,7 +275,7 @@ impl<'a> Repairing<'a> {
     fn finish(mut self) -> Result<Repair> {
         if self.is_changed {
             if self.replaced_log.is_none() {
-                self.record.generation += 1;
+                self.record.generation = self.record.next_generation();
             }
             let (directory, lock) = (self.directory, self.lock);
             manifest::with_ballast(directory, || manifest::replace(directory, lock, &self.record))?;

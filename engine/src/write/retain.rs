@@ -86,7 +86,7 @@ impl Appending {
             .collect::<Result<Vec<Node>>>()?;
         let edge = Edge::from_nodes(range, nodes).expect("the nodes of the cover");
         let record = Record {
-            generation: listed.generation + 1,
+            generation: listed.next_generation(),
             first_chunk: first,
             edge,
             ..listed.clone()

@@ -88,7 +88,7 @@ fn replace(
     sealable: Place,
 ) -> Result<Made> {
     let mut record = Record {
-        generation: listed.generation + 1,
+        generation: listed.next_generation(),
         log: draw_identity(directory)?,
         previous_log: listed.log,
         ..listed.clone()
