@@ -113,7 +113,6 @@ fn a_chunk_of_another_copy_is_noticed_where_only_its_parent_is_listed() {
     let error = snapshot.window(within).summary().expect_err("of another copy");
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     let found: Vec<_> = snapshot.by_sequence(1..).collect();
-    println!("{:?}", found.iter().filter(|it| it.is_err()).collect::<Vec<_>>());
     let is_own = |(n, row): &(u64, Observation)| *n > 0 && *row == observation(9_999 + n);
     assert!(found.iter().flatten().all(is_own), "another copy's rows");
     assert!(found.iter().any(|it| it.is_err()), "fewer rows without an error");
