@@ -20,6 +20,19 @@ fn handles_that_alternate_find_each_others_appends() {
     assert_holds(&path, &observations(0..2_100));
 }
 
+/// The manifest is another one, the log is the same.
+#[test]
+fn a_handle_that_remembers_the_log_finds_what_another_one_has_removed() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..5_000)).expect("appended");
+    let other = Store::open(&path).expect("opened");
+    assert_eq!(other.remove_before(observation(3_000).timestamp_ns).expect("removed"), 2_048);
+    store.append_batch(&observations(5_000..7_000)).expect("appended");
+    assert_eq!((record(&path).first_chunk, record(&path).sealed_end), (1, 3));
+    assert_holds_from(&path, 2_048, &observations(2_048..7_000));
+}
+
 /// Puts a copy of the directory in its place; the open one gets another name.
 fn swap_directory(path: &Path) {
     let (copy, away) = (path.with_extension("copy"), path.with_extension("away"));

@@ -93,6 +93,28 @@ fn where_no_new_log_can_be_made_the_old_one_ends_before_what_failed() {
     assert_holds(&path, &observations(0..13));
 }
 
+/// The frame of which the void is the beginning may be on the disk or not: its pages
+/// belong to a sync that failed.
+#[test]
+fn a_void_is_not_written_over_where_only_zeros_follow() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..10);
+    let broken = |_: &Path, event: &Event| match event.operation {
+        Operation::Sync => Err(io_error()),
+        Operation::Create => Err(no_space()),
+        _ => Ok(()),
+    };
+    let zeros = Observation::new(0, 0.0);
+    let (result, _) = record(broken, || store.append(zeros));
+    result.expect_err("neither synced nor moved");
+    let (log, found) = (log_path(&path), open_log(&path));
+    assert_eq!((found.tail().stop, found.tail().dropped_bytes), (Stop::Void, 0));
+    append_each(&Store::open(&path).expect("opened"), 10..13);
+    assert_ne!(log_path(&path), log, "a new log");
+    assert_holds(&path, &observations(0..13));
+}
+
 #[test]
 fn a_failed_write_is_taken_back_and_the_mark_restored() {
     let (_guard, path) = place();
@@ -124,6 +146,27 @@ fn a_failed_write_is_taken_back_and_the_mark_restored() {
     append_each(&store, 10..13);
     assert_holds(&path, &observations(0..13));
     assert_eq!(log_path(&path), log, "continued in place");
+}
+
+#[test]
+fn taking_back_leaves_no_mark_after_frames_that_were_never_synced() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Never).create(&path).expect("created");
+    append_each(&store, 0..4);
+    let mut has_failed = false;
+    let full = move |_: &Path, event: &Event| match event.operation {
+        Operation::Write { .. } if !has_failed => {
+            has_failed = true;
+            Err(no_space())
+        }
+        _ => Ok(()),
+    };
+    let (result, _) = record(full, || store.append(observation(4)));
+    result.expect_err("no space");
+    let log = open_log(&path);
+    assert_eq!((log.end_sequence(), log.durable_sequence()), (4, Some(0)));
+    append_each(&store, 4..6);
+    assert_holds(&path, &observations(0..6));
 }
 
 /// Where nothing at all can be done about it the error says which observations may be

@@ -92,3 +92,28 @@ fn another_stores_manifest_serves_none_of_the_rows_that_are_here() {
     let error = Store::open(&a).expect("opened").append(observation(0)).expect_err("no log");
     assert_eq!(error.kind(), ErrorKind::Damaged);
 }
+
+/// The first chunk of a store of three: the manifest does not state its node, only that
+/// of the first two.
+#[test]
+fn a_chunk_of_another_copy_is_noticed_where_only_its_parent_is_listed() {
+    let guard = scratch();
+    let [a, b] = ["a", "b"].map(|name| guard.path().join(name));
+    append_each(&Store::create(&a).expect("created"), 0..1);
+    copy_store(&a, &b);
+    for (path, first) in [(&a, 10_000), (&b, 20_000)] {
+        let store = Store::open(path).expect("opened");
+        store.append_batch(&observations(first..first + 6_500)).expect("appended");
+    }
+    std::fs::copy(chunk_path(&b, 0), chunk_path(&a, 0)).expect("copied");
+    let store = Store::open(&a).expect("opened");
+    assert!(!store.verify().expect("verified").is_sound());
+    let snapshot = store.snapshot().expect("a snapshot");
+    let within = observation(10_000).timestamp_ns..observation(11_500).timestamp_ns;
+    let error = snapshot.window(within).summary().expect_err("of another copy");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    let found: Vec<_> = snapshot.by_sequence(1..).collect();
+    let is_own = |(n, row): &(u64, Observation)| *n > 0 && *row == observation(9_999 + n);
+    assert!(found.iter().flatten().all(is_own), "another copy's rows");
+    assert!(found.iter().any(|it| it.is_err()), "fewer rows without an error");
+}

@@ -9,12 +9,14 @@ mod decided_under_the_lock;
 mod disk_watch;
 mod failed_calls;
 mod failed_sync;
+mod frames_in_their_place;
 mod held_writer;
 mod mixed_stores;
 mod order_of_syncs;
 mod orphans;
 mod possibly_stored;
 mod power_cut;
+mod read_while_written;
 mod torn_or_corrupt;
 mod unconfirmed;
 

@@ -77,6 +77,29 @@ fn a_durable_append_is_synced_before_it_returns() {
     );
 }
 
+/// Whoever replaced the manifest may have died before that was durable. Without the sync
+/// a power cut could bring back the old manifest, which does not list this log.
+#[test]
+fn the_directory_is_synced_before_the_first_frame_of_a_log_that_another_process_made() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    drop(store);
+    // It died before it left a mark.
+    cut(&log_path(&path), made_bytes(&path));
+    let store = Store::open(&path).expect("opened");
+    let (_, events) = record(|_, _| Ok(()), || append_each(&store, 2_100..2_101));
+    let sync = events.iter().position(|event| event.operation == Operation::SyncDirectory);
+    let write = events.iter().position(|event| matches!(event.operation, Operation::Write { .. }));
+    assert!(sync.expect("a sync") < write.expect("a frame"), "{events:?}");
+    assert_holds(&path, &observations(0..2_101));
+}
+
+/// The bytes that the listed log was made with.
+fn made_bytes(path: &Path) -> u64 {
+    super::record(path).made_bytes
+}
+
 #[test]
 fn no_more_than_8_mib_stay_unsynced() {
     let (_guard, path) = place();

@@ -37,6 +37,47 @@ fn files_of_an_old_backup_are_kept_and_moved_aside_where_they_are_in_the_way() {
     assert_eq!((repair.lost, repair.orphans.len()), (0, 3), "{repair:?}");
 }
 
+/// A backup of manifest and log was put back beside a newer log.
+#[test]
+fn a_log_that_was_appended_to_is_kept_though_an_older_manifest_does_not_list_it() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    let backup = [manifest_path(&path), log_path(&path)]
+        .map(|file| (std::fs::read(&file).expect("a file"), file));
+    store.append_batch(&observations(5..2_100)).expect("appended");
+    append_each(&store, 2_100..2_101);
+    let newer = log_path(&path);
+    for (bytes, file) in backup {
+        std::fs::write(file, bytes).expect("written");
+    }
+    // What follows the end makes the next append replace the log.
+    edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+    append_each(&Store::open(&path).expect("opened"), 5..6);
+    assert!(newer.exists(), "{:?}", names(&path));
+    assert_eq!(arrivals(&path), observations(0..6));
+}
+
+/// The unlinking of the old log was undone by a power cut.
+#[test]
+fn the_previous_log_is_kept_while_its_rows_are_corrupt_in_the_listed_one() {
+    for is_corrupt in [false, true] {
+        let (_guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        append_each(&store, 0..5);
+        let previous = (std::fs::read(log_path(&path)).expect("a log"), log_path(&path));
+        store.append_batch(&observations(5..2_100)).expect("appended");
+        assert_eq!(record(&path).made_observations, 52);
+        std::fs::write(&previous.1, &previous.0).expect("written");
+        if is_corrupt {
+            flip(&log_path(&path), FIRST_FRAME + 20);
+        }
+        edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+        append_each(&store, 2_100..2_101);
+        assert_eq!(previous.1.exists(), is_corrupt, "{:?}", names(&path));
+    }
+}
+
 #[test]
 fn other_peoples_files_are_ignored() {
     let guard = scratch();

@@ -3,6 +3,7 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::format::LEAF;
+use crate::format::chunk::Column;
 use crate::os::disk::{Operation, watch};
 use crate::stats::summary::Summary;
 
@@ -71,6 +72,31 @@ fn a_flipped_byte_costs_one_page_at_most() {
             specimen.check_damaged(&damaged, &format!("byte {at} ^ {flip}"));
         }
     }
+}
+
+/// As the test before, with some bytes of each kind of part: it is quick.
+#[test]
+fn every_kind_of_part_is_under_a_checksum() {
+    let specimen = Specimen::new(&slow_sensor(), &[]);
+    let whole = specimen.shelf.open_with(&specimen.bytes).expect("whole");
+    let header = &whole.header;
+    let pages = [Column::Times, Column::Values].map(|column| header.page(column, 1));
+    let mut parts: Vec<(u64, u32)> = pages.map(|page| (page.offset, page.bytes)).into();
+    parts.push((header.sketch.offset, header.sketch.bytes));
+    parts.push((header.leaf_offset(1), 92));
+    for (offset, bytes) in parts {
+        for at in (offset..offset + u64::from(bytes)).step_by(5) {
+            let mut damaged = specimen.bytes.clone();
+            damaged[usize::try_from(at).expect("small")] ^= 1;
+            specimen.check_damaged(&damaged, &format!("byte {at}"));
+        }
+    }
+    // A reader uses a sketch as it is; only verifying makes it again.
+    let sketch = usize::try_from(header.sketch.offset).expect("small");
+    let mut damaged = specimen.bytes.clone();
+    damaged[sketch] ^= 1;
+    let chunk = specimen.shelf.open_with(&damaged).expect("opened");
+    chunk.sketch().expect_err("another unit");
 }
 
 #[test]
@@ -180,6 +206,23 @@ fn pages_are_valid_in_their_own_place_only() {
         let mixed = specimen.shelf.open_with(&mixed).expect("opened");
         assert!((0..CHUNK_LEAVES).all(|leaf| mixed.stored_leaf(leaf).is_err()), "{place:?}");
     }
+}
+
+/// Their checksums stand beside them, not in the header.
+#[test]
+fn summaries_are_valid_in_their_own_place_only() {
+    let specimen = Specimen::new(&incompressible(), &[]);
+    let whole = specimen.shelf.open_with(&specimen.bytes).expect("whole");
+    let range = |leaf: u64| {
+        let start = usize::try_from(whole.header.leaf_offset(leaf)).expect("small");
+        start..start + 92
+    };
+    let mut swapped = specimen.bytes.clone();
+    swapped[range(0)].copy_from_slice(&specimen.bytes[range(1)]);
+    swapped[range(1)].copy_from_slice(&specimen.bytes[range(0)]);
+    let swapped = specimen.shelf.open_with(&swapped).expect("opened");
+    assert!((0..CHUNK_LEAVES).all(|leaf| swapped.stored_leaf(leaf).is_err()));
+    assert!((0..CHUNK_LEAVES).all(|leaf| swapped.leaf(leaf).is_ok()), "computed from the rows");
 }
 
 #[test]
