@@ -120,9 +120,8 @@ fn read(criterion: &mut Criterion) {
             bench.iter(|| all.iter().map(|it| it.expect("read").value).sum::<f64>());
         });
         group.bench_function(BenchmarkId::new("all by sequence", count), |bench| {
-            bench.iter(|| {
-                snapshot.by_sequence(..).map(|it| it.expect("read").1.value).sum::<f64>()
-            });
+            bench
+                .iter(|| snapshot.by_sequence(..).map(|it| it.expect("read").1.value).sum::<f64>());
         });
     }
 }

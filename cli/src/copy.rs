@@ -33,7 +33,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let copied = Store::open_read_only(store)
         .and_then(|store| store.copy_to(destination))
         .map_err(|error| in_words(&error))?;
-    let text =
-        format!("{}: {} observation{} copied\n", destination.display(), count(copied), plural(copied));
+    let text = format!(
+        "{}: {} observation{} copied\n",
+        destination.display(),
+        count(copied),
+        plural(copied)
+    );
     output::print(text.as_bytes())
 }

@@ -34,7 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 fn report(repair: &Repair) -> String {
     let mut text = match (repair.rewritten.len() as u64, repair.lost) {
         (0, _) => "nothing to repair\n".to_owned(),
-        (files, 0) => format!("repaired; {} file{} written anew, nothing lost\n", files, plural(files)),
+        (files, 0) => {
+            format!("repaired; {} file{} written anew, nothing lost\n", files, plural(files))
+        }
         (files, lost) => format!(
             "repaired; {} file{} written anew, {} observation{} lost\n",
             count(files),

@@ -101,7 +101,10 @@ fn an_answer_that_needs_no_damaged_place_is_complete() {
     let summary = bench.serve(&["--stats"]);
     assert_eq!(bench.serve(&["--dump"]).status, Some(1));
     let metrics = summary.json();
-    assert_eq!((&metrics["min"], &metrics["max"], &metrics["size"]), (&0.0.into(), &99.0.into(), &70_000.into()));
+    assert_eq!(
+        (&metrics["min"], &metrics["max"], &metrics["size"]),
+        (&0.0.into(), &99.0.into(), &70_000.into())
+    );
 }
 
 #[test]

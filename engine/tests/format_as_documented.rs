@@ -28,7 +28,10 @@ fn file(name: &str) -> Vec<u8> {
 /// As the page says: 20.0, 20.1, … 20.9, 20.0, … from 2026-01-01 on, a second apart.
 fn observation(n: u64) -> Observation {
     let seconds = 1_767_225_600 + i64::try_from(n).unwrap();
-    Observation::new(seconds * 1_000_000_000, f64::from(200 + u32::try_from(n % 10).unwrap()) / 10.0)
+    Observation::new(
+        seconds * 1_000_000_000,
+        f64::from(200 + u32::try_from(n % 10).unwrap()) / 10.0,
+    )
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
@@ -112,7 +115,8 @@ fn the_chunk_is_as_documented() {
     assert_eq!(header, second);
     assert_eq!(u32_at(header, 8), crc32fast::hash(&header[12..]));
     assert_eq!(usize::try_from(u32_at(header, 56)).unwrap(), bytes.len());
-    assert_eq!((header[16..24], header[32..40]), (manifest[24..32], manifest[56..64]));
+    assert_eq!(header[16..24], manifest[24..32], "the store");
+    assert_eq!(header[32..40], manifest[56..64], "the seal number");
     // The node is that of the manifest, and the summaries of leaves follow the header.
     assert_eq!(header[86..174], manifest[104..192]);
     for leaf in 0..64_u64 {

@@ -130,10 +130,7 @@ fn serve(Arguments { command, from, log, out, no_map }: Arguments) -> Result<(),
 
 /// Reads with `read` what can be read of a store. What of it is missing because of damage
 /// is reported on stderr, and makes the command a failed one once it has printed the rest.
-fn reading(
-    store: &Place,
-    read: impl FnOnce(&Snapshot) -> Result<(), Exit>,
-) -> Result<(), Exit> {
+fn reading(store: &Place, read: impl FnOnce(&Snapshot) -> Result<(), Exit>) -> Result<(), Exit> {
     let snapshot = store.options.snapshot(&store.path)?.skip_damage();
     read(&snapshot)?;
     let missing = snapshot.missing();

@@ -20,16 +20,6 @@ pub(super) struct Event {
     pub(super) operation: Operation,
 }
 
-impl Event {
-    pub(super) fn is(&self, file: &str, operation: Operation) -> bool {
-        self.file == file && self.operation == operation
-    }
-
-    pub(super) fn writes(&self, file: &str) -> bool {
-        self.file == file && matches!(self.operation, Operation::Write { .. })
-    }
-}
-
 /// Runs `work` and returns what it did to the disk; `verdict` is asked before
 /// each operation that changes it, and may refuse it.
 pub(super) fn record<T>(

@@ -1,6 +1,8 @@
 //! Tests that look below the library's surface: at its files, and at the order of what
 //! it does to the disk. Chunks have 2 leaves here, so sealing is cheap.
 
+#![allow(clippy::single_range_in_vec_init, reason = "lists of lost numbers may be of one run")]
+
 mod contents;
 mod continued_over_zeros;
 mod copies;
@@ -47,7 +49,6 @@ use crate::view::View;
 const FIRST_FRAME: u64 = RECORD_BYTES as u64;
 /// The bytes of a frame of one observation.
 const FRAME: u64 = FRAME_BYTES_MIN;
-const MARK: u64 = UNIT;
 
 /// A place for a store, removed with the returned guard.
 fn place() -> (TempDir, PathBuf) {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 
 use super::*;
 use crate::stats::arbitrary::{finite, normal};

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::super::{contents, summary_of};
+use super::super::contents;
 use super::in_place::Expected;
 use super::specimen::{Specimen, observation};
 use crate::observation::Observation;

@@ -57,8 +57,6 @@ pub(super) struct Specimen {
     pub(super) served: Vec<Range<u64>>,
     /// What is reported of the others.
     pub(super) reported: Vec<Reported>,
-    /// Those that a repair has accepted as lost.
-    pub(super) absent: Vec<Range<u64>>,
 }
 
 /// The `n`-th of observations that are all different: decimals first.
@@ -111,7 +109,6 @@ impl Specimen {
             record: record(&path),
             served: contents.served(),
             reported,
-            absent: contents.absent,
         };
         assert_eq!(specimen.reported.is_empty(), kind != Kind::Mended);
         specimen
@@ -154,10 +151,6 @@ impl Specimen {
 
     pub(super) fn log(&self) -> usize {
         self.index_of(&log_name(self.record.log)).expect("a log")
-    }
-
-    pub(super) fn chunk(&self, number: u32) -> usize {
-        self.index_of(&chunk_name(number)).expect("a chunk")
     }
 
     pub(super) fn name_of(&self, file: usize) -> Name {

@@ -104,7 +104,6 @@ impl Client {
                 let time = observation(*n).timestamp_ns;
                 self.remove(|store| store.remove_before(time));
             }
-            Step::KeepBytes(bytes) => self.remove(|store| store.keep_bytes(*bytes)),
             Step::CopyTo => self.copy(),
         }
     }

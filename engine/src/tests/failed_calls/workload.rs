@@ -27,8 +27,6 @@ pub(super) enum Step {
     /// Every question there is.
     Read,
     Seal,
-    /// The oldest chunks are removed, up to so many bytes.
-    KeepBytes(u64),
     /// Those before the time of the observation of this number.
     RemoveBefore(u64),
     CopyTo,
