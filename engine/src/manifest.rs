@@ -54,8 +54,7 @@ pub(crate) fn read(directory: &Directory) -> Result<Manifest> {
         }
         (Err(invalid), Ok(record)) => (record, Some(damage(&file, 0, words(invalid, "first")))),
         (Err(Invalid::Version(version)), Err(_)) | (Err(_), Err(Invalid::Version(version))) => {
-            let detail =
-                format!("format {version} is not one that this version reads ({VERSION})");
+            let detail = format!("format {version} is not one that this version reads ({VERSION})");
             return Err(Error::new(ErrorKind::Version, file.path(), detail));
         }
         (Err(_), Err(_)) => {

@@ -25,7 +25,6 @@ mod verify;
 pub use repair::Repair;
 pub use verify::Verification;
 
-
 /// A store of observations: one directory, which any number of threads and processes
 /// read and append to at once. Clones are the same store.
 ///
@@ -216,10 +215,7 @@ impl Store {
         self.with(|appending, lock| appending.keep_bytes(lock, bytes))
     }
 
-    fn with<T: Default>(
-        &self,
-        work: impl FnOnce(&mut Appending, &Lock) -> Result<T>,
-    ) -> Result<T> {
+    fn with<T: Default>(&self, work: impl FnOnce(&mut Appending, &Lock) -> Result<T>) -> Result<T> {
         self.shared.locked(|session| session.with(work))
     }
 

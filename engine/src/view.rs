@@ -148,8 +148,7 @@ impl View {
     }
 
     fn open_chunk(&self, number: u32) -> Result<Chunk> {
-        let opened =
-            Chunk::open(&self.directory, self.record.store, number, self.positioned_reads);
+        let opened = Chunk::open(&self.directory, self.record.store, number, self.positioned_reads);
         let first = u64::from(number) * CHUNK;
         let error = match opened {
             Err(error) if error.is_not_found() => error,

@@ -85,7 +85,9 @@ mod tests {
         assert_eq!(classify("manifest.tmp"), Name::Temporary);
         assert_eq!(classify("0000000000008f3a.log.damaged"), Name::Damaged(0x8f3a));
         assert_eq!(classify("0000000042.chunk.aside"), Name::Aside);
-        for other in ["42.chunk", "8F3A000000000000.log", "lost+found", "a.tmp", "+0000000001.chunk"] {
+        for other in
+            ["42.chunk", "8F3A000000000000.log", "lost+found", "a.tmp", "+0000000001.chunk"]
+        {
             assert_eq!(classify(other), Name::Other, "{other}");
         }
     }

@@ -24,9 +24,8 @@ pub(crate) fn encode(summary: &Summary, into: &mut [u8]) {
 
 /// The summary in the first 88 bytes of `bytes`; `None` where they cannot be one.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Summary> {
-    let observation = |at: usize| {
-        Observation::new(LE::read_i64(&bytes[at..]), LE::read_f64(&bytes[at + 8..]))
-    };
+    let observation =
+        |at: usize| Observation::new(LE::read_i64(&bytes[at..]), LE::read_f64(&bytes[at + 8..]));
     let summary = Summary {
         count: LE::read_u64(&bytes[0..]),
         first: observation(8),

@@ -117,8 +117,8 @@ impl Log {
         sequences: Range<u64>,
         each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
     ) -> Result<()> {
-        let wanted = sequences.start.max(self.first_sequence())
-            ..sequences.end.min(self.end_sequence());
+        let wanted =
+            sequences.start.max(self.first_sequence())..sequences.end.min(self.end_sequence());
         if wanted.is_empty() {
             return Ok(());
         }

@@ -106,8 +106,7 @@ impl Tail {
             dropped_bytes: rest,
             length: whole,
             gaps,
-            unreadable: unreadable
-                .filter(|(sector, _)| sector + SECTOR as u64 > watermark.offset),
+            unreadable: unreadable.filter(|(sector, _)| sector + SECTOR as u64 > watermark.offset),
         })
     }
 }

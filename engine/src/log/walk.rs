@@ -3,9 +3,7 @@
 use super::blocks::Blocks;
 use super::{Head, Place};
 use crate::error::Result;
-use crate::format::frame::{
-    Header, Kind, decode_rows, is_finite, next_place, rows_max,
-};
+use crate::format::frame::{Header, Kind, decode_rows, is_finite, next_place, rows_max};
 use crate::observation::Observation;
 
 /// What stands at a place of a log.
@@ -81,7 +79,11 @@ pub(crate) fn walk(
 }
 
 /// Appends the rows of a frame that was found valid to `into`.
-pub(crate) fn rows_of(blocks: &mut Blocks, frame: &Frame, into: &mut Vec<Observation>) -> Result<()> {
+pub(crate) fn rows_of(
+    blocks: &mut Blocks,
+    frame: &Frame,
+    into: &mut Vec<Observation>,
+) -> Result<()> {
     let bytes = blocks.from(frame.place.offset)?;
     let length = usize::try_from(frame.header.frame_bytes()).expect("at most a block");
     decode_rows(&bytes[..length], into);

@@ -22,7 +22,10 @@ use crate::error::{Error, Result};
 pub(crate) enum Operation {
     CreateDirectory,
     Create,
-    Write { offset: u64, length: usize },
+    Write {
+        offset: u64,
+        length: usize,
+    },
     Sync,
     /// Of `NAME.tmp` to `NAME`; the path is that of `NAME`.
     Rename,
@@ -99,12 +102,8 @@ impl Directory {
     /// Whether the path still leads to the directory that is open.
     pub(crate) fn is_named(&self) -> Result<bool> {
         let look = || {
-            let found = rustix::fs::statx(
-                rustix::fs::CWD,
-                &self.path,
-                AtFlags::empty(),
-                StatxFlags::INO,
-            )?;
+            let found =
+                rustix::fs::statx(rustix::fs::CWD, &self.path, AtFlags::empty(), StatxFlags::INO)?;
             Ok(identity(&found))
         };
         match call(&self.path, Operation::Look, look) {

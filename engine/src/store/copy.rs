@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::create::make_directory;
 use super::Store;
+use super::create::make_directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{MANIFEST, chunk_name};
 use crate::format::record::Record;

@@ -251,7 +251,10 @@ impl<'a> Repairing<'a> {
                 let lost = head.made.sequence - head.first_sequence;
                 self.repair.lost += lost;
                 let gone = head.first_sequence..head.made.sequence;
-                Held { lost: [gone].into_iter().filter(|it| !it.is_empty()).collect(), ..Held::default() }
+                Held {
+                    lost: [gone].into_iter().filter(|it| !it.is_empty()).collect(),
+                    ..Held::default()
+                }
             }
             Err(error) => return Err(error),
         };

@@ -57,7 +57,8 @@ fn stale_frames_after_a_hole_never_come_back() {
     for n in 2..130 {
         let store = options(SyncPolicy::Never).open(&path).expect("opened");
         store.append(observation(1_000 + n)).expect("appended");
-        let all: Vec<_> = observations(0..2).into_iter().chain(observations(1_002..1_000 + n + 1)).collect();
+        let all: Vec<_> =
+            observations(0..2).into_iter().chain(observations(1_002..1_000 + n + 1)).collect();
         assert_eq!(arrivals(&path), all);
     }
 }

@@ -121,7 +121,10 @@ fn a_missing_log_stops_appends_and_is_reported_and_repaired() {
     assert_eq!(recovery.damage[0].lost, 2_048..2_100, "{recovery:?}");
     assert_eq!(Store::repair(&path).expect("repaired").lost, 52);
     assert_sound(&path);
-    assert_eq!(Store::open(&path).expect("opened").append(observation(5)).expect("appended"), 2_100);
+    assert_eq!(
+        Store::open(&path).expect("opened").append(observation(5)).expect("appended"),
+        2_100
+    );
 }
 
 #[test]

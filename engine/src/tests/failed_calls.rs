@@ -34,9 +34,9 @@ use self::workload::{
 };
 use super::copy_store;
 use super::disk_watch::{Event, no_space, record};
-use crate::os::disk::{Operation, watch};
 use crate::observation::Observation;
 use crate::options::SyncPolicy;
+use crate::os::disk::{Operation, watch};
 use crate::store::Store;
 
 /// One run in so many is made where nobody asks for more.
@@ -267,9 +267,10 @@ fn appending_beside_others_may_fail_at_every_call() {
             Step::Append(40),
         ]
     };
-    at_every_call(&[SyncPolicy::Always, SyncPolicy::Never].map(|policy| {
-        workload("beside another process", policy, sound, steps())
-    }));
+    at_every_call(
+        &[SyncPolicy::Always, SyncPolicy::Never]
+            .map(|policy| workload("beside another process", policy, sound, steps())),
+    );
 }
 
 #[test]

@@ -42,9 +42,7 @@ fn any_mixture_of_two_diverged_copies_is_noticed() {
 }
 
 fn judge(path: &Path, taken: &[String]) {
-    let is_harmless = taken.iter().all(|name| {
-        name == "ballast" || name == "0000000000.chunk"
-    });
+    let is_harmless = taken.iter().all(|name| name == "ballast" || name == "0000000000.chunk");
     let store = Store::open(path).expect("opened");
     let verified = store.verify().expect("verified");
     assert_eq!(verified.is_sound(), is_harmless, "{taken:?}: {verified:?}");
@@ -70,7 +68,11 @@ fn judge(path: &Path, taken: &[String]) {
         match item {
             Ok((sequence, row)) => {
                 let at = usize::try_from(sequence).expect("small");
-                assert_eq!(right.get(at), Some(&row), "{taken:?}: another copy's row as {sequence}");
+                assert_eq!(
+                    right.get(at),
+                    Some(&row),
+                    "{taken:?}: another copy's row as {sequence}"
+                );
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Damaged, "{taken:?}"),
         }

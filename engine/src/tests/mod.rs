@@ -30,8 +30,8 @@ use tempfile::TempDir;
 
 use self::contents::{Contents, contents_of};
 use crate::error::Result;
-use crate::format::frame::{FRAME_BYTES_MIN, UNIT};
-use crate::format::names::{log_name, MANIFEST};
+use crate::format::frame::FRAME_BYTES_MIN;
+use crate::format::names::{MANIFEST, log_name};
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::format::{CHUNK, CHUNK_LEAVES, LEAF};
 use crate::log::Head;

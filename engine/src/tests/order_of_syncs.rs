@@ -72,7 +72,10 @@ fn a_durable_append_is_synced_before_it_returns() {
     let (_, events) = record(|_, _| Ok(()), || append_each(&store, 1..2));
     let operations: Vec<_> = events.iter().map(|event| event.operation).collect();
     assert!(
-        matches!(operations[..], [Operation::Write { .. }, Operation::Sync, Operation::Write { .. }]),
+        matches!(
+            operations[..],
+            [Operation::Write { .. }, Operation::Sync, Operation::Write { .. }]
+        ),
         "a frame, its sync, a mark: {operations:?}"
     );
 }

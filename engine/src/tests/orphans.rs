@@ -27,7 +27,8 @@ fn files_of_an_old_backup_are_kept_and_moved_aside_where_they_are_in_the_way() {
     for number in [1, 7] {
         std::fs::copy(chunk_path(&foreign, 1), chunk_path(&path, number)).expect("copied");
     }
-    let (log, name) = (log_path(&foreign), log_path(&foreign).file_name().expect("a name").to_owned());
+    let (log, name) =
+        (log_path(&foreign), log_path(&foreign).file_name().expect("a name").to_owned());
     std::fs::copy(&log, path.join(&name)).expect("copied");
     store.append_batch(&observations(2_100..6_300)).expect("appended");
     assert_holds(&path, &observations(0..6_300));

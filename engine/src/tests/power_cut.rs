@@ -48,7 +48,8 @@ fn every_state_that_a_power_cut_may_leave_holds_what_was_acknowledged() {
     let seed = from_environment("GAUGELOG_SEED", 1);
     if let Ok(name) = std::env::var("GAUGELOG_POWER_CUT_STATE") {
         let identity = name.parse().unwrap_or_else(|failure: String| panic!("{failure}"));
-        let trace = check_again(WORKLOADS, &identity, seed).unwrap_or_else(|failure| panic!("{failure}"));
+        let trace =
+            check_again(WORKLOADS, &identity, seed).unwrap_or_else(|failure| panic!("{failure}"));
         println!("{trace}power cuts: {name} holds, seed {seed}");
         return;
     }

@@ -49,7 +49,10 @@ fn an_unsynced_writer_alternating_with_a_durable_one_leaves_at_most_two_logs() {
     let unsynced = options(SyncPolicy::Never).open(&path).expect("opened");
     for n in 0..600 {
         let store = if n % 2 == 0 { &unsynced } else { &durable };
-        assert_eq!(store.append_batch(&observations(4 * n..4 * n + 4)).expect("appended").start, 4 * n);
+        assert_eq!(
+            store.append_batch(&observations(4 * n..4 * n + 4)).expect("appended").start,
+            4 * n
+        );
         assert!(count_files(&path, ".log") <= 2, "{:?}", names(&path));
     }
     assert_eq!(record(&path).sealed_end, 1);

@@ -112,11 +112,8 @@ impl Drop for Shared {
     /// learn of an error.
     fn drop(&mut self) {
         let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if memory.unsynced_since().is_some()
-            && matches!(self.options.sync, SyncPolicy::Every(_))
-        {
+        if memory.unsynced_since().is_some() && matches!(self.options.sync, SyncPolicy::Every(_)) {
             drop(self.locked(Session::sync));
         }
     }
 }
-

@@ -91,4 +91,3 @@ fn is_sealed_from_log(directory: &Directory, record: &Record, number: u32) -> bo
     chunk.place().source_log == record.log
         && Log::open(directory, Head::of(record)).is_ok_and(|log| log.end_sequence() >= end)
 }
-

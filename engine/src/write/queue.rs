@@ -40,10 +40,8 @@ impl Queue {
     ) -> Result<Range<u64>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.has_leader {
-            let request = Arc::new(Request {
-                observations: observations.to_vec(),
-                answer: Mutex::default(),
-            });
+            let request =
+                Arc::new(Request { observations: observations.to_vec(), answer: Mutex::default() });
             waiting.requests.push(Arc::clone(&request));
             while waiting.has_leader {
                 waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);

@@ -112,7 +112,11 @@ pub(super) fn list(directory: &Directory, lock: &Lock, record: &Record) -> Resul
 }
 
 /// Makes the log of `record` with what is `held`, and states in `record` what that is.
-pub(crate) fn make_log(directory: &Directory, record: &mut Record, held: &Held) -> Result<DiskFile> {
+pub(crate) fn make_log(
+    directory: &Directory,
+    record: &mut Record,
+    held: &Held,
+) -> Result<DiskFile> {
     let first = record.log_first_sequence();
     let mut making = Making::new(record.log, first, RECORD_BYTES as u64);
     fill(&mut making, first, held).ok_or_else(|| {

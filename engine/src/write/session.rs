@@ -221,11 +221,7 @@ fn is_same((one, other): (&Observation, &Observation)) -> bool {
 }
 
 /// Up to `count` observations from `sequence` on, as far as they can be read.
-fn stored_at(
-    directory: &Arc<Directory>,
-    sequence: u64,
-    count: usize,
-) -> Result<Vec<Observation>> {
+fn stored_at(directory: &Arc<Directory>, sequence: u64, count: usize) -> Result<Vec<Observation>> {
     let view = View::take(directory, true)?;
     let end = sequence.saturating_add(count as u64).min(view.end_sequence());
     let (mut found, mut page) = (Vec::new(), Page::default());

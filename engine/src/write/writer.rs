@@ -14,7 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::options::SyncPolicy;
 
-
 /// Space written ahead of the end, in bytes, when each append is synced: into such
 /// space a sync is quicker, since the file does not grow. Kept small, because every
 /// opening checks it for zeros.

@@ -1,8 +1,8 @@
 //! A sketch holds every value to three digits, and its bytes are short and safe.
 
 use proptest::prelude::*;
-use rand::rngs::SmallRng;
 use rand::SeedableRng;
+use rand::rngs::SmallRng;
 
 use super::*;
 use crate::stats::arbitrary::{finite, normal};

@@ -109,6 +109,9 @@ fn repaired(path: &Path, specimen: &Specimen, file: usize, expected: &Expected) 
 fn assert_rows(rows: &[(u64, Observation)], specimen: &Specimen) {
     for (sequence, row) in rows {
         let stored = specimen.observations[usize::try_from(*sequence).expect("in memory")];
-        assert_eq!((row.timestamp_ns, row.value.to_bits()), (stored.timestamp_ns, stored.value.to_bits()));
+        assert_eq!(
+            (row.timestamp_ns, row.value.to_bits()),
+            (stored.timestamp_ns, stored.value.to_bits())
+        );
     }
 }

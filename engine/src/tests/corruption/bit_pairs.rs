@@ -29,7 +29,9 @@ fn parts(specimen: &Specimen) -> Vec<(usize, usize)> {
         };
         let kind = |part: &usize| std::mem::discriminant(&stored.parts[*part].what);
         let all = || (0..stored.parts.len()).filter(|part| length(part) > 1);
-        for first in all().filter(|part| all().find(|other| kind(other) == kind(part)) == Some(*part)) {
+        for first in
+            all().filter(|part| all().find(|other| kind(other) == kind(part)) == Some(*part))
+        {
             let same = || all().filter(|other| kind(other) == kind(&first));
             let largest = same().max_by_key(length).expect("one");
             chosen.extend([first, largest].map(|part| (file, part)));
@@ -53,7 +55,10 @@ fn try_out(specimen: &Specimen, file: usize, part: usize) {
         if a.0 == b.0 { vec![(a.0, a.1 | b.1)] } else { vec![a, b] }
     };
     let describe = |index| specimen.describe(file, &change(index));
-    let what = format!("two of {bits} bits of {:?} in a store: {specimen}", specimen.files[file].parts[part].what);
+    let what = format!(
+        "two of {bits} bits of {:?} in a store: {specimen}",
+        specimen.files[file].parts[part].what
+    );
     side_by_side(&what, amount(pairs.all.min(PAIRS_MOST), PAIRS), describe, || {
         let mut bench = in_place::Bench::new(specimen);
         move |index| bench.try_out(file, &change(index))

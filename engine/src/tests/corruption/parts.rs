@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::{FIRST_FRAME, open, record};
+use crate::format::CHUNK_LEAVES;
 use crate::format::chunk::{Column, Header, LEAF_BYTES, Section};
 use crate::format::frame::{Kind, UNIT, next_place};
 use crate::format::names::{Name, classify, log_name};
 use crate::format::record::RECORD_BYTES;
-use crate::format::CHUNK_LEAVES;
 use crate::log::blocks::Blocks;
 use crate::log::walk::walk;
 use crate::log::{Head, Place};
@@ -55,7 +55,8 @@ pub(super) fn parts_of(path: &Path, name: &str, bytes: &[u8]) -> Vec<Part> {
     let length = bytes.len() as u64;
     match classify(name) {
         Name::Manifest => {
-            let record = |n| Part { bytes: n * length / 2..(n + 1) * length / 2, what: What::Record };
+            let record =
+                |n| Part { bytes: n * length / 2..(n + 1) * length / 2, what: What::Record };
             vec![record(0), record(1)]
         }
         Name::Chunk(number) => chunk_parts(number, bytes),

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::contents::contents_of;
 use super::super::{edit, log_path, names, record, scratch, view};
 use super::parts::{Part, What, parts_of};
-use crate::format::names::{BALLAST, DAMAGED, MANIFEST, Name, chunk_name, classify, log_name};
+use crate::format::names::{BALLAST, DAMAGED, MANIFEST, Name, classify, log_name};
 use crate::format::record::Record;
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
@@ -247,11 +247,15 @@ fn fill_large(path: &Path, base: u64) -> u64 {
 fn fill_mended(path: &Path, base: u64) -> u64 {
     let lose = |n: u64| {
         let view = view(path).expect("a view");
-        let frame = parts_of(path, &log_name(record(path).log), &std::fs::read(log_path(path)).expect("a log"));
+        let frame = parts_of(
+            path,
+            &log_name(record(path).log),
+            &std::fs::read(log_path(path)).expect("a log"),
+        );
         drop(view);
-        let hit = frame.iter().find(|part| {
-            matches!(&part.what, What::Frame { sequences, .. } if sequences.contains(&n))
-        });
+        let hit = frame.iter().find(
+            |part| matches!(&part.what, What::Frame { sequences, .. } if sequences.contains(&n)),
+        );
         let at = hit.expect("a frame").bytes.start;
         super::super::flip(&log_path(path), at + 5);
     };

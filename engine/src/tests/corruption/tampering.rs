@@ -104,7 +104,10 @@ impl Judge<'_> {
     fn refusal(&self, path: &Path, error: &Error) {
         use ErrorKind::{Damaged, Io, NotAStore, Version};
         let manifest = self.specimen.manifest();
-        let touched = self.specimen.files[manifest].parts.iter().any(|part| self.is_touched(manifest, &part.bytes));
+        let touched = self.specimen.files[manifest]
+            .parts
+            .iter()
+            .any(|part| self.is_touched(manifest, &part.bytes));
         let refused = matches!(error.kind(), NotAStore | Damaged | Io | Version);
         assert!(touched && refused, "{error}");
         match Store::repair(path) {
@@ -122,7 +125,8 @@ impl Judge<'_> {
                 let log = self.specimen.log();
                 let header = &self.specimen.files[log].parts[0].bytes;
                 let kind = matches!(error.kind(), NotAStore | Damaged | Io);
-                let gone = self.is_touched(log, header) || self.tampering.misplaced.contains(&manifest);
+                let gone =
+                    self.is_touched(log, header) || self.tampering.misplaced.contains(&manifest);
                 assert!(kind && gone, "{error}");
             }
         }
@@ -199,9 +203,9 @@ impl Judge<'_> {
                     _ => false,
                 })
         };
-        let touched = self.specimen.files[log].holding().filter(|(part, _)| {
-            self.is_touched(log, &part.bytes) && !proved(part.bytes.start)
-        });
+        let touched = self.specimen.files[log]
+            .holding()
+            .filter(|(part, _)| self.is_touched(log, &part.bytes) && !proved(part.bytes.start));
         touched.map(|(_, sequences)| sequences.start).min().unwrap_or(u64::MAX)
     }
 
@@ -210,7 +214,8 @@ impl Judge<'_> {
         let found = Store::open_read_only(path).expect("opened").verify();
         let found = found.unwrap_or_else(|error| panic!("{error}"));
         for damage in &contents.damage {
-            let listed = found.damage.iter().any(|it| it.path == damage.path && it.offset == damage.offset);
+            let listed =
+                found.damage.iter().any(|it| it.path == damage.path && it.offset == damage.offset);
             let known = self.specimen.reported.iter().any(|it| it.lost == damage.lost);
             assert!(listed || known, "{damage:?} is not listed: {found:?}");
         }
@@ -243,8 +248,14 @@ impl Judge<'_> {
         assert!(store.recovery().damage.is_empty(), "{:?}", store.recovery());
         let now = contents_of(&View::take(&open(path), true).expect("opened again")).expect("read");
         assert!(now.damage.is_empty(), "{:?}", now.damage);
-        let kept = before.rows.iter().all(|row| now.rows.binary_search_by_key(&row.0, |it| it.0).is_ok());
-        assert!(kept, "{repair:?} lost {} of {}", before.rows.len() - now.rows.len(), before.rows.len());
+        let kept =
+            before.rows.iter().all(|row| now.rows.binary_search_by_key(&row.0, |it| it.0).is_ok());
+        assert!(
+            kept,
+            "{repair:?} lost {} of {}",
+            before.rows.len() - now.rows.len(),
+            before.rows.len()
+        );
         let verified = store.verify().expect("verified");
         assert!(verified.is_sound(), "{repair:?}: {verified:?}");
         let new = Observation::new(8, 8.0);

@@ -6,8 +6,8 @@ use super::super::contents::{Contents, contents_of};
 use super::super::summary_of;
 use super::history::History;
 use crate::error::{Damage, Error, Result};
-use crate::stats::summary::Summary;
 use crate::os::disk::Directory;
+use crate::stats::summary::Summary;
 use crate::store::{Store, Verification};
 use crate::view::View;
 

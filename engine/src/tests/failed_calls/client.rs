@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use tempfile::TempDir;
 
-use super::super::{assert_sound, contents, observation, summary_of};
 use super::super::contents::Contents;
+use super::super::{assert_sound, contents, observation, summary_of};
 use super::answers::Answers;
 use super::fault::{Calls, EIO, Span, broken, unharmed};
 use super::history::History;
@@ -61,7 +61,10 @@ impl Client {
             reads_only: workload.reads_only(),
             is_damaged: workload.is_damaged,
             removed: 0..0,
-            copies: tempfile::Builder::new().prefix("copies").tempdir_in(super::place().0.path().parent().expect("a place")).expect("a directory"),
+            copies: tempfile::Builder::new()
+                .prefix("copies")
+                .tempdir_in(super::place().0.path().parent().expect("a place"))
+                .expect("a directory"),
         }
     }
 
@@ -134,15 +137,18 @@ impl Client {
         let to = self.copies.path().join(self.next_number.to_string());
         self.next_number += 1;
         let copied = to.clone();
-        self.with_store(move |store| store.copy_to(copied), |client, count| {
-            let calls = Rc::clone(&client.calls);
-            unharmed(&calls, || {
-                let found = contents(&to);
-                let lost: u64 = found.damage.iter().map(|it| it.lost.end - it.lost.start).sum();
-                assert_eq!(found.rows.len() as u64 + lost, count);
-                client.check_rows(&found);
-            });
-        });
+        self.with_store(
+            move |store| store.copy_to(copied),
+            |client, count| {
+                let calls = Rc::clone(&client.calls);
+                unharmed(&calls, || {
+                    let found = contents(&to);
+                    let lost: u64 = found.damage.iter().map(|it| it.lost.end - it.lost.start).sum();
+                    assert_eq!(found.rows.len() as u64 + lost, count);
+                    client.check_rows(&found);
+                });
+            },
+        );
         let _ = to;
     }
 
@@ -171,7 +177,11 @@ impl Client {
     }
 
     /// Takes what succeeded; of what failed, the error must be a good one.
-    fn taken<T, U>(&mut self, result: Result<T>, took: impl FnOnce(&mut Self, T) -> U) -> Option<U> {
+    fn taken<T, U>(
+        &mut self,
+        result: Result<T>,
+        took: impl FnOnce(&mut Self, T) -> U,
+    ) -> Option<U> {
         match result {
             Ok(it) => Some(took(self, it)),
             Err(error) => {
@@ -399,7 +409,10 @@ impl Client {
         assert!(found.damage.iter().all(said), "{:?}", found.damage);
         let copied = found.damage.iter().all(|damage| !damage.path.starts_with(&self.path));
         let count = |ending| super::super::count_files(&self.path, ending);
-        assert!(copied || count(".damaged") > 0 || count(".log") > 1, "the log that lost them is kept");
+        assert!(
+            copied || count(".damaged") > 0 || count(".log") > 1,
+            "the log that lost them is kept"
+        );
         let certain = self.history.certain();
         let lost = |n: u64| found.damage.iter().any(|damage| damage.lost.contains(&n));
         let served = |n: u64| found.rows.binary_search_by_key(&n, |it| it.0).is_ok();
@@ -407,7 +420,8 @@ impl Client {
             for (sequence, row) in &found.rows {
                 assert_eq!(certain.get(usize::try_from(*sequence).expect("small")), Some(row));
             }
-            let silent = (self.removed.end..certain.len() as u64).find(|n| !served(*n) && !lost(*n));
+            let silent =
+                (self.removed.end..certain.len() as u64).find(|n| !served(*n) && !lost(*n));
             assert_eq!(silent, None, "lost silently: {:?}", found.damage);
         }
     }
@@ -417,9 +431,9 @@ impl Client {
     pub(super) fn resume(mut self) {
         self.calls.borrow_mut().note("The fault has ended".to_owned());
         self.calls.borrow_mut().end_fault();
-        let fresh = self.is_made().then(|| {
-            self.options.open_unchecked(&self.path, false).expect("it opens afterwards")
-        });
+        let fresh = self
+            .is_made()
+            .then(|| self.options.open_unchecked(&self.path, false).expect("it opens afterwards"));
         if let Some(fresh) = &fresh {
             let found = fresh.recovery();
             let device = self.calls.borrow().fault().errno == EIO;
@@ -472,7 +486,10 @@ impl Client {
 fn check_error(path: &Path, calls: &Calls, error: &Error) {
     let fault = calls.fault();
     assert!(calls.refused() > 0 && !calls.has_ended(), "nothing failed, but {error:?}");
-    let is_copy = error.path().components().any(|part| part.as_os_str().to_string_lossy().starts_with("copies"));
+    let is_copy = error
+        .path()
+        .components()
+        .any(|part| part.as_os_str().to_string_lossy().starts_with("copies"));
     let named = error.path().starts_with(path) || Some(error.path()) == path.parent() || is_copy;
     assert!(named, "{error:?}");
     let cause = error.io_error().and_then(std::io::Error::raw_os_error);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::super::disk_watch::{io_error, no_space};
 use super::super::{append_each, edit, flip, log_path, observation, observations};
-use crate::os::disk::{Operation, watch};
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
+use crate::os::disk::{Operation, watch};
 use crate::store::Store;
 
 #[derive(Clone, Debug)]
@@ -58,7 +58,9 @@ pub(super) struct Workload {
 impl Workload {
     /// Whether nothing is ever written to the store.
     pub(super) fn reads_only(&self) -> bool {
-        self.steps.iter().all(|step| matches!(step, Step::Open | Step::Read | Step::Drop | Step::CopyTo))
+        self.steps
+            .iter()
+            .all(|step| matches!(step, Step::Open | Step::Read | Step::Drop | Step::CopyTo))
     }
 }
 
