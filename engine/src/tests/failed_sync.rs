@@ -194,3 +194,20 @@ fn a_retry_by_the_same_writer_stores_nothing_twice() {
     append_each(&store, 41..42);
     assert_holds(&path, &observations(0..42));
 }
+
+#[test]
+fn after_dropping_what_failed_an_append_states_its_own_number() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..10);
+    let failing = Rc::new(Cell::new(false));
+    let broken = move |_: &Path, event: &Event| {
+        failing.set(failing.get() || is_sync_of_log(event));
+        if failing.get() { Err(io_error()) } else { Ok(()) }
+    };
+    let (result, _) = record(broken, || store.append_batch(&observations(50..80)));
+    result.expect_err("everything fails");
+    // Not a retry: what failed is dropped.
+    assert_eq!(store.append(observation(10)).expect("appended"), 10);
+    assert_holds(&path, &observations(0..11));
+}

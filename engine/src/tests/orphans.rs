@@ -79,6 +79,37 @@ fn the_previous_log_is_kept_while_its_rows_are_corrupt_in_the_listed_one() {
     }
 }
 
+/// Its numbers are within what the log reaches, so only its source tells.
+#[test]
+fn a_chunk_of_a_diverged_copy_is_not_taken_for_a_rest_of_sealing() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    let copy = path.with_extension("copy");
+    copy_store(&path, &copy);
+    // The copy goes on in a log of its own.
+    edit(&log_path(&copy), |bytes| bytes.extend_from_slice(b"torn"));
+    let other = Store::open(&copy).expect("opened");
+    append_each(&other, 9_000..9_001);
+    other.append_batch(&observations(9_001..12_000)).expect("appended");
+    // A writer that does not seal yet: its log reaches over the other copy's chunk.
+    let unsealed = Options { log_bytes_max: 64 << 20, ..options(SyncPolicy::Never) };
+    let held = unsealed.open(&path).expect("opened");
+    let mut writer = held.writer().expect("a writer");
+    for observation in observations(2_100..5_000) {
+        writer.push(observation).expect("pushed");
+    }
+    writer.flush().expect("stored");
+    assert_eq!(record(&path).sealed_end, 1);
+    std::fs::copy(chunk_path(&copy, 1), chunk_path(&path, 1)).expect("copied");
+    writer.seal().expect("sealed");
+    drop(writer);
+    assert_holds(&path, &observations(0..5_000));
+    let aside = path.join(format!("{}.aside", chunk_name(1)));
+    let kept = std::fs::read(&aside).expect("kept");
+    assert!(kept == std::fs::read(chunk_path(&copy, 1)).expect("there"));
+}
+
 #[test]
 fn other_peoples_files_are_ignored() {
     let guard = scratch();

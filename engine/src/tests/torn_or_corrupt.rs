@@ -25,6 +25,16 @@ fn an_invalid_frame_before_a_watermark_is_corrupt_and_costs_itself() {
     assert_eq!((found.damage[0].offset, found.damage[0].lost.clone()), (frame(2), 2..3));
 }
 
+/// The mark is overwritten by frames that were never synced; those state the watermark.
+#[test]
+fn an_invalid_frame_before_the_watermark_of_an_unsynced_one_is_corrupt() {
+    let (_guard, path) = place();
+    five(&path, 3);
+    flip(&log_path(&path), frame(2) + 20);
+    let found = contents(&path);
+    assert_eq!((found.served(), found.damage[0].lost.clone()), (vec![0..2, 3..5], 2..3));
+}
+
 #[test]
 fn the_last_frame_is_corrupt_where_the_mark_states_that_it_was_durable() {
     let (_guard, path) = place();
