@@ -126,7 +126,19 @@ impl BySequence {
             self.leaves.start = self.leaves.start.max(damage.lost.end / LEAF);
             self.lose(damage);
         }
+        self.report_before_rows();
         Ok(())
+    }
+
+    /// An error about what is lost before a leaf's rows comes before them: a caller may
+    /// take no more than the next few.
+    fn report_before_rows(&mut self) {
+        if self.row >= self.row_end {
+            return;
+        }
+        let first = self.scan.sequences()[self.row];
+        let before = self.pending.take_if(|pending| pending.lost.end <= first);
+        self.errors.extend(before.map(Error::from));
     }
 
     fn lose(&mut self, damage: Damage) {

@@ -48,6 +48,9 @@ fn check(filled: &Filled, lost: &Range<u64>) {
     assert!(rows == expected);
     assert_eq!(reported, vec![lost.clone()]);
     assert!(strict.missing().is_empty());
+    // A caller that stops at the first error has all rows before it, and none after it.
+    let before = strict.by_sequence(..).take_while(Result::is_ok).count() as u64;
+    assert_eq!(before, lost.start);
 
     let skipping = strict.skip_damage();
     assert_eq!(readable(&skipping), (expected, Vec::new()));
