@@ -69,7 +69,7 @@ fn a_second_creation_changes_nothing() {
 #[test]
 fn what_is_no_store_is_left_alone() {
     let (guard, path) = place();
-    assert_eq!(Store::open(&path).expect_err("nothing").kind(), ErrorKind::NotRecovery);
+    assert_eq!(Store::open(&path).expect_err("nothing").kind(), ErrorKind::NotFound);
     assert!(!path.exists());
     std::fs::create_dir(&path).expect("a directory");
     assert_eq!(Store::open(&path).expect_err("empty").kind(), ErrorKind::NotAStore);

@@ -19,9 +19,10 @@ const EACH: usize = 20_000;
 const POSSIBLY_STORED: &str = "may be found later";
 
 fn observation(writer: usize, n: usize) -> Observation {
-    let number = i64::try_from(writer * EACH + n).expect("a small number");
+    let number = u32::try_from(writer * EACH + n).expect("a small number");
     // Hard to compress, so that the disk fills up.
-    Observation::new(number, f64::from_bits(0x3FF0_0000_0000_0000 | (number as u64 * 0x9E37_79B9)))
+    let mantissa = u64::from(number) * 0x9E37_79B9;
+    Observation::new(i64::from(number), f64::from_bits(0x3FF0_0000_0000_0000 | mantissa))
 }
 
 /// How often it failed, and what of that was reported as possibly stored.

@@ -250,7 +250,7 @@ fn copy(made: &Path, path: &Path) {
 /// in order, nothing that was reported as failed is, and the store goes on.
 fn check(scene: Scene, path: &Path, ended: &Ended) {
     let store = match scene.options().open(path) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotRecovery | ErrorKind::NotAStore) => {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotAStore) => {
             assert!(ended.acknowledged.is_empty(), "{error}");
             scene.options().create(path).expect("created")
         }
