@@ -115,8 +115,7 @@ fn the_chunk_is_as_documented() {
     assert_eq!(header, second);
     assert_eq!(u32_at(header, 8), crc32fast::hash(&header[12..]));
     assert_eq!(usize::try_from(u32_at(header, 56)).unwrap(), bytes.len());
-    assert_eq!(header[16..24], manifest[24..32], "the store");
-    assert_eq!(header[32..40], manifest[56..64], "the seal number");
+    assert_eq!((&header[16..24], &header[32..40]), (&manifest[24..32], &manifest[56..64]));
     // The node is that of the manifest, and the summaries of leaves follow the header.
     assert_eq!(header[86..174], manifest[104..192]);
     for leaf in 0..64_u64 {

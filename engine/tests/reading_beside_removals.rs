@@ -143,8 +143,8 @@ fn assert_removed_or_right(snapshot: &Snapshot) -> usize {
     removed
 }
 
-/// Not a test by itself: keeps asking the same of a snapshot, then takes another, and asks
-/// the first one again each time, until much of it is removed.
+/// Not a test by itself: keeps asking the same of a snapshot, then takes another. It
+/// holds one that it reads only when the beginning of it was removed.
 #[test]
 fn one_of_the_readers() {
     let Some((path, words)) = called() else { return };
@@ -169,15 +169,16 @@ fn one_of_the_readers() {
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Removed, "{error}"),
         }
-        if let Some(held) = &held {
-            removed += assert_removed_or_right(held);
+        // One that was not read before, and so has no file open.
+        if held.as_ref().is_some_and(|it| it.first_sequence() < snapshot.first_sequence()) {
+            removed += held.take().map_or(0, |it| assert_removed_or_right(&it));
         }
         snapshots += 1;
         if snapshot.end_sequence() == all {
             break;
         }
         if held.is_none() && snapshot.len() > CHUNK {
-            held = Some(snapshot);
+            held = Some(store.snapshot().expect("a snapshot"));
         }
     }
     report(&format!("snapshots {snapshots} {removed}"));
@@ -277,7 +278,7 @@ impl Harm {
             Self::CutShort => std::fs::OpenOptions::new()
                 .write(true)
                 .open(file)
-                .and_then(|file| file.set_len(40_000)),
+                .and_then(|file| file.set_len(file.metadata()?.len() / 2)),
         }
         .expect("done");
     }
@@ -397,8 +398,8 @@ fn a_snapshot_names_the_file_that_was_taken_from_under_it() {
                 }
             };
             let around = fresh.skip_damage();
-            let rows: Vec<_> = around.by_sequence(..).map(|it| it.expect("read around")).collect();
-            let count = rows.len() as u64;
+            let count =
+                around.by_sequence(..).inspect(|it| assert!(it.is_ok(), "{what}")).count() as u64;
             let missing: u64 = around.missing().iter().map(|it| it.lost.end - it.lost.start).sum();
             assert_eq!(count + missing, fresh.len(), "{what}");
             assert!(missing > 0 || !fresh.damage().is_empty(), "{what}");
@@ -433,11 +434,12 @@ fn an_iterator_in_a_file_that_is_removed_goes_on_to_its_end() {
             }
         }
     }
-    // The log was opened with the snapshot, the first chunk by the iterator.
+    // The log was opened with the snapshot, the first chunk by the iterator, and the second
+    // for the node above the two.
     assert_eq!(next, all);
     let gone = |number: usize| {
         let first = number as u64 * CHUNK;
         (file(&path, number), first..first + CHUNK)
     };
-    assert_eq!(lost, [gone(1), gone(2)]);
+    assert_eq!(lost, [gone(2)]);
 }

@@ -282,9 +282,10 @@ impl<'a> Repairing<'a> {
             }
             let (directory, lock) = (self.directory, self.lock);
             manifest::with_ballast(directory, || manifest::replace(directory, lock, &self.record))?;
-            lock.sync_directory()?;
             self.repair.rewritten.push(directory.file_path(MANIFEST));
         }
+        // Also where nothing is changed: a repair before this one may have been cut off.
+        self.lock.sync_directory()?;
         for name in self.directory.names()? {
             let record = &self.record;
             match classify(&name) {

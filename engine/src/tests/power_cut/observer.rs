@@ -23,6 +23,8 @@ pub(super) enum Verdict {
     Succeed,
     /// Fails with this error number; a write having written its first half.
     Fail(i32),
+    /// As `Fail`; a write has written nothing.
+    Refuse(i32),
     /// Does not happen: the process is killed, in a write after so many of its
     /// bytes. No later operation happens either.
     Die(usize),
@@ -263,6 +265,11 @@ impl Observer {
             Verdict::Fail(number) => {
                 self.refused += 1;
                 self.fail(path, &name, operation, bytes)?;
+                Err(io::Error::from_raw_os_error(number))
+            }
+            Verdict::Refuse(number) => {
+                self.refused += 1;
+                self.fail(path, &name, operation, &[])?;
                 Err(io::Error::from_raw_os_error(number))
             }
             Verdict::Die(written) => {

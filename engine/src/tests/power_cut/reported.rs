@@ -137,10 +137,10 @@ impl Reported {
     }
 
     /// A new log is listed durably: it holds everything stored, and nothing that had
-    /// failed.
+    /// failed, but perhaps what another process could see.
     pub(super) fn rotate(&mut self) {
         self.durable = self.durable.max(self.stored);
-        self.failed.clear();
+        self.failed.retain(|failed| failed.is_seen);
     }
 
     /// A reader was given the observations before this sequence number as durable.
@@ -185,8 +185,11 @@ impl Reported {
         assert!(found.end() >= least, "LOST: {} found of {least}", found.end());
         assert!(self.first.contains(&found.first), "REMOVED: {} of {:?}", found.first, self.first);
         let may_return = |it: &&Failed| death == Death::PowerCut || it.is_seen;
-        let returns = self.failed.iter().filter(may_return).any(|it| found.begins(&it.all));
-        if returns || found.begins(&self.all) {
+        // Where others may see it, what is being appended comes after it.
+        let followed =
+            |it: &Failed| it.is_seen && found.begins(&[&it.all, &self.all[self.stored..]].concat());
+        let returns = |it: &Failed| found.begins(&it.all) || followed(it);
+        if self.failed.iter().filter(may_return).any(returns) || found.begins(&self.all) {
             return;
         }
         let all = &self.all[found.first.min(self.all.len())..];

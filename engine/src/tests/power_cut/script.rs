@@ -186,12 +186,18 @@ pub(super) fn verdicts(failing: &Failing) -> impl FnMut(&str, Operation) -> Verd
     let failing = Rc::clone(failing);
     let mut before = Before::default();
     move |name, operation| {
+        before.is_log_lost &= !failing.borrow().is_empty();
         for (call, left, number) in failing.borrow_mut().iter_mut() {
             if *left > 0 && call.is(name, operation, &before) {
-                // After the sync all writes fail, until it is healed.
-                before.is_log_lost = *call == Call::SyncLogThenWrites;
-                *left -= u32::from(!before.is_log_lost);
-                return Verdict::Fail(*number);
+                match call {
+                    // After the sync all writes fail, until it is healed.
+                    Call::SyncLogThenWrites => before.is_log_lost = true,
+                    _ => *left -= 1,
+                }
+                return match operation {
+                    Operation::Write { .. } if before.is_log_lost => Verdict::Refuse(*number),
+                    _ => Verdict::Fail(*number),
+                };
             }
         }
         before.follow(name, operation);
@@ -213,6 +219,8 @@ pub(super) struct Actor {
     pushed: Vec<Observation>,
     /// What was reported as failed last.
     failed: Vec<Observation>,
+    /// By this handle, where it may be found all the same.
+    failed_by: Option<usize>,
     /// Observations are numbered through, so that each is known again.
     next_number: u64,
 }
@@ -235,6 +243,7 @@ impl Actor {
             held: None,
             pushed: Vec::new(),
             failed: Vec::new(),
+            failed_by: None,
             next_number: first_number,
         }
     }
@@ -422,21 +431,28 @@ impl Actor {
             Ok(sequences) => {
                 assert_eq!(sequences.end - sequences.start, batch.len() as u64);
                 let start = usize::try_from(sequences.start).expect("in memory");
+                if self.failed_by == Some(self.used) {
+                    let stored = self.observer.borrow().reported.stored().len();
+                    assert_eq!(start, stored, "the same writer drops what failed");
+                }
                 let acknowledge = |it: &mut Reported| it.acknowledge_at(start, durable);
                 self.observer.borrow_mut().report(acknowledge);
             }
             Err(error) => {
                 self.failed = batch[error.stored()..].to_vec();
-                self.report_failure(&error, refused, durable);
+                if self.report_failure(&error, refused, durable) == Rest::Seen {
+                    self.failed_by = Some(self.used);
+                }
             }
         }
     }
 
-    fn report_failure(&self, error: &Error, refused: u64, durable: bool) {
+    fn report_failure(&self, error: &Error, refused: u64, durable: bool) -> Rest {
         let mut observer = self.observer.borrow_mut();
         assert!(observer.refused() > refused, "nothing failed below: {error}");
         let rest = observer.rest_of(error);
         observer.report(|reported| reported.fail(error.stored(), durable, rest));
+        rest
     }
 
     fn synced(&self, synced: Result<(), Error>) {
