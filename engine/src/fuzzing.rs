@@ -142,7 +142,7 @@ impl Log {
     }
 
     pub fn durable_sequence(&self) -> u64 {
-        self.0.durable_sequence()
+        self.0.durable_sequence().unwrap_or(self.0.first_sequence())
     }
 
     pub fn dropped_bytes(&self) -> u64 {

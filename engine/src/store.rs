@@ -193,7 +193,7 @@ impl Store {
     /// # let path = dir.path().join("store");
     /// use gaugelog::{Observation, Store};
     /// let store = Store::create(&path)?;
-    /// let hours = |n| Observation::new(n * 3_600_000_000_000, 14.2);
+    /// let hours = |n: i64| Observation::new(n * 3_600_000_000_000, 14.2);
     /// store.append_batch(&(0..70_000).map(hours).collect::<Vec<_>>())?;
     /// assert_eq!(store.remove_before(hours(68_000).timestamp_ns)?, 65_536);
     /// assert_eq!(store.snapshot()?.summary()?.count(), 4_464);

@@ -122,7 +122,8 @@ fn at_every_block(name: &str, layout: &Layout<'_>) {
         .into_iter()
         .flat_map(|policy| SIZES.map(|sizes| (policy, sizes)))
         .flat_map(|(policy, sizes)| BEGUN_WITH.map(|begun| (policy, sizes, begun)));
-    let all = series(BEGUN_WITH[1] + 12_000);
+    // More than the ballast and all blocks hold, in each of several fills.
+    let all = series(BEGUN_WITH[1] + 40_000);
     let mut runs = 0;
     for free in (0..=layout.blocks).step_by(one_in) {
         for (turn, (policy, sizes, begun)) in (0..).zip(programs.clone()) {

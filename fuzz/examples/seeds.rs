@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use gaugelog::{Observation, Options, Store, SyncPolicy};
+use gaugelog::{Observation, Store};
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -68,46 +68,21 @@ fn write(seeds: &Path, target: &str, name: &str, bytes: &[u8]) -> Done {
     Ok(fs::write(seeds.join(target).join(name), bytes)?)
 }
 
-/// The records of a store of two segments.
+/// The beginning of a real record, and what chunks and logs are made and changed by.
 fn records(seeds: &Path) -> Done {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("store");
-    let options = Options::new().segment_bytes_max(64 * 1024).sync(SyncPolicy::Never);
-    let store = options.create(&path)?;
-    let some = |from: i64, to: i64| -> Vec<Observation> {
-        (from..to).map(|n| Observation::new(n * 1000, (n % 5) as f64 - 1.5)).collect()
-    };
-    append(&store, &some(0, 2))?;
-    append(&store, &some(2, 5_120))?;
-    append(&store, &some(5_120, 5_130))?;
-    store.sync()?;
-
-    let [first, second] = [1, 2].map(|n| fs::read(path.join(format!("000000000{n}.rows"))));
-    let (first, second) = (first?, second?);
-    let identity = &first[24..32];
-    let number = |number: u64| number.to_le_bytes();
-    let (at, block) = (number(88), number(32_768));
-    let frame = [&[0, 0][..], identity, &at, &number(0), &first[88..136]].concat();
-    write(seeds, "frame", "frame", &frame)?;
-    let header = [&[1, 0][..], identity, &block, &first[32_768..32_808]].concat();
-    write(seeds, "frame", "block_header", &header)?;
-    write(seeds, "frame", "first_segment", &[&[2, 0], &first[..88]].concat())?;
-    write(seeds, "frame", "second_segment", &[&[2, 0], &second[..88 + 2 * 88]].concat())?;
-    let tree = fs::read(path.join("0000000001.tree"))?;
-    write(seeds, "frame", "summary", &[&[3, 0], &tree[8..96]].concat())?;
-    let node = [&[4, 0][..], identity, &number(0), &[0], &tree[..96]].concat();
-    write(seeds, "frame", "node", &node)?;
-    write(seeds, "frame", "name", b"\x05\x000000000012.rows")?;
-
-    let checkpoint = fs::read(path.join("checkpoint"))?;
-    let length = usize::try_from(u32::from_le_bytes(checkpoint[4..8].try_into()?))?;
-    write(seeds, "checkpoint", "slot", &[&[0, 0], &checkpoint[..length]].concat())?;
-    let guide = fs::read(path.join("0000000001.guide"))?;
-    write(seeds, "checkpoint", "guide", &[&[1, 0], identity, &guide].concat())?;
-    Ok(())
-}
-
-fn append(store: &Store, observations: &[Observation]) -> Done {
-    store.append_batch(observations)?;
+    let store = Store::create(&path)?;
+    store.append(Observation::new(1_000, -1.5))?;
+    let record = fs::read(path.join("manifest"))?;
+    write(seeds, "manifest", "record", &[&[0, 1], &record[..200]].concat())?;
+    write(seeds, "manifest", "name", b"\x07\x000000000012.chunk")?;
+    let counting: Vec<u8> = (0..60).collect();
+    for target in ["log", "chunk"] {
+        for first in 0..4_u8 {
+            let name = format!("counting_from_{first}");
+            write(seeds, target, &name, &[&[first, 3, 7], &counting[..]].concat())?;
+        }
+    }
     Ok(())
 }

@@ -4,7 +4,9 @@
 use std::ops::Range;
 
 use crate::chunk_parts::{Parts, places};
-use crate::signing::{BLOCK, RECORD, UNIT, frame_bytes, next_place, sign, sign_frame, u16_at, u64_at};
+use crate::signing::{
+    BLOCK, RECORD, UNIT, frame_bytes, next_place, sign, sign_frame, u16_at, u64_at,
+};
 
 /// A record: what it is, and its bytes.
 #[derive(Clone, Debug)]

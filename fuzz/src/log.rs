@@ -265,7 +265,8 @@ fn assert_true(log: &fuzzing::Log, parts: &[Part], written: &Writing, changed: &
             let numbers = first..first + rows.len() as u64;
             wanted.clone().filter(|number| numbers.contains(number)).count()
         };
-        rows(parts).map(within).sum::<usize>() == usize::try_from(wanted.end - wanted.start).expect("few")
+        rows(parts).map(within).sum::<usize>()
+            == usize::try_from(wanted.end - wanted.start).expect("few")
     };
     for frame in written.frames.iter().filter(|frame| frame.kind == crate::log_bytes::ROWS) {
         let is_intact =

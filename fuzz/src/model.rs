@@ -77,9 +77,7 @@ impl Model<'_> {
     fn times(&self, input: &mut Input<'_>) -> (i64, i64) {
         let mut time = || match input.below(self.all.len() + 2).checked_sub(2) {
             None => [i64::MIN, i64::MAX][input.below(2)],
-            Some(n) => {
-                self.all[n].timestamp_ns.saturating_add(i64::from(input.byte() % 3) - 1)
-            }
+            Some(n) => self.all[n].timestamp_ns.saturating_add(i64::from(input.byte() % 3) - 1),
         };
         (time(), time())
     }

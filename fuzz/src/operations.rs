@@ -287,9 +287,8 @@ impl World {
         let chunk = usize::try_from(fuzzing::CHUNK).expect("2,048");
         let removed = usize::try_from(removed).expect("few");
         assert_eq!(removed % chunk, 0, "whole chunks");
-        let is_older = |from: usize| {
-            self.all[from..from + chunk].iter().all(|it| it.timestamp_ns < time)
-        };
+        let is_older =
+            |from: usize| self.all[from..from + chunk].iter().all(|it| it.timestamp_ns < time);
         assert!((self.first..self.first + removed).step_by(chunk).all(is_older));
         self.first += removed;
         let sealed = self.listed().map_or(0, |it| it.sealed_end) as usize * chunk;
@@ -299,7 +298,8 @@ impl World {
     /// Of the log and the chunks.
     fn bytes(&self) -> u64 {
         let files = self.places.last().expect("a place").files();
-        let counts = files.iter().filter(|(name, _)| name.ends_with(".log") || name.ends_with(".chunk"));
+        let counts =
+            files.iter().filter(|(name, _)| name.ends_with(".log") || name.ends_with(".chunk"));
         counts.map(|(_, bytes)| bytes.len() as u64).sum()
     }
 

@@ -50,8 +50,8 @@ pub(crate) fn read(
         let is_whole = rows.len() as u64 + verification.accepted == length;
         assert!(is_whole || damaged > 0, "a gap of which nothing is said");
     }
-    let is_whole = verification.as_ref().is_some_and(Verification::is_sound)
-        && rows.len() as u64 == length;
+    let is_whole =
+        verification.as_ref().is_some_and(Verification::is_sound) && rows.len() as u64 == length;
     let all: Vec<Observation> = rows.iter().map(|(_, it)| *it).collect();
     let first = usize::try_from(snapshot.first_sequence()).unwrap_or(usize::MAX);
     if is_whole && trusted {

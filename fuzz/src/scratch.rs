@@ -35,7 +35,9 @@ impl Place {
             // One of the two where a file and a directory have the same name.
             drop(match (name.strip_suffix('/'), name.strip_suffix('@')) {
                 (Some(name), _) => fs::create_dir(place.0.join(name)),
-                (_, Some(name)) => symlink(String::from_utf8_lossy(bytes).as_ref(), place.0.join(name)),
+                (_, Some(name)) => {
+                    symlink(String::from_utf8_lossy(bytes).as_ref(), place.0.join(name))
+                }
                 _ => fs::write(place.0.join(name), bytes),
             });
         }

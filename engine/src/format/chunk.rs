@@ -1,6 +1,8 @@
 //! A chunk's file, in this order:
 //!
-//!     header · summaries of the leaves · pages · sketch · the same header again
+//! ```text
+//! header · summaries of the leaves · pages · sketch · the same header again
+//! ```
 //!
 //! Every part has a checksum of its own, which also covers where the part belongs.
 

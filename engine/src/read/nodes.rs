@@ -23,6 +23,8 @@ use crate::view::View;
 
 /// So many chunks are kept open, with their nodes: some 20 KiB each.
 const CHUNKS_MAX: usize = 256;
+/// And so many that are read through maps, of up to 512 KiB each.
+const CHUNKS_MAPPED_MAX: usize = 24;
 
 const DIVERGED: &str = "the summaries in this chunk do not belong to those of the manifest and of \
                         the chunks before it; the files are of copies that went on apart";
@@ -138,7 +140,8 @@ impl Tree {
         if chunks.open.insert(number, Arc::clone(&chunk)).is_none() {
             chunks.order.push_back(number);
         }
-        if chunks.order.len() > CHUNKS_MAX
+        let most = if self.view.positioned_reads() { CHUNKS_MAX } else { CHUNKS_MAPPED_MAX };
+        if chunks.order.len() > most
             && let Some(oldest) = chunks.order.pop_front()
         {
             chunks.open.remove(&oldest);
@@ -146,10 +149,9 @@ impl Tree {
         Ok(chunk)
     }
 
-    /// Opens a chunk, to be read by position: many are kept open, and each would have a
-    /// map.
     fn open(&self, number: u32) -> Result<Arc<Chunk>> {
-        match Chunk::open(self.view.directory(), self.view.record().store, number, true) {
+        let (directory, store) = (self.view.directory(), self.view.record().store);
+        match Chunk::open(directory, store, number, self.view.positioned_reads()) {
             // The view knows whether it was removed, or is missing.
             Err(error) if error.is_not_found() => self.view.chunk(number),
             Err(error) => Err(match error.damage() {

@@ -19,11 +19,14 @@ pub(super) fn enumerate(
     let next = AtomicUsize::new(0);
     let figures = Mutex::new(Vec::new());
     let failure = Mutex::new(None);
+    // Those without second cuts have few.
+    let recovering = workloads.iter().filter(|it| it.recovers).count();
+    let share = states.div_ceil(recovering as u64);
     let work = || {
         while failure.lock().expect("not poisoned").is_none()
             && let Some(workload) = workloads.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            match explore(workload, states.div_ceil(workloads.len() as u64), seed) {
+            match explore(workload, share, seed) {
                 Ok(found) => figures.lock().expect("not poisoned").push((workload.name, found)),
                 Err(reported) => {
                     failure.lock().expect("not poisoned").get_or_insert(reported);

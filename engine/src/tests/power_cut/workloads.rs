@@ -684,7 +684,16 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload {
         name: "repair-of-the-manifest",
         before: NEARLY_A_CHUNK,
-        steps: &[Open(ALWAYS), Append(3), CorruptManifest, Repair, Open(ALWAYS), Append(1)],
+        steps: &[
+            Open(ALWAYS),
+            Append(3),
+            CorruptManifest,
+            Fail(Call::SyncListing, 1, INPUT_OUTPUT),
+            Repair,
+            Repair,
+            Open(ALWAYS),
+            Append(1),
+        ],
         ..FILLED
     },
     Workload {
