@@ -1,63 +1,84 @@
-//! A small store, its files damaged, forged, renamed, removed and mixed with
-//! others', then opened, read, appended to, and read again.
+//! A small store whose files are damaged, forged, renamed, removed and mixed with others',
+//! then opened, read, appended to, repaired, copied, and read again.
 //!
-//! Whatever is there: no panic, an error says which file it is about, and what
-//! is not read is said to be lost. Where nothing was forged: no wrong value, and
-//! what was readable stays readable behind an append.
+//! Whatever is there: no panic, an error says which file it is about, and what is not read
+//! is reported as lost. Where nothing was forged: no wrong value; what verifies clean
+//! reads clean; what was readable stays readable after an append and a repair; and a
+//! repaired store verifies clean.
 
-use gaugelog::{Observation, Options, Store, SyncPolicy};
+use gaugelog::{Observation, Options, Store, SyncPolicy, fuzzing};
 
 use crate::input::Input;
 use crate::model::same;
 use crate::mutation::{Done, mutate};
-use crate::reading::{Seen, read, told};
+use crate::reading::{Seen, checked, read};
 use crate::scratch::{Files, Place};
-use crate::template::{STEPS_MAX, observation, template};
+use crate::template::{DIVERGED, FOREIGN, OURS, STEPS_MAX, observation, template};
 
 const MUTATIONS_MAX: usize = 12;
+/// Whose values are appended.
+const APPENDED: u64 = 7;
 
 /// Does all of this as `bytes` say.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (files, done) = damaged(&mut input);
-    gaugelog::fuzzing::count_identities_from(1 << 40);
+    fuzzing::count_identities_from(1 << 40);
     let place = Place::with(&files);
+    print(&place, &files, done);
     let size = files.values().map(|bytes| bytes.len() as u64).sum();
-    let options = options(&mut input);
-    let read_only = input.flag();
-    let opened =
-        if read_only { options.open_read_only(place.path()) } else { options.open(place.path()) };
-    let Some(store) = told(opened, place.path()) else { return };
-    tell(&store, &files, done);
-    let Some(seen) = read(&store, &mut input, size, !done.forged) else { return };
-    if !done.forged {
-        assert_never_wrong(&seen, done);
+    let opened = fuzzing::open(&options(&mut input), place.path(), input.flag());
+    let mut seen = None;
+    if let Some(store) = checked(opened, place.path()) {
+        seen = read(&store, &mut input, size, !done.is_forged);
+        if let Some(seen) = seen.as_ref().filter(|_| !done.is_forged) {
+            assert_never_wrong(seen, done);
+        }
     }
-    if input.is_empty() {
-        return;
-    }
-    let appended = append(&mut input, &store, done);
-    drop(store);
-    let again = self::options(&mut input).open(place.path());
-    let Some(store) = told(again, place.path()) else { return assert!(done.forged) };
-    // At most two new segments, and copies of all there was.
-    let Some(then) = read(&store, &mut input, 4 * size + (1 << 20), !done.forged) else { return };
-    if !done.forged {
-        assert_kept(&seen, &appended, &then);
+    let mut appended = Vec::new();
+    for _ in 0..3 {
+        if input.is_empty() {
+            return;
+        }
+        // At most a new log and new chunks, and what is appended.
+        let size = 4 * size + (1 << 20);
+        match input.byte() % 4 {
+            0 | 1 => append(&mut input, &place, done, seen.as_ref(), &mut appended),
+            2 => repair(&mut input, &place),
+            _ => copy(&mut input, &place, size, done),
+        }
+        let trusted = !done.is_forged;
+        let opened = fuzzing::open(&options(&mut input), place.path(), false);
+        let Some(store) = checked(opened, place.path()) else { continue };
+        let Some(then) = read(&store, &mut input, size, trusted) else { continue };
+        if trusted && let Some(seen) = &seen {
+            assert_kept(seen, &appended, &then);
+        }
     }
 }
 
-/// For whoever looks into one input: what it made, on standard error.
-fn tell(store: &Store, files: &Files, done: Done) {
-    if std::env::var_os("GAUGELOG_FUZZ_TELL").is_some() {
-        eprintln!("{done:?}, {:#?}", store.found());
-        for (name, bytes) in files {
-            eprintln!("{name}: {} bytes", bytes.len());
+/// Prints what the input made, for whoever looks into one.
+fn print(place: &Place, files: &Files, done: Done) {
+    if std::env::var_os("GAUGELOG_FUZZ_PRINT").is_none() {
+        return;
+    }
+    eprintln!("{done:?}, {:?}", fuzzing::listed(place.path()));
+    for (name, bytes) in files {
+        eprintln!("{name}: {} bytes", bytes.len());
+    }
+    match Store::open_read_only(place.path()) {
+        Ok(store) => {
+            eprintln!("{:#?}", store.recovery());
+            eprintln!("{:#?}", store.verify());
+            let snapshot = store.snapshot().expect("a snapshot");
+            for item in snapshot.by_sequence(..) {
+                match item {
+                    Ok((sequence, row)) => eprintln!("{sequence}: {row:?}"),
+                    Err(error) => eprintln!("{error}, {:?}", error.lost()),
+                }
+            }
         }
-        let snapshot = store.snapshot().expect("a snapshot");
-        for item in snapshot.arrivals(0..u64::MAX) {
-            eprintln!("{item:?}");
-        }
+        Err(error) => eprintln!("{error}"),
     }
 }
 
@@ -65,7 +86,7 @@ fn tell(store: &Store, files: &Files, done: Done) {
 fn damaged(input: &mut Input<'_>) -> (Files, Done) {
     let steps = usize::from(input.byte()) % (STEPS_MAX + 1);
     let recipe = input.bytes(steps);
-    let mut files = template(0, recipe).files.clone();
+    let mut files = template(OURS, recipe).files.clone();
     let mut done = Done::default();
     for _ in 0..usize::from(input.byte()) % (MUTATIONS_MAX + 1) {
         if input.is_empty() {
@@ -79,65 +100,113 @@ fn damaged(input: &mut Input<'_>) -> (Files, Done) {
 fn options(input: &mut Input<'_>) -> Options {
     let what = input.byte();
     let policy = if what & 1 == 0 { SyncPolicy::Never } else { SyncPolicy::Always };
-    let segment_bytes_max = if what & 2 == 0 { 1024 } else { 1 << 20 };
     Options::new()
         .sync(policy)
-        .segment_bytes_max(segment_bytes_max)
+        .log_bytes_max(if what & 2 == 0 { 16 << 10 } else { 64 << 20 })
         .positioned_reads(what & 4 != 0)
         .lock_wait(std::time::Duration::ZERO)
 }
 
-/// Each is what was appended under its number, to the one store or the other.
+/// Each is what was appended under its number, to one of the stores that are there.
 fn assert_never_wrong(seen: &Seen, done: Done) {
-    let all_of = |id| {
-        seen.arrivals.iter().all(|(sequence, found)| {
-            usize::try_from(*sequence).is_ok_and(|n| same(*found, observation(id, n)))
+    let all_of = |ids: &[u64]| {
+        seen.rows.iter().all(|(sequence, found)| {
+            let n = usize::try_from(*sequence).expect("few observations");
+            ids.iter().any(|id| same(*found, observation(*id, n)))
         })
     };
-    assert!(all_of(0) || (done.mixed && all_of(1)), "a value that was never appended there");
+    let ours: &[u64] = if done.is_diverged { &[OURS, DIVERGED] } else { &[OURS] };
+    assert!(
+        all_of(ours) || (done.is_mixed && all_of(&[FOREIGN])),
+        "a value that was never appended there"
+    );
 }
 
-/// Appends a few by one way or another; what was acknowledged.
-fn append(input: &mut Input<'_>, store: &Store, done: Done) -> Vec<(u64, Observation)> {
-    let mut appended = Vec::new();
-    let ours: Vec<_> = (0..1500).map(|n| observation(7, n)).collect();
+/// Appends a few by one way or another, and adds what was acknowledged to `appended`.
+fn append(
+    input: &mut Input<'_>,
+    place: &Place,
+    done: Done,
+    seen: Option<&Seen>,
+    appended: &mut Vec<(u64, Observation)>,
+) {
+    let opened = fuzzing::open(&options(input), place.path(), false);
+    let Some(store) = checked(opened, place.path()) else { return };
+    let ours: Vec<_> = (0..2100).map(|n| observation(APPENDED, n)).collect();
     for _ in 0..1 + input.byte() % 3 {
         let what = input.byte();
-        let count = if what >= 240 { 1500 } else { 1 + usize::from(what / 4) };
-        let batch = &ours[..count];
-        let start = if what & 1 == 0 {
-            told(store.append_batch(batch), store.path()).map(|numbers| numbers.start)
-        } else {
-            held(store, batch)
+        let count = match what {
+            250.. => 2100,
+            220.. => 1100,
+            _ => 1 + usize::from(what / 4),
         };
-        let Some(start) = start else { continue };
-        if !done.forged {
-            appended.extend((start..).zip(batch.iter().copied()));
+        let batch = &ours[..count];
+        let numbers = if what & 1 == 0 {
+            checked(store.append_batch(batch), store.path())
+        } else {
+            held(&store, batch)
+        };
+        let Some(numbers) = numbers else { continue };
+        assert_eq!(numbers.end - numbers.start, count as u64);
+        if let Some(seen) = seen.filter(|_| !done.is_forged) {
+            assert!(numbers.start >= seen.end, "a number is given once");
         }
+        appended.extend(numbers.zip(batch.iter().copied()));
     }
     if input.flag() {
-        told(store.sync(), store.path());
+        checked(store.sync(), store.path());
     }
-    appended
+    if input.flag() {
+        checked(store.seal(), store.path());
+    }
 }
 
-/// Appends by a writer; the first one's number.
-fn held(store: &Store, batch: &[Observation]) -> Option<u64> {
-    let mut writer = told(store.writer(), store.path())?;
+/// Appends by a writer; the numbers, as a snapshot has them.
+fn held(store: &Store, batch: &[Observation]) -> Option<std::ops::Range<u64>> {
+    let mut writer = checked(store.writer(), store.path())?;
     for observation in batch {
-        told(writer.push(*observation), store.path())?;
+        checked(writer.push(*observation), store.path())?;
     }
-    let end = told(writer.flush(), store.path());
-    told(writer.close(), store.path());
-    end.map(|end| end - batch.len() as u64)
+    checked(writer.flush(), store.path())?;
+    let end = checked(store.snapshot(), store.path()).map(|snapshot| snapshot.end_sequence());
+    checked(writer.close(), store.path());
+    end.map(|end| end - batch.len() as u64..end)
+}
+
+/// A repaired store verifies clean, and a second repair finds nothing to do.
+fn repair(input: &mut Input<'_>, place: &Place) {
+    let path = place.path();
+    let Some(repair) = checked(options(input).repair(path), path) else { return };
+    let store = fuzzing::open(&options(input), path, true).expect("a repaired store can be opened");
+    let found = store.verify().expect("a repaired store can be read");
+    assert!(found.is_sound(), "after {repair:?}: {:?}", found.damage);
+    let again = options(input).repair(path).expect("a repaired store can be repaired");
+    assert_eq!((again.lost, again.rewritten.len()), (0, 0), "{again:?}");
+}
+
+/// A copy is another store with the same rows.
+fn copy(input: &mut Input<'_>, place: &Place, size: u64, done: Done) {
+    let opened = fuzzing::open(&options(input), place.path(), true);
+    let Some(store) = checked(opened, place.path()) else { return };
+    let to = Place::new();
+    let Ok(count) = store.copy_to(to.path()) else { return };
+    let copied = fuzzing::open(&options(input), to.path(), false).expect("a copy can be opened");
+    let trusted = !done.is_forged;
+    let Some(seen) = read(&copied, input, size, trusted) else { return assert!(!trusted) };
+    if trusted {
+        assert_eq!(count, seen.end - copied.snapshot().expect("a snapshot").first_sequence());
+        let original = store.verify().expect("what was copied can be read");
+        let is_sound = seen.verification.is_some_and(|found| found.is_sound());
+        assert!(is_sound || !original.is_sound(), "damage that only the copy has");
+    }
 }
 
 /// What could be read can be read, and what was acknowledged.
 fn assert_kept(before: &Seen, appended: &[(u64, Observation)], then: &Seen) {
-    let mut found = then.arrivals.iter();
-    for (sequence, expected) in before.arrivals.iter().chain(appended) {
+    let mut found = then.rows.iter();
+    for (sequence, expected) in before.rows.iter().chain(appended) {
         let kept = found.find(|(number, _)| number == sequence);
-        let kept = kept.unwrap_or_else(|| panic!("{sequence} of {} is gone", then.length));
+        let kept = kept.unwrap_or_else(|| panic!("{sequence} of {} is gone", then.end));
         assert!(same(kept.1, *expected), "{sequence}: {:?}, and not {expected:?}", kept.1);
     }
 }

@@ -1,14 +1,10 @@
-//! Which records stand where in the files of a store, damaged ones included, so
-//! that they can be changed field by field and signed again.
+//! Which records stand where in the files of a store, damaged ones included, so that
+//! they can be changed field by field and signed again.
 
 use std::ops::Range;
 
-use crate::scratch::Files;
-use crate::signing::{frame_bytes, sign, sign_marker, sign_with, u16_at, u32_at, u64_at};
-
-const BLOCK: usize = 32_768;
-const NODE: usize = 96;
-const SLOT: usize = 8_192;
+use crate::chunk_parts::{Parts, places};
+use crate::signing::{BLOCK, RECORD, UNIT, frame_bytes, next_place, sign, sign_frame, u16_at, u64_at};
 
 /// A record: what it is, and its bytes.
 #[derive(Clone, Debug)]
@@ -17,91 +13,79 @@ pub(crate) struct Record {
     pub(crate) bytes: Range<usize>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Kind {
-    Marker,
-    /// Signed over bytes 4 to its end.
-    Plain,
-    Frame {
-        sequence: u64,
-    },
-    Node,
+    /// Of the manifest, or the header of a log.
+    Record,
+    Frame,
+    Header,
+    /// A summary, a page or the sketch of a chunk.
+    Part,
 }
 
 /// The records in the file `name`.
 pub(crate) fn records(name: &str, bytes: &[u8]) -> Vec<Record> {
-    let plain = |bytes| Record { kind: Kind::Plain, bytes };
-    match name.rsplit('.').next() {
-        Some("gaugelog") => vec![Record { kind: Kind::Marker, bytes: 0..bytes.len().min(16) }],
-        Some("checkpoint") => (0..bytes.len().div_ceil(SLOT).min(2))
-            .map(|slot| {
-                let length = usize::try_from(u32_at(bytes, slot * SLOT + 4)).expect("32 bits");
-                plain(slot * SLOT..(slot * SLOT + length.min(SLOT)).min(bytes.len()))
-            })
+    let record = |kind, bytes| Record { kind, bytes };
+    match name.split('.').nth(1) {
+        None if name == "manifest" => (0..bytes.len() / RECORD)
+            .map(|copy| record(Kind::Record, copy * RECORD..(copy + 1) * RECORD))
             .collect(),
-        Some("guide") => vec![plain(0..bytes.len())],
-        Some("tree") => (0..bytes.len() / NODE)
-            .map(|node| Record { kind: Kind::Node, bytes: node * NODE..(node + 1) * NODE })
-            .collect(),
-        Some("rows") => rows(bytes),
+        Some("log") => log(bytes),
+        Some("chunk") => {
+            let Some(places) = places(bytes) else { return Vec::new() };
+            let headers = [0..places.header, places.second];
+            let headers = headers.map(|bytes| record(Kind::Header, bytes));
+            let parts = places.parts.into_iter().map(|bytes| record(Kind::Part, bytes));
+            headers.into_iter().chain(parts).collect()
+        }
         _ => Vec::new(),
     }
 }
 
-fn rows(bytes: &[u8]) -> Vec<Record> {
-    let header = usize::try_from(u32_at(bytes, 4)).expect("32 bits").clamp(88, 6000);
-    let mut found = vec![Record { kind: Kind::Plain, bytes: 0..header.min(bytes.len()) }];
-    for start in (0..bytes.len()).step_by(BLOCK) {
-        let end = (start + BLOCK).min(bytes.len());
-        let (mut at, first) = match start {
-            0 => (header, u64_at(bytes, 40)),
-            _ => (start + 40, u64_at(bytes, start + 24)),
-        };
-        if start > 0 && at <= end {
-            found.push(Record { kind: Kind::Plain, bytes: start..at });
+fn log(bytes: &[u8]) -> Vec<Record> {
+    let mut found = vec![Record { kind: Kind::Record, bytes: 0..bytes.len().min(RECORD) }];
+    let mut at = RECORD;
+    while at + UNIT <= bytes.len() && matches!(u16_at(bytes, at + 6), 1..=5) {
+        let end = at + frame_bytes(&bytes[at..]);
+        if end > bytes.len() || end > at - at % BLOCK + BLOCK {
+            break;
         }
-        while at + 32 <= end && u16_at(bytes, at + 4) > 0 {
-            let next = at + frame_bytes(&bytes[at..]);
-            let sequence = first.wrapping_add(u64::from(u16_at(bytes, at + 6)));
-            if next > end {
-                break;
-            }
-            found.push(Record { kind: Kind::Frame { sequence }, bytes: at..next });
-            at = next;
+        found.push(Record { kind: Kind::Frame, bytes: at..end });
+        if matches!(u16_at(bytes, at + 6), 2 | 3) {
+            break;
         }
+        at = next_place(end);
     }
     found
 }
 
-/// Makes the checksum of `record`, in the file `name`, that of its bytes.
-pub(crate) fn sign_again(files: &mut Files, name: &str, record: &Record) {
-    let rows = name.strip_suffix(".tree").and_then(|stem| files.get(&format!("{stem}.rows")));
-    let (owner, first) = rows.map_or((0, 0), |rows| (u64_at(rows, 24), u64_at(rows, 40)));
-    let Some(bytes) = files.get_mut(name) else { return };
-    let identity = u64_at(bytes, 24);
-    let Some(signed) = bytes.get_mut(record.bytes.clone()) else { return };
+/// Puts the checksum of `record` right in a file of these bytes. `both` says that the
+/// other copy of it is to be the same.
+pub(crate) fn sign_again(bytes: &mut Vec<u8>, record: &Record, both: bool) {
+    let log = u64_at(bytes, 32);
+    let (start, end) = (record.bytes.start, record.bytes.end.min(bytes.len()));
+    if start >= end {
+        return;
+    }
     match record.kind {
-        Kind::Marker => sign_marker(signed),
-        Kind::Plain => sign(signed),
-        Kind::Frame { sequence } => {
-            sign_with([identity, record.bytes.start as u64, sequence], signed);
-        }
-        Kind::Node => {
-            let level = u32_at(signed, 4);
-            let place = nodes_complete(first / 1024) + (record.bytes.start / NODE) as u64;
-            sign_with([owner, u64::from(level), index_at(place, level)], signed);
+        Kind::Record => sign(&mut bytes[start..end]),
+        Kind::Frame => sign_frame(log, start, &mut bytes[start..end]),
+        Kind::Header => sign(&mut bytes[start..end]),
+        Kind::Part => {
+            if let Some(parts) = Parts::of(bytes) {
+                *bytes = parts.assemble();
+            }
+            return;
         }
     }
-}
-
-fn nodes_complete(leaves: u64) -> u64 {
-    2 * leaves - u64::from(leaves.count_ones())
-}
-
-/// The index of the node of `level` at `place` of all nodes; any, if there is none.
-fn index_at(place: u64, level: u32) -> u64 {
-    let before = place.saturating_sub(u64::from(level));
-    let leaf = (before / 2..before / 2 + 64).find(|leaf| nodes_complete(*leaf) == before);
-    let leaf = leaf.unwrap_or(before / 2);
-    (leaf.saturating_add(1) >> level.min(63)).saturating_sub(1)
+    let length = end - start;
+    let other = if start == 0 { bytes.len() - length } else { 0 };
+    let is_double = match record.kind {
+        Kind::Record => bytes.len() == 2 * RECORD,
+        Kind::Header => other >= end || end > other + length,
+        Kind::Frame | Kind::Part => false,
+    };
+    if both && is_double {
+        bytes.copy_within(start..end, other);
+    }
 }

@@ -1,5 +1,4 @@
-//! Damage to the files of a store, and forgery: changed records that are signed
-//! again.
+//! Damage to the files of a store, and forgery: changed records that are signed again.
 
 use std::ops::Range;
 
@@ -7,7 +6,7 @@ use crate::input::Input;
 use crate::layout::{Record, records, sign_again};
 use crate::scratch::Files;
 use crate::signing::u64_at;
-use crate::template::template;
+use crate::template::{DIVERGED, FOREIGN, OURS, template};
 
 const FILE_BYTES_MAX: usize = 512 * 1024;
 const INSERTED_MAX: usize = 4096;
@@ -16,14 +15,16 @@ const INSERTED_MAX: usize = 4096;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Done {
     /// Bytes were signed that nobody wrote: nothing found can be relied on.
-    pub(crate) forged: bool,
+    pub(crate) is_forged: bool,
     /// Files of another store are there.
-    pub(crate) mixed: bool,
+    pub(crate) is_mixed: bool,
+    /// Files of a copy that went on apart are there.
+    pub(crate) is_diverged: bool,
 }
 
 /// Does one thing to `files`, those of a store made by `recipe`.
 pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, done: &mut Done) {
-    match input.byte() % 12 {
+    match input.byte() % 13 {
         0..=2 => change_field(input, files, done),
         3 => change_bytes(input, files),
         4 => rearrange(input, files),
@@ -31,18 +32,29 @@ pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, do
         6 => rename(input, files),
         7 => drop(pick(input, files).and_then(|name| files.remove(&name))),
         8 => {
-            done.mixed = true;
-            copy_from(input, files, &template(1, recipe).files);
+            done.is_mixed = true;
+            copy_from(input, files, &template(FOREIGN, recipe).files);
         }
         9 => {
             let (_, earlier) = recipe.split_last().unwrap_or((&0, recipe));
-            copy_from(input, files, &template(0, earlier).files);
+            copy_from(input, files, &template(OURS, earlier).files);
         }
         10 => forge(input, files, done),
+        11 => {
+            done.is_diverged = true;
+            copy_from(input, files, &template(DIVERGED, recipe).files);
+        }
         _ => {
-            // A file without a byte, or no file.
-            let (name, slash) = (a_name(input), if input.flag() { "/" } else { "" });
-            drop(files.insert(name + slash, Vec::new()));
+            // A file without a byte, a directory or a link, in the place of a file or not.
+            let name = if input.flag() { pick(input, files) } else { None };
+            let name = name.unwrap_or_else(|| a_name(input, files));
+            let (kind, target) = (input.byte() % 3, pick(input, files));
+            drop(files.remove(&name));
+            drop(match kind {
+                0 => files.insert(name, Vec::new()),
+                1 => files.insert(name + "/", Vec::new()),
+                _ => files.insert(name + "@", target.unwrap_or_default().into_bytes()),
+            });
         }
     }
 }
@@ -53,17 +65,21 @@ fn pick(input: &mut Input<'_>, files: &Files) -> Option<String> {
 }
 
 /// A name that a store's file may have, or nearly.
-fn a_name(input: &mut Input<'_>) -> String {
-    let (kind, ordinal) = (input.byte(), u64::from(input.byte()));
-    let ordinal = if ordinal == 255 { u64::MAX } else { ordinal % 8 };
+fn a_name(input: &mut Input<'_>, files: &Files) -> String {
+    let (kind, number) = (input.byte(), u64::from(input.byte()));
+    let number = if number == 255 { u32::MAX.into() } else { number % 8 };
+    let log = files.keys().find(|name| name.ends_with(".log")).cloned().unwrap_or_default();
     match kind % 8 {
-        0..=2 => format!("{ordinal:010}.rows"),
-        3 => format!("{ordinal:010}.tree"),
-        4 => format!("{ordinal:010}.guide"),
-        5 => "checkpoint".into(),
-        6 => ["gaugelog", "gaugelog.tmp", "lock", "checkpoint.tmp"][usize::from(kind >> 6)].into(),
-        _ => ["0000000002.rows.tmp", "1.rows", "junk", "00000000002.rows"][usize::from(kind >> 6)]
-            .into(),
+        0..=2 => format!("{number:010}.chunk"),
+        3 => format!("{:016x}.log", number << 8 | 1 << 32),
+        4 => "manifest".into(),
+        5 => log + [".damaged", ".aside", ".tmp", ""][usize::from(kind >> 6)],
+        6 => ["ballast", "ballast.tmp", "manifest.tmp", "0000000001.chunk.tmp"]
+            [usize::from(kind >> 6)]
+        .into(),
+        _ => ["0000000001.chunk.aside", "1.chunk", "lost+found", "0000000000000000.log"]
+            [usize::from(kind >> 6)]
+        .into(),
     }
 }
 
@@ -89,8 +105,8 @@ fn change_field(input: &mut Input<'_>, files: &mut Files, done: &mut Done) {
         field.copy_from_slice(&value.to_le_bytes()[..width]);
     }
     if input.flag() {
-        sign_again(files, &name, &record);
-        done.forged = true;
+        sign_again(bytes, &record, input.flag());
+        done.is_forged = true;
     }
 }
 
@@ -113,8 +129,8 @@ fn a_number(input: &mut Input<'_>, bytes: &[u8], at: usize) -> u64 {
 fn forge(input: &mut Input<'_>, files: &mut Files, done: &mut Done) {
     let Some(name) = pick(input, files) else { return };
     if let Some(record) = a_record(input, &name, &files[&name]) {
-        sign_again(files, &name, &record);
-        done.forged = true;
+        sign_again(files.get_mut(&name).expect("it was picked"), &record, input.flag());
+        done.is_forged = true;
     }
 }
 
@@ -214,7 +230,7 @@ fn resize(input: &mut Input<'_>, files: &mut Files) {
 /// A file under another name, moved or copied, or two that change places.
 fn rename(input: &mut Input<'_>, files: &mut Files) {
     let Some(name) = pick(input, files) else { return };
-    let (to, what) = (a_name(input), input.byte() % 3);
+    let (to, what) = (a_name(input, files), input.byte() % 3);
     let bytes = files[&name].clone();
     let replaced = files.insert(to, bytes);
     match (what, replaced) {
@@ -226,6 +242,6 @@ fn rename(input: &mut Input<'_>, files: &mut Files) {
 
 fn copy_from(input: &mut Input<'_>, files: &mut Files, from: &Files) {
     let Some(name) = pick(input, from) else { return };
-    let to = if input.flag() { a_name(input) } else { name.clone() };
+    let to = if input.flag() { a_name(input, files) } else { name.clone() };
     files.insert(to, from[&name].clone());
 }

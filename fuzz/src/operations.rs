@@ -1,13 +1,13 @@
-//! What a program may do with a store, beside a plain vector that holds what it
-//! was told is stored. At any moment the process may die: what was acknowledged
-//! is there all the same.
+//! What a program may do with a store, beside a plain vector that holds what was
+//! acknowledged. At any moment the process may die: what was acknowledged is there all
+//! the same.
 
 use std::time::Duration;
 
 use gaugelog::{ErrorKind, Observation, Options, Snapshot, Store, SyncPolicy, Writer, fuzzing};
 
 use crate::input::Input;
-use crate::model;
+use crate::model::Model;
 use crate::scratch::Place;
 
 /// An input does no more than this.
@@ -16,19 +16,36 @@ const OPERATIONS_MAX: usize = 64;
 const LARGE_MAX: usize = 3;
 const COMPARED_MAX: usize = 3;
 const SNAPSHOTS_MAX: usize = 3;
+const PLACES_MAX: usize = 4;
 
 /// The store, and what it must hold.
 struct World {
-    /// Where the store is, and where it was before each crash.
+    /// Where the store is, and where it was before each crash and each copy.
     places: Vec<Place>,
     options: Options,
     stores: [Store; 2],
     /// It holds the lock, and what was pushed and not acknowledged.
-    writer: Option<(Writer, Vec<Observation>)>,
+    writer: Option<Held>,
     all: Vec<Observation>,
-    snapshots: Vec<(Snapshot, usize)>,
+    /// How many of them retention has removed.
+    first: usize,
+    snapshots: Vec<Taken>,
     large: usize,
     compared: usize,
+}
+
+struct Held {
+    writer: Writer,
+    pushed: Vec<Observation>,
+    /// Of which of the two stores it is.
+    store: usize,
+}
+
+/// A snapshot, and what it showed when it was taken.
+struct Taken {
+    snapshot: Snapshot,
+    first: usize,
+    end: usize,
 }
 
 /// Does what `bytes` say to a new store.
@@ -45,8 +62,9 @@ pub fn run(bytes: &[u8]) {
     world.let_go_of_the_writer(&mut input);
     world.reopen(&mut input);
     world.compare_all(&mut input);
-    while let Some((snapshot, length)) = world.snapshots.pop() {
-        model::assert_arrivals(&snapshot, &world.all, 0, length);
+    while let Some(taken) = world.snapshots.pop() {
+        let model = world.model_of(&taken);
+        model.assert_sequences(&taken.snapshot, 0, taken.end - taken.first);
     }
 }
 
@@ -54,14 +72,15 @@ impl World {
     fn new(input: &mut Input<'_>) -> Self {
         let place = Place::new();
         let options = options(input);
-        drop(options.create(place.path()).expect("created"));
-        let stores = [0, 1].map(|_| options.open(place.path()).expect("opened"));
+        drop(fuzzing::create(&options, place.path()).expect("created"));
+        let stores = [0, 1].map(|_| fuzzing::open(&options, place.path(), false).expect("opened"));
         Self {
             places: vec![place],
             options,
             stores,
             writer: None,
             all: Vec::new(),
+            first: 0,
             snapshots: Vec::new(),
             large: 0,
             compared: 0,
@@ -70,52 +89,78 @@ impl World {
 
     fn operate(&mut self, input: &mut Input<'_>) {
         let what = input.byte();
-        let store = &self.stores[usize::from(what >> 7)];
-        match what & 15 {
-            0 | 1 => self.append(input, usize::from(what >> 7)),
-            2 => self.append_batch(input, usize::from(what >> 7)),
-            3 => self.refuse(usize::from(what >> 7)),
-            4 => self.open_writer(usize::from(what >> 7)),
-            5 | 6 => self.push(input),
-            7 => self.use_writer(input),
-            8 => self.let_go_of_the_writer(input),
-            9 => {
-                let synced = store.sync();
-                assert_eq!(is_locked(&synced), self.writer.is_some(), "{synced:?}");
+        let store = usize::from(what >> 7);
+        match what & 31 {
+            0..=2 => self.append(input, store),
+            3..=5 => self.append_batch(input, store),
+            6 => self.refuse(store),
+            7 | 8 => self.open_writer(store),
+            9..=12 => self.push(input),
+            13 | 14 => self.use_writer(input),
+            15 => self.let_go_of_the_writer(input),
+            16 => {
+                let synced = self.stores[store].sync();
+                self.assert_done(store, synced);
             }
-            10 => self.reopen(input),
-            11 => self.take_or_compare_snapshot(input),
-            12 => self.crash(input),
-            13 => self.remove_derived(input),
-            14 => self.verify(),
+            17 => {
+                let sealed = self.stores[store].seal();
+                self.assert_done(store, sealed);
+            }
+            18..=20 => self.remove(input, store),
+            21 | 22 => self.reopen_unless_held(input),
+            23 | 24 => self.take_or_compare_snapshot(input),
+            25 | 26 => self.crash(input),
+            27 => self.copy(input),
+            28 => self.verify(),
+            29 => self.repair(),
             _ => self.compare_some(input),
         }
     }
 
-    /// Whether a call said what it had to: that a writer has the lock, or how
-    /// many there are now.
-    fn acknowledge(&mut self, appended: gaugelog::Result<u64>, new: &[Observation]) {
-        if self.writer.is_some() {
-            assert!(is_locked(&appended), "{appended:?}");
-            return;
-        }
-        assert_eq!(appended.expect("appended"), self.all.len() as u64, "the first one's number");
+    /// A call succeeded, unless a writer has the lock; then it says so at once.
+    fn assert_done<T>(&self, store: usize, result: gaugelog::Result<T>) -> Option<T> {
+        let Some(held) = &self.writer else { return Some(result.expect("nobody has the lock")) };
+        let kind = if held.store == store { ErrorKind::Invalid } else { ErrorKind::Locked };
+        let found = result.map(drop).expect_err("a writer has the lock");
+        assert_eq!(found.kind(), kind, "{found}");
+        None
+    }
+
+    fn acknowledge(
+        &mut self,
+        store: usize,
+        appended: gaugelog::Result<std::ops::Range<u64>>,
+        new: &[Observation],
+    ) {
+        let Some(numbers) = self.assert_done(store, appended) else { return };
+        let end = self.all.len() as u64;
+        assert_eq!(numbers, end..end + new.len() as u64, "their numbers");
         self.all.extend_from_slice(new);
     }
 
     fn append(&mut self, input: &mut Input<'_>, store: usize) {
         let one = observation(input, self.all.len());
-        let appended = self.stores[store].append(one);
-        self.acknowledge(appended, &[one]);
+        let appended = self.stores[store].append(one).map(|number| number..number + 1);
+        self.acknowledge(store, appended, &[one]);
     }
 
     fn append_batch(&mut self, input: &mut Input<'_>, store: usize) {
-        let mut count = usize::from(input.byte());
-        if count >= 200 {
-            self.large += 1;
-            count = if self.large <= LARGE_MAX { 512 * (count - 198) / 10 } else { 200 };
+        let batch = self.batch(input);
+        let appended = self.stores[store].append_batch(&batch);
+        if batch.is_empty() {
+            drop(appended);
+        } else {
+            self.acknowledge(store, appended, &batch);
         }
-        // Large ones repeat a few, or an input would have to be as large.
+    }
+
+    /// Large ones repeat a few, or an input would have to be as large.
+    fn batch(&mut self, input: &mut Input<'_>) -> Vec<Observation> {
+        let mut count = usize::from(input.byte());
+        if count >= 160 {
+            self.large += 1;
+            count = if self.large <= LARGE_MAX { 32 * (count - 159) } else { 160 };
+        }
         let few: Vec<_> =
             (0..count.min(8)).map(|n| observation(input, self.all.len() + n)).collect();
         let mut batch = few.clone();
@@ -125,64 +170,67 @@ impl World {
             let value = if moved.is_finite() { moved } else { value };
             batch.push(Observation::new(timestamp_ns.wrapping_add(n as i64), value));
         }
-        let appended = self.stores[store].append_batch(&batch);
-        self.acknowledge(appended.map(|numbers| numbers.start), &batch);
+        batch
     }
 
-    /// Of a batch with a value that is none, nothing is stored.
+    /// Nothing is stored of a batch with a value that is no number.
     fn refuse(&mut self, store: usize) {
         let batch = [0.5, f64::NAN, 1.0].map(|value| Observation::new(0, value));
         let error = self.stores[store].append_batch(&batch).expect_err("not a number");
         assert_eq!((error.kind(), error.stored()), (ErrorKind::Invalid, 0));
-        if let Some((writer, _)) = &mut self.writer {
-            let pushed = writer.push(Observation::new(0, f64::INFINITY));
+        if let Some(held) = &mut self.writer {
+            let pushed = held.writer.push(Observation::new(0, f64::INFINITY));
             assert_eq!(pushed.expect_err("infinite").kind(), ErrorKind::Invalid);
         }
     }
 
     fn open_writer(&mut self, store: usize) {
         let writer = self.stores[store].writer();
-        match &self.writer {
-            Some(_) => assert!(is_locked(&writer)),
-            None => self.writer = Some((writer.expect("nobody has the lock"), Vec::new())),
+        if let Some(writer) = self.assert_done(store, writer) {
+            self.writer = Some(Held { writer, pushed: Vec::new(), store });
         }
     }
 
     fn push(&mut self, input: &mut Input<'_>) {
-        let Some((writer, pushed)) = &mut self.writer else { return };
-        for _ in 0..1 + input.below(8) {
-            let one = observation(input, self.all.len() + pushed.len());
+        if self.writer.is_none() {
+            return;
+        }
+        let batch = if input.byte() % 8 == 0 {
+            self.batch(input)
+        } else {
+            let count = 1 + input.below(8);
+            (0..count).map(|n| observation(input, self.all.len() + n)).collect()
+        };
+        let Some(Held { writer, pushed, .. }) = &mut self.writer else { return };
+        for one in batch {
             writer.push(one).expect("pushed");
             pushed.push(one);
         }
     }
 
     fn use_writer(&mut self, input: &mut Input<'_>) {
-        let Some((writer, pushed)) = &mut self.writer else { return };
-        match input.byte() % 3 {
-            0 => {
-                let end = writer.flush().expect("flushed");
-                self.all.append(pushed);
-                assert_eq!(end, self.all.len() as u64, "the next one's number");
-            }
-            1 => {
-                writer.sync().expect("synced");
-                self.all.append(pushed);
-            }
-            // Where it is due, it stores all that was pushed.
+        let what = input.byte() % 4;
+        let Some(Held { writer, pushed, .. }) = &mut self.writer else { return };
+        match what {
+            0 => writer.flush().expect("flushed"),
+            1 => writer.sync().expect("synced"),
+            2 => writer.seal().expect("sealed"),
             _ => {
-                let due = writer.sync_if_due().expect("synced");
-                let length = self.stores[0].snapshot().expect("a snapshot").len();
-                if length > self.all.len() as u64 {
-                    assert!(due.is_none());
-                    self.all.append(pushed);
-                }
+                // It makes durable what was stored, and stores nothing.
+                writer.sync_if_due().expect("synced");
+                return;
             }
+        }
+        self.all.append(pushed);
+        let snapshot = self.stores[0].snapshot().expect("a snapshot");
+        assert_eq!(snapshot.end_sequence(), self.all.len() as u64, "all is stored");
+        if what == 1 {
+            assert_eq!(snapshot.durable_end(), self.all.len() as u64, "all is durable");
         }
     }
 
     fn let_go_of_the_writer(&mut self, input: &mut Input<'_>) {
-        let Some((writer, pushed)) = self.writer.take() else { return };
+        let Some(Held { writer, pushed, .. }) = self.writer.take() else { return };
         if input.flag() {
             writer.close().expect("closed");
         } else {
@@ -191,20 +239,92 @@ impl World {
         self.all.extend(pushed);
     }
 
+    /// Retention, through a store or the writer.
+    fn remove(&mut self, input: &mut Input<'_>, store: usize) {
+        let (by_time, what) = (input.flag(), input.byte());
+        if by_time {
+            let time = match what {
+                0 => i64::MAX,
+                1 => i64::MIN,
+                _ => self.all.get(input.below(self.all.len())).map_or(0, |it| it.timestamp_ns),
+            };
+            let Some(removed) = self.removed(store, |by| by.before(time)) else { return };
+            self.assert_removed_before(time, removed);
+        } else {
+            let bytes = u64::from(what) * 512;
+            let Some(removed) = self.removed(store, |by| by.to_bytes(bytes)) else { return };
+            self.first += usize::try_from(removed).expect("few");
+            let (listed, kept) = (self.listed(), self.bytes());
+            assert!(kept <= bytes || listed.is_none_or(|it| it.first_chunk == it.sealed_end));
+        }
+        let snapshot = self.stores[0].snapshot().expect("a snapshot");
+        assert_eq!(snapshot.first_sequence(), self.first as u64, "the first that is kept");
+    }
+
+    /// How many observations were removed; `None` where the lock was not to be had.
+    fn removed(
+        &mut self,
+        store: usize,
+        remove: impl FnOnce(Remover<'_>) -> gaugelog::Result<u64>,
+    ) -> Option<u64> {
+        match &mut self.writer {
+            Some(held) if held.store == store => {
+                Some(remove(Remover::Writer(&mut held.writer)).expect("removed"))
+            }
+            _ => {
+                let removed = remove(Remover::Store(&self.stores[store]));
+                self.assert_done(store, removed)
+            }
+        }
+    }
+
+    fn listed(&self) -> Option<fuzzing::Listed> {
+        fuzzing::listed(self.places.last().expect("a place").path())
+    }
+
+    /// Whole chunks while all of one are older, and no chunk more.
+    fn assert_removed_before(&mut self, time: i64, removed: u64) {
+        let chunk = usize::try_from(fuzzing::CHUNK).expect("2,048");
+        let removed = usize::try_from(removed).expect("few");
+        assert_eq!(removed % chunk, 0, "whole chunks");
+        let is_older = |from: usize| {
+            self.all[from..from + chunk].iter().all(|it| it.timestamp_ns < time)
+        };
+        assert!((self.first..self.first + removed).step_by(chunk).all(is_older));
+        self.first += removed;
+        let sealed = self.listed().map_or(0, |it| it.sealed_end) as usize * chunk;
+        assert!(self.first >= sealed || !is_older(self.first), "a chunk that is older is kept");
+    }
+
+    /// Of the log and the chunks.
+    fn bytes(&self) -> u64 {
+        let files = self.places.last().expect("a place").files();
+        let counts = files.iter().filter(|(name, _)| name.ends_with(".log") || name.ends_with(".chunk"));
+        counts.map(|(_, bytes)| bytes.len() as u64).sum()
+    }
+
+    fn reopen_unless_held(&mut self, input: &mut Input<'_>) {
+        // A store that is let go of under `Every` syncs, and the writer has the lock.
+        if self.writer.is_none() {
+            self.reopen(input);
+        }
+    }
+
     /// Both handles anew, with other options.
     fn reopen(&mut self, input: &mut Input<'_>) {
         self.options = options(input);
         let path = self.places.last().expect("a place").path();
-        self.stores = [0, 1].map(|_| self.options.open(path).expect("opened"));
+        self.stores = [0, 1].map(|_| fuzzing::open(&self.options, path, false).expect("opened"));
         for store in &self.stores {
-            assert_eq!(store.found().observations, self.all.len() as u64);
-            assert_eq!((store.found().dropped_bytes, store.found().damage.len()), (0, 0));
+            let found = store.recovery();
+            assert_eq!(found.observations, (self.all.len() - self.first) as u64);
+            assert_eq!((found.dropped_bytes, found.damage.len()), (0, 0), "{found:?}");
         }
     }
 
-    /// What lies in the directory now is all that is left of the process.
+    /// Only what lies in the directory now is left of the process.
     fn crash(&mut self, input: &mut Input<'_>) {
-        if self.places.len() > 4 {
+        if self.places.len() >= PLACES_MAX {
             return;
         }
         let files = self.places.last().expect("a place").files();
@@ -213,18 +333,21 @@ impl World {
         self.reopen(input);
     }
 
-    fn remove_derived(&mut self, input: &mut Input<'_>) {
-        let which = input.byte();
-        let place = self.places.last().expect("a place");
-        for name in std::fs::read_dir(place.path()).expect("a directory") {
-            let path = name.expect("an entry").path();
-            let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
-            let derived = (which & 1 != 0 && name == "checkpoint")
-                || (which & 2 != 0 && name.ends_with(".tree"))
-                || (which & 4 != 0 && name.ends_with(".guide"));
-            if derived {
-                std::fs::remove_file(path).expect("removed");
-            }
+    /// A copy, also beside a writer; it takes the place of the store, or not.
+    fn copy(&mut self, input: &mut Input<'_>) {
+        if self.places.len() >= PLACES_MAX {
+            return;
+        }
+        let place = Place::new();
+        let copied = self.stores[0].copy_to(place.path()).expect("copied");
+        assert_eq!(copied, (self.all.len() - self.first) as u64);
+        let found = Store::open(place.path()).expect("opened").verify().expect("readable");
+        assert!(found.is_sound(), "{found:?}");
+        assert_eq!(found.readable, copied);
+        if input.flag() {
+            self.writer = None;
+            self.places.push(place);
+            self.reopen(input);
         }
     }
 
@@ -233,63 +356,88 @@ impl World {
         if self.compared <= COMPARED_MAX {
             let found = self.stores[0].verify().expect("readable");
             assert!(found.is_sound(), "{found:?}");
-            assert_eq!(found.readable, self.all.len() as u64);
+            assert_eq!(found.readable, (self.all.len() - self.first) as u64);
+        }
+    }
+
+    /// There is nothing to repair, and nothing is changed.
+    fn repair(&mut self) {
+        let path = self.places.last().expect("a place").path();
+        match self.options.repair(path) {
+            Ok(repair) => {
+                assert!(self.writer.is_none(), "the writer has the lock");
+                assert_eq!((repair.lost, repair.rewritten.len()), (0, 0), "{repair:?}");
+                assert!(repair.orphans.is_empty() && !repair.is_manifest_rebuilt, "{repair:?}");
+            }
+            Err(error) => {
+                assert!(self.writer.is_some() && error.kind() == ErrorKind::Locked, "{error}");
+            }
+        }
+    }
+
+    fn model_of(&self, taken: &Taken) -> Model<'_> {
+        Model {
+            all: &self.all[taken.first..taken.end],
+            first: taken.first,
+            may_be_removed: self.first > taken.first,
         }
     }
 
     /// A snapshot shows what there was, whatever was appended since.
     fn take_or_compare_snapshot(&mut self, input: &mut Input<'_>) {
         if self.snapshots.len() >= SNAPSHOTS_MAX {
-            let (snapshot, length) = self.snapshots.swap_remove(input.below(SNAPSHOTS_MAX));
-            compare(&snapshot, &self.all[..length], input);
+            let taken = self.snapshots.swap_remove(input.below(SNAPSHOTS_MAX));
+            self.model_of(&taken).assert_some(&taken.snapshot, input);
             return;
         }
         let snapshot = self.stores[0].snapshot().expect("a snapshot");
-        assert_eq!(snapshot.len(), self.all.len() as u64);
-        self.snapshots.push((snapshot, self.all.len()));
+        assert_eq!(snapshot.end_sequence(), self.all.len() as u64);
+        assert!(snapshot.durable_end() <= snapshot.end_sequence());
+        self.snapshots.push(Taken { snapshot, first: self.first, end: self.all.len() });
+    }
+
+    fn model(&self) -> Model<'_> {
+        Model { all: &self.all[self.first..], first: self.first, may_be_removed: false }
     }
 
     fn compare_some(&mut self, input: &mut Input<'_>) {
         self.compared += 1;
         if self.compared <= COMPARED_MAX {
-            compare(&self.stores[1].snapshot().expect("a snapshot"), &self.all, input);
+            let snapshot = self.stores[1].snapshot().expect("a snapshot");
+            self.model().assert_some(&snapshot, input);
         }
     }
 
     fn compare_all(&self, input: &mut Input<'_>) {
         let snapshot = self.stores[0].snapshot().expect("a snapshot");
         assert!(snapshot.damage().is_empty(), "{:?}", snapshot.damage());
-        model::assert_arrivals(&snapshot, &self.all, 0, self.all.len());
-        model::assert_whole_summary(&snapshot, &self.all);
-        compare(&snapshot, &self.all, input);
+        let model = self.model();
+        model.assert_sequences(&snapshot, 0, self.all.len());
+        model.assert_whole_summary(&snapshot);
+        model.assert_some(&snapshot, input);
     }
 }
 
-/// Asks one question.
-fn compare(snapshot: &Snapshot, all: &[Observation], input: &mut Input<'_>) {
-    assert_eq!(snapshot.len(), all.len() as u64);
-    match input.byte() % 16 {
-        0 | 6 | 7 => {
-            let from = input.below(all.len());
-            model::assert_arrivals(snapshot, all, from, from + input.below(2000));
-        }
-        1 => model::assert_whole_summary(snapshot, all),
-        2 | 8 | 9 => {
-            let mut time = || match input.below(all.len() + 2).checked_sub(2) {
-                None => [i64::MIN, i64::MAX][input.below(2)],
-                Some(n) => all[n].timestamp_ns.saturating_add(i64::from(input.byte() % 3) - 1),
-            };
-            let (from, to) = (time(), time());
-            model::assert_range(snapshot, all, from, to);
-        }
-        3 => model::assert_quantile(snapshot, all, input),
-        4 | 10 | 11 => model::assert_histogram(snapshot, all, 1 + input.below(300)),
-        _ => model::assert_columns(snapshot, all, 1 + input.below(300)),
-    }
+/// Through which the oldest chunks are removed.
+enum Remover<'a> {
+    Store(&'a Store),
+    Writer(&'a mut Writer),
 }
 
-fn is_locked<T>(result: &gaugelog::Result<T>) -> bool {
-    result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Locked)
+impl Remover<'_> {
+    fn before(self, time_ns: i64) -> gaugelog::Result<u64> {
+        match self {
+            Self::Store(store) => store.remove_before(time_ns),
+            Self::Writer(writer) => writer.remove_before(time_ns),
+        }
+    }
+
+    fn to_bytes(self, bytes: u64) -> gaugelog::Result<u64> {
+        match self {
+            Self::Store(store) => store.keep_bytes(bytes),
+            Self::Writer(writer) => writer.keep_bytes(bytes),
+        }
+    }
 }
 
 fn options(input: &mut Input<'_>) -> Options {
@@ -298,12 +446,13 @@ fn options(input: &mut Input<'_>) -> Options {
         0 => SyncPolicy::Never,
         1 => SyncPolicy::Always,
         2 => SyncPolicy::Every(Duration::ZERO),
-        _ => SyncPolicy::Every(Duration::from_hours(1)),
+        _ => SyncPolicy::Every(Duration::from_secs(3600)),
     };
-    let segment_bytes_max = [1024, 8 * 1024, 40 * 1024, 1 << 20][usize::from(what >> 2 & 3)];
+    // The size at which a writer that does not sync each append seals.
+    let log_bytes_max = [0, 16 << 10, 40 << 10, 64 << 20][usize::from(what >> 2 & 3)];
     Options::new()
         .sync(policy)
-        .segment_bytes_max(segment_bytes_max)
+        .log_bytes_max(log_bytes_max)
         .positioned_reads(what & 16 != 0)
         .lock_wait(Duration::ZERO)
 }

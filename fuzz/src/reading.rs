@@ -2,31 +2,31 @@
 
 use std::path::Path;
 
-use gaugelog::{Error, Observation, Result, Snapshot, Store};
+use gaugelog::{Error, ErrorKind, Observation, Result, Snapshot, Store, Verification, fuzzing};
 
 use crate::input::Input;
-use crate::model;
+use crate::model::{Model, same};
 
 /// What was read of a store.
 pub(crate) struct Seen {
-    pub(crate) length: u64,
-    pub(crate) arrivals: Vec<(u64, Observation)>,
-    /// Nothing was said to be damaged or lost.
-    pub(crate) whole: bool,
+    pub(crate) end: u64,
+    pub(crate) rows: Vec<(u64, Observation)>,
+    /// What verifying found, where it was possible.
+    pub(crate) verification: Option<Verification>,
 }
 
-/// Of a call that may fail: that the error says what it is about.
-pub(crate) fn told<T>(result: Result<T>, path: &Path) -> Option<T> {
-    result.map_err(|error| assert_told(&error, path)).ok()
+/// A call that may fail: its error says what it is about.
+pub(crate) fn checked<T>(result: Result<T>, path: &Path) -> Option<T> {
+    result.map_err(|error| check_error(&error, path)).ok()
 }
 
-fn assert_told(error: &Error, path: &Path) {
+fn check_error(error: &Error, path: &Path) {
     assert!(error.path().starts_with(path), "an error about {:?}: {error}", error.path());
     assert!(error.to_string().len() < 2_000, "{error}");
 }
 
-/// Reads `store`, whose files have `bytes` bytes, by every way there is. What is
-/// `trusted`, no record forged, must agree with itself.
+/// Reads `store`, whose files have `bytes` bytes, by every way there is. Where `trusted`,
+/// no record was forged: all answers must agree.
 pub(crate) fn read(
     store: &Store,
     input: &mut Input<'_>,
@@ -34,102 +34,142 @@ pub(crate) fn read(
     trusted: bool,
 ) -> Option<Seen> {
     let path = store.path();
-    let snapshot = told(store.snapshot(), path)?;
-    let mut seen =
-        Seen { length: snapshot.len(), arrivals: Vec::new(), whole: snapshot.damage().is_empty() };
-    let mut errors = 0;
-    for item in snapshot.arrivals(0..u64::MAX) {
+    let snapshot = checked(store.snapshot(), path)?;
+    let most = Limits::new(path, bytes);
+    let (rows, damaged) = by_sequence(&snapshot, path, &most);
+    assert_same_around_damage(&snapshot, path, &most, &rows, damaged);
+    let verification = checked(store.verify(), path);
+    let length = snapshot.len();
+    if trusted && let Some(verification) = &verification {
+        assert_eq!(verification.observations, length);
+        if verification.is_sound() {
+            assert_eq!(damaged, 0, "verified clean, and damage is read");
+            assert_eq!(verification.readable, rows.len() as u64);
+            assert_eq!(verification.readable + verification.accepted, length, "all is there");
+        }
+        let is_whole = rows.len() as u64 + verification.accepted == length;
+        assert!(is_whole || damaged > 0, "a gap of which nothing is said");
+    }
+    let is_whole = verification.as_ref().is_some_and(Verification::is_sound)
+        && rows.len() as u64 == length;
+    let all: Vec<Observation> = rows.iter().map(|(_, it)| *it).collect();
+    let first = usize::try_from(snapshot.first_sequence()).unwrap_or(usize::MAX);
+    if is_whole && trusted {
+        let model = Model { all: &all, first, may_be_removed: false };
+        model.assert_whole_summary(&snapshot);
+        for _ in 0..input.byte() % 4 {
+            model.assert_some(&snapshot, input);
+        }
+    } else {
+        ask(&snapshot, input, path, None);
+        let around = snapshot.skip_damage();
+        ask(&around, input, path, Some(&all).filter(|_| trusted));
+    }
+    Some(Seen { end: snapshot.end_sequence(), rows, verification })
+}
+
+/// What the files can hold.
+struct Limits {
+    rows: u64,
+    errors: u64,
+}
+
+impl Limits {
+    fn new(path: &Path, bytes: u64) -> Self {
+        let files = std::fs::read_dir(path).map_or(0, Iterator::count) as u64;
+        Self { rows: bytes / 16 + files * fuzzing::CHUNK, errors: bytes / 8 + 100 }
+    }
+}
+
+/// The rows in order of arrival, and how many places were reported as damaged.
+fn by_sequence(snapshot: &Snapshot, path: &Path, most: &Limits) -> (Vec<(u64, Observation)>, u64) {
+    let mut rows: Vec<(u64, Observation)> = Vec::new();
+    let (mut errors, mut damaged) = (0, 0);
+    for item in snapshot.by_sequence(..) {
         match item {
             Ok((sequence, observation)) => {
-                assert!(sequence < seen.length, "{sequence} of {}", seen.length);
-                let before = seen.arrivals.last().map(|(before, _)| *before);
+                assert!((snapshot.first_sequence()..snapshot.end_sequence()).contains(&sequence));
+                let before = rows.last().map(|(before, _)| *before);
                 assert!(before.is_none_or(|before| before < sequence), "in order");
-                seen.arrivals.push((sequence, observation));
+                assert!(observation.value.is_finite());
+                rows.push((sequence, observation));
             }
             Err(error) => {
-                assert_told(&error, path);
+                check_error(&error, path);
                 errors += 1;
+                damaged += u64::from(error.kind() == ErrorKind::Damaged);
             }
         }
-        assert!(seen.arrivals.len() as u64 <= bytes / 16, "more than the files can hold");
-        assert!(errors <= bytes / 8 + 100, "errors without an end");
+        assert!(rows.len() as u64 <= most.rows, "more than the files can hold");
+        assert!(errors <= most.errors, "errors without an end");
     }
-    let gapless = seen.arrivals.len() as u64 == seen.length;
-    assert!(gapless || errors > 0, "a gap of which nothing is said");
-    seen.whole &= gapless && errors == 0;
-    if input.byte() % 4 == 1
-        && let Some(found) = told(store.verify(), path)
-        && trusted
-    {
-        assert_eq!(found.observations, seen.length);
-        assert_eq!(found.readable, seen.arrivals.len() as u64);
-        assert!(seen.whole || !found.is_sound(), "damage that verifying does not find");
-    }
-    let all: Vec<Observation> = seen.arrivals.iter().map(|(_, it)| *it).collect();
-    if seen.whole && trusted {
-        check(&snapshot, input, &all);
-    } else {
-        ask(&snapshot, input, path, trusted.then_some(seen.length));
-    }
-    Some(seen)
+    (rows, damaged)
 }
 
-/// Nothing is damaged: all answers, of some questions, are those of `all`.
-fn check(snapshot: &Snapshot, input: &mut Input<'_>, all: &[Observation]) {
-    model::assert_whole_summary(snapshot, all);
-    let questions = input.byte();
-    if questions & 1 != 0 {
-        let (from, to) = times(input);
-        model::assert_range(snapshot, all, from, to);
-    }
-    if questions & 2 != 0 {
-        let from = input.below(all.len());
-        model::assert_arrivals(snapshot, all, from, from + input.below(2048));
-    }
-    match questions >> 2 & 7 {
-        7 => model::assert_quantile(snapshot, all, input),
-        1 | 3 => model::assert_histogram(snapshot, all, 1 + input.below(64)),
-        2 | 4 => model::assert_columns(snapshot, all, 1 + input.below(64)),
-        _ => {}
-    }
+/// Reading around damage returns the same rows, and lists what it lacks.
+fn assert_same_around_damage(
+    snapshot: &Snapshot,
+    path: &Path,
+    most: &Limits,
+    rows: &[(u64, Observation)],
+    damaged: u64,
+) {
+    let around = snapshot.skip_damage();
+    let (again, errors) = by_sequence(&around, path, most);
+    assert_eq!(errors, 0, "damage is listed, and no error");
+    let is_same = |(a, b): (&(u64, Observation), &(u64, Observation))| a.0 == b.0 && same(a.1, b.1);
+    assert!(again.len() == rows.len() && again.iter().zip(rows).all(is_same), "the same rows");
+    assert_eq!(around.missing().is_empty(), damaged == 0, "{:?}", around.missing());
 }
 
-fn times(input: &mut Input<'_>) -> (i64, i64) {
+/// No answer can be relied on, but there is one, or an error that says why not. Where
+/// damage is read around, it is no error; `readable` are then all rows, in order of
+/// arrival, where that is known.
+fn ask(
+    snapshot: &Snapshot,
+    input: &mut Input<'_>,
+    path: &Path,
+    readable: Option<&Vec<Observation>>,
+) {
+    let must_answer = readable.is_some();
+    let answers = |is_answer: bool| assert!(is_answer || !must_answer, "damage is no error here");
     let from = 10 * i64::from(input.u16() % 4096) - 40;
-    match input.byte() {
-        0..=127 => (i64::MIN, i64::MAX),
-        length => (from, from + i64::from(length) * i64::from(length)),
-    }
-}
-
-/// No answer can be relied on, but there is one, or an error that says why not.
-fn ask(snapshot: &Snapshot, input: &mut Input<'_>, path: &Path, length: Option<u64>) {
-    let questions = input.byte();
-    let (from, to) = times(input);
+    let to = from + i64::from(input.byte()) * 256;
     let q = f64::from(input.byte()) / 255.0;
-    let counts = [told(snapshot.summary(), path), told(snapshot.summary_of(from..=to), path)];
-    for summary in counts.into_iter().flatten() {
-        assert!(length.is_none_or(|length| summary.count() <= length), "{summary:?}");
-    }
-    match questions & 15 {
-        13 => drop(told(snapshot.median(), path)),
-        14 => drop(told(snapshot.quantile(q), path)),
-        15 => drop(told(snapshot.quantile_estimate(q), path)),
-        _ => {}
-    }
-    match questions >> 4 & 3 {
-        3 => drop(told(snapshot.histogram(20), path)),
-        1 => drop(told(snapshot.downsample(50), path)),
-        2 => {
-            let some = u64::from(input.u16());
-            for found in snapshot.arrivals(some..some + 2048) {
-                told(found, path);
-            }
+    let (whole, window) = (snapshot.window(..), snapshot.window(from..=to));
+    let summary = checked(snapshot.summary(), path);
+    answers(summary.is_some());
+    let questions = input.byte();
+    match questions & 7 {
+        0 => answers(checked(snapshot.median(), path).is_some()),
+        1 => answers(checked(window.quantile(q), path).is_some()),
+        2 => answers(checked(snapshot.quantile_estimate(q), path).is_some()),
+        3 => answers(checked(window.histogram(20), path).is_some()),
+        4 => answers(checked(whole.columns(50), path).is_some()),
+        5 => answers(checked(window.columns(50), path).is_some()),
+        6 => {
+            let width = std::time::Duration::from_nanos(1 + u64::from(input.u16()));
+            drop(checked(window.buckets(width, from), path));
         }
-        _ => {}
+        _ => answers(checked(window.summary(), path).is_some()),
     }
-    // Over what cannot be read, and past it.
-    for found in snapshot.range(from..=to) {
-        told(found, path);
+    let mut found = Vec::new();
+    for item in whole.iter() {
+        found.extend(checked(item, path));
+    }
+    assert!(found.is_sorted_by_key(|it| it.timestamp_ns), "in order of time");
+    for item in window.iter() {
+        checked(item, path);
+    }
+    for item in snapshot.latest(input.u16().into()) {
+        checked(item, path);
+    }
+    if let Some(readable) = readable {
+        let mut sorted = readable.clone();
+        sorted.sort_by_key(|it| it.timestamp_ns);
+        assert_eq!(found.len(), sorted.len(), "all that is readable, by time");
+        assert!(found.iter().zip(&sorted).all(|(a, b)| same(*a, *b)), "equal times by arrival");
+        let count = summary.expect("an answer").count();
+        assert!(count <= snapshot.len(), "{count} of {}", snapshot.len());
     }
 }

@@ -1,12 +1,14 @@
 //! A place for stores, used again by each input. `fuzz/run` puts it into memory
-//! (by TMPDIR) and removes it behind the fuzzer.
+//! (by TMPDIR) and removes it afterwards.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// The files of a store, by name; a name that ends in a slash is a directory's.
+/// The files of a store, by name; a name that ends in a slash is a directory's, and one
+/// that ends in `@` a link's to the file that its bytes name.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 thread_local! {
@@ -31,9 +33,10 @@ impl Place {
         fs::create_dir(&place.0).expect("a place that is free");
         for (name, bytes) in files {
             // One of the two where a file and a directory have the same name.
-            drop(match name.strip_suffix('/') {
-                Some(name) => fs::create_dir(place.0.join(name)),
-                None => fs::write(place.0.join(name), bytes),
+            drop(match (name.strip_suffix('/'), name.strip_suffix('@')) {
+                (Some(name), _) => fs::create_dir(place.0.join(name)),
+                (_, Some(name)) => symlink(String::from_utf8_lossy(bytes).as_ref(), place.0.join(name)),
+                _ => fs::write(place.0.join(name), bytes),
             });
         }
         place

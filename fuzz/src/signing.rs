@@ -1,4 +1,9 @@
-//! Checksums, as `FORMAT.md` has them, put right after the bytes were changed.
+//! Numbers in bytes, and checksums as `FORMAT.md` has them, put right after the bytes
+//! were changed.
+
+pub(crate) const RECORD: usize = 8_192;
+pub(crate) const BLOCK: usize = 32_768;
+pub(crate) const UNIT: usize = 16;
 
 pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..at + 2).map_or(0, |it| u16::from_le_bytes(it.try_into().expect("two")))
@@ -12,33 +17,38 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..at + 8).map_or(0, |it| u64::from_le_bytes(it.try_into().expect("eight")))
 }
 
-/// The checksum of bytes 4 to the end, into bytes 0 to 3.
+/// Bytes 8 to 11 are the checksum of all that follows: a record, the header of a chunk.
 pub(crate) fn sign(record: &mut [u8]) {
-    if record.len() >= 4 {
-        let crc = crc32fast::hash(&record[4..]);
-        record[..4].copy_from_slice(&crc.to_le_bytes());
+    if record.len() >= 12 {
+        let checksum = crc32fast::hash(&record[12..]);
+        record[8..12].copy_from_slice(&checksum.to_le_bytes());
     }
 }
 
-/// As [`sign`], with three numbers covered that are not written.
-pub(crate) fn sign_with(numbers: [u64; 3], record: &mut [u8]) {
-    if record.len() >= 4 {
-        let mut hasher = crc32fast::Hasher::new();
-        numbers.iter().for_each(|number| hasher.update(&number.to_le_bytes()));
-        hasher.update(&record[4..]);
-        record[..4].copy_from_slice(&hasher.finalize().to_le_bytes());
+pub(crate) fn frame_checksum(log: u64, offset: usize, frame: &[u8]) -> u32 {
+    let place = u32::try_from(offset / UNIT).unwrap_or(u32::MAX).wrapping_mul(0x9E37_79B1);
+    let seed = crc32fast::hash(&log.to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new_with_initial(seed ^ place);
+    hasher.update(&frame[4..]);
+    hasher.finalize()
+}
+
+pub(crate) fn sign_frame(log: u64, offset: usize, frame: &mut [u8]) {
+    if frame.len() >= UNIT {
+        let checksum = frame_checksum(log, offset, frame);
+        frame[..4].copy_from_slice(&checksum.to_le_bytes());
     }
 }
 
-/// Of bytes 0 to 11, into bytes 12 to 15.
-pub(crate) fn sign_marker(bytes: &mut [u8]) {
-    if bytes.len() >= 16 {
-        let crc = crc32fast::hash(&bytes[..12]);
-        bytes[12..16].copy_from_slice(&crc.to_le_bytes());
-    }
-}
-
-/// The length of a frame, as its own count says.
+/// The length that a frame has by its kind and its count.
 pub(crate) fn frame_bytes(frame: &[u8]) -> usize {
-    16 + 16 * usize::from(u16_at(frame, 4))
+    match u16_at(frame, 6) {
+        1 => UNIT + UNIT * usize::from(u16_at(frame, 4)),
+        _ => UNIT,
+    }
+}
+
+/// Where the next frame begins that does not begin before `offset`.
+pub(crate) fn next_place(offset: usize) -> usize {
+    if offset % BLOCK > BLOCK - 2 * UNIT { offset.next_multiple_of(BLOCK) } else { offset }
 }

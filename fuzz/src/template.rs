@@ -1,5 +1,5 @@
-//! Small stores, made by real appends. What was made once is kept, so that the
-//! fuzzer's time goes into damaging and opening it.
+//! Small stores, made by real appends. What was made once is kept, so that the fuzzer's
+//! time goes into damaging and opening it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -7,21 +7,27 @@ use std::rc::Rc;
 
 use gaugelog::{Observation, Options, Store, SyncPolicy, fuzzing};
 
+use crate::layout::records;
 use crate::scratch::{Files, Place};
 
 /// Steps of a recipe beyond this many are left out.
 pub(crate) const STEPS_MAX: usize = 5;
 const KEPT_BYTES_MAX: usize = 96 << 20;
-/// So small that a segment ends with each leaf.
-const SEGMENT_BYTES: u64 = 1024;
+
+/// The store that is damaged.
+pub(crate) const OURS: u64 = 0;
+/// Another one.
+pub(crate) const FOREIGN: u64 = 1;
+/// A copy of ours that went on apart with the last step.
+pub(crate) const DIVERGED: u64 = 2;
 
 /// Which store, and the steps.
 type Recipe = (u64, Vec<u8>);
 
-/// A store's files, and how many observations were acknowledged in it.
+/// A store's files, and the sequence number of the next observation.
 pub(crate) struct Made {
     pub(crate) files: Files,
-    observations: usize,
+    end: usize,
 }
 
 thread_local! {
@@ -29,8 +35,8 @@ thread_local! {
     static KEPT_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Observation `n` of store `id`: another one for each of both, not in order of
-/// time everywhere, some at the same time.
+/// Observation `n` of store `id`: another one for each of both, not in order of time
+/// everywhere, some at the same time.
 pub(crate) fn observation(id: u64, n: usize) -> Observation {
     let number = i64::try_from(n).expect("few observations");
     let late = match n % 7 {
@@ -44,8 +50,8 @@ pub(crate) fn observation(id: u64, n: usize) -> Observation {
     Observation::new(number * 10 - late, cluster + fraction + id as f64)
 }
 
-/// The store `id` after the steps of `recipe`; after its first steps alone it is
-/// an earlier state of the same store.
+/// The store `id` after the steps of `recipe`; after its first steps alone it is an
+/// earlier state of the same store.
 pub(crate) fn template(id: u64, recipe: &[u8]) -> Rc<Made> {
     // Of each step, what counts: one of 32.
     let recipe: Vec<u8> = recipe.iter().take(STEPS_MAX).map(|step| step & 31).collect();
@@ -70,63 +76,92 @@ fn make(id: u64, recipe: &[u8]) -> Made {
     let Some((last, before)) = recipe.split_last() else {
         let place = Place::new();
         drop(Store::create(place.path()).expect("created"));
-        return Made { files: place.files(), observations: 0 };
+        return Made { files: place.files(), end: 0 };
     };
-    let earlier = template(id, before);
-    // A step begins at most five segments.
+    let earlier = template(if id == DIVERGED { OURS } else { id }, before);
+    // A step draws fewer than 256 identities.
     fuzzing::count_identities_from((id + 1) << 32 | (before.len() as u64) << 8);
     let place = Place::with(&earlier.files);
-    let added = take_step(id, &place, earlier.observations, *last);
-    Made { files: place.files(), observations: earlier.observations + added }
+    take_step(id, &place, earlier.end, *last);
+    let store = Store::open(place.path()).expect("opened");
+    let end = store.snapshot().expect("a snapshot").end_sequence();
+    Made { files: place.files(), end: usize::try_from(end).expect("few") }
 }
 
-/// Does one step to a store that holds `count`; how many observations it added.
-fn take_step(id: u64, place: &Place, count: usize, step: u8) -> usize {
+/// Does one step to a store whose next observation is number `next`.
+fn take_step(id: u64, place: &Place, next: usize, step: u8) {
     let amount = usize::from(step >> 3);
-    let options = Options::new().segment_bytes_max(SEGMENT_BYTES);
+    let options = Options::new().log_bytes_max(16 * 1024);
+    let open = |options: &Options| fuzzing::open(options, place.path(), false).expect("opened");
     let never = options.clone().sync(SyncPolicy::Never);
     let append = |options: &Options, batch: usize, times: usize| {
-        let store = options.open(place.path()).expect("opened");
+        let store = open(options);
         for n in 0..times {
-            let all: Vec<_> = (0..batch).map(|m| observation(id, count + n * batch + m)).collect();
-            store.append_batch(&all).expect("appended");
+            let first = next + n * batch;
+            let all: Vec<_> = (first..first + batch).map(|n| observation(id, n)).collect();
+            // Refused where an earlier step has left damage.
+            drop(store.append_batch(&all));
         }
-        batch * times
     };
     match step & 7 {
         0 => append(&never, 1, 1 + 2 * amount),
         1 => append(&never, 3 + 20 * amount, 1),
         // With zeros written ahead.
         2 => append(&options, 1, 1 + amount),
-        // A leaf or two, and a part of one.
-        3 => append(&never, 1024 + 1029 * (amount % 2) + 3 * (amount / 2), 1),
-        4 => append(&never.segment_bytes_max(1 << 20), 500 + 500 * amount, 1),
-        // A torn append: the segment ends here.
+        // A leaf or two, and a part of one; the second completes a chunk.
+        3 => append(&options, 1024 + 1029 * (amount % 2) + 3 * (amount / 2), 1),
+        4 => append(&never, 500 + 500 * amount, 1),
+        // A torn append: the log is replaced.
         5 => {
             tear(place, 1 + 9 * amount);
-            append(&never, 1 + amount, 1)
+            append(&options, 1 + amount, 1);
         }
-        // The frames of others are in doubt.
+        // The frames of others are unconfirmed.
         6 => {
-            drop(std::fs::remove_file(place.path().join("checkpoint")));
-            append(&options, 1 + amount, 1)
+            append(&never, 1 + amount, 1);
+            let end = open(&never).snapshot().expect("a snapshot").end_sequence();
+            let end = usize::try_from(end).expect("few");
+            drop(open(&options).append(observation(id, end)));
         }
-        _ => {
-            options.open(place.path()).expect("opened").sync().expect("synced");
-            0
-        }
+        _ => match amount {
+            0 => open(&options).sync().expect("synced"),
+            1 => {
+                lose(place);
+                drop(Store::repair(place.path()));
+            }
+            2 => drop(open(&options).remove_before(i64::MAX)),
+            // Losses that no repair has accepted.
+            _ => {
+                lose(place);
+                append(&options, 2100, 1);
+            }
+        },
     }
 }
 
-/// Leaves what is no frame behind the end of the last segment.
+/// Leaves bytes that are no frame after the end of the log.
 fn tear(place: &Place, bytes: usize) {
     let files = place.files();
-    let Some((name, rows)) = files.iter().rev().find(|(name, _)| name.ends_with(".rows")) else {
+    let Some((name, log)) = files.iter().find(|(name, _)| name.ends_with(".log")) else {
         return;
     };
-    let end = rows.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    let mut torn = rows.clone();
-    torn.truncate(end.next_multiple_of(8).min(rows.len()));
+    let end = log.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut torn = log.clone();
+    torn.truncate(end.next_multiple_of(16).min(log.len()));
     torn.extend(std::iter::repeat_n(0xA5, bytes));
     std::fs::write(place.path().join(name), torn).expect("room for a small file");
+}
+
+/// Damages the first frame of the log, and a page of the first chunk.
+fn lose(place: &Place) {
+    for (name, mut bytes) in place.files() {
+        let record = match name.rsplit('.').next() {
+            Some("log") => 1,
+            Some("chunk") if name.starts_with("0000000000.") => 5,
+            _ => continue,
+        };
+        let Some(record) = records(&name, &bytes).into_iter().nth(record) else { continue };
+        bytes[record.bytes.start + 3] ^= 1;
+        std::fs::write(place.path().join(name), bytes).expect("room for a small file");
+    }
 }

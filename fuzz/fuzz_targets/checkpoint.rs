@@ -1,5 +1,0 @@
-//! Checkpoints and guides, from any bytes.
-#![no_main]
-#![allow(missing_docs, reason = "the macro's items")]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gaugelog_fuzz::checkpoint::run(bytes));

@@ -1,5 +1,0 @@
-//! Frames, block and segment headers, summaries, nodes and names, from any bytes.
-#![no_main]
-#![allow(missing_docs, reason = "the macro's items")]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gaugelog_fuzz::frame::run(bytes));
