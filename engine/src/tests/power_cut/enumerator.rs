@@ -29,7 +29,7 @@ pub(super) fn enumerate(
             match explore(workload, share, seed) {
                 Ok(found) => figures.lock().expect("not poisoned").push((workload.name, found)),
                 Err(reported) => {
-                    drop(failure.lock().expect("not poisoned").get_or_insert(reported))
+                    failure.lock().expect("not poisoned").get_or_insert(reported);
                 }
             }
         }

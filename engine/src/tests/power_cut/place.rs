@@ -94,13 +94,6 @@ impl Place {
         }
     }
 
-    /// Removes a file, if it is there, until the next [`Place::show`].
-    pub(super) fn remove(&mut self, name: &str) {
-        if self.shown.remove(name).is_some() {
-            std::fs::remove_file(self.path.join(name)).expect("removed");
-        }
-    }
-
     /// Turns a bit of the byte at `offset`.
     pub(super) fn flip(&self, name: &str, offset: usize) {
         flip(&self.path.join(name), offset);

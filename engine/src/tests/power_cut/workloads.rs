@@ -48,8 +48,6 @@ const A_FEW: &[Step] = &[Open(ALWAYS), Append(1), Append(3), Append(1)];
 /// Larger than a sector, and than two.
 const FEW: u64 = 40;
 const MORE: u64 = 70;
-/// More calls than any step makes.
-const ALL: u32 = 1_000;
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload { name: "creation", steps: &[Open(ALWAYS), Append(1)], ..PLAIN },
