@@ -141,8 +141,8 @@ impl Log {
         self.0.tail().watermark.offset
     }
 
-    pub fn durable_sequence(&self) -> u64 {
-        self.0.durable_sequence().unwrap_or(self.0.first_sequence())
+    pub fn durable_sequence(&self) -> Option<u64> {
+        self.0.durable_sequence()
     }
 
     pub fn dropped_bytes(&self) -> u64 {

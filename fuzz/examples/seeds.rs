@@ -12,28 +12,59 @@ type Done = Result<(), Box<dyn Error>>;
 fn main() -> Done {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     records(&seeds)?;
-    // How many steps, the steps, how many things are done to the files, which,
-    // and how the store is opened, asked, appended to and opened again.
-    let behind = [0, 0, 1, 2, 0, 9, 1, 4, 1, 60, 30, 200, 1, 3, 1, 1, 5, 4, 20, 7];
+    // Which chunk, how many changes, and each of them.
     for (name, input) in [
-        ("undamaged", &[5, 0, 3, 5, 6, 2, 0][..]),
-        ("flipped", &[2, 1, 3, 1, 3, 1, 0, 1, 0, 1, 40, 3]),
-        ("zeroed", &[3, 0, 5, 4, 1, 3, 2, 1, 1, 0, 3, 9, 1]),
-        ("signed_again", &[3, 8, 6, 2, 2, 0, 1, 1, 2, 2, 5, 1, 1, 1, 0, 3, 0, 1, 0, 7, 255, 1]),
-        ("cut_short", &[2, 8, 10, 1, 5, 2, 1, 0, 90, 0, 0, 5]),
-        ("removed", &[4, 3, 3, 5, 0, 2, 7, 2, 7, 5]),
-        ("renamed", &[4, 3, 5, 3, 0, 1, 6, 2, 0, 1, 1]),
-        ("of_another", &[4, 3, 5, 3, 0, 2, 8, 2, 0, 9, 5, 0]),
+        ("whole", &[0, 0, 1][..]),
+        ("flipped", &[1, 3, 0, 0, 4, 40, 0, 2, 0, 2, 7, 1, 3, 0, 3, 9, 9, 3, 1]),
+        ("plain", &[2, 2, 1, 11, 1, 0, 3, 0, 7, 1, 12, 1, 1, 5, 6, 1]),
+        ("lost", &[3, 3, 2, 4, 0, 1, 0, 9, 1, 9, 0, 0, 4, 1, 1, 0, 60, 2, 1]),
+        ("decoders", &[4, 4, 1, 5, 0, 2, 1, 200, 1, 7, 0, 3, 2, 4, 1, 10, 1, 9, 4, 3, 7, 1]),
+        ("headers", &[5, 3, 1, 0, 58, 1, 1, 0, 30, 255, 0, 2, 3, 4, 9, 0]),
     ] {
-        write(&seeds, "directory", name, &[input, &behind].concat())?;
+        write(&seeds, "chunk", name, input)?;
+    }
+    // The id, the first chunk, what the log is made with, the steps, the changes.
+    for (name, input) in [
+        ("appended", &[0, 0, 0, 6, 0, 3, 9, 3, 24, 6, 0][..]),
+        ("made", &[1, 1, 2, 4, 113, 8, 1, 12, 22, 58, 3, 2, 5, 0, 0, 3, 0, 9]),
+        ("large", &[0, 2, 1, 250, 7, 250, 3, 250, 4, 242, 5, 8, 1, 1, 0, 9, 0, 60, 3]),
+        ("torn", &[2, 0, 0, 5, 80, 3, 88, 14, 96, 2, 1, 1, 0, 0, 2, 1, 3, 2, 0, 2, 5, 2, 1]),
+        ("stale", &[3, 0, 1, 9, 4, 80, 5, 96, 4, 2, 1, 0, 0, 1, 7, 1, 1, 2, 2, 2]),
+        ("signed", &[0, 1, 0, 4, 80, 3, 96, 4, 3, 0, 1, 0, 1, 1, 3, 3, 0, 0, 2, 1, 2, 2, 0, 7]),
+        ("void", &[0, 0, 0, 5, 80, 4, 88, 96, 255, 0]),
+    ] {
+        write(&seeds, "log", name, input)?;
+    }
+    // How many steps, the steps, how many things are done to the files, which, and how the
+    // store is opened, asked, and then appended to, repaired or copied.
+    let after = [3, 0, 1, 2, 9, 3, 40, 200, 1, 2, 0, 0, 1, 3, 1, 251, 1, 60, 1, 0, 2, 5, 7];
+    for (name, input) in [
+        ("undamaged", &[5, 11, 2, 19, 6, 0, 0][..]),
+        ("flipped", &[2, 1, 3, 1, 3, 1, 0, 1, 0, 1, 40, 3]),
+        ("a_flipped_page", &[2, 11, 1, 1, 3, 0, 0, 1, 1, 0, 5, 3, 2]),
+        ("zeroed", &[3, 0, 11, 4, 1, 3, 2, 1, 1, 0, 3, 9, 1]),
+        ("signed_again", &[3, 11, 6, 2, 2, 0, 1, 1, 2, 2, 5, 1, 1, 1, 0, 3, 0, 1, 0, 7, 255, 1]),
+        ("cut_short", &[2, 11, 10, 1, 5, 2, 1, 0, 90, 0, 0, 5]),
+        ("removed", &[4, 11, 11, 5, 0, 2, 7, 2, 7, 5]),
+        ("renamed", &[4, 11, 5, 11, 0, 1, 6, 2, 0, 1, 1]),
+        ("of_another", &[4, 11, 5, 3, 0, 2, 8, 2, 0, 9, 5, 0]),
+        ("of_a_copy", &[4, 3, 0, 11, 11, 2, 11, 0, 0, 11, 1, 0]),
+        ("lost", &[3, 11, 1, 31, 1, 3, 1, 0, 1, 2, 3]),
+        ("repaired", &[4, 11, 1, 15, 2, 0]),
+        ("trimmed", &[4, 11, 11, 23, 1, 1, 7, 0]),
+        ("a_link", &[2, 11, 1, 2, 12, 1, 0, 2, 1, 12, 0, 0, 0, 1, 0]),
+    ] {
+        write(&seeds, "directory", name, &[input, &after].concat())?;
     }
     // The options, then what is done: see `operate`.
     for (name, input) in [
-        ("appends", &[1, 0, 1, 99, 0, 2, 40, 1, 7, 9, 0, 64, 10, 0, 15, 1, 15, 2][..]),
-        ("a_writer", &[0, 4, 5, 3, 1, 50, 1, 60, 0, 1, 7, 0, 5, 0, 65, 7, 9, 8, 1, 14, 15, 3]),
-        ("crashes", &[2, 2, 255, 1, 44, 12, 1, 2, 20, 1, 3, 11, 12, 3, 0, 0, 11, 15, 5, 30]),
-        ("derived", &[5, 2, 250, 2, 9, 13, 7, 2, 210, 3, 1, 1, 13, 1, 10, 4, 14, 15, 4, 90]),
-        ("refused", &[16, 3, 4, 3, 6, 1, 0, 128, 7, 1, 136, 0, 10, 8, 131, 11, 11, 11, 11, 1]),
+        ("appends", &[1, 0, 1, 99, 3, 40, 1, 7, 9, 0, 64, 10, 30, 1, 16, 30, 2, 28][..]),
+        ("a_writer", &[0, 7, 9, 3, 1, 50, 1, 60, 0, 1, 13, 0, 9, 0, 65, 14, 1, 15, 1, 28, 30, 3]),
+        ("crashes", &[2, 3, 220, 1, 44, 25, 1, 2, 20, 1, 3, 23, 26, 3, 0, 0, 23, 30, 5, 30]),
+        ("sealed", &[5, 3, 230, 2, 9, 17, 3, 210, 3, 1, 1, 17, 28, 10, 4, 29, 30, 4, 90]),
+        ("trimmed", &[1, 3, 230, 0, 9, 23, 3, 230, 0, 1, 18, 1, 0, 23, 30, 2, 19, 0, 9, 28]),
+        ("copied", &[3, 3, 230, 0, 9, 7, 9, 1, 27, 1, 3, 9, 27, 0, 29, 28]),
+        ("refused", &[16, 6, 7, 6, 9, 1, 0, 128, 14, 1, 136, 0, 21, 15, 131, 23, 23, 23, 23, 1]),
     ] {
         write(&seeds, "operations", name, input)?;
     }
@@ -68,21 +99,35 @@ fn write(seeds: &Path, target: &str, name: &str, bytes: &[u8]) -> Done {
     Ok(fs::write(seeds.join(target).join(name), bytes)?)
 }
 
-/// The beginning of a real record, and what chunks and logs are made and changed by.
+/// The records of a store with a chunk.
 fn records(seeds: &Path) -> Done {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("store");
+    // Seeds are the same each time.
+    gaugelog::fuzzing::count_identities_from(1);
     let store = Store::create(&path)?;
-    store.append(Observation::new(1_000, -1.5))?;
-    let record = fs::read(path.join("manifest"))?;
-    write(seeds, "manifest", "record", &[&[0, 1], &record[..200]].concat())?;
-    write(seeds, "manifest", "name", b"\x07\x000000000012.chunk")?;
-    let counting: Vec<u8> = (0..60).collect();
-    for target in ["log", "chunk"] {
-        for first in 0..4_u8 {
-            let name = format!("counting_from_{first}");
-            write(seeds, target, &name, &[&[first, 3, 7], &counting[..]].concat())?;
-        }
-    }
-    Ok(())
+    let some = |from: i64, to: i64| -> Vec<Observation> {
+        (from..to).map(|n| Observation::new(n * 1000, (n % 5) as f64 - 1.5)).collect()
+    };
+    // A chunk, in this build.
+    store.append_batch(&some(0, 2_048))?;
+    store.append_batch(&some(2_048, 2_050))?;
+
+    let manifest = fs::read(path.join("manifest"))?;
+    write(seeds, "manifest", "record", &[&[0, 0], &manifest[..512]].concat())?;
+    write(seeds, "manifest", "signed", &[&[0, 1], &manifest[..256]].concat())?;
+    write(seeds, "manifest", "summary", &[&[5, 0], &manifest[104..192]].concat())?;
+    let id = &manifest[32..40];
+    let id_number = u64::from_le_bytes(id.try_into()?);
+    let log = fs::read(path.join(format!("{id_number:016x}.log")))?;
+    let frame = [&[3, 0][..], id, &8192_u32.to_le_bytes(), &log[8192..8240]].concat();
+    write(seeds, "manifest", "frame", &frame)?;
+    let mark = [&[3, 1][..], id, &8240_u32.to_le_bytes(), &log[8240..8256]].concat();
+    write(seeds, "manifest", "mark", &mark)?;
+    let chunk = fs::read(path.join("0000000000.chunk"))?;
+    let length = usize::try_from(u32::from_le_bytes(chunk[52..56].try_into()?))?;
+    write(seeds, "manifest", "chunk_header", &[&[4, 0], &chunk[..length]].concat())?;
+    write(seeds, "manifest", "sketch", &[6, 5, 0, 1, 4, 7, 2, 2])?;
+    write(seeds, "manifest", "chunk_name", b"\x07\x000000000012.chunk")?;
+    write(seeds, "manifest", "log_name", b"\x07\x000123456789abcdef.log")
 }

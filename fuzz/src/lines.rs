@@ -1,4 +1,5 @@
-//! Numbers, one a line, with or without a time: compared with a parser that has all bytes before it.
+//! Numbers, one a line, with or without a time: compared with a parser that has all bytes
+//! before it.
 
 use std::io::{self, Read};
 
@@ -42,22 +43,22 @@ pub fn run(bytes: &[u8]) {
     let once = input.rest();
     let text = once.repeat(repeats.min(1 + TEXT_BYTES_MAX / once.len().max(1)));
     let mut lines = Lines::new(Portions { bytes: &text, most, interrupt: false });
-    for expected in expected(&text) {
+    let mut times = Times::Undecided;
+    for (line, number) in lines_of(&text) {
+        let Some(expected) = expected(line, number == 1, times) else { continue };
         match (expected, lines.poll()) {
-            (Ok((time, value)), Ok(Some(reading))) => {
+            (Some((time, value)), Ok(Some(reading))) => {
                 assert_eq!(reading.value.to_bits(), value.to_bits());
                 match time {
                     Time::None => assert_eq!(reading.timestamp_ns, None),
                     Time::Seconds(exact) => assert_eq!(reading.timestamp_ns, Some(exact)),
-                    Time::Words(number) => assert!(reading.timestamp_ns.is_some(), "line {number}"),
+                    Time::Words => assert!(reading.timestamp_ns.is_some(), "line {number}"),
                 }
+                times = if matches!(time, Time::None) { Times::Never } else { Times::Always };
             }
             // Which words are a time the calendar knows.
-            (Ok((Time::Words(number), _)), Err(error)) => check_error(&error, number),
-            (Err(number), Err(error)) => {
-                check_error(&error, number);
-            }
-            (expected, found) => panic!("{expected:?}, and not {found:?}"),
+            (Some((Time::Words, _)) | None, Err(error)) => check_error(&error, number),
+            (expected, found) => panic!("line {number}: {expected:?}, and not {found:?}"),
         }
     }
     for _ in 0..2 {
@@ -79,47 +80,87 @@ enum Time {
     None,
     /// In seconds, here in nanoseconds.
     Seconds(i64),
-    /// In words, of the line with this number.
-    Words(usize),
+    /// In words.
+    Words,
 }
 
-/// The numbers in `text`, and of lines that are none their number.
-fn expected(text: &[u8]) -> Vec<Result<(Time, f64), usize>> {
-    let mut found = Vec::new();
-    let lines = text.split(|byte| *byte == b'\n');
-    for (line, number) in lines.zip(1..) {
-        if line.len() > LINE_BYTES_MAX {
-            found.push(Err(number));
-            continue;
-        }
-        match str::from_utf8(line).map(str::trim) {
-            Ok("") => {}
-            Ok(text) => found.push(line_of(text, number).ok_or(number)),
-            Err(_) => found.push(Err(number)),
-        }
+/// Whether lines have times, which the first good one decides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Times {
+    Undecided,
+    Always,
+    Never,
+}
+
+/// The lines of a text with their numbers: they end in LF, CRLF or CR.
+fn lines_of(text: &[u8]) -> Vec<(&[u8], usize)> {
+    let mut lines = Vec::new();
+    let mut begin = 0;
+    while begin < text.len() {
+        let rest = &text[begin..];
+        let end = rest.iter().position(|byte| b"\r\n".contains(byte)).unwrap_or(rest.len());
+        lines.push((&rest[..end], lines.len() + 1));
+        begin += end + if rest[end..].starts_with(b"\r\n") { 2 } else { 1 };
     }
-    found
+    lines
 }
 
-fn line_of(text: &str, number: usize) -> Option<(Time, f64)> {
-    let last = text.split(char::is_whitespace).next_back()?;
+/// What a line says: nothing where it is passed over, `None` within where it is refused.
+fn expected(line: &[u8], is_first: bool, times: Times) -> Option<Option<(Time, f64)>> {
+    if line.len() > LINE_BYTES_MAX {
+        return Some(None);
+    }
+    let line = match line.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) if is_first => rest,
+        _ => line,
+    };
+    let Ok(text) = str::from_utf8(line) else { return Some(None) };
+    let words: Vec<&str> = text.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+    let (last, before) = words.split_last()?;
+    Some(line_of(text, last, before, times))
+}
+
+fn line_of(text: &str, last: &str, before: &[&str], times: Times) -> Option<(Time, f64)> {
     let value = last.parse().ok().filter(|value: &f64| value.is_finite())?;
-    let time = text[..text.len() - last.len()].trim();
-    if time.is_empty() {
-        return Some((Time::None, value));
+    if before.is_empty() {
+        let is_a_time = UNITS.iter().any(|unit| is_plausible(exact(last, *unit)));
+        let is_value = times == Times::Never || times == Times::Undecided && !is_a_time;
+        return is_value.then_some((Time::None, value));
     }
-    let unsigned = time.strip_prefix('-').unwrap_or(time);
-    let mut parts = unsigned.split('.');
-    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-    if parts.clone().count() > 2 || !parts.all(is_number) {
-        return Some((Time::Words(number), value));
+    if times == Times::Never {
+        return None;
     }
-    // Digit by digit, and at last those of nanoseconds.
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let time = text.trim_matches([' ', '\t']);
+    let time = time[..time.len() - last.len()].trim_end_matches([' ', '\t']);
+    match exact(time, 9) {
+        None => Some((Time::Words, value)),
+        found => {
+            let nanoseconds = found.filter(|found| *found >= 315_532_800_000_000_000)?;
+            i64::try_from(nanoseconds).ok().map(|exact| (Time::Seconds(exact), value))
+        }
+    }
+}
+
+/// Digits behind the point that make nanoseconds of a number.
+const UNITS: [usize; 4] = [9, 6, 3, 0];
+
+/// From 1980 to 2100.
+fn is_plausible(nanoseconds: Option<i128>) -> bool {
+    let range = 315_532_800_000_000_000..4_102_444_800_000_000_000;
+    nanoseconds.is_some_and(|it| range.contains(&it))
+}
+
+/// A number digit by digit, and at last those of nanoseconds.
+fn exact(text: &str, behind: usize) -> Option<i128> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
     let mut exact = 0_i128;
-    for digit in whole.bytes().chain(fraction.bytes().chain(std::iter::repeat(b'0')).take(9)) {
+    for digit in whole.bytes().chain(fraction.bytes().chain(std::iter::repeat(b'0')).take(behind)) {
         exact = exact.saturating_mul(10).saturating_add(i128::from(digit - b'0'));
     }
-    let exact = if time.starts_with('-') { -exact } else { exact };
-    i64::try_from(exact).ok().map(|exact| (Time::Seconds(exact), value))
+    Some(if text.starts_with('-') { -exact } else { exact })
 }

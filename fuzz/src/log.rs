@@ -130,9 +130,10 @@ impl Changed {
             }
             _ => {
                 // An old frame in the place of another one.
-                let to = at - at % UNIT;
-                let end = (to + frame.len()).min(self.bytes.len());
-                self.bytes.copy_within(frame.start..frame.start + (end - to), to);
+                let (to, length) = (at - at % UNIT, self.bytes.len());
+                let count = frame.len().min(length - to).min(length.saturating_sub(frame.start));
+                self.bytes
+                    .copy_within(length.min(frame.start)..length.min(frame.start) + count, to);
             }
         }
     }
@@ -194,7 +195,7 @@ fn check(input: &mut Input<'_>, written: &Writing, changed: &Changed, record: &[
     let log = log.expect("a file can be opened");
     let (end_offset, end) = log.end();
     let made = u64::from(u32_at(record, 72));
-    assert!(log.watermark() <= end_offset && log.durable_sequence() <= end);
+    assert!(log.watermark() <= end_offset && log.durable_sequence().is_none_or(|it| it <= end));
     assert!(log.watermark() >= made.min(end_offset));
     let parts = log.read(0..u64::MAX).expect("a file can be read");
     assert_complete(&parts, written.first_sequence..end);
