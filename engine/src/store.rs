@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Damage, Result};
 use crate::observation::Observation;
 use crate::options::Options;
