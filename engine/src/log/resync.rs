@@ -59,11 +59,12 @@ impl Resync {
     }
 }
 
-/// Frames state their own numbers. Between two there was at most a row for each unit
-/// of bytes, but for observations that were lost before the log was made.
+/// Frames state their own numbers. Between two there was at most a row for each unit of
+/// bytes, but for observations that were lost before the log was made: their number is
+/// known only with all that it was made with.
 fn could_follow(head: &Head, invalid: Place, frame: &Frame) -> bool {
-    let Some(missing) = frame.place.sequence.checked_sub(invalid.sequence) else { return false };
-    let was_made = frame.place.offset <= head.made.offset;
-    let units = (frame.place.offset - invalid.offset) / UNIT;
-    missing <= units || was_made && frame.place.sequence <= head.made.sequence
+    let known = if invalid.offset < head.made.offset { head.made } else { invalid };
+    let units = frame.place.offset.saturating_sub(known.offset) / UNIT;
+    let most = known.sequence.saturating_add(units);
+    (invalid.sequence..=most).contains(&frame.place.sequence)
 }
