@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::reader::{Chunk, Page, Wanted};
 use super::writer::{Contents, Summaries, encode_with};
 use crate::error::Result;
-use crate::format::CHUNK_LEAVES;
+use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node;
 
@@ -27,15 +27,19 @@ impl Chunk {
         let (mut observations, mut kept) = (Vec::new(), Vec::new());
         let (mut leaves, mut page) = (Vec::new(), Page::default());
         for leaf in 0..CHUNK_LEAVES {
+            let mut is_whole = false;
             match self.read_page(leaf, Wanted::ROWS, &mut page) {
                 Ok(()) => {
                     observations.extend(page.rows());
                     kept.extend(self.sequences(leaf));
+                    is_whole = page.times.len() as u64 == LEAF;
                 }
                 Err(error) if error.damage().is_some() => {}
                 Err(error) => return Err(error),
             }
-            leaves.push(self.leaf(leaf).cloned().unwrap_or(Summary::EMPTY));
+            // Of a whole leaf this is what it was sealed with, if that was right.
+            let sealed = || self.leaf(leaf).cloned().unwrap_or(Summary::EMPTY);
+            leaves.push(if is_whole { page.summary() } else { sealed() });
         }
         let place = self.place();
         let lost = complement(place.sequences(), &kept);

@@ -265,11 +265,8 @@ impl<'a> Repairing<'a> {
     }
 
     fn is_header_right(&self) -> Result<bool> {
-        Ok(header(self.directory, self.record.log)?.is_some_and(|own| {
-            own.log == self.record.log
-                && own.made_bytes == self.record.made_bytes
-                && own.made_observations == self.record.made_observations
-        }))
+        let own = header(self.directory, self.record.log)?;
+        Ok(own.is_some_and(|own| self.record.lists_log_of(&own)))
     }
 
     fn finish(mut self) -> Result<Repair> {
