@@ -168,7 +168,7 @@ impl Record {
             && super::frame::next_place(self.made_bytes) == self.made_bytes
             && self.made_bytes.is_multiple_of(super::frame::UNIT)
             // More than there are rows, where observations are lost.
-            && self.made_observations <= u64::from(u32::MAX);
+            && self.made_observations <= super::frame::LOST_END_MAX;
         self.generation > 0 && if self.log == 0 { empty } else { made }
     }
 }

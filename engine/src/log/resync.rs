@@ -15,12 +15,14 @@ const EFFORT: u64 = 16;
 #[derive(Debug)]
 pub(crate) struct Resync {
     budget: u64,
+    /// Of the log, in bytes.
+    length: u64,
 }
 
 impl Resync {
     /// For a log of so many bytes.
     pub(crate) fn new(length: u64) -> Self {
-        Self { budget: length.saturating_mul(EFFORT) + (1 << 20) }
+        Self { budget: length.saturating_mul(EFFORT) + (1 << 20), length }
     }
 
     /// The first valid frame after `invalid` and before `limit` that can follow it.
@@ -32,7 +34,8 @@ impl Resync {
         limit: u64,
     ) -> Result<Option<Frame>> {
         let mut offset = invalid.offset + UNIT;
-        while offset < limit {
+        // The manifest may state more bytes than there are.
+        while offset < limit.min(self.length) {
             if let Some(frame) = frame_at(blocks, head, offset)?
                 && could_follow(head, invalid, &frame)
             {
