@@ -1,5 +1,6 @@
 //! Writes the seeds made by hand into `seeds/`: real records of a real store,
-//! and a few things to do to one. `cargo run --example seeds`, in `fuzz/`.
+//! and a few things to do to one. In `fuzz/`, with a nightly toolchain:
+//! `RUSTFLAGS='--cfg fuzzing' cargo +nightly run --example seeds`.
 
 use std::error::Error;
 use std::fs;
@@ -52,7 +53,11 @@ fn main() -> Done {
         ("lost", &[3, 11, 1, 31, 1, 3, 1, 0, 1, 2, 3]),
         ("repaired", &[4, 11, 1, 15, 2, 0]),
         ("trimmed", &[4, 11, 11, 23, 1, 1, 7, 0]),
-        ("a_link", &[2, 11, 1, 2, 12, 1, 0, 2, 1, 12, 0, 0, 0, 1, 0]),
+        ("many_lost", &[3, 11, 1, 2, 1, 12, 1, 0, 10, 0]),
+        ("some_lost", &[3, 11, 1, 2, 1, 12, 1, 1, 19, 0]),
+        ("many_listed", &[3, 11, 11, 2, 1, 12, 0, 8, 0, 0]),
+        ("some_listed", &[3, 11, 11, 2, 1, 12, 0, 2, 0, 1]),
+        ("a_link", &[2, 11, 1, 2, 13, 1, 0, 2, 1, 13, 0, 0, 0, 1, 0]),
     ] {
         write(&seeds, "directory", name, &[input, &after].concat())?;
     }

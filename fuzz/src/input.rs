@@ -1,4 +1,4 @@
-//! The fuzzer's bytes, read from front to back; behind their end come zeros.
+//! The fuzzer's bytes, read from front to back; after their end come zeros.
 
 use arbitrary::Unstructured;
 

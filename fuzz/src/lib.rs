@@ -14,6 +14,7 @@ pub mod manifest;
 mod model;
 mod mutation;
 pub mod operations;
+mod random;
 mod reading;
 mod scratch;
 mod signing;

@@ -14,7 +14,7 @@ use crate::input::Input;
 use crate::log_bytes::{Reading, Writing, row};
 use crate::model::same;
 use crate::scratch::{Files, Place};
-use crate::signing::{RECORD, UNIT, frame_bytes, sign, sign_frame, u32_at};
+use crate::signing::{RECORD, UNIT, frame_bytes, sign, sign_frame, u32_at, u64_at};
 
 const STEPS_MAX: usize = 40;
 const CHANGES_MAX: usize = 6;
@@ -194,7 +194,8 @@ fn check(input: &mut Input<'_>, written: &Writing, changed: &Changed, record: &[
     };
     let log = log.expect("a file can be opened");
     let (end_offset, end) = log.end();
-    let made = u64::from(u32_at(record, 72));
+    let made = u64_at(record, 72);
+    print(&log, written, changed);
     assert!(log.watermark() <= end_offset && log.durable_sequence().is_none_or(|it| it <= end));
     assert!(log.watermark() >= made.min(end_offset));
     let parts = log.read(0..u64::MAX).expect("a file can be read");
@@ -216,6 +217,30 @@ fn check(input: &mut Input<'_>, written: &Writing, changed: &Changed, record: &[
         };
         let counts = [rows(&parts).map(clipped).sum(), rows(&of_some).map(clipped).sum::<usize>()];
         assert_eq!(counts[0], counts[1], "a part is the same part of the whole");
+    }
+}
+
+/// Prints what the input made, for whoever looks into one.
+fn print(log: &fuzzing::Log, written: &Writing, changed: &Changed) {
+    if std::env::var_os("GAUGELOG_FUZZ_PRINT").is_none() {
+        return;
+    }
+    eprintln!("made {}", u64_at(&written.bytes, 72));
+    for frame in &written.frames {
+        let now = changed.bytes.get(frame.bytes.clone());
+        let is_intact = now == Some(&written.bytes[frame.bytes.clone()]);
+        eprintln!("{frame:?}, intact: {is_intact}");
+    }
+    eprintln!("{} bytes, forged: {}", changed.bytes.len(), changed.is_forged);
+    eprintln!("the end is {:?}, and the watermark {}", log.end(), log.watermark());
+    eprintln!("durable up to {:?}, {:?}", log.durable_sequence(), log.damage());
+    for part in log.read(0..u64::MAX).expect("a file can be read") {
+        match part {
+            Part::Rows { first_sequence, rows } => {
+                eprintln!("{first_sequence} to {}", first_sequence + rows.len() as u64);
+            }
+            other => eprintln!("{other:?}"),
+        }
     }
 }
 

@@ -179,7 +179,10 @@ impl<'a> Reading<'a> {
         let frame = bytes.get(..length)?;
         let watermark = usize::try_from(watermark).ok()?;
         let finite = |row: &[u8]| f64::from_bits(u64_at(row, 8)).is_finite();
+        let is_lost = matches!(kind, LOST | LOST_ACCEPTED);
+        let lost_end = sequence - self.first_sequence + count;
         let is_valid = watermark <= offset
+            && (!is_lost || lost_end <= 2048 * fuzzing::CHUNK)
             && (kind != ROWS || sequence % fuzzing::CHUNK + count <= fuzzing::CHUNK)
             && u32_at(frame, 0) == frame_checksum(self.id, offset, frame)
             && frame[UNIT..].chunks_exact(UNIT).all(finite);
@@ -208,10 +211,11 @@ impl<'a> Reading<'a> {
         offsets
             .filter_map(|offset| {
                 let sequence = self.frame_at(offset)?.sequence;
-                let missing = sequence.checked_sub(place.sequence)?;
-                let fits = missing <= ((offset - place.offset) / UNIT) as u64
-                    || offset <= self.made.offset && sequence <= self.made.sequence;
-                fits.then_some(Place { offset, sequence })
+                // Observations that were lost earlier take no bytes.
+                let known = if place.offset < self.made.offset { self.made } else { place };
+                let rows = offset.saturating_sub(known.offset) / UNIT;
+                let numbers = place.sequence..=known.sequence + rows as u64;
+                numbers.contains(&sequence).then_some(Place { offset, sequence })
             })
             .next()
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::input::Input;
 use crate::layout::{Record, records, sign_again};
 use crate::scratch::Files;
-use crate::signing::u64_at;
+use crate::signing::{RECORD, UNIT, next_place, sign, sign_frame, u16_at, u32_at, u64_at};
 use crate::template::{DIVERGED, FOREIGN, OURS, template};
 
 const FILE_BYTES_MAX: usize = 512 * 1024;
@@ -24,7 +24,7 @@ pub(crate) struct Done {
 
 /// Does one thing to `files`, those of a store made by `recipe`.
 pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, done: &mut Done) {
-    match input.byte() % 13 {
+    match input.byte() % 14 {
         0..=2 => change_field(input, files, done),
         3 => change_bytes(input, files),
         4 => rearrange(input, files),
@@ -44,6 +44,10 @@ pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, do
             done.is_diverged = true;
             copy_from(input, files, &template(DIVERGED, recipe).files);
         }
+        12 => {
+            done.is_forged = true;
+            if input.flag() { lose_many(input, files) } else { list_many(input, files) }
+        }
         _ => {
             // A file without a byte, a directory or a link, in the place of a file or not.
             let name = if input.flag() { pick(input, files) } else { None };
@@ -56,6 +60,59 @@ pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, do
                 _ => files.insert(name + "@", target.unwrap_or_default().into_bytes()),
             });
         }
+    }
+}
+
+/// A log that states the loss of any number of observations after its last one.
+fn lose_many(input: &mut Input<'_>, files: &mut Files) {
+    let Some((name, bytes)) = files.iter_mut().find(|(name, _)| name.ends_with(".log")) else {
+        return;
+    };
+    let frames = records(name, bytes);
+    let last =
+        frames.iter().skip(1).rfind(|it| matches!(u16_at(bytes, it.bytes.start + 6), 1 | 4 | 5));
+    let (at, sequence) = last.map_or((RECORD, 0), |last| {
+        let frame = &bytes[last.bytes.clone()];
+        let count = if u16_at(frame, 6) == 1 { u16_at(frame, 4).into() } else { u32_at(frame, 12) };
+        (next_place(last.bytes.end), u32_at(frame, 8).wrapping_add(count))
+    });
+    let mut frame = [0; UNIT];
+    frame[6] = 4 + input.byte() % 2;
+    frame[8..12].copy_from_slice(&sequence.to_le_bytes());
+    let count = u32::MAX >> (input.byte() % 32);
+    frame[12..].copy_from_slice(&count.wrapping_sub(input.byte().into()).to_le_bytes());
+    bytes.resize(bytes.len().max(at + UNIT), 0);
+    sign_frame(u64_at(bytes, 32), at, &mut frame);
+    bytes[at..at + UNIT].copy_from_slice(&frame);
+}
+
+/// A manifest that lists any number of chunks, of which all or some are missing.
+fn list_many(input: &mut Input<'_>, files: &mut Files) {
+    let Some(bytes) = files.get_mut("manifest").filter(|it| it.len() >= 2 * RECORD) else {
+        return;
+    };
+    let record = &mut bytes[..RECORD];
+    // More would take too long, as each missing chunk is looked for.
+    let level = u32::from(input.byte() % 9);
+    let count = 1_u32 << level;
+    let first = count.wrapping_mul(input.byte().into());
+    let first = first.min((u32::MAX >> level << level) - count);
+    record[48..52].copy_from_slice(&first.to_le_bytes());
+    record[52..56].copy_from_slice(&(first + count).to_le_bytes());
+    // One node covers them. Its summary stays, or is an empty one.
+    record[80..88].copy_from_slice(&1_u64.to_le_bytes());
+    record[88..96].copy_from_slice(&u64::from(level + 1).to_le_bytes());
+    record[96..104].copy_from_slice(&u64::from(first >> level).to_le_bytes());
+    record[192..].fill(0);
+    sign(record);
+    bytes.copy_within(..RECORD, RECORD);
+    if input.flag()
+        && let Some((_, log)) = files.iter().find(|(name, _)| name.ends_with(".log"))
+    {
+        // The header of the log says the same.
+        let (record, log) = (files["manifest"][..RECORD].to_vec(), log.clone());
+        let name = format!("{:016x}.log", u64_at(&record, 32));
+        files.insert(name, [&record, log.get(RECORD..).unwrap_or_default()].concat());
     }
 }
 

@@ -77,7 +77,7 @@ struct Limits {
 impl Limits {
     fn new(path: &Path, bytes: u64) -> Self {
         let files = std::fs::read_dir(path).map_or(0, Iterator::count) as u64;
-        Self { rows: bytes / 16 + files * fuzzing::CHUNK, errors: bytes / 8 + 100 }
+        Self { rows: bytes / 16 + files * fuzzing::CHUNK, errors: bytes / 8 + 1000 }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::columns::{Scratch, TimesDecoder, ValuesDecoder, is_later};
 use super::parts::{self, Fault};
-use crate::error::Result;
+use crate::error::{Damage, Result};
 use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Place, Section, decode_leaf};
 use crate::format::names::chunk_name;
 use crate::format::{CHUNK, CHUNK_LEAVES};
@@ -149,6 +149,15 @@ impl Chunk {
     /// Whether a repair has accepted that these are lost. Otherwise they count as damage.
     pub(crate) fn is_accepted(&self) -> bool {
         self.header.is_loss_accepted
+    }
+
+    /// The losses that count as damage.
+    pub(crate) fn unaccepted(&self) -> impl Iterator<Item = Damage> + '_ {
+        let counted = self.lost().filter(|_| !self.is_accepted());
+        counted.map(|lost| {
+            let detail = "lost before the chunk was sealed; `gaugelog repair` accepts that";
+            Damage { path: self.bytes.path().to_owned(), offset: 0, lost, detail: detail.into() }
+        })
     }
 
     /// The sequence numbers of a leaf's rows. It is one run where nothing was lost.

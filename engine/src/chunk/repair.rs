@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::reader::{Chunk, Page, Wanted};
 use super::writer::{Contents, Summaries, encode_with};
 use crate::error::Result;
-use crate::format::CHUNK_LEAVES;
+use crate::format::chunk::Place;
+use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node;
 
@@ -24,20 +25,29 @@ impl Chunk {
     ///
     /// A leaf whose summary cannot be had either is then counted as empty.
     pub(crate) fn repaired(&self, nodes: Vec<Node>) -> Result<Repaired> {
+        self.repaired_after(self.place().predecessor, nodes)
+    }
+
+    /// As [`repaired`](Self::repaired), after a chunk with another seal number.
+    pub(crate) fn repaired_after(&self, predecessor: u64, nodes: Vec<Node>) -> Result<Repaired> {
         let (mut observations, mut kept) = (Vec::new(), Vec::new());
         let (mut leaves, mut page) = (Vec::new(), Page::default());
         for leaf in 0..CHUNK_LEAVES {
+            let mut is_whole = false;
             match self.read_page(leaf, Wanted::ROWS, &mut page) {
                 Ok(()) => {
                     observations.extend(page.rows());
                     kept.extend(self.sequences(leaf));
+                    is_whole = page.times.len() as u64 == LEAF;
                 }
                 Err(error) if error.damage().is_some() => {}
                 Err(error) => return Err(error),
             }
-            leaves.push(self.leaf(leaf).cloned().unwrap_or(Summary::EMPTY));
+            // Of a whole leaf this is what it was sealed with, if that was right.
+            let sealed = || self.leaf(leaf).cloned().unwrap_or(Summary::EMPTY);
+            leaves.push(if is_whole { page.summary() } else { sealed() });
         }
-        let place = self.place();
+        let place = Place { predecessor, ..self.place() };
         let lost = complement(place.sequences(), &kept);
         let contents =
             Contents { place, observations: &observations, lost: &lost, is_accepted: true };

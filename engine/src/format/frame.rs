@@ -22,6 +22,11 @@ pub(crate) const LOG_BYTES_MAX: u64 = (1 << 30) + (64 << 20);
 /// The rows of the largest frame.
 pub(crate) const FRAME_ROWS_MAX: u64 = BLOCK_BYTES / UNIT - 1;
 
+/// The most observations of a log up to and with some that are lost. A log of 1 GiB has
+/// half as many rows. Lost ones take no bytes, so that without a limit 16 bytes could state
+/// more than can be read or sealed in reasonable time and memory.
+pub(crate) const LOST_END_MAX: u64 = 2048 * CHUNK;
+
 /// What a header announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -92,6 +92,15 @@ impl Record {
         u64::from(self.sealed_end) * super::CHUNK
     }
 
+    /// Whether the log that `header` begins is the one that this record lists.
+    pub(crate) fn lists_log_of(&self, header: &Self) -> bool {
+        let of = |it: &Self| {
+            let ids = [it.store, it.log, it.previous_log];
+            (ids, it.sealed_end, it.made_bytes, it.made_observations)
+        };
+        of(self) == of(header)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![0; RECORD_BYTES];
         bytes[..8].copy_from_slice(MAGIC);
@@ -159,7 +168,7 @@ impl Record {
             && super::frame::next_place(self.made_bytes) == self.made_bytes
             && self.made_bytes.is_multiple_of(super::frame::UNIT)
             // More than there are rows, where observations are lost.
-            && self.made_observations <= u64::from(u32::MAX);
+            && self.made_observations <= super::frame::LOST_END_MAX;
         self.generation > 0 && if self.log == 0 { empty } else { made }
     }
 }
@@ -181,6 +190,9 @@ fn decode_edge(bytes: &[u8], first_chunk: u32, sealed_end: u32) -> Option<Edge> 
             return None;
         }
         nodes.push(Node { level, index, summary });
+    }
+    if bytes[FIXED_BYTES + count * NODE_BYTES..].iter().any(|byte| *byte != 0) {
+        return None;
     }
     let leaves = |chunk: u32| u64::from(chunk) * CHUNK_LEAVES;
     Edge::from_nodes(leaves(first_chunk)..leaves(sealed_end), nodes)

@@ -188,7 +188,8 @@ impl Reading<'_> {
         let head = &self.log.head;
         let first =
             Place { offset: next_place(RECORD_BYTES as u64), sequence: head.first_sequence };
-        let (mut low, mut high) = (1, self.log.tail.end.offset.div_ceil(BLOCK_BYTES));
+        let end = self.log.tail.end.offset.min(self.log.tail.length);
+        let (mut low, mut high) = (1, end.div_ceil(BLOCK_BYTES));
         let mut found = first;
         while low < high {
             let middle = low + (high - low) / 2;

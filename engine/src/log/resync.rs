@@ -15,12 +15,14 @@ const EFFORT: u64 = 16;
 #[derive(Debug)]
 pub(crate) struct Resync {
     budget: u64,
+    /// Of the log, in bytes.
+    length: u64,
 }
 
 impl Resync {
     /// For a log of so many bytes.
     pub(crate) fn new(length: u64) -> Self {
-        Self { budget: length.saturating_mul(EFFORT) + (1 << 20) }
+        Self { budget: length.saturating_mul(EFFORT) + (1 << 20), length }
     }
 
     /// The first valid frame after `invalid` and before `limit` that can follow it.
@@ -32,7 +34,8 @@ impl Resync {
         limit: u64,
     ) -> Result<Option<Frame>> {
         let mut offset = invalid.offset + UNIT;
-        while offset < limit {
+        // The manifest may state more bytes than there are.
+        while offset < limit.min(self.length) {
             if let Some(frame) = frame_at(blocks, head, offset)?
                 && could_follow(head, invalid, &frame)
             {
@@ -59,11 +62,12 @@ impl Resync {
     }
 }
 
-/// Frames state their own numbers. Between two there was at most a row for each unit
-/// of bytes, but for observations that were lost before the log was made.
+/// Frames state their own numbers. Between two there was at most a row for each unit of
+/// bytes, but for observations that were lost before the log was made: their number is
+/// known only with all that it was made with.
 fn could_follow(head: &Head, invalid: Place, frame: &Frame) -> bool {
-    let Some(missing) = frame.place.sequence.checked_sub(invalid.sequence) else { return false };
-    let was_made = frame.place.offset <= head.made.offset;
-    let units = (frame.place.offset - invalid.offset) / UNIT;
-    missing <= units || was_made && frame.place.sequence <= head.made.sequence
+    let known = if invalid.offset < head.made.offset { head.made } else { invalid };
+    let units = frame.place.offset.saturating_sub(known.offset) / UNIT;
+    let most = known.sequence.saturating_add(units);
+    (invalid.sequence..=most).contains(&frame.place.sequence)
 }

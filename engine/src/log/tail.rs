@@ -231,6 +231,8 @@ impl Search<'_> {
                 }
             })?;
         }
+        // The numbers that a log of someone else's making states need not ascend.
+        reached.sequence = reached.sequence.min(end.place.sequence);
         Ok(reached)
     }
 

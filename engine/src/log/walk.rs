@@ -3,7 +3,9 @@
 use super::blocks::Blocks;
 use super::{Head, Place};
 use crate::error::Result;
-use crate::format::frame::{Header, Kind, decode_rows, is_finite, next_place, rows_max};
+use crate::format::frame::{
+    Header, Kind, LOST_END_MAX, decode_rows, is_finite, next_place, rows_max,
+};
 use crate::observation::Observation;
 
 /// What stands at a place of a log.
@@ -47,11 +49,12 @@ pub(crate) fn frame_at(blocks: &mut Blocks, head: &Head, offset: u64) -> Result<
 
 /// Whether a frame could have been written like that.
 fn fits(header: &Header, offset: u64, sequence: u64) -> bool {
-    let rows_fit = match header.kind {
+    let count_fits = match header.kind {
         Kind::Rows(count) => u64::from(count) <= rows_max(offset, sequence),
-        _ => true,
+        Kind::Lost { count, .. } => u64::from(header.sequence) + u64::from(count) <= LOST_END_MAX,
+        Kind::Mark | Kind::Void => true,
     };
-    rows_fit && u64::from(header.synced_to) <= offset
+    count_fits && u64::from(header.synced_to) <= offset
 }
 
 /// The frame at `place` if it is valid and has that sequence number.

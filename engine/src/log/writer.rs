@@ -9,7 +9,8 @@ use super::tail::{Stop, Tail};
 use super::{Head, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{
-    Header, Kind, Seed, UNIT, UNIT_USIZE, encode_bare, encode_rows, next_place, rows_max,
+    Header, Kind, LOST_END_MAX, Seed, UNIT, UNIT_USIZE, encode_bare, encode_rows, next_place,
+    rows_max,
 };
 use crate::observation::Observation;
 use crate::os::disk::DiskFile;
@@ -240,6 +241,9 @@ impl Making {
     pub(crate) fn lost(&mut self, count: u64, accepted: bool) -> Option<()> {
         self.fill();
         let sequence = self.head().relative(self.place.sequence)?;
+        if u64::from(sequence).checked_add(count)? > LOST_END_MAX {
+            return None;
+        }
         let kind = Kind::Lost { count: u32::try_from(count).ok()?, accepted };
         let header = Header { kind, sequence, synced_to: 0 };
         self.bytes.extend_from_slice(&encode_bare(self.seed, self.place.offset, header));

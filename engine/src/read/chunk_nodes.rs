@@ -87,20 +87,13 @@ impl ChunkNodes {
     }
 
     /// The losses within `leaves` of the chunk that no repair has accepted.
-    pub(crate) fn losses(&self, directory: &Directory, leaves: Range<u64>) -> Vec<Damage> {
-        if self.chunk.is_accepted() {
-            return Vec::new();
-        }
+    pub(crate) fn losses(&self, leaves: Range<u64>) -> impl Iterator<Item = Damage> + '_ {
         let wanted = self.place().leaf_sequences(leaves.start).start
             ..self.place().leaf_sequences(leaves.end.min(CHUNK_LEAVES) - 1).end;
-        let lost = self.chunk.lost();
-        lost.map(|lost| lost.start.max(wanted.start)..lost.end.min(wanted.end))
-            .filter(|lost| !lost.is_empty())
-            .map(|lost| {
-                let detail = "lost before the chunk was sealed; `gaugelog repair` accepts that";
-                self.damage(directory, lost, detail)
-            })
-            .collect()
+        self.chunk.unaccepted().filter_map(move |damage| {
+            let lost = damage.lost.start.max(wanted.start)..damage.lost.end.min(wanted.end);
+            (!lost.is_empty()).then_some(Damage { lost, ..damage })
+        })
     }
 
     pub(crate) fn damage(&self, directory: &Directory, lost: Range<u64>, detail: &str) -> Damage {

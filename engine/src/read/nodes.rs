@@ -224,8 +224,7 @@ impl Tree {
             }
             let found = if node.level == CHUNK_LEVEL {
                 self.chunk(last_number(&node)).map(|chunk| {
-                    let lost = chunk.losses(self.view.directory(), 0..CHUNK_LEAVES);
-                    for damage in lost {
+                    for damage in chunk.losses(0..CHUNK_LEAVES) {
                         losses.add(damage);
                     }
                 })

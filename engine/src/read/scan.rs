@@ -117,7 +117,7 @@ impl Scan {
         let within = leaf % CHUNK_LEAVES;
         let read = chunk.and_then(|chunk| {
             if chunk.has_lost() {
-                self.lost.extend(chunk.losses(tree.view().directory(), within..within + 1));
+                self.lost.extend(chunk.losses(within..within + 1));
             }
             let read = chunk.chunk().read_page(within, wanted, &mut self.page);
             chunk.chunk().sequences(within).for_each(|run| self.sequences.extend(run));

@@ -15,7 +15,7 @@ use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::view::View;
 use crate::write::rotate::{draw_identity, make_log};
-use crate::write::seal::{Held, seal};
+use crate::write::seal::{Held, Losses, seal};
 
 /// What is read and written at once.
 const PORTION: usize = 1 << 20;
@@ -94,7 +94,7 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         previous_log: 0,
         ..view.record().clone()
     };
-    seal(copy, log, log.end_sequence(), &mut record)?;
+    seal(copy, log, log.end_sequence(), Losses::Reported, &mut record)?;
     let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
     let file = make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;

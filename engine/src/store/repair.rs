@@ -21,7 +21,7 @@ use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
 use crate::write::rotate::{draw_identity, make_log};
-use crate::write::seal::{Held, seal};
+use crate::write::seal::{Held, Losses, seal};
 
 /// What [`Store::repair`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -123,8 +123,9 @@ impl<'a> Repairing<'a> {
             }
         }
         let mut edge = Edge::starting_at(u64::from(numbers.start) * CHUNK_LEAVES);
+        let mut before = None;
         for number in numbers {
-            self.nodes(number, &mut edge)?;
+            before = Some(self.join(number, before, &mut edge)?);
         }
         let same = |(a, b): (&Node, &Node)| has_same_bits(&a.summary, &b.summary);
         if !edge.nodes().iter().zip(self.record.edge.nodes()).all(same) {
@@ -205,11 +206,14 @@ impl<'a> Repairing<'a> {
     }
 
     /// Adds a chunk's leaves to `edge`, and writes the chunk anew where the nodes that it
-    /// holds are not those that they complete.
-    fn nodes(&mut self, number: u32, edge: &mut Edge) -> Result<()> {
+    /// holds are not those that they complete, or where it does not state the seal number
+    /// of the one `before` it. Returns its own.
+    fn join(&mut self, number: u32, before: Option<u64>, edge: &mut Edge) -> Result<u64> {
         let chunk = self.open(number)?;
+        let place = chunk.place();
+        let predecessor = before.unwrap_or(place.predecessor);
         let mut nodes = chunk.nodes().to_vec();
-        let mut differs = false;
+        let mut differs = predecessor != place.predecessor;
         for leaf in 0..CHUNK_LEAVES {
             edge.push(chunk.leaf(leaf)?.clone(), |node| {
                 let place = |it: &Node| (it.level, it.index) == (node.level, node.index);
@@ -222,10 +226,10 @@ impl<'a> Repairing<'a> {
             });
         }
         if differs {
-            let bytes = chunk.repaired(nodes)?.bytes;
+            let bytes = chunk.repaired_after(predecessor, nodes)?.bytes;
             self.write(number, &bytes)?;
         }
-        Ok(())
+        Ok(place.seal)
     }
 
     /// Makes a new log where the listed one is damaged or missing.
@@ -244,7 +248,7 @@ impl<'a> Repairing<'a> {
                     return Ok(());
                 }
                 self.repair.lost += all.unaccepted;
-                seal(self.directory, &log, log.end_sequence(), &mut record)?;
+                seal(self.directory, &log, log.end_sequence(), Losses::Accepted, &mut record)?;
                 Held::read(&log, record.log_first_sequence()..log.end_sequence())?
             }
             Err(error) if error.damage().is_some() || error.is_not_found() => {
@@ -268,11 +272,8 @@ impl<'a> Repairing<'a> {
     }
 
     fn is_header_right(&self) -> Result<bool> {
-        Ok(header(self.directory, self.record.log)?.is_some_and(|own| {
-            own.log == self.record.log
-                && own.made_bytes == self.record.made_bytes
-                && own.made_observations == self.record.made_observations
-        }))
+        let own = header(self.directory, self.record.log)?;
+        Ok(own.is_some_and(|own| self.record.lists_log_of(&own)))
     }
 
     fn finish(mut self) -> Result<Repair> {

@@ -147,6 +147,7 @@ impl<'a> Verifying<'a> {
         if chunk.is_accepted() {
             self.verification.accepted += absent;
         }
+        chunk.unaccepted().for_each(|damage| self.verification.add(damage));
         let place = chunk.place();
         if self.seal.is_some_and(|seal| seal != place.predecessor) {
             self.mismatch(number, "the chunk does not follow the one before it");
@@ -216,13 +217,7 @@ impl<'a> Verifying<'a> {
     fn log_header(&mut self, log: &Log) -> Result<()> {
         let record = self.view.record();
         let own = header(self.view.directory(), record.log)?;
-        let matches = own.is_some_and(|own| {
-            (own.store, own.log, own.previous_log, own.sealed_end)
-                == (record.store, record.log, record.previous_log, record.sealed_end)
-                && (own.made_bytes, own.made_observations)
-                    == (record.made_bytes, record.made_observations)
-        });
-        if !matches {
+        if !own.is_some_and(|own| record.lists_log_of(&own)) {
             let path = self.view.directory().file_path(&log_name(log.head().id));
             let detail = "the log's header is corrupt, or not that of the listed log".into();
             self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });

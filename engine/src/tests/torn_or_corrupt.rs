@@ -3,6 +3,7 @@
 //! it. Valid frames after it mean nothing otherwise.
 
 use super::*;
+use crate::format::frame::{Header, Kind, encode_bare};
 
 /// Five single frames of which the first so many were synced one by one.
 fn five(path: &Path, synced: u64) {
@@ -79,6 +80,9 @@ fn a_corrupt_frame_is_sealed_around_and_its_log_is_kept_until_a_repair() {
     assert_eq!(count_files(&path, ".log.damaged"), 1);
     let found = contents(&path);
     assert_eq!((found.served(), found.damage[0].lost.clone()), (vec![0..2, 3..2_100], 2..3));
+    // Bug found by fuzzing: verifying did not report the loss.
+    let verified = store.verify().expect("verified");
+    assert_eq!(verified.damage.iter().map(|it| it.lost.clone()).collect::<Vec<_>>(), [2..3]);
     let repair = Store::repair(&path).expect("repaired");
     assert_eq!(repair.lost, 1);
     assert_sound(&path);
@@ -99,4 +103,78 @@ fn a_log_may_have_lost_more_than_it_has_rows() {
     let found = contents(&path);
     assert_eq!(found.rows.last(), Some(&(4_000, observation(4_000))));
     assert!(!found.damage.is_empty());
+}
+
+/// Bug found by fuzzing: the repair sealed the log and left the loss to the next one.
+#[test]
+fn a_repair_that_seals_accepts_what_the_log_has_lost() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Never).create(&path).expect("created");
+    let mut writer = store.writer().expect("a writer");
+    observations(0..2_100).into_iter().for_each(|it| writer.push(it).expect("pushed"));
+    writer.sync().expect("synced");
+    flip(&log_path(&path), FIRST_FRAME + 20);
+    std::mem::forget(writer);
+    let copy = path.with_extension("copy");
+    copy_store(&path, &copy);
+    assert_eq!(record(&copy).sealed_end, 0);
+    assert!(Store::repair(&copy).expect("repaired").lost > 0);
+    assert_eq!(record(&copy).sealed_end, 1);
+    assert_sound(&copy);
+    let again = Store::repair(&copy).expect("repaired");
+    assert_eq!((again.lost, again.rewritten.len()), (0, 0));
+}
+
+/// Bug found by fuzzing: with the frame that states a loss gone, the number of the next one
+/// was taken for impossible, and intact frames were given up.
+#[test]
+fn damage_across_the_end_of_what_the_log_was_made_with_costs_what_it_hit() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    store.append_batch(&observations(5..900)).expect("appended");
+    flip(&log_path(&path), frame(5) + 20);
+    // A torn frame, so that the log is replaced by one that states the loss.
+    edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+    append_each(&store, 900..903);
+    let made = record(&path).made_bytes;
+    edit(&log_path(&path), |bytes| {
+        let made = usize::try_from(made).expect("small");
+        bytes[made - 16..made + 20].fill(0);
+    });
+    assert_eq!(contents(&path).served(), [0..5, 901..903]);
+}
+
+/// Bug found by fuzzing: 16 bytes stated a loss of 4,294,967,000 observations, and reading
+/// took a summary's memory for each 1,024 of them.
+#[test]
+fn a_frame_cannot_state_more_losses_than_can_be_read() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..2);
+    let head = Head::of(&record(&path));
+    let kind = |count| Kind::Lost { count, accepted: false };
+    for (count, is_believed) in [(u32::MAX - 300, false), (3 * 2048, true)] {
+        let header = Header { kind: kind(count), sequence: 2, synced_to: 0 };
+        let bytes = encode_bare(head.seed, frame(2), header);
+        edit(&log_path(&path), |log| {
+            let at = usize::try_from(frame(2)).expect("small");
+            log[at..at + bytes.len()].copy_from_slice(&bytes);
+        });
+        let end = if is_believed { 2 + u64::from(count) } else { 2 };
+        assert_eq!(view(&path).expect("a view").end_sequence(), end);
+    }
+}
+
+/// Bug found by fuzzing: reading tried each place up to the stated end of a short log.
+#[test]
+fn a_manifest_that_states_more_bytes_than_the_log_has_is_no_reason_to_search_them() {
+    let (_guard, path) = place();
+    append_each(&Store::create(&path).expect("created"), 0..3);
+    let stated = Record { made_bytes: 0xFFFF_0000, made_observations: 9, ..record(&path) };
+    let bytes = stated.encode().repeat(2);
+    edit(&manifest_path(&path), |manifest| *manifest = bytes);
+    let begun = std::time::Instant::now();
+    assert_eq!(contents(&path).served(), [0..3]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2));
 }

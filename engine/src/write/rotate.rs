@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::append::Appending;
 use super::orphans::remove_orphans;
-use super::seal::{Held, seal};
+use super::seal::{Held, Losses, seal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{DAMAGED, log_name};
 use crate::format::record::{RECORD_BYTES, Record};
@@ -93,7 +93,7 @@ fn replace(
         previous_log: listed.log,
         ..listed.clone()
     };
-    let sealed = seal(directory, old, sealable.sequence, &mut record)?;
+    let sealed = seal(directory, old, sealable.sequence, Losses::Reported, &mut record)?;
     let first = record.log_first_sequence();
     let held = Held::read(old, first..end.sequence)?;
     let file = make_log(directory, &mut record, &held)?;

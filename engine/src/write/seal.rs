@@ -52,12 +52,22 @@ pub(crate) struct Sealed {
     pub(crate) has_losses: bool,
 }
 
+/// What becomes of observations that the log has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Losses {
+    /// They count as damage, unless a repair has accepted them before.
+    Reported,
+    /// A repair accepts them now.
+    Accepted,
+}
+
 /// Writes the chunks that `log` holds in full before `limit`, synced, under names that
 /// are not durable yet, and takes them into `record`.
 pub(crate) fn seal(
     directory: &Directory,
     log: &Log,
     limit: u64,
+    losses: Losses,
     record: &mut Record,
 ) -> Result<Sealed> {
     let mut sealed = Sealed { has_losses: false };
@@ -81,7 +91,7 @@ pub(crate) fn seal(
             place,
             observations: &held.observations,
             lost: &held.lost,
-            is_accepted: held.is_accepted,
+            is_accepted: held.is_accepted || losses == Losses::Accepted,
         };
         let bytes = encode(&contents, &mut record.edge);
         make_way(directory, log.head().id, record.store, number)?;

@@ -11,7 +11,8 @@ const PAGES_MAX: usize = 512;
 const PAGE: usize = 1 << PAGE_BITS;
 const PAGE_BITS: u32 = 10;
 
-/// `count` values lie from `low` to `high`, both included, in total order.
+/// `count` values, or some of as many, lie from `low` to `high`, both included, in total
+/// order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bucket {
     pub(crate) low: f64,
@@ -26,7 +27,7 @@ impl Bucket {
     }
 }
 
-/// Counts of values in intervals that do not overlap.
+/// Counts of values in intervals. Those of one unit do not overlap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buckets {
     /// Counts of the same unit, which add up, by unit and number of the page.
@@ -77,39 +78,46 @@ impl Buckets {
         self.count
     }
 
-    /// The bucket that holds the value of this rank, counted from 0.
+    /// Where the value of this rank, counted from 0, lies.
+    ///
+    /// Buckets of different units may overlap. Were all that do joined, they could grow
+    /// together to any width. But of all values the one of this rank is not below that of
+    /// this rank among their lower bounds, nor above that among their upper ones, and both
+    /// are within a bucket's width of it.
     pub(crate) fn of_rank(&self, rank: u64) -> Option<Bucket> {
-        let mut below = 0_u64;
-        self.apart().find(|bucket| {
-            below = below.saturating_add(bucket.count);
-            rank < below
-        })
+        let of_rank = |bound: fn(&Bucket) -> f64| {
+            let mut below = 0_u64;
+            self.sorted_by(bound).find(|bucket| {
+                below = below.saturating_add(bucket.count);
+                rank < below
+            })
+        };
+        let lowest = of_rank(|bucket| bucket.low)?;
+        if self.units().nth(1).is_none() {
+            return Some(lowest);
+        }
+        let (low, high) = (lowest.low, of_rank(|bucket| bucket.high)?.high);
+        let overlaps = |it: &Bucket| key(it.low) <= key(high) && key(low) <= key(it.high);
+        let overlapping = self.sorted_by(|bucket| bucket.low).filter(overlaps);
+        let count = overlapping.fold(0_u64, |sum, bucket| sum.saturating_add(bucket.count));
+        Some(Bucket { low, high, count })
     }
 
-    /// The buckets in order. Those that overlap, of different units, are joined.
-    fn apart(&self) -> impl Iterator<Item = Bucket> {
+    fn units(&self) -> impl Iterator<Item = Unit> {
         let mut units: Vec<Unit> = self.pages.keys().map(|(unit, _)| *unit).collect();
         units.dedup();
-        let mut of_units: Vec<_> =
-            units.into_iter().map(|unit| self.of_unit(unit).peekable()).collect();
-        let mut next_low = move || {
-            let heads =
-                of_units.iter_mut().filter_map(|buckets| Some((key(buckets.peek()?.low), buckets)));
-            let (_, lowest) = heads.min_by_key(|(low, _)| *low)?;
-            lowest.next()
-        };
-        let mut next = next_low();
+        units.into_iter()
+    }
+
+    /// The buckets of all units, in the order of one of their bounds.
+    fn sorted_by(&self, bound: fn(&Bucket) -> f64) -> impl Iterator<Item = Bucket> {
+        let mut of_units: Vec<_> = self.units().map(|unit| self.of_unit(unit).peekable()).collect();
         std::iter::from_fn(move || {
-            let mut bucket = next.take()?;
-            next = next_low();
-            while let Some(overlapping) = next.filter(|next| key(next.low) <= key(bucket.high)) {
-                if key(bucket.high) < key(overlapping.high) {
-                    bucket.high = overlapping.high;
-                }
-                bucket.count = bucket.count.saturating_add(overlapping.count);
-                next = next_low();
-            }
-            Some(bucket)
+            let heads = of_units
+                .iter_mut()
+                .filter_map(|buckets| Some((key(bound(buckets.peek()?)), buckets)));
+            let (_, next) = heads.min_by_key(|(bound, _)| *bound)?;
+            next.next()
         })
     }
 
