@@ -46,7 +46,7 @@ pub use collector::{
 };
 pub use exec::Program;
 pub use http::{Fingerprint, Page};
-pub use line::{LineFormat, TimeColumn, TimeUnit, Zone};
+pub use line::{LineFormat, TimeColumn, TimeFormat, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use registry::{GRAMMAR, Registry};
 pub use sensor::{Available, Sensor, available};
