@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod arguments;
+mod ask;
 mod collect;
 pub mod control;
 mod copy;
