@@ -94,7 +94,7 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         previous_log: 0,
         ..view.record().clone()
     };
-    seal(copy, log, log.end_sequence(), Losses::Reported, &mut record)?;
+    seal(copy, lock, log, log.end_sequence(), Losses::Reported, &mut record)?;
     let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
     let file = make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;
@@ -122,5 +122,5 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
             break;
         }
     }
-    copy.replace_file(&name, &bytes)
+    copy.replace_file(&name, &bytes).map(drop)
 }

@@ -198,6 +198,7 @@ impl<'a> Repairing<'a> {
         }
         if self.directory.identity(&name)?.is_some() {
             self.directory.set_aside(&name, ASIDE)?;
+            self.lock.sync_directory()?;
         }
         let bytes = encode_with(&contents, &Summaries { leaves, nodes });
         self.repair.lost += CHUNK;
@@ -248,7 +249,7 @@ impl<'a> Repairing<'a> {
                     return Ok(());
                 }
                 self.repair.lost += all.unaccepted;
-                seal(self.directory, &log, log.end_sequence(), Losses::Accepted, &mut record)?;
+                seal(self.directory, self.lock, &log, log.end_sequence(), Losses::Accepted, &mut record)?;
                 Held::read(&log, record.log_first_sequence()..log.end_sequence())?
             }
             Err(error) if error.damage().is_some() || error.is_not_found() => {

@@ -11,6 +11,7 @@ use crate::format::{CHUNK, LEAF};
 use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
 use crate::os::disk::Directory;
+use crate::os::lock::Lock;
 use std::ops::Range;
 
 /// What a log holds of a range of sequence numbers.
@@ -65,6 +66,7 @@ pub(crate) enum Losses {
 /// are not durable yet, and takes them into `record`.
 pub(crate) fn seal(
     directory: &Directory,
+    lock: &Lock,
     log: &Log,
     limit: u64,
     losses: Losses,
@@ -94,7 +96,7 @@ pub(crate) fn seal(
             is_accepted: held.is_accepted || losses == Losses::Accepted,
         };
         let bytes = encode(&contents, &mut record.edge);
-        make_way(directory, log.head().id, record.store, number)?;
+        make_way(directory, lock, log.head().id, record.store, number)?;
         directory.replace_file(&chunk_name(number), &bytes)?;
         record.sealed_end = next;
         record.last_seal = seal;
@@ -113,13 +115,23 @@ fn full(directory: &Directory) -> Error {
 
 /// A file of the name that is in the way is kept under another one, unless an earlier
 /// attempt to seal the same log has left it.
-fn make_way(directory: &Directory, log: u64, store: u64, number: u32) -> Result<()> {
+fn make_way(
+    directory: &Directory,
+    lock: &Lock,
+    log: u64,
+    store: u64,
+    number: u32,
+) -> Result<()> {
     let name = chunk_name(number);
     if directory.identity(&name)?.is_none() {
         return Ok(());
     }
     match Chunk::open(directory, store, number, true) {
         Ok(chunk) if chunk.place().source_log == log => Ok(()),
-        _ => directory.set_aside(&name, ASIDE),
+        _ => {
+            directory.set_aside(&name, ASIDE)?;
+            // Before another file has the name.
+            lock.sync_directory()
+        }
     }
 }
