@@ -95,7 +95,8 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         ..view.record().clone()
     };
     seal(copy, lock, log, log.end_sequence(), Losses::Reported, &mut record)?;
-    let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
+    let rest = record.log_first_sequence()..log.end_sequence();
+    let held = Held::read(log, rest, Losses::Reported)?;
     let file = make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;
     lock.sync_directory()?;

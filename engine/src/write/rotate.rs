@@ -94,9 +94,9 @@ fn replace(
         previous_log: listed.log,
         ..listed.clone()
     };
-    let sealed = seal(directory, lock, old, sealable.sequence, Losses::Reported, &mut record)?;
+    let sealed = seal(directory, lock, old, sealable.sequence, Losses::Corrupt, &mut record)?;
     let first = record.log_first_sequence();
-    let held = Held::read(old, first..end.sequence)?;
+    let held = Held::read(old, first..end.sequence, Losses::Corrupt)?;
     let file = make_log(directory, &mut record, &held)?;
     let manifest = list(directory, lock, &record)?;
     let has_losses = sealed.has_losses || !held.is_accepted;

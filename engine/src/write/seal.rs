@@ -26,14 +26,19 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn read(log: &Log, sequences: Range<u64>) -> Result<Self> {
+    pub(crate) fn read(log: &Log, sequences: Range<u64>, losses: Losses) -> Result<Self> {
         let mut held = Self { is_accepted: true, ..Self::default() };
         log.read(sequences, &mut |piece| {
             match piece {
                 Piece::Rows { rows, .. } => held.observations.extend_from_slice(rows),
                 // Of an end that cannot be read; the caller has seen to that.
-                Piece::Lost(damage) if damage.lost.is_empty() => {}
-                Piece::Lost(damage) => {
+                Piece::Lost(damage, _) if damage.lost.is_empty() => {}
+                Piece::Lost(_, Some(error)) if losses == Losses::Corrupt => {
+                    let advice = "nothing is given up because of that; `gaugelog repair` goes on \
+                                  without the observations there";
+                    return Err(error.duplicate().advising(advice));
+                }
+                Piece::Lost(damage, _) => {
                     held.is_accepted = false;
                     held.unaccepted += damage.lost.end - damage.lost.start;
                     held.lost.push(damage.lost);
@@ -56,7 +61,10 @@ pub(crate) struct Sealed {
 /// What becomes of observations that the log has lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Losses {
-    /// They count as damage, unless a repair has accepted them before.
+    /// Those of corrupt bytes count as damage, unless a repair has accepted them before.
+    /// Those that the device refuses to read are an error: it may read them later.
+    Corrupt,
+    /// All count as damage, unless a repair has accepted them before.
     Reported,
     /// A repair accepts them now.
     Accepted,
@@ -79,7 +87,7 @@ pub(crate) fn seal(
             return Err(full(directory));
         };
         let first = u64::from(number) * CHUNK;
-        let held = Held::read(log, first..first + CHUNK)?;
+        let held = Held::read(log, first..first + CHUNK, losses)?;
         sealed.has_losses |= !held.is_accepted;
         let seal = draw_identity(directory)?;
         let place = Place {
@@ -115,13 +123,7 @@ fn full(directory: &Directory) -> Error {
 
 /// A file of the name that is in the way is kept under another one, unless an earlier
 /// attempt to seal the same log has left it.
-fn make_way(
-    directory: &Directory,
-    lock: &Lock,
-    log: u64,
-    store: u64,
-    number: u32,
-) -> Result<()> {
+fn make_way(directory: &Directory, lock: &Lock, log: u64, store: u64, number: u32) -> Result<()> {
     let name = chunk_name(number);
     if directory.identity(&name)?.is_none() {
         return Ok(());
