@@ -36,6 +36,7 @@ mod python_float;
 mod repair;
 mod seal;
 pub mod service;
+mod signals;
 pub mod simulate;
 mod size;
 mod source_options;

@@ -18,13 +18,13 @@ use std::time::Duration;
 use clap::{Args, Parser};
 use gaugelog::Options;
 use gaugelog_sources::{Collector, Pace, Registry, Settings, Source};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::arguments::{self, HELP_TEMPLATE, Program};
-use crate::collect::{DEADLINE_GRACE, end_programs};
+use crate::collect::DEADLINE_GRACE;
 use crate::exit::{self, Exit};
 use crate::explain::{self, way_out_of_io};
 use crate::instance::{Holder, Instance, Refused};
+use crate::signals::{self, Hangup, Second};
 use crate::{duration, logging, place};
 use daemon::{Daemon, Voice};
 
@@ -57,7 +57,7 @@ A source is polled, never read as it comes: `gaugelog collect stdin` does that, 
 `gaugelog collect --help` explains SPEC. Files in it are best named by absolute paths.
 
 `simulate_observations_ctl --start` starts it in the background and --stop ends it;
-here it runs in the foreground until SIGINT (Ctrl-C) or SIGTERM.
+here it runs in the foreground until SIGINT (Ctrl-C), SIGTERM or SIGHUP.
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program; `simple_service --init` creates it.";
@@ -130,12 +130,10 @@ pub(crate) fn already_running(store: &Path, holder: &Holder) -> String {
 fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit> {
     logging::begin(NAME, 0).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
     let path = place::store(log)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|error| Exit::Error(format!("cannot listen for signals: {error}")))?;
-    }
+    let hangup = if background { Hangup::Ignored } else { Hangup::Ends };
+    let stop = signals::stop_flag(hangup, Second::Ignored)?;
     let source = polled.open(&stop).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
+    signals::adopt_orphans(source.name() == "exec");
     let store = Options::new().lock_wait(LOCK_WAIT).open(&path)?;
     let _instance = claim(&path)?;
     let voice = if background { Voice::background(&path)? } else { Voice::Foreground };
@@ -145,7 +143,7 @@ fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit
         .deadline(Settings::new().deadline.saturating_add(DEADLINE_GRACE))
         .stop(Arc::clone(&stop));
     let ended = collector.run(source, &store, |event| daemon.note(&event));
-    end_programs(&stop);
+    signals::end_programs(&stop);
     match (daemon.refused, ended) {
         (Some(why), _) => Err(Exit::Error(why)),
         (None, Err(error)) => Err(Exit::Error(explain::collecting(&error))),
