@@ -157,6 +157,23 @@ fn it_leaves_the_descriptors_and_the_session_of_whoever_started_it() {
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), Path::new("/"));
 }
 
+#[test]
+fn it_keeps_nothing_open_that_its_caller_had_open() {
+    let watched = Watched::new();
+    let dir = watched.0.dir.path();
+    let mut shell = program("/bin/sh");
+    let store = watched.0.store.display();
+    let script = format!("exec 3<. 9>held; exec {CONTROL} --start --log {store}");
+    let started = shell.args(["-c", &script]).current_dir(dir).output().unwrap();
+    assert!(started.status.success(), "{started:?}");
+    let open = fs::read_dir(format!("/proc/{}/fd", watched.pid())).unwrap();
+    let open: Vec<PathBuf> =
+        open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect();
+    assert!(open.iter().any(|path| path.ends_with("simulate_observations.lock")), "{open:?}");
+    let callers = [dir.join("held"), dir.to_owned()];
+    assert!(!open.iter().any(|path| callers.contains(path)), "{open:?}");
+}
+
 /// By hand, in the foreground: it says when it has begun.
 fn by_hand(bench: &Bench) -> Child {
     let mut command = bench.command(DAEMON, &[]);

@@ -1,8 +1,9 @@
 //! What the daemon does beside adding: it says when it has begun, lets go of its
 //! standard descriptors, and keeps a journal of what goes wrong.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::RawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,6 +22,24 @@ pub(crate) const BEGUN: &str = "begun: ";
 const JOURNAL: &str = "simulate_observations.log";
 /// A journal that is longer is begun anew.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024;
+
+/// So many may be open where the kernel does not list them.
+const DESCRIPTORS_MAX: RawFd = 1024;
+
+/// Closes what the caller had left open, but for the standard descriptors: the daemon would
+/// hold its locks, and keep its pipes from ending. To be called before anything is opened.
+pub(super) fn close_inherited() {
+    let open: Vec<RawFd> = match fs::read_dir("/proc/self/fd") {
+        Ok(listed) => {
+            listed.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        }
+        Err(_) => (0..DESCRIPTORS_MAX).collect(),
+    };
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // That of the list itself is closed already.
+        let _ = nix::unistd::close(descriptor);
+    }
+}
 
 /// Where it says what goes wrong.
 #[derive(Debug)]

@@ -128,6 +128,9 @@ pub(crate) fn already_running(store: &Path, holder: &Holder) -> String {
 }
 
 fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit> {
+    if background {
+        daemon::close_inherited();
+    }
     logging::begin(NAME, 0).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
     let path = place::store(log)?;
     let hangup = if background { Hangup::Ignored } else { Hangup::Ends };
