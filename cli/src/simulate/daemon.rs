@@ -1,13 +1,13 @@
 //! What the daemon does beside adding: it says when it has begun, lets go of its
 //! standard descriptors, and keeps a journal of what goes wrong.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gaugelog_sources::{Event, SourceError};
+use gaugelog_sources::{Access, Event, SourceError, open_own};
 use jiff::Timestamp;
 
 use super::{NAME, cannot};
@@ -55,10 +55,7 @@ impl Voice {
     pub(super) fn background(store: &Path) -> Result<Self, Exit> {
         // Refused only to a leader of a process group, which is alone already.
         let _ = rustix::process::setsid();
-        let journal = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(store.join(JOURNAL))
+        let journal = open_own(store.join(JOURNAL), Access::Append)
             .map_err(|error| cannot(store, "open the daemon's journal", &error))?;
         // So that the daemon keeps no other file system from being unmounted.
         let root = Path::new("/");
