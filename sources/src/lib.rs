@@ -55,4 +55,4 @@ pub use sensor::{Available, Sensor, available};
 pub use settings::Settings;
 pub use source::{Pace, Reading, Source, SourceError};
 pub use spec::{SpecError, short_name, without_secrets};
-pub use stdin::Lines;
+pub use stdin::{Lines, StandardInput};
