@@ -3,7 +3,9 @@
 //! the pipe, has made it non-blocking: what does not fit is waited for.
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use gaugelog_sources::escaped;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
@@ -56,11 +58,18 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Exit> {
 /// A line on stderr behind the program's name. A stderr that cannot be written
 /// changes nothing: there is nobody left to tell.
 pub(crate) fn say(program: &str, text: &str) {
-    say_raw(&format!("{program}: {text}\n"));
+    say_lines(&format!("{program}: {}\n", escaped(text)));
 }
 
-/// Text on stderr as it is, in one write, so that lines of two programs do not mix.
-pub(crate) fn say_raw(text: &str) {
+/// Lines on stderr, in one write, so that lines of two programs do not mix. What they name
+/// may come from anywhere: nothing in them controls a terminal.
+pub(crate) fn say_lines(text: &str) {
+    let lines: Vec<_> = text.split('\n').map(escaped).collect();
     let _alone = io::stderr().lock();
-    let _ = Stream(rustix::stdio::stderr()).write_all(text.as_bytes());
+    let _ = Stream(rustix::stdio::stderr()).write_all(lines.join("\n").as_bytes());
+}
+
+/// A path as a line may show it.
+pub(crate) fn shown(path: &Path) -> String {
+    escaped(&path.to_string_lossy()).into_owned()
 }

@@ -50,6 +50,7 @@ pub use http::{Fingerprint, Page};
 pub use line::{LineFormat, TimeColumn, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use own_file::{Access, open_own};
+pub use quote::escaped;
 pub use registry::{GRAMMAR, Registry};
 pub use sensor::{Available, Sensor, available};
 pub use settings::Settings;

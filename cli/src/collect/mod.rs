@@ -14,13 +14,13 @@ use std::time::Duration;
 
 use clap::Args;
 use gaugelog::{ErrorKind, Options, Store};
-use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Report, Settings};
+use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Report, Settings, escaped};
 
 use crate::duration;
 use crate::exit::Exit;
 use crate::explain::{self, way_out_of_io};
 use crate::figures::{count, plural};
-use crate::output;
+use crate::output::{self, shown};
 use crate::signals::{self, Hangup, Second};
 use crate::source_options::SourceOptions;
 use input::Input;
@@ -225,7 +225,7 @@ fn open_or_create(path: &Path) -> Result<(Store, bool), Exit> {
 fn introduction(input: &Input, (store, created): &(Store, bool)) -> String {
     let recovery = store.recovery();
     let source = input.source.description();
-    let mut text = format!("collecting {source}\ninto {}", store.path().display());
+    let mut text = format!("collecting {}\ninto {}", escaped(&source), shown(store.path()));
     if *created {
         text.push_str(", a new store");
     } else {

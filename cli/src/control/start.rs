@@ -39,7 +39,7 @@ pub(super) fn run(store: &Path, polled: &Polled) -> Result<(), Exit> {
     };
     if let Some(at) = last_line(&text).filter(|&at| text[at..].starts_with(simulate::BEGUN)) {
         // Such as a first poll that failed.
-        output::say_raw(&text[..at]);
+        output::say_lines(&text[..at]);
         return Ok(());
     }
     Err(failed(&mut daemon, &text))
@@ -93,6 +93,8 @@ fn listen(heard: &mut PipeReader, deadline: Instant) -> io::Result<Option<String
 fn failed(daemon: &mut Child, text: &str) -> Exit {
     let ended = daemon.wait();
     let prefix = format!("{}: error: ", simulate::NAME);
+    let (earlier, text) = text.split_at(last_line(text).unwrap_or(0));
+    output::say_lines(earlier);
     let text = text.trim();
     Exit::Error(match (text.strip_prefix(&prefix).unwrap_or(text), ended) {
         ("", Ok(status)) => format!("the daemon ended before it had begun: {status}"),

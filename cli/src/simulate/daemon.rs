@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gaugelog_sources::{Access, Event, SourceError, open_own};
+use gaugelog_sources::{Access, Event, SourceError, escaped, open_own};
 use jiff::Timestamp;
 
 use super::{NAME, cannot};
@@ -83,7 +83,8 @@ impl Voice {
                 }
                 let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
                 // There is nobody left to tell that the journal cannot be written.
-                let _ = (&*journal).write_all(format!("{now} {NAME}: {text}\n").as_bytes());
+                let _ =
+                    (&*journal).write_all(format!("{now} {NAME}: {}\n", escaped(text)).as_bytes());
             }
         }
     }
@@ -153,7 +154,7 @@ impl<'a> Daemon<'a> {
     }
 
     fn begin(&mut self) {
-        let (store, pid) = (self.store.display(), std::process::id());
+        let (store, pid) = (output::shown(self.store), std::process::id());
         // Nobody need listen: a daemon that was started by hand may have no stdout.
         let _ = output::print(format!("{BEGUN}process {pid} adds to {store}\n").as_bytes());
         match self.voice.let_go() {
@@ -220,6 +221,17 @@ mod tests {
         assert_eq!(lines.len(), 2, "{journal}");
         assert!(lines[0].contains("/dev/null/none") && lines[1].contains("stored again"));
         assert!(!stop.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn nothing_in_the_journal_controls_a_terminal() {
+        let (dir, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let mut daemon = begun(dir.path(), &stop);
+        let error = gaugelog::Store::open("/none\u{1b}[2J\n\u{9b}").unwrap_err();
+        daemon.note(&Event::AppendFailed { error: &error, waiting: 1 });
+        let journal = std::fs::read_to_string(dir.path().join(JOURNAL)).unwrap();
+        assert!(journal.contains("/none\\u{1b}[2J\\n\\u{9b}: "), "{journal:?}");
+        assert_eq!(journal.lines().count(), 1, "{journal:?}");
     }
 
     #[test]
