@@ -131,7 +131,7 @@ fn candidates<T: CommandFactory>(abbreviation: &str) -> Vec<String> {
 fn kind_of(option: &str) -> &'static str {
     match option {
         "--add" => "float",
-        "--every" => "duration",
+        "--every" | "--deadline" => "duration",
         "--from" => "sequence",
         "--source" => "source",
         _ => "path",

@@ -153,7 +153,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         let (store, pid) = (output::shown(self.store), std::process::id());
         // Nobody need listen: a daemon that was started by hand may have no stdout.
         let _ = output::print(format!("{BEGUN}process {pid} adds to {store}\n").as_bytes());
