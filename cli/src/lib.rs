@@ -36,6 +36,7 @@ mod python_float;
 mod repair;
 mod seal;
 pub mod service;
+mod service_manager;
 mod signals;
 pub mod simulate;
 mod size;

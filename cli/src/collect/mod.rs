@@ -21,6 +21,7 @@ use crate::exit::Exit;
 use crate::explain::{self, way_out_of_io};
 use crate::figures::{count, plural};
 use crate::output::{self, shown};
+use crate::service_manager;
 use crate::signals::{self, Hangup, Second};
 use crate::source_options::SourceOptions;
 use input::Input;
@@ -142,8 +143,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let feeds = inputs.into_iter().zip(&stores);
     let feeds =
         feeds.map(|(Input { name, source, .. }, (store, _))| Feed::new(name, source, store));
+    service_manager::ready(&format!("collecting: {}", names.join(", ")));
     let ended =
         arguments.collector(&stop).run_all(feeds.collect(), |at, event| progress[at].note(&event));
+    service_manager::stopping();
     signals::end_programs(&stop);
     for progress in progress {
         progress.finish()?;
