@@ -37,6 +37,8 @@ mod python_float;
 mod repair;
 mod seal;
 pub mod service;
+mod service_manager;
+mod signals;
 pub mod simulate;
 mod size;
 mod source_options;

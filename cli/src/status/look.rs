@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::ask::stores;
 use crate::exit::Exit;
 use crate::explain::explained;
-use crate::instance;
 use crate::utc::Clock;
+use crate::{instance, json};
 
 /// What is known of a store. Moments are RFC 3339, in UTC, to the second.
 #[derive(Debug, Serialize)]
@@ -87,7 +87,7 @@ impl Seen {
             serde_json::json!({ "store": self.store.to_string_lossy(), "error": error.to_string() })
                 .to_string()
         });
-        line + "\n"
+        json::harmless(line) + "\n"
     }
 }
 
