@@ -19,6 +19,10 @@ pub(crate) struct Arguments {
     /// Small sizes: whether it works, in a minute. Goals are for the full sizes.
     #[arg(long)]
     pub(crate) quick: bool,
+    /// For a machine that others use too: rates summaries and scans, which one thread does
+    /// without waiting, by the processor time they took.
+    #[arg(long)]
+    pub(crate) processor_time: bool,
     /// Only print the names of the workloads.
     #[arg(long)]
     pub(crate) list: bool,

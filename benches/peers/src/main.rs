@@ -24,6 +24,9 @@ fn main() -> Result<()> {
         return worker::run(job, place);
     }
     let mut rows = rows::all(arguments.quick);
+    if arguments.processor_time {
+        rows.iter_mut().for_each(rows::Row::use_processor_time);
+    }
     let only = &arguments.only;
     rows.retain(|row| only.is_empty() || only.iter().any(|part| row.name.contains(part)));
     if rows.is_empty() {

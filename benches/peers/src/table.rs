@@ -63,7 +63,7 @@ fn goals(rows: &[Row], results: &Results) -> String {
 fn values(row: &Row, job: &Job, results: &Results) -> Vec<Option<f64>> {
     let rounds = results.get(job).map_or(&[][..], Vec::as_slice);
     let value = |measured: &Option<crate::rounds::Measured>| {
-        measured.as_ref()?.get(row.metric).map(|value| value * row.scale)
+        measured.as_ref()?.get(&row.metric).map(|value| value * row.scale)
     };
     rounds.iter().map(value).collect()
 }

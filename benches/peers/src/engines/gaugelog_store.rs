@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use gaugelog::{Observation, Options, Snapshot, SyncPolicy, Writer};
 
-use super::{ALWAYS, Durable, Order, Plan, Reader, Statistics};
+use super::{ALWAYS, Durable, Order, Plan, Reader, Statistics, bits};
 
 /// The writer that keeps the lock: each observation is pushed by itself.
 pub(crate) struct Held(Writer);
@@ -79,21 +79,21 @@ impl Reader for Fixed {
         self.0.median()?.context("the store is empty")
     }
 
-    fn read_all(&self, order: Order) -> Result<(u64, f64)> {
-        let (mut count, mut sum) = (0, 0.0);
-        let mut add = |observation: Observation| {
-            count += 1;
-            sum += observation.value + observation.timestamp_ns as f64;
-        };
+    fn read_all(&self, order: Order) -> Result<(u64, u64)> {
+        let (mut count, mut sum) = (0, 0_u64);
         match order {
             Order::Time => {
-                for observation in self.0.window(..).iter() {
-                    add(observation?);
+                for item in self.0.window(..).iter() {
+                    let observation = item?;
+                    count += 1;
+                    sum = sum.wrapping_add(bits(observation.timestamp_ns, observation.value));
                 }
             }
             Order::Sequence => {
                 for item in self.0.by_sequence(..) {
-                    add(item?.1);
+                    let (_, observation) = item?;
+                    count += 1;
+                    sum = sum.wrapping_add(bits(observation.timestamp_ns, observation.value));
                 }
             }
         }
