@@ -62,6 +62,19 @@ fn append(criterion: &mut Criterion) {
     for count in SIZES {
         let observations = series(count);
         group.throughput(Throughput::Elements(count));
+        group.bench_with_input(BenchmarkId::new("pushed", count), &observations, |bench, all| {
+            bench.iter_batched_ref(
+                || created(&never),
+                |(_, _, store)| {
+                    let mut writer = store.writer().expect("a writer");
+                    for observation in all {
+                        writer.push(*observation).expect("pushed");
+                    }
+                    writer.sync().expect("synced");
+                },
+                BatchSize::PerIteration,
+            );
+        });
         for (name, options) in
             [("batch, durable", Options::new()), ("batch, not synced", never.clone())]
         {
@@ -97,6 +110,19 @@ fn read(criterion: &mut Criterion) {
         let snapshot = store.snapshot().expect("a snapshot");
         let middle = i64::try_from(count).expect("a small count") / 2 * 1_000_000_000;
         let all = snapshot.window(..);
+        let hundredth = snapshot.window(middle - middle / 50..middle);
+        group.bench_function(BenchmarkId::new("snapshot", count), |bench| {
+            bench.iter(|| store.snapshot());
+        });
+        group.bench_function(BenchmarkId::new("summary of a hundredth", count), |bench| {
+            bench.iter(|| hundredth.summary());
+        });
+        group.bench_function(BenchmarkId::new("quantile of a hundredth", count), |bench| {
+            bench.iter(|| hundredth.quantile(black_box(0.95)));
+        });
+        group.bench_function(BenchmarkId::new("latest ten", count), |bench| {
+            bench.iter(|| snapshot.latest(10).map(|it| it.expect("read").1.value).sum::<f64>());
+        });
         group.bench_function(BenchmarkId::new("summary of half", count), |bench| {
             bench.iter(|| snapshot.window(..middle).summary());
         });
@@ -147,10 +173,37 @@ fn maintain(criterion: &mut Criterion) {
                 BatchSize::PerIteration,
             );
         });
-        let (_guard, _, store) = filled(count);
+        let (guard, path, store) = filled(count);
         group.bench_function(BenchmarkId::new("verify", count), |bench| {
             bench.iter(|| store.verify());
         });
+        group.bench_function(BenchmarkId::new("repair what is whole", count), |bench| {
+            bench.iter(|| Options::new().repair(&path));
+        });
+        group.bench_function(BenchmarkId::new("copy", count), |bench| {
+            let copy = guard.path().join("copy");
+            bench.iter_batched_ref(
+                || drop(std::fs::remove_dir_all(&copy)),
+                |()| store.copy_to(&copy).expect("copied"),
+                BatchSize::PerIteration,
+            );
+        });
+        let half = i64::try_from(count).expect("a small count") / 2 * 1_000_000_000;
+        for (name, is_by_time) in [("remove before the middle", true), ("keep 64 KiB", false)] {
+            group.bench_function(BenchmarkId::new(name, count), |bench| {
+                bench.iter_batched_ref(
+                    || filled(count),
+                    |(_, _, store)| {
+                        if is_by_time {
+                            store.remove_before(half)
+                        } else {
+                            store.keep_bytes(64 << 10)
+                        }
+                    },
+                    BatchSize::PerIteration,
+                );
+            });
+        }
     }
 }
 
