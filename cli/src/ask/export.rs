@@ -17,6 +17,7 @@ use super::stores::{self, Named};
 use super::{reported, snapshot};
 use crate::exit::Exit;
 use crate::explain::way_out_of_io;
+use crate::output;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     };
     let snapshot = snapshot(store)?;
     match &arguments.output {
-        None => write(arguments, store, &snapshot, &range, &mut io::stdout().lock())
+        None => write(arguments, store, &snapshot, &range, &mut output::stdout())
             .map_err(|failure| failure.in_words(|error| Exit::of_output(&error)))?,
         Some(path) => write_file(path, |file| write(arguments, store, &snapshot, &range, file))?,
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gaugelog::{ErrorKind, Store};
+use gaugelog_sources::escaped;
 
 use crate::exit::Exit;
 
@@ -51,9 +52,9 @@ fn why_no_store(path: &Path) -> Option<gaugelog::Error> {
     Store::open_read_only(path).err().filter(is_none)
 }
 
-/// The last part of a path, also of `.`.
+/// The last part of a path, also of `.`, as it may be printed.
 fn name(path: &Path) -> String {
     let whole = path.file_name().is_none().then(|| fs::canonicalize(path).ok()).flatten();
     let path = whole.as_deref().unwrap_or(path);
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    escaped(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).into_owned()
 }

@@ -335,7 +335,7 @@ impl Import {
     }
 
     fn sentence(&self, store: &Path) -> String {
-        let (store, imported) = (store.display(), self.flushed.0);
+        let (store, imported) = (output::shown(store), self.flushed.0);
         let mut text =
             format!("{store}: {} observation{} imported", count(imported), plural(imported));
         if self.missing > 0 {
