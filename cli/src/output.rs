@@ -1,9 +1,10 @@
 //! What the programs print. The standard macros panic where the reader has gone;
-//! these do not.
+//! these do not. Where there is a [`queue`], they wait for no reader.
 
 use std::io::{self, Write};
 
 use crate::exit::Exit;
+use crate::queue::{self, Stream};
 
 /// Writes to standard output, at once.
 ///
@@ -11,6 +12,10 @@ use crate::exit::Exit;
 /// [`Exit::ReaderGone`] where nobody reads it any more, [`Exit::Error`] where it
 /// cannot be written, such as to a full disk.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Exit> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    if queue::push(Stream::Out, move || text) {
+        return Ok(());
+    }
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| Exit::of_output(&error))
 }
@@ -23,5 +28,8 @@ pub(crate) fn say(program: &str, text: &str) {
 
 /// Text on stderr as it is, in one write, so that lines of two programs do not mix.
 pub(crate) fn say_raw(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let queued = text.to_owned();
+    if !queue::push(Stream::Err, move || queued) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
 }

@@ -43,6 +43,7 @@ mod stdin;
 
 pub use collector::{
     Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
+    Retention, Stop,
 };
 pub use exec::Program;
 pub use http::{Fingerprint, Page};
@@ -51,6 +52,6 @@ pub use normal::RandomNormal;
 pub use registry::{GRAMMAR, Registry};
 pub use sensor::{Available, Sensor, available};
 pub use settings::Settings;
-pub use source::{Pace, Reading, Source, SourceError};
+pub use source::{Pace, Reading, Readings, Source, SourceError};
 pub use spec::{SpecError, short_name, without_secrets};
 pub use stdin::Lines;

@@ -128,8 +128,7 @@ impl Registry {
         self.schemes.keys().map(String::as_str)
     }
 
-    /// The source that a spec names. A sensor must be there; of a program or a page
-    /// the first poll tells.
+    /// The source that a spec names. Whether it is there, the first poll tells.
     ///
     /// # Errors
     /// Which part of the spec is wrong, and what would be right. What may be secret in

@@ -45,10 +45,15 @@ fn check(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A source that was named and could be opened.
+/// A source that was named, and its values.
 pub(super) struct Input {
-    pub(super) name: String,
     pub(super) source: Box<dyn Source>,
+    pub(super) values: Vec<Value>,
+}
+
+/// A value of a source.
+pub(super) struct Value {
+    pub(super) name: String,
     /// Where its store is or will be.
     pub(super) directory: PathBuf,
 }
@@ -81,7 +86,7 @@ pub(super) fn open(
                  {name}-1=SPEC {name}-2=SPEC"
             )));
         }
-        inputs.push(Input { name, source, directory });
+        inputs.push(Input { source, values: vec![Value { name, directory }] });
     }
     if inputs.iter().filter(|input| input.source.name() == "stdin").count() > 1 {
         return Err(senseless("there is one standard input; name stdin once"));
@@ -125,7 +130,7 @@ mod tests {
         let directories = |texts: &[&str]| -> Result<Vec<PathBuf>, Exit> {
             let sources: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
             let inputs = open(&sources, &Settings::new(), Path::new("log"))?;
-            Ok(inputs.into_iter().map(|input| input.directory).collect())
+            Ok(inputs.into_iter().flat_map(|it| it.values).map(|it| it.directory).collect())
         };
         for (texts, expected) in [
             (&["normal"][..], &["log"][..]),

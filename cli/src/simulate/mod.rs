@@ -135,7 +135,8 @@ fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit
     let path = place::store(log)?;
     let hangup = if background { Hangup::Ignored } else { Hangup::Ends };
     let stop = signals::stop_flag(hangup, Second::Ignored)?;
-    let source = polled.open(&stop).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
+    let source =
+        polled.open(&stop.flag()).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
     signals::adopt_orphans(source.name() == "exec");
     let store = Options::new().lock_wait(LOCK_WAIT).open(&path)?;
     let _instance = claim(&path)?;
@@ -144,7 +145,7 @@ fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit
     let collector = Collector::new()
         .interval(polled.every.unwrap_or(EVERY_DEFAULT))
         .deadline(Settings::new().deadline.saturating_add(DEADLINE_GRACE))
-        .stop(Arc::clone(&stop));
+        .stop(stop.clone());
     let ended = collector.run(source, &store, |event| daemon.note(&event));
     signals::end_programs(&stop);
     match (daemon.refused, ended) {

@@ -9,9 +9,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 /// More collectors at once than anybody has into one store.
 const PLACES: usize = 8;
@@ -23,6 +27,7 @@ const TRY_FOR: Duration = Duration::from_millis(300);
 /// A place for counts in the directory of a store.
 #[derive(Debug)]
 pub(super) struct Place {
+    number: usize,
     /// Without an ending.
     stem: PathBuf,
 }
@@ -31,8 +36,8 @@ impl Place {
     /// All that there can be, in their order.
     pub(super) fn all(directory: &Path) -> impl Iterator<Item = Self> {
         (1..=PLACES).map(|number| match number {
-            1 => Self { stem: directory.join("collector") },
-            _ => Self { stem: directory.join(format!("collector-{number}")) },
+            1 => Self { number, stem: directory.join("collector") },
+            _ => Self { number, stem: directory.join(format!("collector-{number}")) },
         })
     }
 
@@ -46,9 +51,20 @@ impl Place {
         Ok(None)
     }
 
+    /// Which it is of those in its directory, from 1.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The path of its files, without an ending.
+    pub(super) fn stem(&self) -> &Path {
+        &self.stem
+    }
+
     fn lock(&self) -> io::Result<Option<File>> {
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).open(self.file("lock"))?;
+        options.write(true).create(true).truncate(false).mode(0o644);
+        let file = open_plainly(options, &self.file("lock"))?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {
@@ -75,27 +91,13 @@ impl Place {
     /// The text that is kept there, if there is any, and the path of its file.
     pub(super) fn read(&self) -> io::Result<Option<(Vec<u8>, PathBuf)>> {
         let path = self.file("json");
-        let Some(file) = opened(&path)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(BYTES_MAX).read_to_end(&mut bytes)?;
-        Ok(Some((bytes, path)))
+        Ok(read(&path)?.map(|bytes| (bytes, path)))
     }
 
-    /// Puts a text in the place of what is there, so that a reader finds one or the
-    /// other, also after a power cut.
+    /// Puts a text in the place of what is there, so that a reader finds one or the other.
+    /// It is not synced: a power cut may cost it.
     pub(super) fn write(&self, text: &[u8]) -> io::Result<()> {
-        // Not `*.tmp`: the engine may clear those away.
-        let making = self.file("json.new");
-        let written = File::create(&making).and_then(|mut file| {
-            file.write_all(text)?;
-            file.sync_data()
-        });
-        let replaced = written.and_then(|()| fs::rename(&making, self.file("json")));
-        if replaced.is_err() {
-            // The next one makes it anew; where this fails too, it overwrites it.
-            let _ = fs::remove_file(&making);
-        }
-        replaced
+        replace(&self.file("json"), text)
     }
 
     fn file(&self, ending: &str) -> PathBuf {
@@ -103,10 +105,57 @@ impl Place {
     }
 }
 
+/// The beginning of a file that need not be there.
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = opened(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Puts a text in the place of a file, whole.
+pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    // Not `*.tmp`: the engine may clear those away.
+    let making = path.with_extension("json.new");
+    // What a killed process left, or somebody else put there, is not written through.
+    let _ = fs::remove_file(&making);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o644);
+    let written = options.open(&making).and_then(|mut file| file.write_all(text));
+    let replaced = written.and_then(|()| fs::rename(&making, path));
+    if replaced.is_err() {
+        let _ = fs::remove_file(&making);
+    }
+    replaced
+}
+
 /// A file that need not be there.
 fn opened(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    match open_plainly(options, path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
+    }
+}
+
+/// Opens a file that is one, without following a link and without waiting for a pipe.
+fn open_plainly(mut options: OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let refused = |what: &str| {
+        let text = format!("{} {what}; remove it", path.display());
+        io::Error::new(ErrorKind::InvalidInput, text)
+    };
+    let file = options.custom_flags(flags).open(path).map_err(|error| {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::LOOP) => refused("is a link"),
+            Some(Errno::NXIO) => refused("is a pipe"),
+            _ => error,
+        }
+    })?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(refused("is no plain file")),
     }
 }

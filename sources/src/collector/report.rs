@@ -29,6 +29,9 @@ pub enum Event<'a> {
         /// How many observations wait.
         waiting: usize,
     },
+    /// The run of this source has ended with an error while others go on: told at once,
+    /// and again every hour.
+    Ended(&'a CollectError),
 }
 
 /// The totals of a run.

@@ -1,14 +1,12 @@
 //! Pages with a number in them.
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gaugelog::Store;
-use gaugelog_sources::{Collector, Event, Registry, Settings};
+use gaugelog_sources::{Collector, Event, Registry, Settings, Stop};
 
 use crate::read;
 use crate::server::{Server, ok, say};
@@ -161,13 +159,13 @@ fn a_server_that_recovers_is_collected_from() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::create(directory.path().join("store")).unwrap();
     let source = Registry::standard().open(&server.url("/"), &Settings::new()).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::new();
     let report = Collector::new()
         .interval(Duration::from_millis(1))
-        .stop(Arc::clone(&stop))
+        .stop(stop.clone())
         .run(source, &store, |event| {
             if matches!(event, Event::Stored(_)) {
-                stop.store(true, Ordering::Relaxed);
+                stop.set();
             }
         })
         .unwrap();
