@@ -51,6 +51,7 @@ pub(crate) fn is_scheme(text: &str) -> bool {
 pub fn without_secrets(spec: &str) -> String {
     match spec.split_once(':') {
         Some(("normal" | "sensor" | "stdin", _)) => spec.to_owned(),
+        Some(("rate", counted)) => format!("rate:{}", without_secrets(counted)),
         Some(("exec", command)) => format!("exec:{}", first_word(command.trim_start())),
         // What is misspelt may be any of them.
         Some((scheme, rest)) if is_scheme(&scheme.to_ascii_lowercase()) => {
@@ -116,6 +117,9 @@ fn split_at_first(text: &str, at: char) -> (&str, &str) {
 #[must_use]
 pub fn short_name(spec: &str) -> String {
     let (scheme, rest) = spec.split_once(':').unwrap_or((spec, ""));
+    if scheme == "rate" {
+        return short_name(rest);
+    }
     let telling = match scheme {
         "normal" | "stdin" => String::new(),
         "sensor" => of_sensor(rest).to_owned(),

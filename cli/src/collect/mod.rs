@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::figures::count;
 use crate::signals::{self, Hangup, Second};
 use crate::source_options::SourceOptions;
+use crate::trim::Keep;
 use crate::{duration, explain, output, queue};
 use input::Input;
 use progress::Progress;
@@ -35,6 +36,8 @@ Examples:
   gaugelog collect room=sensor:hwmon/coretemp/temp1 web=https://example.org/now#/temp \\
       --every 1m --align --log house          # stores house/room and house/web
   gaugelog collect 'exec:/usr/local/bin/ups-load -q' --every 30s --deadline 5s
+  gaugelog collect t=https://host/now#/temp rain=rate:https://host/now#/rain --every 1m \\
+      --sync 10m --keep 365d                 # one fetch a minute, for a card
   mosquitto_sub -t x | gaugelog collect stdin
 
 `gaugelog sources` lists the sensors of this machine, `gaugelog status` what became of
@@ -71,6 +74,17 @@ pub(crate) struct Arguments {
     /// How long a poll may take before it has failed.
     #[arg(long, value_name = "DUR", value_parser = duration::parse, default_value = "10s", allow_hyphen_values = true)]
     deadline: Duration,
+    /// How long a source that keeps failing is left alone at most [default: 30s, or
+    /// --every where that is longer]. Sensors and files are tried at every interval.
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
+    retry_max: Option<Duration>,
+    /// Keep observations in memory for at most so long and store them together, which
+    /// spares flash memory; a crash loses up to so much [default: each is on disk before
+    /// the next poll].
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
+    sync: Option<Duration>,
+    #[command(flatten)]
+    keep: Keep,
     #[command(flatten)]
     options: SourceOptions,
     /// Print nothing on stdout and draw nothing, for a service; errors are told.
@@ -90,9 +104,16 @@ impl Arguments {
             .interval(self.every.unwrap_or(EVERY_DEFAULT))
             .align(self.align)
             .deadline(self.deadline.saturating_add(DEADLINE_GRACE))
+            .retention(self.keep.retention())
             .stop(stop.clone());
         if let Some(length) = self.length {
             collector = collector.duration(length);
+        }
+        if let Some(pause) = self.retry_max {
+            collector = collector.retry_max(pause);
+        }
+        if let Some(hold) = self.sync {
+            collector = collector.hold(hold);
         }
         if self.jitter {
             // Drawn from the system for each process.

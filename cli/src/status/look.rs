@@ -30,6 +30,12 @@ pub(super) struct Seen {
     pub(super) updated: Option<String>,
     pub(super) source: Option<String>,
     pub(super) every_seconds: Option<f64>,
+    /// The kernel's name for the boot in which that run began.
+    pub(super) boot_id: Option<String>,
+    /// Whether the clock followed a time server then, if that is known.
+    pub(super) clock_synchronised: Option<bool>,
+    /// Observations that are in memory and not yet stored.
+    pub(super) held: u64,
     /// Of the run that goes on, or the last one.
     #[serde(flatten)]
     pub(super) run: Polls,
@@ -153,6 +159,9 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         updated,
         every_seconds: record.interval().map(|interval| interval.as_secs_f64()),
         source: Some(record.source).filter(|source| !source.is_empty()),
+        boot_id: record.boot_id,
+        clock_synchronised: record.clock_synchronised,
+        held: if running { record.held } else { 0 },
         run: record.run.into(),
         all_runs: record.all.into(),
         since,

@@ -18,7 +18,8 @@ Examples:
   gaugelog status --json | jq .coverage  one object a line for each store
 
 Coverage is the part of the expected observations that is there: polls that were due
-while somebody collected, whether they were made or not.";
+while somebody collected, whether they were made or not. What is shown of a collector that
+runs is at most two seconds old, for its own user and root.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]

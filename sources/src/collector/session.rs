@@ -18,5 +18,34 @@ pub(super) fn boot_id() -> Option<String> {
 
 /// Whether the clock follows a time server; `None` where that cannot be told.
 pub(super) fn is_clock_synchronised() -> Option<bool> {
-    Path::new(SYNCHRONISED).try_exists().ok().filter(|is_there| *is_there)
+    synchronised(Path::new(SYNCHRONISED))
+}
+
+/// A service that keeps the clock has the directory, and makes the file once it is set.
+fn synchronised(file: &Path) -> Option<bool> {
+    if file.exists() {
+        return Some(true);
+    }
+    file.parent()?.is_dir().then_some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_synchronised_once_its_service_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("timesync/synchronized");
+        assert_eq!(synchronised(&file), None);
+        fs::create_dir(dir.path().join("timesync")).unwrap();
+        assert_eq!(synchronised(&file), Some(false));
+        fs::write(&file, "").unwrap();
+        assert_eq!(synchronised(&file), Some(true));
+    }
+
+    #[test]
+    fn a_boot_has_a_name() {
+        assert_eq!(boot_id().map(|id| id.len()), Some(36));
+    }
 }
