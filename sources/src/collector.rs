@@ -13,6 +13,7 @@
 mod back_off;
 mod clock;
 mod context;
+mod control;
 mod feed;
 mod intake;
 mod jitter;
@@ -41,6 +42,7 @@ use gaugelog::Store;
 
 use crate::source::Source;
 use clock::{Clock, SystemClock};
+pub use control::Control;
 pub use feed::Feed;
 pub use record::{Counts, LastError, Record};
 pub use report::{Cause, CollectError, EndedBy, Event, Report};
@@ -143,6 +145,7 @@ pub struct Collector {
     hold: Option<Duration>,
     retention: Retention,
     stop: Stop,
+    control: Option<Control>,
     clock: Arc<dyn Clock>,
 }
 
@@ -166,6 +169,7 @@ impl Collector {
             hold: None,
             retention: Retention::default(),
             stop: Stop::new(),
+            control: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -188,6 +192,13 @@ impl Collector {
     #[must_use]
     pub fn stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
+        self
+    }
+
+    /// Lets sources come and go. Such a run ends by the stop flag or its duration alone.
+    #[must_use]
+    pub fn control(mut self, control: Control) -> Self {
+        self.control = Some(control);
         self
     }
 
@@ -279,8 +290,8 @@ impl Collector {
     }
 
     /// How long a source that keeps failing is left alone at most.
-    fn longest_retry(&self) -> Duration {
-        self.retry_max.unwrap_or(back_off::WAIT_MOST.max(self.interval))
+    fn longest_retry(&self, interval: Duration) -> Duration {
+        self.retry_max.unwrap_or(back_off::WAIT_MOST.max(interval))
     }
 }
 

@@ -43,8 +43,8 @@ mod spec;
 mod stdin;
 
 pub use collector::{
-    Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
-    Retention, Stop,
+    Cause, CollectError, Collector, Control, Counts, EndedBy, Event, Feed, LastError, Record,
+    Report, Retention, Stop,
 };
 pub use exec::Program;
 pub use http::{Fingerprint, Page};

@@ -11,7 +11,7 @@ use crate::rate::Rated;
 use crate::sensor::Sensor;
 use crate::settings::Settings;
 use crate::source::{Source, SourceError};
-use crate::spec::{self, SpecError};
+use crate::spec::{self, RATE_PREFIX, SpecError};
 use crate::stdin::Lines;
 
 /// How the sources of a scheme are opened: from what stands behind the colon.
@@ -27,9 +27,6 @@ struct Shared {
     split: fn(&str) -> (&str, Option<&str>),
     open: OpenShared,
 }
-
-/// What stands before a spec whose value is a counter.
-const RATE: &str = "rate";
 
 /// A source, and which of the specs that were named its values are, in their order.
 pub struct Opened {
@@ -145,7 +142,7 @@ impl Registry {
             let rule = "a scheme is lower-case letters, digits, - and _, and begins with a letter";
             return Err(SpecError::new(scheme, rule));
         }
-        if self.schemes.contains_key(scheme) || scheme == RATE {
+        if self.schemes.contains_key(scheme) || RATE_PREFIX.strip_suffix(':') == Some(scheme) {
             return Err(SpecError::new(scheme, "there is a source of this name already"));
         }
         self.insert(scheme, open);
@@ -257,9 +254,9 @@ impl Registry {
 
 /// The spec itself, and whether its value is a counter.
 fn without_rate(spec: &str) -> (&str, bool) {
-    match spec.split_once(':') {
-        Some((RATE, counted)) => (counted, true),
-        _ => (spec, false),
+    match spec.strip_prefix(RATE_PREFIX) {
+        Some(counted) => (counted, true),
+        None => (spec, false),
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use crate::quote::quoted;
 
+/// What stands before a spec whose value is a counter.
+pub(crate) const RATE_PREFIX: &str = "rate:";
 /// A file system takes 255 bytes.
 const SHORT_NAME_BYTES_MAX: usize = 64;
 /// How much of a spec an error shows, in characters.
@@ -49,9 +51,12 @@ pub(crate) fn is_scheme(text: &str) -> bool {
 /// ```
 #[must_use]
 pub fn without_secrets(spec: &str) -> String {
+    let counted = spec.trim_start_matches(RATE_PREFIX);
+    if counted.len() < spec.len() {
+        return format!("{}{}", &spec[..spec.len() - counted.len()], without_secrets(counted));
+    }
     match spec.split_once(':') {
         Some(("normal" | "sensor" | "stdin", _)) => spec.to_owned(),
-        Some(("rate", counted)) => format!("rate:{}", without_secrets(counted)),
         Some(("exec", command)) => format!("exec:{}", first_word(command.trim_start())),
         // What is misspelt may be any of them.
         Some((scheme, rest)) if is_scheme(&scheme.to_ascii_lowercase()) => {
@@ -116,10 +121,8 @@ fn split_at_first(text: &str, at: char) -> (&str, &str) {
 /// ```
 #[must_use]
 pub fn short_name(spec: &str) -> String {
+    let spec = spec.trim_start_matches(RATE_PREFIX);
     let (scheme, rest) = spec.split_once(':').unwrap_or((spec, ""));
-    if scheme == "rate" {
-        return short_name(rest);
-    }
     let telling = match scheme {
         "normal" | "stdin" => String::new(),
         "sensor" => of_sensor(rest).to_owned(),

@@ -1,14 +1,16 @@
 //! A source and the stores that its values go to.
 
+use std::fmt;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use gaugelog::{Error, Store};
 
 use super::context::Context;
 use super::intake::Intake;
 use super::keeper::Keeper;
-use super::lane::{Lane, Threads};
+use super::lane::{Lane, Threads, Timing};
 use super::poller::{Outlet, Poller};
 use super::report::{Cause, EndedBy};
 use super::retention::Retention;
@@ -22,7 +24,16 @@ use crate::source::{Pace, Source, SourceError};
 /// A store that could not be opened ends its own value and no other.
 pub struct Feed {
     source: Box<dyn Source>,
+    interval: Option<Duration>,
+    deadline: Option<Duration>,
     values: Vec<(String, Result<Target, Error>)>,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.values.iter().map(|(name, _)| name);
+        f.debug_list().entries(names).finish()
+    }
 }
 
 /// Where a value goes.
@@ -65,27 +76,49 @@ impl Feed {
     ) -> Self {
         assert_eq!(source.values(), stores.len(), "a store for each value");
         let target = |(name, store): (_, gaugelog::Result<_>)| (name, store.map(Target::Store));
-        Self { source: Box::new(source), values: stores.into_iter().map(target).collect() }
+        let values = stores.into_iter().map(target).collect();
+        Self { source: Box::new(source), interval: None, deadline: None, values }
+    }
+
+    /// The time from one poll to the next, where it is not the collector's.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// How long a poll may take, where it is not as the collector has it.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
     }
 
     /// What a test puts in the place of stores.
     #[cfg(test)]
     pub(super) fn into_sinks(source: Box<dyn Source>, sinks: Vec<(&str, SharedSink)>) -> Self {
         let target = |(name, sink): (&str, _)| (name.to_owned(), Ok(Target::Sink(sink)));
-        Self { source, values: sinks.into_iter().map(target).collect() }
+        let values = sinks.into_iter().map(target).collect();
+        Self { source, interval: None, deadline: None, values }
     }
 
-    /// Starts its threads.
+    /// Starts its threads, for a schedule that begins at this time.
     pub(super) fn begin(
         self,
         lane: usize,
+        start_ns: u64,
         numbers: &mut impl Iterator<Item = usize>,
         context: &mut Context<'_>,
     ) -> Lane {
-        let Self { source, values } = self;
+        let Self { source, interval, deadline, values } = self;
         let pace = source.pace();
         let collector = context.collector;
-        let interval = (pace == Pace::Scheduled).then_some(collector.interval);
+        let timing = Timing {
+            interval: interval.unwrap_or(collector.interval),
+            deadline: deadline.or(collector.deadline),
+            start_ns,
+        };
+        let interval = (pace == Pace::Scheduled).then_some(timing.interval);
         let name = values.first().map_or_else(String::new, |(name, _)| name.clone());
         let (mut outlets, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (name, target)) in values.into_iter().enumerate() {
@@ -103,7 +136,7 @@ impl Feed {
             kept.push(Value::new(number, name, sink, keeper, again));
             refused.push(error);
         }
-        let mut lane_of = Lane::new(lane, name.clone(), source.is_local(), kept, context);
+        let mut lane_of = Lane::new(lane, name.clone(), timing, source.is_local(), kept, context);
         for (place, error) in refused.into_iter().enumerate() {
             if let Some(error) = error {
                 let ending = Ending::badly(EndedBy::Error, Cause::Store(error), 0);

@@ -19,6 +19,14 @@ const LAST_POLL_WAIT: Duration = Duration::from_secs(1);
 /// How soon it is seen that the wall clock was set, where polls follow it.
 const CLOCK_LOOK: Duration = Duration::from_secs(10);
 
+/// When a source is polled.
+pub(super) struct Timing {
+    pub(super) interval: Duration,
+    pub(super) deadline: Option<Duration>,
+    /// When it was added, since the start of the run.
+    pub(super) start_ns: u64,
+}
+
 /// Where a source stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
@@ -50,12 +58,15 @@ pub(super) struct Lane {
     number: usize,
     name: String,
     threads: Threads,
+    interval: Duration,
+    deadline: Option<Duration>,
     schedule: Schedule,
     back_off: BackOff,
     is_local: bool,
     state: State,
     /// The source itself has ended.
     has_ended: bool,
+    is_removed: bool,
     /// Time in which the machine was suspended that makes no whole tick yet.
     slept_ns: u64,
     pub(super) values: Vec<Value>,
@@ -65,29 +76,36 @@ impl Lane {
     pub(super) fn new(
         number: usize,
         name: String,
+        Timing { interval, deadline, start_ns }: Timing,
         is_local: bool,
         values: Vec<Value>,
         context: &Context<'_>,
     ) -> Self {
         let collector = context.collector;
-        let interval = collector.interval;
         let offset_ns = collector.jitter.map_or(0, |seed| jitter::offset_ns(seed, &name, interval));
         let schedule = Schedule::new(interval, offset_ns, collector.duration);
         let schedule = match collector.aligned {
-            true => schedule.aligned(context.wall_ahead_ns()),
-            false => schedule,
+            true => {
+                let mut aligned = schedule.aligned(context.wall_ahead_ns());
+                aligned.skip_to(start_ns);
+                aligned
+            }
+            false => schedule.begun_at(start_ns),
         };
-        let back_off = BackOff::new(collector.longest_retry());
+        let back_off = BackOff::new(collector.longest_retry(interval));
         let (state, threads) = (State::Over, Threads::None);
         Self {
             number,
             name,
             threads,
+            interval,
+            deadline,
             schedule,
             back_off,
             is_local,
             state,
             has_ended: false,
+            is_removed: false,
             slept_ns: 0,
             values,
         }
@@ -123,7 +141,7 @@ impl Lane {
         let own_ns = match self.state {
             State::Idle | State::Hung => self.poll_if_due(context),
             State::Polling { until_ns } => self.give_up_if_due(until_ns, context),
-            State::Flowing => match context.halted() {
+            State::Flowing => match self.stopped_by(context).or_else(|| context.halted()) {
                 Some(by) => {
                     self.state = State::Draining(by);
                     if let Threads::OwnPace(intake) = &self.threads {
@@ -142,8 +160,8 @@ impl Lane {
     /// Polls where that is due, and says when it is due next.
     fn poll_if_due(&mut self, context: &mut Context<'_>) -> u64 {
         loop {
-            if context.is_stopped() {
-                self.end(EndedBy::Signal, context);
+            if let Some(by) = self.stopped_by(context) {
+                self.end(by, context);
                 return u64::MAX;
             }
             if context.collector.aligned {
@@ -155,7 +173,7 @@ impl Lane {
                 return u64::MAX;
             };
             // With no interval there are no ticks to pass over.
-            let at_once = context.collector.interval.is_zero();
+            let at_once = self.interval.is_zero();
             let due_ns = if at_once { due_ns.max(self.back_off.until_ns()) } else { due_ns };
             let now_ns = context.now_ns();
             if due_ns > now_ns {
@@ -167,10 +185,7 @@ impl Lane {
                 if now_ns < context.end_ns {
                     return context.end_ns;
                 }
-            } else if self.state == State::Hung
-                || self.is_blocked()
-                || self.is_left_alone(due_ns, context)
-            {
+            } else if self.state == State::Hung || self.is_blocked() || self.is_left_alone(due_ns) {
                 let missed = 1 + self.schedule.advance(now_ns);
                 self.miss(missed);
             } else {
@@ -186,7 +201,7 @@ impl Lane {
         if let Threads::Scheduled(poller) = &self.threads {
             poller.request();
         }
-        let deadline = context.collector.deadline.map_or(u64::MAX, nanoseconds);
+        let deadline = self.deadline.map_or(u64::MAX, nanoseconds);
         let deadline_ns = context.now_ns().saturating_add(deadline);
         let last_ns = context.end_ns.saturating_add(nanoseconds(LAST_POLL_WAIT));
         let until_ns = deadline_ns.min(last_ns);
@@ -196,8 +211,8 @@ impl Lane {
 
     /// Gives up a poll at the stop, at its deadline and after the end of the run.
     fn give_up_if_due(&mut self, until_ns: u64, context: &mut Context<'_>) -> u64 {
-        let is_stopped = context.is_stopped();
-        if !is_stopped && context.now_ns() < until_ns {
+        let stopped_by = self.stopped_by(context);
+        if stopped_by.is_none() && context.now_ns() < until_ns {
             return until_ns;
         }
         let Threads::Scheduled(poller) = &self.threads else { return u64::MAX };
@@ -206,15 +221,15 @@ impl Lane {
             return u64::MAX;
         }
         self.state = State::Hung;
-        if is_stopped {
-            self.end(EndedBy::Signal, context);
+        if let Some(by) = stopped_by {
+            self.end(by, context);
             return u64::MAX;
         }
         let last_ns = context.end_ns.saturating_add(nanoseconds(LAST_POLL_WAIT));
         let why = if context.now_ns() >= last_ns {
             "the last poll had not returned a second after the end".to_owned()
         } else {
-            let after = context.collector.deadline.unwrap_or_default();
+            let after = self.deadline.unwrap_or_default();
             format!("the poll had not returned after {after:?}; the next is made once it has")
         };
         self.poll_failed(&SourceError::new(why), context);
@@ -224,8 +239,8 @@ impl Lane {
 
     /// Whether the wait after failures holds this tick. It ends at the nearest tick:
     /// a clock that is followed moves them by a hair.
-    fn is_left_alone(&self, due_ns: u64, context: &Context<'_>) -> bool {
-        let half_ns = nanoseconds(context.collector.interval) / 2;
+    fn is_left_alone(&self, due_ns: u64) -> bool {
+        let half_ns = nanoseconds(self.interval) / 2;
         due_ns.saturating_add(half_ns) < self.back_off.until_ns()
     }
 
@@ -268,8 +283,11 @@ impl Lane {
         }
         let is_good = match given {
             // A source that ended its poll because of the stop has not failed.
-            Given::Failed(_) if is_polled && end.is_none() && context.is_stopped() => {
-                return self.end(EndedBy::Signal, context);
+            Given::Failed(_)
+                if let Some(by) =
+                    self.stopped_by(context).filter(|_| is_polled && end.is_none()) =>
+            {
+                return self.end(by, context);
             }
             Given::Failed(error) => {
                 self.poll_failed(&error, context);
@@ -336,14 +354,14 @@ impl Lane {
     }
 
     fn leave_alone(&mut self, context: &Context<'_>) {
-        let interval = context.collector.interval;
+        let interval = self.interval;
         let due_ns = self.schedule.due_ns().unwrap_or(u64::MAX);
         let last_tick_ns = match interval.is_zero() {
             true => context.now_ns(),
             false => due_ns.saturating_sub(nanoseconds(interval)),
         };
         self.back_off.failed(last_tick_ns, interval);
-        if self.is_left_alone(due_ns, context) {
+        if self.is_left_alone(due_ns) {
             let pause = Duration::from_nanos(self.back_off.until_ns().saturating_sub(last_tick_ns));
             let failures = self.back_off.failures();
             log::info!("{}: {failures} polls failed in a row; left alone for {pause:?}", self.name);
@@ -357,8 +375,8 @@ impl Lane {
     }
 
     /// The machine was suspended for so long: the polls of that time are missed.
-    pub(super) fn slept(&mut self, duration: Duration, context: &Context<'_>) {
-        let interval_ns = nanoseconds(context.collector.interval);
+    pub(super) fn slept(&mut self, duration: Duration) {
+        let interval_ns = nanoseconds(self.interval);
         let is_polled = !matches!(self.state, State::Flowing | State::Draining(_) | State::Over);
         if is_polled && interval_ns > 0 {
             self.slept_ns = self.slept_ns.saturating_add(nanoseconds(duration));
@@ -409,13 +427,32 @@ impl Lane {
         }
     }
 
-    /// Lets its threads end.
-    pub(super) fn finish(self) -> Vec<Value> {
-        match self.threads {
+    /// Ends it: what it has read is stored.
+    pub(super) fn remove(&mut self) {
+        self.is_removed = true;
+        for value in &mut self.values {
+            value.is_removed = true;
+        }
+    }
+
+    /// Why there are no more polls, where somebody has asked for that.
+    fn stopped_by(&self, context: &Context<'_>) -> Option<EndedBy> {
+        match (context.is_stopped(), self.is_removed) {
+            (true, _) => Some(EndedBy::Signal),
+            (_, true) => Some(EndedBy::Removed),
+            _ => None,
+        }
+    }
+
+    /// Lets its threads end once it is over.
+    pub(super) fn retire(&mut self) {
+        if !self.is_over() {
+            return;
+        }
+        match std::mem::replace(&mut self.threads, Threads::None) {
             Threads::Scheduled(poller) => poller.finish(self.state == State::Hung),
             Threads::OwnPace(intake) => intake.finish(self.has_ended),
             Threads::None => {}
         }
-        self.values
     }
 }

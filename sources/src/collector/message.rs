@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gaugelog::{Error, Observation};
 
+use super::feed::Feed;
 use crate::source::SourceError;
 
 /// Something to be heard by the thread that keeps the schedule.
@@ -11,6 +12,10 @@ use crate::source::SourceError;
 pub(super) enum Message {
     /// The stop flag was set.
     Stop,
+    /// A source is to be collected from too.
+    Add(Box<Feed>),
+    /// The source with a value of this name is to be removed.
+    Remove(String),
     /// A source, counted from 0, has something to tell.
     Lane { lane: usize, news: News },
 }

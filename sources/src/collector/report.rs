@@ -72,6 +72,8 @@ pub enum EndedBy {
     Duration,
     /// The source has nothing more to give.
     EndOfInput,
+    /// The source was [removed](crate::Control::remove).
+    Removed,
     /// The [`CollectError`] that holds the report.
     Error,
 }
@@ -82,6 +84,7 @@ impl EndedBy {
             Self::Signal => "stopped",
             Self::Duration => "done",
             Self::EndOfInput => "end of the input",
+            Self::Removed => "removed",
             Self::Error => "ended by an error",
         }
     }

@@ -7,11 +7,13 @@
 //!   its run;
 //! - at most `HELD_MAX` observations of a value are held, and as many are being stored.
 
+use std::ops::RangeFrom;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::Collector;
 use super::context::Context;
+use super::control::Control;
 use super::feed::Feed;
 use super::lane::Lane;
 use super::message::Message;
@@ -29,22 +31,28 @@ pub(super) fn collect(
     feeds: Vec<Feed>,
     on_event: &mut dyn FnMut(usize, Event<'_>),
 ) -> Vec<Result<Report, CollectError>> {
-    let (sender, messages) = mpsc::channel();
+    let channel = collector.control.as_ref().and_then(Control::channel);
+    let (sender, messages) = channel.unwrap_or_else(mpsc::channel);
     collector.stop.wake(sender.clone());
     let mut context = Context::new(collector, sender, on_event);
-    let mut numbers = 0..;
-    let lanes = feeds
-        .into_iter()
-        .enumerate()
-        .map(|(number, feed)| feed.begin(number, &mut numbers, &mut context))
-        .collect();
     let suspended = context.clock.suspended();
-    let scheduler = Scheduler { lanes, suspended, trim_ns: nanoseconds(TRIM) };
+    let mut scheduler =
+        Scheduler { lanes: Vec::new(), numbers: 0.., suspended, trim_ns: nanoseconds(TRIM) };
+    for feed in feeds {
+        scheduler.add(feed, 0, &mut context);
+    }
     scheduler.run(&messages, context)
+}
+
+/// Whether sources may come yet.
+fn collector_goes_on(context: &Context<'_>) -> bool {
+    context.collector.control.is_some() && context.halted().is_none()
 }
 
 struct Scheduler {
     lanes: Vec<Lane>,
+    /// Those of values to come.
+    numbers: RangeFrom<usize>,
     /// How long the machine had been suspended when that was last looked at.
     suspended: Duration,
     trim_ns: u64,
@@ -61,12 +69,14 @@ impl Scheduler {
             context.others_go_on =
                 context.halted().is_none() && self.lanes.iter().any(|lane| !lane.is_over());
             let next_ns = self.step(&mut context);
-            if self.lanes.iter().all(Lane::is_over) {
+            let may_come = collector_goes_on(&context);
+            if self.lanes.iter().all(Lane::is_over) && !may_come {
                 break;
             }
+            let next_ns = if may_come { next_ns.min(context.end_ns) } else { next_ns };
             self.wait(messages, next_ns, &mut context);
         }
-        let values = self.lanes.into_iter().flat_map(Lane::finish);
+        let values = self.lanes.into_iter().flat_map(|lane| lane.values);
         let outcomes = values.filter_map(|value| value.outcome).collect();
         context.writing.finish();
         outcomes
@@ -89,6 +99,7 @@ impl Scheduler {
             next_ns = next_ns.min(value.keep(context));
         }
         context.writing.begin();
+        self.lanes.iter_mut().for_each(Lane::retire);
         if !context.collector.retention.is_all() {
             if now_ns >= self.trim_ns {
                 self.trim_ns = now_ns.saturating_add(nanoseconds(TRIM));
@@ -114,9 +125,22 @@ impl Scheduler {
     }
 
     fn hear(&mut self, message: Message, context: &mut Context<'_>) {
-        if let Message::Lane { lane, news } = message {
-            self.lanes[lane].hear(news, context);
+        match message {
+            Message::Lane { lane, news } => self.lanes[lane].hear(news, context),
+            Message::Add(feed) => self.add(*feed, context.now_ns(), context),
+            Message::Remove(name) => {
+                let is_named = |lane: &&mut Lane| {
+                    !lane.is_over() && lane.values.iter().any(|value| value.name == name)
+                };
+                self.lanes.iter_mut().filter(is_named).for_each(Lane::remove);
+            }
+            Message::Stop => {}
         }
+    }
+
+    fn add(&mut self, feed: Feed, start_ns: u64, context: &mut Context<'_>) {
+        let lane = feed.begin(self.lanes.len(), start_ns, &mut self.numbers, context);
+        self.lanes.push(lane);
     }
 
     /// Counts polls as missed that were due while the machine was suspended.
@@ -129,7 +153,7 @@ impl Scheduler {
         self.suspended = suspended;
         log::info!("the machine was suspended for {duration:?}; the polls of that time are missed");
         for lane in &mut self.lanes {
-            lane.slept(duration, context);
+            lane.slept(duration);
         }
     }
 

@@ -295,6 +295,7 @@ fn slow_polls() -> Vec<u64> {
 }
 
 mod aligned;
+mod control;
 mod counts;
 mod ended;
 mod failing;

@@ -55,6 +55,8 @@ pub(super) struct Value {
     flushing: Option<(Arc<Vec<Observation>>, bool)>,
     /// How the run ends once what is held is stored.
     ending: Option<Ending>,
+    /// The source is being removed.
+    pub(super) is_removed: bool,
     /// Ticks missed that nobody was told of yet.
     missed_untold: u64,
     remind_ns: u64,
@@ -80,6 +82,7 @@ impl Value {
             held: Vec::new(),
             flushing: None,
             ending: None,
+            is_removed: false,
             missed_untold: 0,
             remind_ns: 0,
         }
@@ -151,7 +154,8 @@ impl Value {
             }
             Batch::Unsaved { count, error, is_lasting } => {
                 self.note_error(&error, context);
-                let by = match context.halted().filter(|_| !is_lasting) {
+                let removed = self.is_removed.then_some(EndedBy::Removed);
+                let by = match context.halted().or(removed).filter(|_| !is_lasting) {
                     Some(by) => {
                         let waiting = count;
                         context.tell(self.number, Event::AppendFailed { error: &error, waiting });
@@ -185,7 +189,7 @@ impl Value {
             return self.remind_ns;
         }
         let Some(retry_ns) = self.retry_ns else { return u64::MAX };
-        let is_over = context.halted().is_some() || self.ending.is_some();
+        let is_over = context.halted().is_some() || self.is_removed || self.ending.is_some();
         if !is_over && context.now_ns() < retry_ns {
             return retry_ns.min(context.end_ns);
         }
