@@ -37,6 +37,11 @@ pub(super) struct Seen {
     pub(super) all_runs: Polls,
     pub(super) since: Option<String>,
     pub(super) last_error: Option<Failure>,
+    /// Since when nothing was stored because everything has gone wrong.
+    pub(super) failing_since: Option<String>,
+    /// When something was last stored, or the run began.
+    #[serde(skip)]
+    pub(super) heard_ns: Option<i64>,
     /// How many the store holds, whoever appended them.
     pub(super) observations: Option<u64>,
     pub(super) mean: Option<f64>,
@@ -142,6 +147,7 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
     let told = |ns: fn(&Record) -> i64| record.as_ref().map(|record| moment(ns(record)));
     let (started, updated) = (told(|it| it.started_ns), told(|it| it.updated_ns));
     let since = told(|it| it.since_ns);
+    let heard_ns = record.as_ref().map(|it| it.started_ns.max(it.stored_ns.unwrap_or(i64::MIN)));
     let record = record.unwrap_or_default();
     Seen {
         store,
@@ -157,6 +163,8 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         all_runs: record.all.into(),
         since,
         last_error: record.last_error.map(Failure::from),
+        failing_since: record.failing_since_ns.filter(|_| running).map(moment),
+        heard_ns,
         observations: None,
         mean: None,
         last: None,

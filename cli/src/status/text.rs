@@ -29,6 +29,9 @@ pub(super) fn of(seen: &Seen) -> String {
             row("all runs", &format!("{}, since {since}", coverage(&seen.all_runs.counts)));
         }
     }
+    if let Some(since) = &seen.failing_since {
+        row("failing", &format!("since {since}"));
+    }
     if let Some(error) = &seen.last_error {
         row("last error", &format!("{} {}", error.time, error.text));
     }

@@ -69,6 +69,8 @@ impl Keeper {
             run: Counts::default(),
             since_ns,
             all: before,
+            stored_ns: earlier.as_ref().and_then(|earlier| earlier.stored_ns),
+            failing_since_ns: None,
             last_error: earlier.and_then(|earlier| earlier.last_error),
         };
         let mut keeper = Self {
@@ -86,14 +88,16 @@ impl Keeper {
     }
 
     pub(super) fn note_error(&mut self, text: &str, clock: &dyn Clock) {
-        self.record.last_error = Some(LastError { time_ns: wall_ns(clock), text: cut(text) });
+        let time_ns = wall_ns(clock);
+        self.record.last_error = Some(LastError { time_ns, text: cut(text) });
+        self.record.failing_since_ns.get_or_insert(time_ns);
         self.changed = true;
     }
 
     /// Takes the counts, and writes them down where they are new and a second has
     /// passed since the last time.
     pub(super) fn keep(&mut self, report: &Report, clock: &dyn Clock) {
-        self.take(report);
+        self.take(report, clock);
         if self.changed && clock.monotonic().saturating_sub(self.tried) >= PAUSE {
             self.write(clock);
         }
@@ -101,7 +105,7 @@ impl Keeper {
 
     /// Writes down the last counts, and how the run ended.
     pub(super) fn end(mut self, report: &Report, failure: Option<&str>, clock: &dyn Clock) {
-        self.take(report);
+        self.take(report, clock);
         if let Some(failure) = failure {
             self.note_error(failure, clock);
         }
@@ -109,8 +113,12 @@ impl Keeper {
         self.write(clock);
     }
 
-    fn take(&mut self, report: &Report) {
+    fn take(&mut self, report: &Report, clock: &dyn Clock) {
         let run = Counts::from(report);
+        if run.stored > self.record.run.stored {
+            self.record.stored_ns = Some(wall_ns(clock));
+            self.record.failing_since_ns = None;
+        }
         if run != self.record.run {
             self.record.all = self.before.plus(&run);
             self.record.run = run;

@@ -89,6 +89,10 @@ pub struct Record {
     pub all: Counts,
     /// The last thing that went wrong, in this run or one before it.
     pub last_error: Option<LastError>,
+    /// When something was last stored, in this run or one before it.
+    pub stored_ns: Option<i64>,
+    /// Since when everything has gone wrong: none once something is stored.
+    pub failing_since_ns: Option<i64>,
 }
 
 /// Something that went wrong, and when.

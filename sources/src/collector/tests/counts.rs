@@ -69,6 +69,29 @@ fn counts_are_kept_for_the_run_and_for_all_runs() {
     assert_eq!(record(dir.path()).all.coverage(), Some(0.9));
 }
 
+/// From the first failure in a row until something is stored.
+#[test]
+fn a_source_that_fails_is_told_from_one_that_has_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(TestClock::default());
+    let mut kept = Kept::new(dir.path());
+    let source = script(Pace::Scheduled, |n| match n {
+        3 | 4 | 8 => Err(SourceError::new("it stutters")),
+        n => Ok(value(n).filter(|_| n < 9)),
+    });
+    collector(&clock).collect("script", source, &mut kept, &mut |_| {}).unwrap();
+    let started_ns = kept.before[0].started_ns;
+    let seconds = |ns: Option<i64>| ns.map(|ns| (ns - started_ns) / 1_000_000_000);
+    let seen = |record: &Record| (seconds(record.stored_ns), seconds(record.failing_since_ns));
+    let before: Vec<_> = kept.before.iter().map(seen).collect();
+    // What was kept before the poll of each second that was stored.
+    assert_eq!(before[0], (None, None));
+    assert!(before.contains(&(Some(2), Some(3))), "{before:?}");
+    assert_eq!(before.last().unwrap().1, None, "{before:?}");
+    let last = seen(&record(dir.path()));
+    assert!(last.1 > last.0, "{last:?}");
+}
+
 #[test]
 fn counts_are_written_once_a_second_and_are_never_older() {
     let dir = tempfile::tempdir().unwrap();
