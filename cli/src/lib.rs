@@ -37,6 +37,7 @@ mod queue;
 mod repair;
 mod seal;
 pub mod service;
+mod service_manager;
 mod signals;
 pub mod simulate;
 mod size;

@@ -4,7 +4,7 @@
 //! A reader that has stopped, or a terminal on Ctrl-S, holds up that thread alone. What
 //! finds no room in the queue is dropped and counted.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use gaugelog_sources::Stop;
 
-use crate::drain;
 use crate::exit::Exit;
+use crate::{drain, output};
 
 /// So many texts wait at most.
 const ROOM: usize = 1024;
@@ -23,13 +23,13 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Where a text goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Stream {
+pub(crate) enum Place {
     Out,
     Err,
 }
 
 /// A text that is made only where there is room to print it.
-type Text = Box<dyn FnOnce() -> String + Send>;
+type Text = Box<dyn FnOnce() -> Vec<u8> + Send>;
 
 #[derive(Default)]
 struct Progress {
@@ -53,7 +53,7 @@ impl Shared {
 }
 
 struct Queue {
-    items: SyncSender<(Stream, Text)>,
+    items: SyncSender<(Place, Text)>,
     shared: Arc<Shared>,
 }
 
@@ -76,11 +76,11 @@ pub(crate) fn begin(stop: Stop) -> Result<(), Exit> {
 }
 
 /// Has a text printed, or dropped where too many wait; `false` where there is no queue.
-pub(crate) fn push(stream: Stream, text: impl FnOnce() -> String + Send + 'static) -> bool {
+pub(crate) fn push(place: Place, text: impl FnOnce() -> Vec<u8> + Send + 'static) -> bool {
     let Some(Queue { items, shared }) = QUEUE.get() else { return false };
     let mut progress = shared.progress();
     progress.waiting += 1;
-    if items.try_send((stream, Box::new(text))).is_err() {
+    if items.try_send((place, Box::new(text))).is_err() {
         progress.waiting -= 1;
         shared.dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -106,18 +106,18 @@ pub(crate) fn finish() -> Option<Result<(), Exit>> {
     Some(failure.map_or(Ok(()), Err))
 }
 
-fn print_all(items: &Receiver<(Stream, Text)>, shared: &Shared, stop: &Stop) {
-    for (stream, text) in items {
+fn print_all(items: &Receiver<(Place, Text)>, shared: &Shared, stop: &Stop) {
+    for (place, text) in items {
         let dropped = shared.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             let text = format!("gaugelog: {dropped} lines were not printed: nobody read them\n");
-            let _ = write(Stream::Err, &text);
+            let _ = write(Place::Err, text.as_bytes());
         }
-        let is_closed = shared.progress().failure.is_some() && stream == Stream::Out;
-        let written = if is_closed { Ok(()) } else { write(stream, &text()) };
+        let is_closed = shared.progress().failure.is_some() && place == Place::Out;
+        let written = if is_closed { Ok(()) } else { write(place, &text()) };
         let mut progress = shared.progress();
         progress.waiting -= 1;
-        if let (Err(error), Stream::Out) = (written, stream) {
+        if let (Err(error), Place::Out) = (written, place) {
             progress.failure = Some(Exit::of_output(&error));
             stop.set();
         }
@@ -126,12 +126,12 @@ fn print_all(items: &Receiver<(Stream, Text)>, shared: &Shared, stop: &Stop) {
     }
 }
 
-fn write(stream: Stream, text: &str) -> io::Result<()> {
-    match stream {
-        Stream::Out => {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+fn write(place: Place, text: &[u8]) -> io::Result<()> {
+    match place {
+        Place::Out => output::write_out(text),
+        Place::Err => {
+            output::write_err(text);
+            Ok(())
         }
-        Stream::Err => io::stderr().lock().write_all(text.as_bytes()),
     }
 }

@@ -64,7 +64,7 @@ enum Command {
 /// Runs `gaugelog` with these arguments, of which the first is its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     exit::conclude("gaugelog", || {
-        Arguments::try_parse_from(arguments).map_err(|error| in_exits(&error)).and_then(command)
+        Arguments::try_parse_from(arguments).map_err(in_exits).and_then(command)
     })
 }
 
@@ -83,9 +83,10 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
     }
 }
 
-fn in_exits(error: &clap::Error) -> Exit {
-    let text = arguments::without_secrets(error, error.render().to_string());
-    match error.kind() {
+fn in_exits(error: clap::Error) -> Exit {
+    let kind = error.kind();
+    let text = arguments::without_secrets(error).render().to_string();
+    match kind {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Help(text),
         _ => Exit::Usage(text),
     }

@@ -9,8 +9,9 @@ use gaugelog_sources::Retention;
 
 use crate::exit::Exit;
 use crate::figures::{count, plural};
+use crate::output::{self, shown};
 use crate::verify::in_words;
-use crate::{duration, output, size};
+use crate::{duration, size};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +57,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         .and_then(|store| arguments.keep.retention().apply(&store))
         .map_err(|error| in_words(&error))?;
     let text =
-        format!("{}: {} observation{} removed\n", path.display(), count(removed), plural(removed));
+        format!("{}: {} observation{} removed\n", shown(path), count(removed), plural(removed));
     output::print(text.as_bytes())
 }

@@ -142,6 +142,18 @@ fn a_daemon_that_cannot_begin_is_told_by_start() {
 }
 
 #[test]
+fn all_that_a_daemon_says_before_it_gives_up_is_passed_on() {
+    let bench = Bench::new();
+    let mut command = bench.command(CONTROL, &["--start"]);
+    command.env("GAUGELOG_LOG", "loud");
+    let ran = Ran::of(command);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!((ran.status, lines.len()), (Some(1), 2), "{ran:?}");
+    assert!(lines[0].starts_with("usage: simulate_observations "), "{ran:?}");
+    assert!(lines[1].starts_with("simulate_observations_ctl: error: GAUGELOG_LOG is "), "{ran:?}");
+}
+
+#[test]
 fn it_leaves_the_descriptors_and_the_session_of_whoever_started_it() {
     let watched = Watched::new();
     watched.0.control(&["--start"]).succeeds();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use gaugelog_sources::{Opened, Registry, Settings, Source, short_name, without_secrets};
+use gaugelog_sources::{Opened, Registry, Settings, Source, escaped, short_name, without_secrets};
 
 use crate::exit::Exit;
 
@@ -66,7 +66,7 @@ pub(super) fn open(
     settings: &Settings,
     log: &Path,
 ) -> Result<Vec<Input>, Exit> {
-    let senseless = |why: &str| Exit::Usage(format!("error: {why}\n"));
+    let senseless = |why: &str| Exit::Usage(format!("error: {}\n", escaped(why)));
     let alone = sources.len() == 1;
     let mut taken = HashSet::new();
     let (mut specs, mut values) = (Vec::new(), Vec::new());

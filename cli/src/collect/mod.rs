@@ -18,7 +18,7 @@ use crate::figures::count;
 use crate::signals::{self, Hangup, Second};
 use crate::source_options::SourceOptions;
 use crate::trim::Keep;
-use crate::{duration, explain, output, queue};
+use crate::{duration, explain, output, queue, service_manager};
 use input::Input;
 use progress::Progress;
 use stores::Opened;
@@ -170,7 +170,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         })
         .collect();
     let feeds = feeds(inputs, opened);
+    let names: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
+    service_manager::ready(&format!("collecting: {}", names.join(", ")));
     let ended = arguments.collector(&stop).run_all(feeds, |at, event| progress[at].note(&event));
+    service_manager::stopping();
     signals::end_programs(&stop);
     progress.into_iter().for_each(Progress::finish);
     if !arguments.quiet {

@@ -2,6 +2,7 @@
 //! are several sources, now and then a plain one.
 
 use std::collections::VecDeque;
+use std::env;
 use std::io::{IsTerminal, stdout};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use gaugelog_sources::Event;
 use crate::explain::{self, explained};
 use crate::figures::{count, figure, figure_or_dash, plural};
 use crate::output;
-use crate::queue::{self, Stream};
+use crate::queue::{self, Place};
 
 /// A terminal is redrawn at most so often.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -53,7 +54,7 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(store: Option<Store>, name: Option<String>, quiet: bool) -> Self {
         Self {
-            live: name.is_none() && !quiet && stdout().is_terminal(),
+            live: name.is_none() && !quiet && stdout().is_terminal() && can_redraw(),
             store,
             name,
             quiet,
@@ -108,7 +109,7 @@ impl Progress {
     /// Ends the live line.
     pub(super) fn finish(self) {
         if self.live && !self.shown.is_empty() {
-            queue::push(Stream::Out, || "\n".to_owned());
+            queue::push(Place::Out, || b"\n".to_vec());
         }
     }
 
@@ -130,18 +131,18 @@ impl Progress {
         }
         let rate = self.rate(now);
         let (live, name) = (self.live, self.name.clone());
-        queue::push(Stream::Out, move || {
+        queue::push(Place::Out, move || {
             // A store that cannot be read at the moment is told at the end.
             let Ok(summary) = store.snapshot().and_then(|snapshot| snapshot.summary()) else {
-                return String::new();
+                return Vec::new();
             };
             let fields = fields(&summary, last, rate);
             if live {
                 let line = fitting(&fields, terminal_width().saturating_sub(1));
-                return format!("\r{line}\x1b[K");
+                return format!("\r{line}\x1b[K").into_bytes();
             }
             let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
-            format!("{name}{}\n", fields.join("  "))
+            format!("{name}{}\n", fields.join("  ")).into_bytes()
         });
     }
 
@@ -157,7 +158,7 @@ impl Progress {
     /// On stderr, past the live line.
     fn warn(&self, text: &str) {
         if self.live && !self.shown.is_empty() {
-            queue::push(Stream::Out, || "\r\x1b[K".to_owned());
+            queue::push(Place::Out, || b"\r\x1b[K".to_vec());
         }
         match &self.name {
             Some(name) => output::say("gaugelog", &format!("{name}: {text}")),
@@ -188,6 +189,11 @@ fn fitting(fields: &[String], width: usize) -> String {
         line.push_str(field);
     }
     line
+}
+
+/// Whether a line of the terminal can be drawn anew: not in an editor's shell, for one.
+fn can_redraw() -> bool {
+    env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 fn terminal_width() -> usize {

@@ -7,12 +7,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use gaugelog::{ErrorKind, Options, Store};
+use gaugelog_sources::escaped;
 use rustix::fs::{Access, access};
 
 use super::input::{Input, Value};
 use crate::exit::Exit;
 use crate::explain::way_out_of_io;
 use crate::figures::{count, plural};
+use crate::output::shown;
 
 /// Nothing else is stored while an append waits for another program's.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -88,7 +90,7 @@ fn open_or_create(path: &Path) -> Opened {
 
 /// What is collected, and into which store.
 pub(super) fn introduction(description: &str, value: &Value, opened: &Opened) -> String {
-    let mut text = format!("collecting {description}\ninto {}", value.directory.display());
+    let mut text = format!("collecting {}\ninto {}", escaped(description), shown(&value.directory));
     let Ok((store, is_new)) = opened else {
         text.push_str(", which cannot be opened");
         return text;

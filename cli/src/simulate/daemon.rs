@@ -1,12 +1,12 @@
 //! What the daemon does beside adding: it says when it has begun, lets go of its
 //! standard descriptors, and keeps a journal of what goes wrong.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::path::Path;
 
-use gaugelog_sources::{Event, SourceError, Stop};
+use gaugelog_sources::{Access, Event, SourceError, Stop, escaped, open_own};
 use jiff::Timestamp;
 
 use super::{NAME, cannot};
@@ -54,10 +54,7 @@ impl Voice {
     pub(super) fn background(store: &Path) -> Result<Self, Exit> {
         // Refused only to a leader of a process group, which is alone already.
         let _ = rustix::process::setsid();
-        let journal = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(store.join(JOURNAL))
+        let journal = open_own(store.join(JOURNAL), Access::Append)
             .map_err(|error| cannot(store, "open the daemon's journal", &error))?;
         // So that the daemon keeps no other file system from being unmounted.
         let root = Path::new("/");
@@ -85,7 +82,8 @@ impl Voice {
                 }
                 let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
                 // There is nobody left to tell that the journal cannot be written.
-                let _ = (&*journal).write_all(format!("{now} {NAME}: {text}\n").as_bytes());
+                let _ =
+                    (&*journal).write_all(format!("{now} {NAME}: {}\n", escaped(text)).as_bytes());
             }
         }
     }
@@ -154,8 +152,8 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn begin(&mut self) {
-        let (store, pid) = (self.store.display(), std::process::id());
+    pub(super) fn begin(&mut self) {
+        let (store, pid) = (output::shown(self.store), std::process::id());
         // Nobody need listen: a daemon that was started by hand may have no stdout.
         let _ = output::print(format!("{BEGUN}process {pid} adds to {store}\n").as_bytes());
         match self.voice.let_go() {
@@ -222,6 +220,17 @@ mod tests {
         assert_eq!(lines.len(), 2, "{journal}");
         assert!(lines[0].contains("/dev/null/none") && lines[1].contains("stored again"));
         assert!(!stop.is_set());
+    }
+
+    #[test]
+    fn nothing_in_the_journal_controls_a_terminal() {
+        let (dir, stop) = (tempfile::tempdir().unwrap(), Stop::new());
+        let mut daemon = begun(dir.path(), &stop);
+        let error = gaugelog::Store::open("/none\u{1b}[2J\n\u{9b}").unwrap_err();
+        daemon.note(&Event::AppendFailed { error: &error, waiting: 1 });
+        let journal = std::fs::read_to_string(dir.path().join(JOURNAL)).unwrap();
+        assert!(journal.contains("/none\\u{1b}[2J\\n\\u{9b}: "), "{journal:?}");
+        assert_eq!(journal.lines().count(), 1, "{journal:?}");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! another source yields, to the service's store until it is told to stop.
 //!
 //! It says on stdout that it has begun once the first observation is on disk, or, of a
-//! source that did not answer, once the first poll has failed. In the background it then lets go of its standard descriptors: errors go to a file in the
-//! store's directory, which is begun anew where it has grown to 64 KiB.
+//! source that did not answer, once the first poll has failed; where polls are aligned to
+//! the clock, once the store is open. In the background it then lets go of its standard
+//! descriptors: errors go to a file in the store's directory, which is begun anew where it
+//! has grown to 64 KiB.
 
 mod daemon;
 
@@ -43,7 +45,7 @@ const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 
 const PROGRAM: Program = Program {
     name: NAME,
-    usage: "simulate_observations [-h] [--source SPEC] [--every DUR] [--log DIR] [--background]",
+    usage: "simulate_observations [-h] [--source SPEC] [--every DUR] [--align] [--deadline DUR] [--ca-file FILE] [--log DIR] [--background]",
     one_of: "",
 };
 
@@ -51,7 +53,7 @@ const NOTES: &str = "\
 examples:
   simulate_observations
   simulate_observations --source sensor:loadavg/1 --every 10s
-  simulate_observations --source https://example.org/now#/temp --every 1m
+  simulate_observations --source https://example.org/now#/temp --every 1m --align
 
 A source is polled, never read as it comes: `gaugelog collect stdin` does that, and
 `gaugelog collect --help` explains SPEC. Files in it are best named by absolute paths.
@@ -93,6 +95,15 @@ pub(crate) struct Polled {
     /// The time from one poll to the next, such as 100ms, 1s or 2m [default: 1s].
     #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) every: Option<Duration>,
+    /// Poll when the clock shows a multiple of --every: on full minutes with 1m.
+    #[arg(long)]
+    pub(crate) align: bool,
+    /// How long a poll may take before it has failed [default: 10s].
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
+    pub(crate) deadline: Option<Duration>,
+    /// A file with certificates (PEM) to trust besides the usual ones, for https.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Polled {
@@ -100,7 +111,8 @@ impl Polled {
     /// program that it waits for.
     pub(crate) fn open(&self, stop: &Arc<AtomicBool>) -> Result<Box<dyn Source>, String> {
         let spec = self.source.as_deref().unwrap_or(SOURCE_DEFAULT);
-        let settings = Settings::new().stop(Arc::clone(stop));
+        let mut settings = Settings::new().deadline(self.deadline()).stop(Arc::clone(stop));
+        settings.ca_file.clone_from(&self.ca_file);
         let source =
             Registry::standard().open(spec, &settings).map_err(|error| error.to_string())?;
         if source.pace() == Pace::Own {
@@ -110,6 +122,10 @@ impl Polled {
             ));
         }
         Ok(source)
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline.unwrap_or_else(|| Settings::new().deadline)
     }
 }
 
@@ -144,8 +160,13 @@ fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit
     let mut daemon = Daemon::new(&path, voice, &stop);
     let collector = Collector::new()
         .interval(polled.every.unwrap_or(EVERY_DEFAULT))
-        .deadline(Settings::new().deadline.saturating_add(DEADLINE_GRACE))
+        .align(polled.align)
+        .deadline(polled.deadline().saturating_add(DEADLINE_GRACE))
         .stop(stop.clone());
+    if polled.align {
+        // The first poll may be an hour away.
+        daemon.begin();
+    }
     let ended = collector.run(source, &store, |event| daemon.note(&event));
     signals::end_programs(&stop);
     match (daemon.refused, ended) {

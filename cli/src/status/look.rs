@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::explain::explained;
-use crate::instance;
 use crate::utc::Clock;
+use crate::{instance, json};
 
 /// What is known of a store. Moments are RFC 3339, in UTC, to the second.
 #[derive(Debug, Serialize)]
@@ -43,6 +43,11 @@ pub(super) struct Seen {
     pub(super) all_runs: Polls,
     pub(super) since: Option<String>,
     pub(super) last_error: Option<Failure>,
+    /// Since when nothing was stored because everything has gone wrong.
+    pub(super) failing_since: Option<String>,
+    /// When something was last stored, or the run began.
+    #[serde(skip)]
+    pub(super) heard_ns: Option<i64>,
     /// How many the store holds, whoever appended them.
     pub(super) observations: Option<u64>,
     pub(super) mean: Option<f64>,
@@ -93,7 +98,7 @@ impl Seen {
             serde_json::json!({ "store": self.store.to_string_lossy(), "error": error.to_string() })
                 .to_string()
         });
-        line + "\n"
+        json::harmless(line) + "\n"
     }
 }
 
@@ -148,6 +153,7 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
     let told = |ns: fn(&Record) -> i64| record.as_ref().map(|record| moment(ns(record)));
     let (started, updated) = (told(|it| it.started_ns), told(|it| it.updated_ns));
     let since = told(|it| it.since_ns);
+    let heard_ns = record.as_ref().map(|it| it.started_ns.max(it.stored_ns.unwrap_or(i64::MIN)));
     let record = record.unwrap_or_default();
     Seen {
         store,
@@ -166,6 +172,8 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         all_runs: record.all.into(),
         since,
         last_error: record.last_error.map(Failure::from),
+        failing_since: record.failing_since_ns.filter(|_| running).map(moment),
+        heard_ns,
         observations: None,
         mean: None,
         last: None,

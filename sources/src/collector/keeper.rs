@@ -62,7 +62,7 @@ impl Keeper {
                 return None;
             }
             Err(error) => {
-                log::warn!("{}: the counts are not kept: {error}", directory.display());
+                log::error!("{}: the counts are not kept: {error}", directory.display());
                 return None;
             }
         };
@@ -84,6 +84,8 @@ impl Keeper {
             held: 0,
             since_ns: earlier.as_ref().map_or(now_ns, |earlier| earlier.since_ns),
             all: before,
+            stored_ns: earlier.as_ref().and_then(|earlier| earlier.stored_ns),
+            failing_since_ns: None,
             last_error: earlier.and_then(|earlier| earlier.last_error),
             boot_id: session::boot_id(),
             clock_synchronised: session::is_clock_synchronised(),
@@ -106,7 +108,9 @@ impl Keeper {
     }
 
     pub(super) fn note_error(&mut self, text: &str, context: &Context<'_>) {
-        self.record.last_error = Some(LastError { time_ns: context.wall_ns(), text: cut(text) });
+        let time_ns = context.wall_ns();
+        self.record.last_error = Some(LastError { time_ns, text: cut(text) });
+        self.record.failing_since_ns.get_or_insert(time_ns);
         self.change(context);
     }
 
@@ -142,6 +146,10 @@ impl Keeper {
             let is_failing = run.failed > self.record.run.failed;
             self.has_turned |= is_failing != self.is_failing;
             self.is_failing = is_failing;
+        }
+        if run.stored > self.record.run.stored || held > self.record.held {
+            self.record.stored_ns = Some(context.wall_ns());
+            self.record.failing_since_ns = None;
         }
         self.record.all = self.before.plus(&run);
         (self.record.run, self.record.held) = (run, held);

@@ -7,15 +7,13 @@
 //! is `collector-2.lock` and `collector-2.json`, and so on: a collector takes the first
 //! that is free.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
+use crate::own_file::{Access, check_own, named, open_own};
 
 /// More collectors at once than anybody has into one store.
 const PLACES: usize = 8;
@@ -62,9 +60,7 @@ impl Place {
     }
 
     fn lock(&self) -> io::Result<Option<File>> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o644);
-        let file = open_plainly(options, &self.file("lock"))?;
+        let file = open_own(self.file("lock"), Access::Write)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {
@@ -117,45 +113,32 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     // Not `*.tmp`: the engine may clear those away.
     let making = path.with_extension("json.new");
-    // What a killed process left, or somebody else put there, is not written through.
-    let _ = fs::remove_file(&making);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o644);
-    let written = options.open(&making).and_then(|mut file| file.write_all(text));
+    check_own(path)?;
+    let written = created(&making).and_then(|mut file| file.write_all(text));
     let replaced = written.and_then(|()| fs::rename(&making, path));
     if replaced.is_err() {
+        // The next one makes it anew.
         let _ = fs::remove_file(&making);
     }
-    replaced
+    replaced.map_err(|error| named(&making, &error))
 }
 
 /// A file that need not be there.
 fn opened(path: &Path) -> io::Result<Option<File>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    match open_plainly(options, path) {
+    match open_own(path, Access::Read) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
     }
 }
 
-/// Opens a file that is one, without following a link and without waiting for a pipe.
-fn open_plainly(mut options: OpenOptions, path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let refused = |what: &str| {
-        let text = format!("{} {what}; remove it", path.display());
-        io::Error::new(ErrorKind::InvalidInput, text)
-    };
-    let file = options.custom_flags(flags).open(path).map_err(|error| {
-        match error.raw_os_error().map(Errno::from_raw_os_error) {
-            Some(Errno::LOOP) => refused("is a link"),
-            Some(Errno::NXIO) => refused("is a pipe"),
-            _ => error,
+/// A new file. What a killed process has left there is removed, and not written to: it may
+/// be a link.
+fn created(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            File::create_new(path)
         }
-    })?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(refused("is no plain file")),
+        created => created,
     }
 }

@@ -98,6 +98,10 @@ pub struct Record {
     pub clock_synchronised: Option<bool>,
     /// The file with the live state, which is newer than this.
     pub live: Option<PathBuf>,
+    /// When something was last stored, or read and held, in this run or one before it.
+    pub stored_ns: Option<i64>,
+    /// Since when everything has gone wrong: none once something is stored or held.
+    pub failing_since_ns: Option<i64>,
 }
 
 /// Something that went wrong, and when.

@@ -116,7 +116,7 @@ fn write(note: &Note, is_failing: &mut bool) {
             Err(error) => {
                 if !std::mem::replace(is_failing, true) {
                     let place = place.stem().display();
-                    log::warn!("{place}: the counts cannot be kept, trying again: {error}");
+                    log::error!("{place}: the counts cannot be kept, trying again: {error}");
                 }
             }
         }

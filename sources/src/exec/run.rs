@@ -85,6 +85,8 @@ pub(super) fn run(
         return Ok((Ended::Stopped, Printed::default()));
     }
     let mut command = Command::new(program);
+    // The service manager listens to the collector alone.
+    command.env_remove("NOTIFY_SOCKET");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Started::spawn(command.process_group(0))?;
     let child = &mut running.child;

@@ -42,6 +42,27 @@ fn counts_are_kept_for_the_run_and_for_all_runs() {
     assert_eq!(record(dir.path()).all.coverage(), Some(0.9));
 }
 
+/// From the first failure in a row until something is stored.
+#[test]
+fn a_source_that_fails_is_told_from_one_that_has_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let seen = |fails: &'static [u64]| {
+        let clock = Arc::new(TestClock::default());
+        let source = script(Pace::Scheduled, move |n| match n {
+            n if fails.contains(&n) => Err(SourceError::new("it stutters")),
+            n => Ok(value(n).filter(|_| n < 9)),
+        });
+        let memory = Memory::in_directory(dir.path());
+        collector(&clock).collect("script", source, &memory, &mut |_| {}).unwrap();
+        let record = record(dir.path());
+        let seconds = |ns: Option<i64>| ns.map(|ns| (ns - record.started_ns) / 1_000_000_000);
+        (seconds(record.stored_ns), seconds(record.failing_since_ns))
+    };
+    assert_eq!(seen(&[3, 4]), (Some(9), None));
+    assert_eq!(seen(&[3, 7, 8]), (Some(6), Some(7)));
+    assert_eq!(seen(&[0, 1, 2, 3, 4, 5, 6, 7, 8]).1, Some(0));
+}
+
 /// What the store's own file says, without the live state.
 fn kept(directory: &Path) -> Option<Record> {
     let text = std::fs::read(directory.join(NAME)).ok()?;
@@ -146,7 +167,7 @@ fn a_pipe_or_a_link_in_place_of_a_file_is_an_error_and_nothing_is_overwritten() 
             assert_eq!(std::fs::read(target.path()).unwrap(), b"precious");
             if name == "collector.lock" {
                 let error = Record::kept_now(dir.path()).unwrap_err().to_string();
-                assert!(error.contains("remove it"), "{error}");
+                assert!(error.contains("remove or rename it"), "{error}");
             }
         }
     }
