@@ -23,20 +23,25 @@ const PAUSE_MOST: Duration = Duration::from_millis(10);
 /// Returns once stdout and stderr are empty, where they are pipes, or their readers
 /// have gone, or have stopped reading.
 pub(crate) fn until_heard() {
+    until_heard_within(WAIT_MOST);
+}
+
+/// The same, and gives up what is unread after this time.
+pub(crate) fn until_heard_within(patience: Duration) {
     let begun = Instant::now();
     for pipe in [rustix::stdio::stdout(), rustix::stdio::stderr()] {
-        until_empty(pipe, begun);
+        until_empty(pipe, begun, patience);
     }
 }
 
-fn until_empty(pipe: BorrowedFd<'_>, begun: Instant) {
+fn until_empty(pipe: BorrowedFd<'_>, begun: Instant, patience: Duration) {
     if !is_pipe(pipe) {
         return;
     }
     let mut pause = PAUSE_FIRST;
     let mut left = u64::MAX;
     let mut changed = Instant::now();
-    while begun.elapsed() < WAIT_MOST {
+    while begun.elapsed() < patience {
         match ioctl_fionread(pipe) {
             Ok(0) | Err(_) => return,
             Ok(bytes) if bytes != left => (left, changed) = (bytes, Instant::now()),

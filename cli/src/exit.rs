@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::SIGXFSZ;
 
-use crate::drain;
 use crate::output;
+use crate::{drain, queue};
 
 /// Why a program ends before its work is done.
 #[derive(Debug, PartialEq)]
@@ -57,7 +57,14 @@ pub(crate) fn conclude(program: &str, work: impl FnOnce() -> Result<(), Exit>) -
         Err(Exit::Error(text)) => output::say(program, &format!("error: {text}")),
         _ => {}
     }
-    drain::until_heard();
+    let outcome = match queue::finish() {
+        // What the reader has to do with it is the cause.
+        Some(finished) => finished.and(outcome),
+        None => {
+            drain::until_heard();
+            outcome
+        }
+    };
     ExitCode::from(outcome.map_or_else(|exit| exit.status(), |()| 0))
 }
 

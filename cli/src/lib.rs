@@ -34,6 +34,7 @@ mod output;
 mod place;
 pub mod plot;
 mod python_float;
+mod queue;
 mod repair;
 mod seal;
 pub mod service;

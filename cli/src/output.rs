@@ -1,6 +1,7 @@
 //! What the programs print. The standard macros panic where the reader has gone;
 //! these do not. Nor is it an error that another program, which shares the terminal or
 //! the pipe, has made it non-blocking: what does not fit is waited for.
+//! Where there is a [`queue`], nothing is waited for.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
 use crate::exit::Exit;
+use crate::queue::{self, Place};
 
 /// Standard output or standard error, without a buffer.
 pub(crate) struct Stream(BorrowedFd<'static>);
@@ -50,9 +52,18 @@ impl Write for Stream {
 /// [`Exit::ReaderGone`] where nobody reads it any more, [`Exit::Error`] where it
 /// cannot be written, such as to a full disk.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Exit> {
+    let text = bytes.to_vec();
+    if queue::push(Place::Out, move || text) {
+        return Ok(());
+    }
+    write_out(bytes).map_err(|error| Exit::of_output(&error))
+}
+
+/// Writes to standard output, and waits for its reader.
+pub(crate) fn write_out(bytes: &[u8]) -> io::Result<()> {
     // The texts of two threads do not mix.
     let _alone = io::stdout().lock();
-    stdout().write_all(bytes).map_err(|error| Exit::of_output(&error))
+    stdout().write_all(bytes)
 }
 
 /// A line on stderr behind the program's name. A stderr that cannot be written
@@ -65,8 +76,17 @@ pub(crate) fn say(program: &str, text: &str) {
 /// may come from anywhere: nothing in them controls a terminal.
 pub(crate) fn say_lines(text: &str) {
     let lines: Vec<_> = text.split('\n').map(escaped).collect();
+    let lines = lines.join("\n").into_bytes();
+    let queued = lines.clone();
+    if !queue::push(Place::Err, move || queued) {
+        write_err(&lines);
+    }
+}
+
+/// Writes to standard error, and waits for its reader.
+pub(crate) fn write_err(bytes: &[u8]) {
     let _alone = io::stderr().lock();
-    let _ = Stream(rustix::stdio::stderr()).write_all(lines.join("\n").as_bytes());
+    let _ = Stream(rustix::stdio::stderr()).write_all(bytes);
 }
 
 /// A path as a line may show it.

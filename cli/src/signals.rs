@@ -6,12 +6,11 @@
 
 use std::fs;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use gaugelog_sources::Program;
+use gaugelog_sources::{Program, Stop};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, exit};
@@ -42,10 +41,10 @@ pub(crate) enum Second {
 
 /// A flag that SIGINT, SIGTERM and SIGHUP set. SIGQUIT ends the programs that sources have
 /// started, and then this one as if it were not caught.
-pub(crate) fn stop_flag(hangup: Hangup, second: Second) -> Result<Arc<AtomicBool>, Exit> {
-    let stop = Arc::new(AtomicBool::new(false));
+pub(crate) fn stop_flag(hangup: Hangup, second: Second) -> Result<Stop, Exit> {
+    let stop = Stop::new();
     let listen = |signals: Signals| {
-        let stop = Arc::clone(&stop);
+        let stop = stop.clone();
         let heed = move || heed(signals, &stop, hangup, second);
         thread::Builder::new().name("signals".to_owned()).spawn(heed)
     };
@@ -67,7 +66,7 @@ pub(crate) fn adopt_orphans(runs_programs: bool) {
 
 /// Ends the programs that a source still waits for and what others have left behind, so
 /// that none outlives this one.
-pub(crate) fn end_programs(stop: &AtomicBool) {
+pub(crate) fn end_programs(stop: &Stop) {
     end_all(stop);
     while QUITTING.load(Ordering::SeqCst) {
         thread::park();
@@ -77,8 +76,8 @@ pub(crate) fn end_programs(stop: &AtomicBool) {
 /// SIGQUIT ends the program in the thread that heeds signals, and no exit overtakes it.
 static QUITTING: AtomicBool = AtomicBool::new(false);
 
-fn end_all(stop: &AtomicBool) {
-    stop.store(true, Ordering::SeqCst);
+fn end_all(stop: &Stop) {
+    stop.set();
     Program::end_all(PROGRAMS_END_WITHIN);
 }
 
@@ -105,7 +104,7 @@ fn ignored_at_start() -> u64 {
     read().unwrap_or(0)
 }
 
-fn heed(mut signals: Signals, stop: &AtomicBool, hangup: Hangup, second: Second) {
+fn heed(mut signals: Signals, stop: &Stop, hangup: Hangup, second: Second) {
     for signal in signals.forever() {
         match signal {
             SIGCHLD => Program::reap_orphans(),
@@ -115,11 +114,11 @@ fn heed(mut signals: Signals, stop: &AtomicBool, hangup: Hangup, second: Second)
                 end_all(stop);
                 let _: io::Result<()> = emulate_default_handler(SIGQUIT);
             }
-            _ if stop.swap(true, Ordering::SeqCst) && second == Second::Ends => {
+            _ if stop.is_set() && second == Second::Ends => {
                 end_all(stop);
                 exit(128 + signal);
             }
-            _ => {}
+            _ => stop.set(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the command line says about sources, whichever they are.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -49,15 +50,19 @@ impl SourceOptions {
     /// # Errors
     /// An option that is for one source where there are several, in words.
     pub(crate) fn settings(&self, specs: &[String]) -> Result<Settings, String> {
-        let is_secured = |text: &&String| {
+        let address = |text: &String| {
             // `[NAME=]SPEC`.
             let spec = match text.split_once('=') {
                 Some((name, spec)) if !name.contains(':') => spec,
                 _ => text.as_str(),
             };
-            spec.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+            let spec = spec.strip_prefix("rate:").unwrap_or(spec);
+            let is_secured =
+                spec.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+            is_secured.then(|| spec.split('#').next().unwrap_or(spec).to_owned())
         };
-        if specs.iter().filter(is_secured).count() > 1 {
+        let addresses: HashSet<String> = specs.iter().filter_map(address).collect();
+        if addresses.len() > 1 {
             for (is_given, option) in [(self.pin.is_some(), "--pin"), (self.insecure, "--insecure")]
             {
                 if is_given {

@@ -47,7 +47,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Poll sources into a store each, then tell their statistics and draw them.
-    Collect(collect::Arguments),
+    Collect(Box<collect::Arguments>),
     /// List the sensors of this machine, ready to be collected from.
     Sources(listing::Arguments),
     /// Tell whether somebody collects into a store, and what became of the polls.

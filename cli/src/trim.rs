@@ -1,10 +1,11 @@
 //! `gaugelog trim`: removes the oldest observations of a store.
 
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use clap::Args;
-use gaugelog::{Observation, Store};
+use clap::{ArgGroup, Args};
+use gaugelog::Store;
+use gaugelog_sources::Retention;
 
 use crate::exit::Exit;
 use crate::figures::{count, plural};
@@ -21,6 +22,7 @@ Examples:
 /// What to keep.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("limit").args(["keep", "keep_bytes"]).required(true).multiple(true))]
 pub(crate) struct Arguments {
     /// The directory of the store; it may be in use.
     #[arg(value_name = "STORE")]
@@ -32,7 +34,6 @@ pub(crate) struct Arguments {
 /// How much of a store is kept. Whole chunks of 65,536 observations are removed, the
 /// oldest first.
 #[derive(Args, Clone, Copy, Debug)]
-#[group(required = true, multiple = true)]
 pub(crate) struct Keep {
     /// Keep what is younger than this, such as 36h or 90d.
     #[arg(long, value_name = "DUR", value_parser = duration::parse)]
@@ -43,25 +44,17 @@ pub(crate) struct Keep {
 }
 
 impl Keep {
-    /// Removes the rest from `store`, and returns how many observations that were.
-    pub(crate) fn trim(self, store: &Store) -> gaugelog::Result<u64> {
-        let mut removed = 0;
-        if let Some(keep) = self.keep {
-            // Before the beginning of time there is nothing.
-            let oldest = SystemTime::now().checked_sub(keep).unwrap_or(SystemTime::UNIX_EPOCH);
-            removed += store.remove_before(Observation::at(oldest, 0.0).timestamp_ns)?;
-        }
-        if let Some(bytes) = self.keep_bytes {
-            removed += store.keep_bytes(bytes)?;
-        }
-        Ok(removed)
+    pub(crate) fn retention(self) -> Retention {
+        let retention = Retention::default();
+        let retention = self.keep.map_or(retention, |age| retention.age(age));
+        self.keep_bytes.map_or(retention, |bytes| retention.bytes(bytes))
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let path = &arguments.store;
     let removed = Store::open(path)
-        .and_then(|store| arguments.keep.trim(&store))
+        .and_then(|store| arguments.keep.retention().apply(&store))
         .map_err(|error| in_words(&error))?;
     let text =
         format!("{}: {} observation{} removed\n", shown(path), count(removed), plural(removed));

@@ -109,7 +109,7 @@ fn a_source_that_hangs_and_one_that_fails_do_not_hold_up_another_or_the_end() {
     let mut running = running;
     // The poll that hangs would take a quarter of an hour.
     wait_until(|| running.0.try_wait().unwrap().is_some());
-    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    assert_eq!(running.0.wait().unwrap().code(), Some(1), "of one nothing was stored");
     let ended = status(dir, "log");
     assert!(ended.iter().all(|store| store["ended"] == "stopped"), "{ended:?}");
     assert_eq!(ended[1]["observations"], ended[1]["stored"]);

@@ -73,6 +73,47 @@ fn a_store_that_nobody_collected_into_has_a_status() {
     ran(dir, &["status", "--log", "."]).succeeds();
 }
 
+/// Of both sources the same is wrong.
+#[track_caller]
+fn fails_twice(ran: &Ran, what: &str) {
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!((ran.status, ran.stdout.as_str(), lines.len()), (Some(1), "", 2), "{ran:?}");
+    for (line, name) in lines.iter().zip(["log/level", "log/normal"]) {
+        assert!(line.contains(name) && line.contains(what), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_check_names_what_is_wrong_and_is_quiet_otherwise() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let level = dir.join("level");
+    fs::write(&level, "7\n").unwrap();
+    let file = format!("level=sensor:file={}", level.display());
+    let arguments = ["collect", "normal", &file, "--every", "20ms", "--quiet", "--log", "log"];
+    let mut running = Running::of(tool(dir, &arguments));
+    let check =
+        |options: &[&str]| ran(dir, &[&["status", "--log", "log", "--check"], options].concat());
+    let is_quiet = |ran: &Ran| ran.status == Some(0) && ran.stdout.is_empty();
+    wait_until(|| check(&[]).status == Some(0) && status(dir, "log").len() == 2);
+    assert!(is_quiet(&check(&["--max-age", "1h"])));
+    fails_twice(&check(&["--max-age", "1us"]), "nothing was stored for");
+    fs::remove_file(&level).unwrap();
+    wait_until(|| check(&[]).status == Some(1));
+    check(&[]).fails_naming(&["log/level: failing since", "it has gone"]);
+    assert!(status(dir, "log")[0]["failing_since"].is_string());
+    let text = ran(dir, &["status", "--log", "log"]).succeeds().stdout;
+    assert!(text.contains("  failing       since 2"), "{text}");
+    fs::write(&level, "8\n").unwrap();
+    wait_until(|| is_quiet(&check(&[])));
+    let json = check(&["--json"]);
+    assert_eq!((json.status, json.stdout.lines().count()), (Some(0), 2), "{json:?}");
+    running.signal(Signal::TERM);
+    running.0.wait().unwrap();
+    fails_twice(&check(&[]), "nobody collects");
+    assert_eq!(ran(dir, &["status", "--max-age", "1m"]).status, Some(2));
+}
+
 #[test]
 fn the_counts_of_a_store_do_not_show_in_the_service() {
     let bench = Bench::bare();

@@ -69,7 +69,7 @@ fn nothing_that_is_shown_controls_a_terminal() {
     let store = format!("{hostile}.log");
     let collect = ["collect", "normal", "--every", "1ms", "--for", "5ms", "-vv", "--log"];
     let collect = |log: &str| ran(dir, &[&collect[..], &[log]].concat());
-    let mut shown = vec![collect(&store), collect(&format!("{hostile}/none"))];
+    let mut shown = vec![collect(&store), collect(&format!("{hostile}.new/none"))];
     fs::create_dir(dir.join(format!("{hostile}.copies"))).unwrap();
     fs::write(dir.join(hostile), "").unwrap();
     shown.push(collect(hostile));

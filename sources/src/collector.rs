@@ -1,31 +1,53 @@
 //! The loop that polls sources into stores.
+//!
+//! ```text
+//! scheduler ─ask─▶ poller ─reading─▶ storing ─▶ sink: a store
+//!     ▲               │ intake: at its own pace    │
+//!     └───────────────┴──────── message ───────────┘
+//!     │
+//!     ├─▶ lane: when a source is polled ─▶ value: what is held, counts, the end
+//!     ├─▶ keeper ─▶ writing: collector.json and the live state
+//!     └─▶ events, for whoever collects
+//! ```
 
 mod back_off;
 mod clock;
+mod context;
+mod control;
 mod feed;
+mod intake;
 mod jitter;
 mod keeper;
+mod lane;
+mod live;
+mod message;
 mod place;
+mod poller;
 mod record;
 mod report;
-mod run;
+mod retention;
 mod schedule;
+mod scheduler;
+mod session;
 mod sink;
-mod worker;
+mod stop;
+mod storing;
+mod value;
+mod writing;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use gaugelog::Store;
 
 use crate::source::Source;
 use clock::{Clock, SystemClock};
+pub use control::Control;
 pub use feed::Feed;
 pub use record::{Counts, LastError, Record};
 pub use report::{Cause, CollectError, EndedBy, Event, Report};
-use run::Run;
-use sink::{Sink, StoreSink};
+pub use retention::Retention;
+pub use stop::Stop;
 
 /// Polls sources and appends what they yield, each to a store of its own, until a stop
 /// flag is set, a duration is over, or the sources end.
@@ -37,6 +59,7 @@ use sink::{Sink, StoreSink};
 /// With a duration, the polls that are due before its end are made and the run is
 /// over after the last of them: 10 s of 100 ms are the hundred polls at 0, 0.1, … 9.9 s.
 /// A poll under way at the end is waited for a second longer, then counts as failed.
+/// Polls that were due while the machine was suspended are missed.
 ///
 /// [Aligned](Self::align), polls are due where the wall clock shows a multiple of the
 /// interval, counted from the Unix epoch: full minutes, every quarter of an hour. Where
@@ -52,18 +75,24 @@ use sink::{Sink, StoreSink};
 /// # Failures
 /// A failed poll is told and counted, and costs its own reading: the next is made when
 /// it is due. From the second failure in a row on the source is left alone, for
-/// interval × 2ⁿ⁻¹ after the *n*-th, at most five minutes or the interval, to the
-/// nearest tick; the ticks in between count as missed. The first success ends this.
+/// interval × 2ⁿ⁻¹ after the *n*-th, at most [`retry_max`](Self::retry_max), to the
+/// nearest tick; the ticks in between count as missed. The first success ends this. A
+/// [local](Source::is_local) source is polled at every tick all the same.
 ///
 /// A poll that has not returned at its [deadline](Self::deadline) has failed. It cannot
 /// be cut off from outside: the source is polled again once it has returned, its value
 /// is dropped, and the ticks until then count as missed. Other sources do not notice.
 ///
+/// A source that ends with an error, or whose store cannot be opened or fails for good,
+/// ends alone; [`Event::Ended`] repeats that every hour while others go on.
+///
 /// # Counts
 /// What became of the polls is kept with the store, in its `collector.json`, for this
-/// run and for all: [`Record::read`]. It is written at most once a second and at the
-/// end, so a crash loses the counts of the last second and nothing of the store. Of
-/// several that collect into one store at once each keeps its own beside the others'.
+/// run and for all: [`Record::read`]. The live state, at most two seconds old, lies in
+/// memory: in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/gaugelog` or `/run/gaugelog`, else in
+/// the store. The store's own is written every ten minutes where something has changed,
+/// when a source begins to fail or recovers, and at the end, unsynced. Of several that
+/// collect into one store at once each keeps its own beside the others'.
 ///
 /// # Time
 /// An observation bears the time that its source gives it, else the wall clock when
@@ -71,28 +100,26 @@ use sink::{Sink, StoreSink};
 ///
 /// # Storing
 /// Each observation is acknowledged before the next scheduled poll, with an append of
-/// its own, so other programs can append in between. An append that fails because
-/// another writer held the lock or the file system refused is repeated every second,
-/// and no poll is made meanwhile: memory stays bounded, the gap is counted as missed.
-/// Several readings that were appended together and met a full disk keep the writers'
-/// lock until they are stored, because the first of them may be stored already.
-/// Any other error of the store ends the run. When the run returns, what was stored is
-/// on disk under every sync policy.
+/// its own, so other programs can append in between. An append that fails for a cause
+/// that may pass, such as another writer's lock or a full disk, is repeated every second,
+/// and no poll of that source is made meanwhile: memory stays bounded, the gap is counted
+/// as missed. Any other error of the store ends the run of this source.
+///
+/// With [`hold`](Self::hold) observations wait in memory, are appended together, and count
+/// after that. When the run returns, what was stored is on disk under every sync policy.
 ///
 /// # Stopping
-/// A stop flag that is set is seen within a tenth of a second, between polls, while
-/// waiting, and while the source blocks in a poll, which is then abandoned with its
-/// thread. What the source had already delivered is stored first. An append under way
+/// A [`Stop`] wakes the collector. A poll under way is abandoned with its thread; what a
+/// source had already delivered, and what is held, is stored first. An append under way
 /// is waited for: give the store a short [`lock_wait`](gaugelog::Options::lock_wait)
 /// where this matters.
 ///
 /// ```no_run
-/// use std::sync::{Arc, atomic::AtomicBool};
 /// use std::time::Duration;
 /// use gaugelog::Store;
-/// use gaugelog_sources::{Collector, Event, RandomNormal};
+/// use gaugelog_sources::{Collector, Event, RandomNormal, Stop};
 ///
-/// let stop = Arc::new(AtomicBool::new(false)); // a signal handler keeps a clone and sets it
+/// let stop = Stop::new(); // a thread that waits for signals keeps a clone and sets it
 /// let store = Store::open("service.log")?;
 /// let report = Collector::new()
 ///     .interval(Duration::from_millis(100))
@@ -114,7 +141,11 @@ pub struct Collector {
     /// What the parts of the interval are drawn from.
     jitter: Option<u64>,
     deadline: Option<Duration>,
-    stop: Arc<AtomicBool>,
+    retry_max: Option<Duration>,
+    hold: Option<Duration>,
+    retention: Retention,
+    stop: Stop,
+    control: Option<Control>,
     clock: Arc<dyn Clock>,
 }
 
@@ -134,7 +165,11 @@ impl Collector {
             aligned: false,
             jitter: None,
             deadline: None,
-            stop: Arc::default(),
+            retry_max: None,
+            hold: None,
+            retention: Retention::default(),
+            stop: Stop::new(),
+            control: None,
             clock: Arc::new(SystemClock::new()),
         }
     }
@@ -153,10 +188,17 @@ impl Collector {
         self
     }
 
-    /// Ends the run when somebody sets this flag, such as a signal handler.
+    /// Ends the run when somebody sets this flag.
     #[must_use]
-    pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
-        self.stop = flag;
+    pub fn stop(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Lets sources come and go. Such a run ends by the stop flag or its duration alone.
+    #[must_use]
+    pub fn control(mut self, control: Control) -> Self {
+        self.control = Some(control);
         self
     }
 
@@ -184,54 +226,72 @@ impl Collector {
         self
     }
 
+    /// How long a source that keeps failing is left alone at most: see
+    /// [failures](#failures). Without this, 30 s, or the interval where that is longer.
+    #[must_use]
+    pub fn retry_max(mut self, pause: Duration) -> Self {
+        self.retry_max = Some(pause);
+        self
+    }
+
+    /// How long observations may wait in memory before they are stored together: a crash
+    /// loses up to so much. 65,536 of a value are stored earlier. All stores are synced at
+    /// the same time.
+    #[must_use]
+    pub fn hold(mut self, duration: Duration) -> Self {
+        self.hold = Some(duration);
+        self
+    }
+
+    /// How much of each store is kept. What is too old is removed when a chunk of the store
+    /// is full, and every hour.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// Collects from one source, and returns when it is over. `on_event` is called in
-    /// this thread for everything that happens, and holds up the loop while it runs.
+    /// this thread for everything that happens, and holds up the schedule while it runs.
     ///
     /// # Errors
     /// [`Cause::Source`] where the source says that it cannot be polled again or
     /// panics. [`Cause::Store`] where the store refuses for good, where the run was
     /// over with observations that it still refused, or where the last sync failed.
     /// The error holds the totals and how many observations were not stored.
+    ///
+    /// # Panics
+    /// Where the source has several values, which need [`run_all`](Self::run_all).
     pub fn run(
         &self,
         source: impl Source + 'static,
         store: &Store,
         mut on_event: impl FnMut(Event<'_>),
     ) -> Result<Report, CollectError> {
-        let source = Box::new(source);
         let name = source.name().to_owned();
-        self.collect(&name, source, &mut StoreSink::new(store), &mut on_event)
+        let feed = Feed::new(name, source, Ok(store.clone()));
+        let outcomes = self.run_all(vec![feed], |_, event| on_event(event));
+        outcomes.into_iter().next().expect("a feed of one value has one outcome")
     }
 
     /// Collects from several sources at once, on the same schedule, and returns when
-    /// all of them are over: the outcome of each, in their order. A source that ends or
-    /// fails for good ends its own run only; the stop flag and the duration end all.
+    /// all of them are over: the outcome of each value, in their order. A source that ends
+    /// or fails for good ends its own run only; the stop flag and the duration end all.
     ///
-    /// Each has threads of its own, so none waits for another's polls or store.
-    /// `on_event` is told which source it is about, counted from 0; it is called for
-    /// one event at a time, and holds up the source that it is about while it runs, and
-    /// every other one that has something to tell.
+    /// Each source has a thread of its own, so none waits for another's polls or store.
+    /// `on_event` is told which value it is about, counted from 0 over all feeds; it is
+    /// called in this thread, and holds up the schedule while it runs.
     pub fn run_all(
         &self,
-        feeds: Vec<Feed<'_>>,
-        on_event: impl FnMut(usize, Event<'_>) + Send,
+        feeds: Vec<Feed>,
+        mut on_event: impl FnMut(usize, Event<'_>),
     ) -> Vec<Result<Report, CollectError>> {
-        let lanes = feeds.into_iter().map(|Feed { name, source, store }| feed::Lane {
-            name,
-            source,
-            sink: StoreSink::new(store),
-        });
-        feed::collect_all(self, lanes.collect(), on_event)
+        scheduler::collect(self, feeds, &mut on_event)
     }
 
-    fn collect(
-        &self,
-        name: &str,
-        source: Box<dyn Source>,
-        sink: &mut dyn Sink,
-        on_event: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Report, CollectError> {
-        Run::new(self, name, sink, on_event).collect(source)
+    /// How long a source that keeps failing is left alone at most.
+    fn longest_retry(&self, interval: Duration) -> Duration {
+        self.retry_max.unwrap_or(back_off::WAIT_MOST.max(interval))
     }
 }
 

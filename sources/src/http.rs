@@ -22,7 +22,7 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
 use crate::quote::escaped;
 use crate::settings::Settings;
-use crate::source::{Reading, Source, SourceError};
+use crate::source::{Reading, Readings, Source, SourceError};
 use crate::spec::without_secrets;
 use address::Address;
 use extract::Wanted;
@@ -77,9 +77,10 @@ pub struct Page {
     agent: Agent,
     guard: Arc<Guard>,
     address: Address,
-    wanted: Wanted,
-    /// The address as it may be shown.
-    shown: String,
+    /// What of the page each value is.
+    wanted: Vec<Wanted>,
+    /// The address of each as it may be shown.
+    shown: Vec<String>,
     limits: Limits,
 }
 
@@ -93,6 +94,16 @@ impl Page {
         Self::guarded(address, settings, public::is_public, DefaultResolver::default())
     }
 
+    /// Several numbers on the page at an address, by what stands behind `#` for each.
+    pub(crate) fn open_several(
+        page: &str,
+        fragments: &[Option<&str>],
+        settings: &Settings,
+    ) -> Result<Self, SourceError> {
+        let (is_public, lookup) = (public::is_public, DefaultResolver::default());
+        Self::guarded_several(page, fragments, settings, is_public, lookup)
+    }
+
     /// The same with another notion of what is public and of where names lead.
     fn guarded(
         address: &str,
@@ -100,16 +111,32 @@ impl Page {
         is_public: IsPublic,
         lookup: impl Resolver,
     ) -> Result<Self, SourceError> {
-        let shown = escaped(&without_secrets(address)).into_owned();
         let (page, fragment) = match address.split_once('#') {
             Some((page, fragment)) => (page, Some(fragment)),
             None => (address, None),
         };
+        Self::guarded_several(page, &[fragment], settings, is_public, lookup)
+    }
+
+    fn guarded_several(
+        page: &str,
+        fragments: &[Option<&str>],
+        settings: &Settings,
+        is_public: IsPublic,
+        lookup: impl Resolver,
+    ) -> Result<Self, SourceError> {
         let address = Address::parse(page).map_err(SourceError::fatal)?;
-        let wanted = Wanted::parse(fragment).map_err(SourceError::fatal)?;
+        let wanted: Result<Vec<Wanted>, String> =
+            fragments.iter().map(|fragment| Wanted::parse(*fragment)).collect();
+        let wanted = wanted.map_err(SourceError::fatal)?;
+        let shown = |fragment: &Option<&str>| {
+            let whole = fragment.map_or(page.to_owned(), |fragment| format!("{page}#{fragment}"));
+            escaped(&without_secrets(&whole)).into_owned()
+        };
+        let shown: Vec<String> = fragments.iter().map(shown).collect();
         let trust = Trust::of(settings)?;
         if address.is_https() && matches!(trust, Trust::Anybody) {
-            log::warn!("{shown}: whoever answers is believed: its certificate is not checked");
+            log::warn!("{}: whoever answers is believed: its certificate is not checked", shown[0]);
         }
         let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
         let connector =
@@ -122,9 +149,16 @@ impl Page {
         Ok(Self { agent, guard, address, wanted, shown, limits })
     }
 
-    fn read(&self) -> Result<f64, String> {
-        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.limits)?;
-        self.wanted.find(&page)
+    /// Fetches the page once, and finds each value on it.
+    fn read(&self) -> Result<Readings, SourceError> {
+        let failed = |at: usize, what| SourceError::new(format!("{}: {what}", self.shown[at]));
+        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.limits)
+            .map_err(|what| failed(0, what))?;
+        let find = |(at, wanted): (usize, &Wanted)| match wanted.find(&page) {
+            Ok(value) => Ok(Some(Reading::new(value))),
+            Err(what) => Err(failed(at, what)),
+        };
+        Ok(self.wanted.iter().enumerate().map(find).collect())
     }
 }
 
@@ -134,14 +168,24 @@ impl Source for Page {
     }
 
     fn description(&self) -> String {
-        format!("the number at {}", self.shown)
+        self.value_description(0)
+    }
+
+    fn values(&self) -> usize {
+        self.wanted.len()
+    }
+
+    fn value_description(&self, value: usize) -> String {
+        let shown = self.shown.get(value).map_or("", String::as_str);
+        format!("the number at {shown}")
     }
 
     fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
-        match self.read() {
-            Ok(value) => Ok(Some(Reading::new(value))),
-            Err(what) => Err(SourceError::new(format!("{}: {what}", self.shown))),
-        }
+        self.read()?.into_iter().next().unwrap_or(Ok(None))
+    }
+
+    fn poll_all(&mut self) -> Result<Option<Readings>, SourceError> {
+        self.read().map(Some)
     }
 }
 

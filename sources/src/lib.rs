@@ -35,6 +35,7 @@ mod line;
 mod normal;
 mod own_file;
 mod quote;
+mod rate;
 mod registry;
 mod sensor;
 mod settings;
@@ -43,7 +44,8 @@ mod spec;
 mod stdin;
 
 pub use collector::{
-    Cause, CollectError, Collector, Counts, EndedBy, Event, Feed, LastError, Record, Report,
+    Cause, CollectError, Collector, Control, Counts, EndedBy, Event, Feed, LastError, Record,
+    Report, Retention, Stop,
 };
 pub use exec::Program;
 pub use http::{Fingerprint, Page};
@@ -51,9 +53,9 @@ pub use line::{LineFormat, TimeColumn, TimeFormat, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use own_file::{Access, open_own};
 pub use quote::escaped;
-pub use registry::{GRAMMAR, Registry};
+pub use registry::{GRAMMAR, Opened, Registry};
 pub use sensor::{Available, Sensor, available};
 pub use settings::Settings;
-pub use source::{Pace, Reading, Source, SourceError};
+pub use source::{Pace, Reading, Readings, Source, SourceError};
 pub use spec::{SpecError, short_name, without_secrets};
 pub use stdin::{Lines, StandardInput};

@@ -7,14 +7,34 @@ use std::sync::Arc;
 use crate::exec::Program;
 use crate::http::Page;
 use crate::normal::RandomNormal;
+use crate::rate::Rated;
 use crate::sensor::Sensor;
 use crate::settings::Settings;
 use crate::source::{Source, SourceError};
-use crate::spec::{self, SpecError};
+use crate::spec::{self, RATE_PREFIX, SpecError};
 use crate::stdin::Lines;
 
 /// How the sources of a scheme are opened: from what stands behind the colon.
 type Open = dyn Fn(&str, &Settings) -> Result<Box<dyn Source>, SourceError> + Send + Sync;
+
+/// How a source of several values is opened.
+type OpenShared = fn(&str, &[Option<&str>], &Settings) -> Result<Box<dyn Source>, SourceError>;
+
+/// How the sources of a scheme share polls: what of a spec must be the same, and how a
+/// source of several values is opened from that and from the rest of each spec.
+#[derive(Clone, Copy)]
+struct Shared {
+    split: fn(&str) -> (&str, Option<&str>),
+    open: OpenShared,
+}
+
+/// A source, and which of the specs that were named its values are, in their order.
+pub struct Opened {
+    /// The source.
+    pub source: Box<dyn Source>,
+    /// The place of the spec of each value among all.
+    pub specs: Vec<usize>,
+}
 
 /// The grammar of the specs that [`Registry::standard`] knows, for a program's help.
 pub const GRAMMAR: &str = include_str!("grammar.txt");
@@ -46,6 +66,7 @@ pub const GRAMMAR: &str = include_str!("grammar.txt");
 #[derive(Clone)]
 pub struct Registry {
     schemes: BTreeMap<String, Arc<Open>>,
+    shared: BTreeMap<String, Shared>,
 }
 
 impl Default for Registry {
@@ -58,7 +79,7 @@ impl Registry {
     /// A registry that knows no scheme.
     #[must_use]
     pub fn empty() -> Self {
-        Self { schemes: BTreeMap::new() }
+        Self { schemes: BTreeMap::new(), shared: BTreeMap::new() }
     }
 
     /// The schemes of this crate: see [Specs](#specs).
@@ -70,6 +91,18 @@ impl Registry {
             registry.insert(scheme, move |rest, settings| {
                 Ok(Box::new(Page::open(&format!("{scheme}:{rest}"), settings)?))
             });
+            registry.shared.insert(
+                scheme.to_owned(),
+                Shared {
+                    split: |spec| match spec.split_once('#') {
+                        Some((page, fragment)) => (page, Some(fragment)),
+                        None => (spec, None),
+                    },
+                    open: |page, fragments, settings| {
+                        Ok(Box::new(Page::open_several(page, fragments, settings)?))
+                    },
+                },
+            );
         }
         registry.insert("normal", |rest, _| Ok(Box::new(RandomNormal::from_parameters(rest)?)));
         registry
@@ -109,7 +142,7 @@ impl Registry {
             let rule = "a scheme is lower-case letters, digits, - and _, and begins with a letter";
             return Err(SpecError::new(scheme, rule));
         }
-        if self.schemes.contains_key(scheme) {
+        if self.schemes.contains_key(scheme) || RATE_PREFIX.strip_suffix(':') == Some(scheme) {
             return Err(SpecError::new(scheme, "there is a source of this name already"));
         }
         self.insert(scheme, open);
@@ -128,14 +161,14 @@ impl Registry {
         self.schemes.keys().map(String::as_str)
     }
 
-    /// The source that a spec names. A sensor must be there; of a program or a page
-    /// the first poll tells.
+    /// The source that a spec names. Whether it is there, the first poll tells.
     ///
     /// # Errors
     /// Which part of the spec is wrong, and what would be right. What may be secret in
     /// a spec is left out of the error, as in [`without_secrets`](crate::without_secrets).
     pub fn open(&self, spec: &str, settings: &Settings) -> Result<Box<dyn Source>, SpecError> {
-        let (scheme, rest) = spec.split_once(':').unwrap_or((spec, ""));
+        let (counted, is_counter) = without_rate(spec);
+        let (scheme, rest) = counted.split_once(':').unwrap_or((counted, ""));
         let Some(open) = self.schemes.get(scheme) else {
             let known: Vec<&str> = self.schemes().collect();
             return Err(SpecError::new(
@@ -143,7 +176,94 @@ impl Registry {
                 format!("there are the sources {}", known.join(", ")),
             ));
         };
-        open(rest, settings).map_err(|error| SpecError::new(spec, error.to_string()))
+        let source =
+            open(rest, settings).map_err(|error| SpecError::new(spec, error.to_string()))?;
+        Ok(if is_counter { Box::new(Rated::new(source, &[true])) } else { source })
+    }
+
+    /// The sources that several specs name. Pages at one address share a fetch and its
+    /// time: they are one source of several values.
+    ///
+    /// ```
+    /// use gaugelog_sources::{Registry, Settings};
+    /// let specs = ["http://host/now#/temp", "normal", "http://host/now#/wind"];
+    /// let opened = Registry::standard().open_all(&specs, &Settings::new())?;
+    /// let values: Vec<_> = opened.iter().map(|opened| opened.specs.clone()).collect();
+    /// assert_eq!(values, [vec![0, 2], vec![1]]);
+    /// # Ok::<(), gaugelog_sources::SpecError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), of the first spec that is wrong.
+    pub fn open_all(
+        &self,
+        specs: &[impl AsRef<str>],
+        settings: &Settings,
+    ) -> Result<Vec<Opened>, SpecError> {
+        let specs: Vec<&str> = specs.iter().map(AsRef::as_ref).collect();
+        let mut groups: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
+        for (at, spec) in specs.iter().enumerate() {
+            let shared = self.shared_part(spec);
+            let known = groups.iter_mut().find(|(part, _)| part.is_some() && *part == shared);
+            match known {
+                Some((_, members)) => members.push(at),
+                None => groups.push((shared, vec![at])),
+            }
+        }
+        let open = |(shared, members): (Option<&str>, Vec<usize>)| {
+            let source = match shared {
+                Some(shared) if members.len() > 1 => {
+                    let named: Vec<&str> = members.iter().map(|&at| specs[at]).collect();
+                    self.open_shared(shared, &named, settings)?
+                }
+                _ => self.open(specs[members[0]], settings)?,
+            };
+            Ok(Opened { source, specs: members })
+        };
+        groups.into_iter().map(open).collect()
+    }
+
+    /// What of a spec others must have too to share its polls, if it can share them.
+    fn shared_part<'a>(&self, spec: &'a str) -> Option<&'a str> {
+        let (counted, _) = without_rate(spec);
+        let scheme = counted.split(':').next()?;
+        self.shared.get(scheme).map(|shared| (shared.split)(counted).0)
+    }
+
+    fn open_shared(
+        &self,
+        shared: &str,
+        specs: &[&str],
+        settings: &Settings,
+    ) -> Result<Box<dyn Source>, SpecError> {
+        // Each by itself first, so that an error names the one that is wrong.
+        for spec in specs {
+            self.open(spec, settings)?;
+        }
+        let counted = specs.iter().map(|spec| without_rate(spec));
+        let (counted, is_counter): (Vec<&str>, Vec<bool>) = counted.unzip();
+        let scheme = shared.split(':').next().unwrap_or_default();
+        let Some(how) = self.shared.get(scheme) else { return self.open(specs[0], settings) };
+        let rest: Vec<Option<&str>> = counted.iter().map(|spec| (how.split)(spec).1).collect();
+        let source = (how.open)(shared, &rest, settings)
+            .map_err(|error| SpecError::new(specs[0], error.to_string()))?;
+        let is_plain = is_counter.iter().all(|is_counter| !is_counter);
+        Ok(if is_plain { source } else { Box::new(Rated::new(source, &is_counter)) })
+    }
+}
+
+/// The spec itself, and whether its value is a counter.
+fn without_rate(spec: &str) -> (&str, bool) {
+    match spec.strip_prefix(RATE_PREFIX) {
+        Some(counted) => (counted, true),
+        None => (spec, false),
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, specs } = self;
+        f.debug_struct("Opened").field("source", &source.name()).field("specs", specs).finish()
     }
 }
 
@@ -196,9 +316,27 @@ mod tests {
         let never = |_: &str, _: &Settings| Err(SourceError::new("not today"));
         registry.register("my-2nd_one", never).unwrap();
         assert_eq!(refused(&registry, "my-2nd_one:x:y"), "source \"my-2nd_one:x:y\": not today");
-        for name in ["normal", "my-2nd_one", "", "Big", "2nd", "a:b", "a b", "ä"] {
+        for name in ["normal", "rate", "my-2nd_one", "", "Big", "2nd", "a:b", "a b", "ä"] {
             assert!(registry.register(name, never).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_rate_is_of_any_source_and_a_wrong_one_is_named() {
+        let registry = Registry::standard();
+        let source = registry.open("rate:sensor:file=/x", &Settings::new()).unwrap();
+        assert_eq!(source.description(), "the change a second of sensor file=/x");
+        assert!(source.is_local());
+        assert!(refused(&registry, "rate:rate:normal").contains("there are the sources"));
+        assert!(refused(&registry, "rate:").contains("there are the sources"));
+        let specs = ["http://h/#/a", "rate:http://h/#/b", "http://h/?x#/a", "http://h/#/~9"];
+        let opened = registry.open_all(&specs[..3], &Settings::new()).unwrap();
+        let values: Vec<_> = opened.iter().map(|opened| opened.specs.clone()).collect();
+        assert_eq!(values, [vec![0, 1], vec![2]]);
+        assert_eq!(opened[0].source.value_description(0), "the number at http://h/#/a");
+        assert!(opened[0].source.value_description(1).starts_with("the change a second of "));
+        let error = registry.open_all(&specs, &Settings::new()).unwrap_err().to_string();
+        assert!(error.contains("#/~9"), "{error}");
     }
 
     #[test]
@@ -208,6 +346,8 @@ mod tests {
         for spec in [
             "exec:curl -u me:hunter2 'host",
             "exe:curl -u me:hunter2 host",
+            "rate:exec:curl -u me:hunter2 'host",
+            "rate:http://me:hunter2@host/#a b",
             "curl -u me:hunter2 host",
             "https:/me:hunter2@host",
             "https//me:hunter2@host",

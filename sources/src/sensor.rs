@@ -54,20 +54,41 @@ pub struct Sensor {
     gauge: Box<dyn Gauge>,
     /// What was asked for: the spec without its scheme.
     wanted: String,
-    unit: &'static str,
+    /// Once it was found.
+    unit: Option<&'static str>,
     root: PathBuf,
 }
 
 impl Sensor {
     /// The sensor that is named as in a [spec](crate::Registry#specs), without
-    /// `sensor:`. `root` is the directory that holds `sys` and `proc`.
+    /// `sensor:`. `root` is the directory that holds `sys` and `proc`. The sensor need not
+    /// be there yet.
     ///
     /// # Errors
-    /// A name that is not understood; no such sensor, or several: then they are listed.
+    /// A name that is not understood.
     pub fn open(wanted: &str, root: impl Into<PathBuf>) -> Result<Self, SourceError> {
-        let (mut gauge, root) = (gauge(wanted)?, root.into());
-        let unit = gauge.find(&root)?;
-        Ok(Self { gauge, wanted: wanted.to_owned(), unit, root })
+        let mut sensor = Self::parse(wanted, root.into())?;
+        match sensor.find() {
+            Err(error) if !error.can_poll_again() => Err(error),
+            // What is absent is told by the first poll.
+            _ => Ok(sensor),
+        }
+    }
+
+    /// The same, of a sensor that must be there.
+    fn found(wanted: &str, root: &Path) -> Result<Self, SourceError> {
+        let mut sensor = Self::parse(wanted, root.to_owned())?;
+        sensor.find()?;
+        Ok(sensor)
+    }
+
+    fn parse(wanted: &str, root: PathBuf) -> Result<Self, SourceError> {
+        Ok(Self { gauge: gauge(wanted)?, wanted: wanted.to_owned(), unit: None, root })
+    }
+
+    fn find(&mut self) -> Result<(), SourceError> {
+        self.unit = Some(self.gauge.find(&self.root)?);
+        Ok(())
     }
 }
 
@@ -119,12 +140,19 @@ impl Source for Sensor {
     fn description(&self) -> String {
         let wanted = escaped(&self.wanted);
         match self.unit {
-            "" => format!("sensor {wanted}"),
-            unit => format!("sensor {wanted}, in {unit}"),
+            None | Some("") => format!("sensor {wanted}"),
+            Some(unit) => format!("sensor {wanted}, in {unit}"),
         }
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
+        if self.unit.is_none() {
+            self.find()?;
+        }
         self.gauge.read(&self.root).map(|value| Some(Reading::new(value)))
     }
 }

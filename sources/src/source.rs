@@ -74,7 +74,24 @@ pub trait Source: Send {
         Pace::Scheduled
     }
 
-    /// The next reading, or `None` where there will never be another one.
+    /// How many values a poll yields, always the same; each has a store of its own.
+    fn values(&self) -> usize {
+        1
+    }
+
+    /// One line for people about one of the values, counted from 0.
+    fn value_description(&self, _value: usize) -> String {
+        self.description()
+    }
+
+    /// Whether a poll asks nobody but this machine's kernel. Such a source is polled at
+    /// every interval, however often it has failed.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// The next reading, or `None` where there will never be another one. Of a source of
+    /// several values, the first.
     ///
     /// It may block. A value that is not finite is reported by the collector as a
     /// failed poll and not stored. After `None`, and after an error that says so, it
@@ -85,7 +102,21 @@ pub trait Source: Send {
     /// again when the next poll is due, unless the error is
     /// [fatal](SourceError::fatal).
     fn poll(&mut self) -> Result<Option<Reading>, SourceError>;
+
+    /// All values of one poll. This is what a collector calls; a source of one value
+    /// leaves it as it is.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll), where there is none of the values. A value that is
+    /// missing alone is an error in its place.
+    fn poll_all(&mut self) -> Result<Option<Readings>, SourceError> {
+        Ok(self.poll()?.map(|reading| vec![Ok(Some(reading))]))
+    }
 }
+
+/// What one poll gave, a value each: a reading, an error, or `None` where the source
+/// needs another poll first, as for a rate. `None` counts as no poll.
+pub type Readings = Vec<Result<Option<Reading>, SourceError>>;
 
 impl<S: Source + ?Sized> Source for Box<S> {
     fn name(&self) -> &str {
@@ -100,8 +131,24 @@ impl<S: Source + ?Sized> Source for Box<S> {
         (**self).pace()
     }
 
+    fn values(&self) -> usize {
+        (**self).values()
+    }
+
+    fn value_description(&self, value: usize) -> String {
+        (**self).value_description(value)
+    }
+
+    fn is_local(&self) -> bool {
+        (**self).is_local()
+    }
+
     fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
         (**self).poll()
+    }
+
+    fn poll_all(&mut self) -> Result<Option<Readings>, SourceError> {
+        (**self).poll_all()
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 
 use crate::quote::quoted;
 
+/// What stands before a spec whose value is a counter.
+pub(crate) const RATE_PREFIX: &str = "rate:";
 /// A file system takes 255 bytes.
 const SHORT_NAME_BYTES_MAX: usize = 64;
 /// How much of a spec an error shows, in characters.
@@ -49,6 +51,10 @@ pub(crate) fn is_scheme(text: &str) -> bool {
 /// ```
 #[must_use]
 pub fn without_secrets(spec: &str) -> String {
+    let counted = spec.trim_start_matches(RATE_PREFIX);
+    if counted.len() < spec.len() {
+        return format!("{}{}", &spec[..spec.len() - counted.len()], without_secrets(counted));
+    }
     match spec.split_once(':') {
         Some(("normal" | "sensor" | "stdin", _)) => spec.to_owned(),
         Some(("exec", command)) => format!("exec:{}", first_word(command.trim_start())),
@@ -115,6 +121,7 @@ fn split_at_first(text: &str, at: char) -> (&str, &str) {
 /// ```
 #[must_use]
 pub fn short_name(spec: &str) -> String {
+    let spec = spec.trim_start_matches(RATE_PREFIX);
     let (scheme, rest) = spec.split_once(':').unwrap_or((spec, ""));
     let telling = match scheme {
         "normal" | "stdin" => String::new(),

@@ -2,13 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gaugelog::{ErrorKind, Observation, Options, Store};
 use gaugelog_sources::{
-    Cause, Collector, EndedBy, Event, Lines, Pace, RandomNormal, Reading, Source, SourceError,
+    Cause, Collector, EndedBy, Event, Lines, Pace, RandomNormal, Reading, Source, SourceError, Stop,
 };
 use tempfile::TempDir;
 
@@ -107,12 +105,10 @@ fn a_stop_is_seen_while_input_is_awaited() {
     let (_directory, store) = empty_store();
     let (reader, mut writer) = io::pipe().unwrap();
     writer.write_all(b"14.2\n14.").unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let report = Collector::new()
-        .stop(stop)
-        .run(Lines::new(reader), &store, |_| flag.store(true, Ordering::Relaxed))
-        .unwrap();
+    let stop = Stop::new();
+    let flag = stop.clone();
+    let report =
+        Collector::new().stop(stop).run(Lines::new(reader), &store, |_| flag.set()).unwrap();
     assert_eq!((report.stored, report.ended_by), (1, EndedBy::Signal));
     assert_eq!(values(&store), [14.2]);
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use gaugelog_sources::{Registry, Settings, Source, escaped, short_name, without_secrets};
+use gaugelog_sources::{Opened, Registry, Settings, Source, escaped, short_name, without_secrets};
 
 use crate::exit::Exit;
 
@@ -45,15 +45,21 @@ fn check(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A source that was named and could be opened.
+/// A source that was named, and its values.
 pub(super) struct Input {
-    pub(super) name: String,
     pub(super) source: Box<dyn Source>,
+    pub(super) values: Vec<Value>,
+}
+
+/// A value of a source.
+pub(super) struct Value {
+    pub(super) name: String,
     /// Where its store is or will be.
     pub(super) directory: PathBuf,
 }
 
-/// Opens all of them, `[NAME=]SPEC` each. The store of one without a name is `log`
+/// Opens all of them, `[NAME=]SPEC` each; pages at one address are one source of several
+/// values. The store of one without a name is `log`
 /// itself; of several, or with a name, it is a directory in there.
 pub(super) fn open(
     sources: &[String],
@@ -61,14 +67,11 @@ pub(super) fn open(
     log: &Path,
 ) -> Result<Vec<Input>, Exit> {
     let senseless = |why: &str| Exit::Usage(format!("error: {}\n", escaped(why)));
-    let registry = Registry::standard();
     let alone = sources.len() == 1;
     let mut taken = HashSet::new();
-    let mut inputs = Vec::new();
+    let (mut specs, mut values) = (Vec::new(), Vec::new());
     for text in sources {
         let Named { name, spec } = Named::parse(text).map_err(|why| senseless(&why))?;
-        let source =
-            registry.open(spec, settings).map_err(|error| senseless(&error.to_string()))?;
         let directory = match name {
             None if alone => log.to_owned(),
             Some(name) => log.join(name),
@@ -81,12 +84,19 @@ pub(super) fn open(
                  {name}-1=SPEC {name}-2=SPEC"
             )));
         }
-        inputs.push(Input { name, source, directory });
+        specs.push(spec);
+        values.push(Some(Value { name, directory }));
     }
-    if inputs.iter().filter(|input| input.source.name() == "stdin").count() > 1 {
+    let opened = Registry::standard().open_all(&specs, settings);
+    let opened = opened.map_err(|error| senseless(&error.to_string()))?;
+    if opened.iter().filter(|opened| opened.source.name() == "stdin").count() > 1 {
         return Err(senseless("there is one standard input; name stdin once"));
     }
-    Ok(inputs)
+    let input = |Opened { source, specs }| {
+        let values = specs.iter().filter_map(|&at| values[at].take()).collect();
+        Input { source, values }
+    };
+    Ok(opened.into_iter().map(input).collect())
 }
 
 #[cfg(test)]
@@ -125,7 +135,7 @@ mod tests {
         let directories = |texts: &[&str]| -> Result<Vec<PathBuf>, Exit> {
             let sources: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
             let inputs = open(&sources, &Settings::new(), Path::new("log"))?;
-            Ok(inputs.into_iter().map(|input| input.directory).collect())
+            Ok(inputs.into_iter().flat_map(|it| it.values).map(|it| it.directory).collect())
         };
         for (texts, expected) in [
             (&["normal"][..], &["log"][..]),

@@ -3,32 +3,25 @@
 mod input;
 mod progress;
 mod report;
+mod stores;
 
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use gaugelog::{ErrorKind, Options, Store};
-use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Report, Settings, escaped};
+use gaugelog::Store;
+use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Report, Settings, Stop};
 
-use crate::duration;
 use crate::exit::Exit;
-use crate::explain::{self, way_out_of_io};
-use crate::figures::{count, plural};
-use crate::output::{self, shown};
-use crate::service_manager;
+use crate::figures::count;
 use crate::signals::{self, Hangup, Second};
 use crate::source_options::SourceOptions;
+use crate::trim::Keep;
+use crate::{duration, explain, output, queue, service_manager};
 use input::Input;
 use progress::Progress;
-
-/// A signal is not heard while an append waits for another program's.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+use stores::Opened;
 
 const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 
@@ -43,6 +36,8 @@ Examples:
   gaugelog collect room=sensor:hwmon/coretemp/temp1 web=https://example.org/now#/temp \\
       --every 1m --align --log house          # stores house/room and house/web
   gaugelog collect 'exec:/usr/local/bin/ups-load -q' --every 30s --deadline 5s
+  gaugelog collect t=https://host/now#/temp rain=rate:https://host/now#/rain --every 1m \\
+      --sync 10m --keep 365d                 # one fetch a minute, for a card
   mosquitto_sub -t x | gaugelog collect stdin
 
 `gaugelog sources` lists the sensors of this machine, `gaugelog status` what became of
@@ -79,6 +74,17 @@ pub(crate) struct Arguments {
     /// How long a poll may take before it has failed.
     #[arg(long, value_name = "DUR", value_parser = duration::parse, default_value = "10s", allow_hyphen_values = true)]
     deadline: Duration,
+    /// How long a source that keeps failing is left alone at most [default: 30s, or
+    /// --every where that is longer]. Sensors and files are tried at every interval.
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
+    retry_max: Option<Duration>,
+    /// Keep observations in memory for at most so long and store them together, which
+    /// spares flash memory; a crash loses up to so much [default: each is on disk before
+    /// the next poll].
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
+    sync: Option<Duration>,
+    #[command(flatten)]
+    keep: Keep,
     #[command(flatten)]
     options: SourceOptions,
     /// Print nothing on stdout and draw nothing, for a service; errors are told.
@@ -87,26 +93,45 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    fn settings(&self, stop: &Arc<AtomicBool>) -> Result<Settings, Exit> {
+    fn settings(&self, stop: &Stop) -> Result<Settings, Exit> {
         let settings = self.options.settings(&self.sources);
         let settings = settings.map_err(|why| Exit::Usage(format!("error: {why}\n")))?;
-        Ok(settings.deadline(self.deadline).stop(Arc::clone(stop)))
+        Ok(settings.deadline(self.deadline).stop(stop.flag()))
     }
 
-    fn collector(&self, stop: &Arc<AtomicBool>) -> Collector {
+    fn collector(&self, stop: &Stop) -> Collector {
         let mut collector = Collector::new()
             .interval(self.every.unwrap_or(EVERY_DEFAULT))
             .align(self.align)
             .deadline(self.deadline.saturating_add(DEADLINE_GRACE))
-            .stop(Arc::clone(stop));
+            .retention(self.keep.retention())
+            .stop(stop.clone());
         if let Some(length) = self.length {
             collector = collector.duration(length);
+        }
+        if let Some(pause) = self.retry_max {
+            collector = collector.retry_max(pause);
+        }
+        if let Some(hold) = self.sync {
+            collector = collector.hold(hold);
         }
         if self.jitter {
             // Drawn from the system for each process.
             collector = collector.jitter(RandomState::new().hash_one("jitter"));
         }
         collector
+    }
+
+    fn check_pace(&self, inputs: &[Input]) -> Result<(), Exit> {
+        match inputs {
+            [Input { source, .. }] if source.pace() == Pace::Own && self.every.is_some() => {
+                Err(Exit::Usage(format!(
+                    "error: --every is for sources that are polled; {} comes at its own pace\n",
+                    source.name()
+                )))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -115,131 +140,107 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let settings = arguments.settings(&stop)?;
     let inputs = input::open(&arguments.sources, &settings, &arguments.log)?;
     signals::adopt_orphans(inputs.iter().any(|input| input.source.name() == "exec"));
-    if let [input] = &inputs[..]
-        && input.source.pace() == Pace::Own
-        && arguments.every.is_some()
-    {
-        return Err(Exit::Usage(format!(
-            "error: --every is for sources that are polled; {} comes at its own pace\n",
-            input.source.name()
-        )));
-    }
-    let stores = open_stores(&inputs, &arguments.log)?;
-    let several = stores.len() > 1;
+    arguments.check_pace(&inputs)?;
     if !arguments.quiet {
-        let parts: Vec<String> =
-            inputs.iter().zip(&stores).map(|(input, opened)| introduction(input, opened)).collect();
-        output::print(format!("{}; Ctrl-C ends it\n", parts.join("\n")).as_bytes())?;
+        stores::check_pictures(&arguments.out)?;
     }
-    let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
-    let mut progress: Vec<Progress<'_>> = names
+    let opened = stores::open(&inputs, &arguments.log)?;
+    if let [Err(_)] = &opened[..] {
+        return opened.into_iter().try_for_each(|opened| opened.map(drop).map_err(Exit::from));
+    }
+    queue::begin(stop.clone())?;
+    if !arguments.quiet {
+        introduce(&inputs, &opened)?;
+    }
+    let values: Vec<Watched> = inputs
         .iter()
-        .zip(&stores)
-        .map(|(name, (store, _))| {
-            let named = several.then_some(name.as_str());
-            Progress::new(store, &stop, named, arguments.quiet)
+        .flat_map(|input| &input.values)
+        .zip(&opened)
+        .map(|(value, opened)| Watched {
+            name: value.name.clone(),
+            store: opened.as_ref().ok().map(|(store, _)| store.clone()),
         })
         .collect();
-    let feeds = inputs.into_iter().zip(&stores);
-    let feeds =
-        feeds.map(|(Input { name, source, .. }, (store, _))| Feed::new(name, source, store));
+    let several = values.len() > 1;
+    let mut progress: Vec<Progress> = values
+        .iter()
+        .map(|Watched { name, store }| {
+            let name = several.then(|| name.clone());
+            Progress::new(store.clone(), name, arguments.quiet)
+        })
+        .collect();
+    let feeds = feeds(inputs, opened);
+    let names: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
     service_manager::ready(&format!("collecting: {}", names.join(", ")));
-    let ended =
-        arguments.collector(&stop).run_all(feeds.collect(), |at, event| progress[at].note(&event));
+    let ended = arguments.collector(&stop).run_all(feeds, |at, event| progress[at].note(&event));
     service_manager::stopping();
     signals::end_programs(&stop);
-    for progress in progress {
-        progress.finish()?;
-    }
+    progress.into_iter().for_each(Progress::finish);
     if !arguments.quiet {
-        for ((name, (store, _)), ended) in names.iter().zip(&stores).zip(&ended) {
+        for (Watched { name, store }, ended) in values.iter().zip(&ended) {
+            let Some(store) = store else { continue };
             let totals = ended.as_ref().map_or_else(|error| error.report, |report| *report);
             report::print(several.then_some(name), store, &totals, &arguments.out)?;
         }
     }
-    conclude(&names, &ended)
+    conclude(&values, &ended)
+}
+
+/// A value that is collected, and its store if it could be opened.
+struct Watched {
+    name: String,
+    store: Option<Store>,
+}
+
+fn introduce(inputs: &[Input], opened: &[Opened]) -> Result<(), Exit> {
+    let values = inputs.iter().flat_map(|input| {
+        let describe = |(at, value)| (input.source.value_description(at), value);
+        input.values.iter().enumerate().map(describe)
+    });
+    let parts: Vec<String> = values
+        .zip(opened)
+        .map(|((description, value), opened)| stores::introduction(&description, value, opened))
+        .collect();
+    output::print(format!("{}; Ctrl-C ends it\n", parts.join("\n")).as_bytes())
+}
+
+/// Each source with the stores of its values.
+fn feeds(inputs: Vec<Input>, opened: Vec<Opened>) -> Vec<Feed> {
+    let mut stores = opened.into_iter().map(|opened| opened.map(|(store, _)| store));
+    let feed = |Input { source, values }: Input| {
+        let names = values.into_iter().map(|value| value.name);
+        Feed::several(source, names.zip(stores.by_ref()).collect())
+    };
+    inputs.into_iter().map(feed).collect()
 }
 
 /// The failure of the run: that of the one source, or those of several, each told.
-fn conclude(names: &[String], ended: &[Result<Report, CollectError>]) -> Result<(), Exit> {
-    if let [ended] = ended {
-        return match ended {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Exit::Error(explain::collecting(error))),
-        };
-    }
-    let mut outcome = Ok(());
-    for (name, ended) in names.iter().zip(ended) {
-        if let Err(error) = ended {
-            output::say("gaugelog", &format!("error: {name}: {}", explain::collecting(error)));
-            outcome = Err(Exit::Told);
+fn conclude(values: &[Watched], ended: &[Result<Report, CollectError>]) -> Result<(), Exit> {
+    let failures: Vec<(&String, String)> = values
+        .iter()
+        .zip(ended)
+        .filter_map(|(value, ended)| Some((&value.name, failure(ended)?)))
+        .collect();
+    match &failures[..] {
+        [] => Ok(()),
+        [(_, why)] if values.len() == 1 => Err(Exit::Error(why.clone())),
+        failures => {
+            for (name, why) in failures {
+                output::say("gaugelog", &format!("error: {name}: {why}"));
+            }
+            Err(Exit::Told)
         }
     }
-    outcome
 }
 
-/// The store of each, and whether it is new.
-fn open_stores(inputs: &[Input], log: &Path) -> Result<Vec<(Store, bool)>, Exit> {
-    if inputs.iter().any(|input| input.directory != log) {
-        prepare(log)?;
-    }
-    inputs.iter().map(|input| open_or_create(&input.directory)).collect()
-}
-
-/// Makes the directory that the stores of several sources lie in.
-fn prepare(log: &Path) -> Result<(), Exit> {
-    if Options::new().open_read_only(log).is_ok() {
-        return Err(Exit::Error(format!(
-            "{}: this is a store itself, and sources with names need a directory of stores; \
-             name another with --log DIR",
-            log.display()
-        )));
-    }
-    match fs::create_dir(log) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            let way_out = way_out_of_io(&error).map(|it| format!("; {it}")).unwrap_or_default();
-            Err(Exit::Error(format!(
-                "{}: cannot create the directory: {error}{way_out}",
-                log.display()
-            )))
+/// Why a run did not do what was asked for.
+fn failure(ended: &Result<Report, CollectError>) -> Option<String> {
+    match ended {
+        Err(error) => Some(explain::collecting(error)),
+        Ok(report) if report.stored == 0 && report.failed > 0 => {
+            let failed = count(report.failed);
+            Some(format!("nothing was stored; {failed} polls or lines gave no value"))
         }
-        _ => Ok(()),
+        Ok(_) => None,
     }
-}
-
-fn open_or_create(path: &Path) -> Result<(Store, bool), Exit> {
-    let options = Options::new().lock_wait(LOCK_WAIT);
-    // A directory that somebody made for it, such as a service's own, is empty.
-    let is_absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotAStore);
-    let absent = match options.open(path) {
-        Err(error) if is_absent(error.kind()) => error,
-        opened => return Ok((opened?, false)),
-    };
-    match options.create(path) {
-        // Another program was faster, or there are other things in the directory.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let opened = options.open(path).map_err(|_| absent)?;
-            Ok((opened, false))
-        }
-        created => Ok((created?, true)),
-    }
-}
-
-fn introduction(input: &Input, (store, created): &(Store, bool)) -> String {
-    let recovery = store.recovery();
-    let source = input.source.description();
-    let mut text = format!("collecting {}\ninto {}", escaped(&source), shown(store.path()));
-    if *created {
-        text.push_str(", a new store");
-    } else {
-        let (there, s) = (count(recovery.observations), plural(recovery.observations));
-        text.push_str(&format!(", where there are {there} observation{s}"));
-    }
-    if recovery.dropped_bytes > 0 {
-        let bytes = count(recovery.dropped_bytes);
-        text.push_str(&format!(
-            "\n({bytes} bytes at its end remain of an append that was never acknowledged)"
-        ));
-    }
-    text
 }

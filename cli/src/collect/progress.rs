@@ -4,16 +4,15 @@
 use std::collections::VecDeque;
 use std::env;
 use std::io::{IsTerminal, stdout};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gaugelog::{Store, Summary};
 use gaugelog_sources::Event;
 
-use crate::exit::Exit;
-use crate::explain::explained;
+use crate::explain::{self, explained};
 use crate::figures::{count, figure, figure_or_dash, plural};
 use crate::output;
+use crate::queue::{self, Place};
 
 /// A terminal is redrawn at most so often.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -30,12 +29,13 @@ const TOLD_ANEW: Duration = Duration::from_secs(3600);
 const WIDTH_DEFAULT: usize = 80;
 const DIGITS: usize = 6;
 
-/// Follows the collecting from one source and shows how it does.
-pub(super) struct Progress<'a> {
-    store: &'a Store,
-    stop: &'a AtomicBool,
+/// Follows the collecting of one value and shows how it does. Nothing here waits: what is
+/// to be printed, and the reading of the store for that, is for the [`queue`]'s thread.
+pub(super) struct Progress {
+    /// None where it could not be opened.
+    store: Option<Store>,
     /// What the source is called where there are several.
-    name: Option<&'a str>,
+    name: Option<String>,
     /// Nothing is shown; what goes wrong is told.
     quiet: bool,
     /// One line that is drawn anew: for one source on a terminal.
@@ -49,30 +49,21 @@ pub(super) struct Progress<'a> {
     told_since: Instant,
     /// What the store refuses appends for, once told.
     failing: Option<String>,
-    /// Why nothing can be shown any more.
-    unheard: Option<Exit>,
 }
 
-impl<'a> Progress<'a> {
-    pub(super) fn new(
-        store: &'a Store,
-        stop: &'a AtomicBool,
-        name: Option<&'a str>,
-        quiet: bool,
-    ) -> Self {
+impl Progress {
+    pub(super) fn new(store: Option<Store>, name: Option<String>, quiet: bool) -> Self {
         Self {
+            live: name.is_none() && !quiet && stdout().is_terminal() && can_redraw(),
             store,
-            stop,
             name,
             quiet,
-            live: name.is_none() && !quiet && stdout().is_terminal() && can_redraw(),
             begun: Instant::now(),
             shown: VecDeque::new(),
             stored: 0,
             told: 0,
             told_since: Instant::now(),
             failing: None,
-            unheard: None,
         }
     }
 
@@ -95,6 +86,9 @@ impl<'a> Progress<'a> {
                     self.failing = Some(why);
                 }
             }
+            Event::Ended(error) => {
+                self.warn(&format!("error: {}", explain::collecting(error)));
+            }
             // Missed polls are in the totals.
             _ => {}
         }
@@ -113,14 +107,10 @@ impl<'a> Progress<'a> {
     }
 
     /// Ends the live line.
-    ///
-    /// # Errors
-    /// That nothing could be shown from some moment on, which ended the run.
-    pub(super) fn finish(mut self) -> Result<(), Exit> {
+    pub(super) fn finish(self) {
         if self.live && !self.shown.is_empty() {
-            self.print("\n");
+            queue::push(Place::Out, || b"\n".to_vec());
         }
-        self.unheard.map_or(Ok(()), Err)
     }
 
     fn is_due(&self) -> bool {
@@ -133,23 +123,27 @@ impl<'a> Progress<'a> {
     }
 
     fn show(&mut self, last: f64) {
-        // A store that cannot be read at the moment is told at the end.
-        let Ok(summary) = self.store.snapshot().and_then(|snapshot| snapshot.summary()) else {
-            return;
-        };
+        let Some(store) = self.store.clone() else { return };
         let now = Instant::now();
         self.shown.push_back((now, self.stored));
         if self.shown.len() > RATE_LINES {
             self.shown.pop_front();
         }
-        let fields = fields(&summary, last, self.rate(now));
-        if self.live {
-            let line = fitting(&fields, terminal_width().saturating_sub(1));
-            self.print(&format!("\r{line}\x1b[K"));
-        } else {
-            let name = self.name.map(|name| format!("{name}: ")).unwrap_or_default();
-            self.print(&format!("{name}{}\n", fields.join("  ")));
-        }
+        let rate = self.rate(now);
+        let (live, name) = (self.live, self.name.clone());
+        queue::push(Place::Out, move || {
+            // A store that cannot be read at the moment is told at the end.
+            let Ok(summary) = store.snapshot().and_then(|snapshot| snapshot.summary()) else {
+                return Vec::new();
+            };
+            let fields = fields(&summary, last, rate);
+            if live {
+                let line = fitting(&fields, terminal_width().saturating_sub(1));
+                return format!("\r{line}\x1b[K").into_bytes();
+            }
+            let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
+            format!("{name}{}\n", fields.join("  ")).into_bytes()
+        });
     }
 
     /// Observations a second since the oldest line remembered.
@@ -162,24 +156,13 @@ impl<'a> Progress<'a> {
     }
 
     /// On stderr, past the live line.
-    fn warn(&mut self, text: &str) {
+    fn warn(&self, text: &str) {
         if self.live && !self.shown.is_empty() {
-            self.print("\r\x1b[K");
+            queue::push(Place::Out, || b"\r\x1b[K".to_vec());
         }
-        match self.name {
+        match &self.name {
             Some(name) => output::say("gaugelog", &format!("{name}: {text}")),
             None => output::say("gaugelog", text),
-        }
-    }
-
-    /// Where nobody looks any more, the run ends, as a program in a pipe would.
-    fn print(&mut self, text: &str) {
-        if self.unheard.is_some() {
-            return;
-        }
-        if let Err(exit) = output::print(text.as_bytes()) {
-            self.unheard = Some(exit);
-            self.stop.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -51,6 +51,7 @@ fn sentence(totals: &Report) -> String {
         EndedBy::Signal => "stopped",
         EndedBy::Duration => "done",
         EndedBy::EndOfInput => "end of the input",
+        EndedBy::Removed => "removed",
         EndedBy::Error => "ended by an error",
     };
     let seconds = figure(totals.elapsed.as_secs_f64(), 3);

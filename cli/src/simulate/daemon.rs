@@ -5,9 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use gaugelog_sources::{Access, Event, SourceError, escaped, open_own};
+use gaugelog_sources::{Access, Event, SourceError, Stop, escaped, open_own};
 use jiff::Timestamp;
 
 use super::{NAME, cannot};
@@ -94,7 +93,7 @@ impl Voice {
 pub(super) struct Daemon<'a> {
     store: &'a Path,
     voice: Voice,
-    stop: &'a AtomicBool,
+    stop: &'a Stop,
     begun: bool,
     /// What the store refuses appends for, once told.
     failing: Option<String>,
@@ -103,7 +102,7 @@ pub(super) struct Daemon<'a> {
 }
 
 impl<'a> Daemon<'a> {
-    pub(super) fn new(store: &'a Path, voice: Voice, stop: &'a AtomicBool) -> Self {
+    pub(super) fn new(store: &'a Path, voice: Voice, stop: &'a Stop) -> Self {
         Self { store, voice, stop, begun: false, failing: None, refused: None }
     }
 
@@ -166,7 +165,7 @@ impl<'a> Daemon<'a> {
     /// A daemon whose source cannot be polled, or whose store refuses, does not begin.
     fn refuse(&mut self, why: String) {
         self.refused.get_or_insert(why);
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.set();
     }
 }
 
@@ -179,7 +178,7 @@ mod tests {
     }
 
     /// A daemon in the background that has begun, and the path of its journal.
-    fn begun<'a>(dir: &'a Path, stop: &'a AtomicBool) -> Daemon<'a> {
+    fn begun<'a>(dir: &'a Path, stop: &'a Stop) -> Daemon<'a> {
         let journal = File::options().append(true).create(true).open(dir.join(JOURNAL)).unwrap();
         let voice = Voice::Background { journal };
         Daemon { begun: true, ..Daemon::new(dir, voice, stop) }
@@ -187,10 +186,10 @@ mod tests {
 
     #[test]
     fn a_first_observation_that_is_refused_is_the_end() {
-        let stop = AtomicBool::new(false);
+        let stop = Stop::new();
         let mut daemon = Daemon::new(Path::new("store"), Voice::Foreground, &stop);
         daemon.note(&Event::AppendFailed { error: &refusal(), waiting: 1 });
-        assert!(stop.load(Ordering::Relaxed) && daemon.refused.is_some());
+        assert!(stop.is_set() && daemon.refused.is_some());
         // The collector tries once more before it stops; that does not undo the end.
         daemon.note(&Event::Stored(&[]));
         assert!(!daemon.begun && daemon.refused.is_some());
@@ -198,10 +197,10 @@ mod tests {
 
     #[test]
     fn a_first_poll_that_fails_is_told_and_one_that_always_will_is_the_end() {
-        let stop = AtomicBool::new(false);
+        let stop = Stop::new();
         let mut daemon = Daemon::new(Path::new("store"), Voice::Foreground, &stop);
         daemon.note(&Event::PollFailed(&SourceError::new("not yet")));
-        assert!(daemon.begun && daemon.refused.is_none() && !stop.load(Ordering::Relaxed));
+        assert!(daemon.begun && daemon.refused.is_none() && !stop.is_set());
         let mut daemon = Daemon::new(Path::new("store"), Voice::Foreground, &stop);
         daemon.note(&Event::PollFailed(&SourceError::fatal("never")));
         assert_eq!((daemon.begun, daemon.refused.as_deref()), (false, Some("never")));
@@ -209,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_later_refusal_is_told_once_and_so_is_its_end() {
-        let (dir, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let (dir, stop) = (tempfile::tempdir().unwrap(), Stop::new());
         let mut daemon = begun(dir.path(), &stop);
         for _ in 0..5 {
             daemon.note(&Event::AppendFailed { error: &refusal(), waiting: 1 });
@@ -220,12 +219,12 @@ mod tests {
         let lines: Vec<&str> = journal.lines().collect();
         assert_eq!(lines.len(), 2, "{journal}");
         assert!(lines[0].contains("/dev/null/none") && lines[1].contains("stored again"));
-        assert!(!stop.load(Ordering::Relaxed));
+        assert!(!stop.is_set());
     }
 
     #[test]
     fn nothing_in_the_journal_controls_a_terminal() {
-        let (dir, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let (dir, stop) = (tempfile::tempdir().unwrap(), Stop::new());
         let mut daemon = begun(dir.path(), &stop);
         let error = gaugelog::Store::open("/none\u{1b}[2J\n\u{9b}").unwrap_err();
         daemon.note(&Event::AppendFailed { error: &error, waiting: 1 });
@@ -236,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_journal_stays_small() {
-        let (dir, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let (dir, stop) = (tempfile::tempdir().unwrap(), Stop::new());
         let mut daemon = begun(dir.path(), &stop);
         for polls in 0..5_000 {
             daemon.note(&Event::Missed(polls));

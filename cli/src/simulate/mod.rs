@@ -151,7 +151,8 @@ fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit
     let path = place::store(log)?;
     let hangup = if background { Hangup::Ignored } else { Hangup::Ends };
     let stop = signals::stop_flag(hangup, Second::Ignored)?;
-    let source = polled.open(&stop).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
+    let source =
+        polled.open(&stop.flag()).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
     signals::adopt_orphans(source.name() == "exec");
     let store = Options::new().lock_wait(LOCK_WAIT).open(&path)?;
     let _instance = claim(&path)?;
@@ -161,7 +162,7 @@ fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit
         .interval(polled.every.unwrap_or(EVERY_DEFAULT))
         .align(polled.align)
         .deadline(polled.deadline().saturating_add(DEADLINE_GRACE))
-        .stop(Arc::clone(&stop));
+        .stop(stop.clone());
     if polled.align {
         // The first poll may be an hour away.
         daemon.begin();

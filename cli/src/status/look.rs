@@ -30,6 +30,12 @@ pub(super) struct Seen {
     pub(super) updated: Option<String>,
     pub(super) source: Option<String>,
     pub(super) every_seconds: Option<f64>,
+    /// The kernel's name for the boot in which that run began.
+    pub(super) boot_id: Option<String>,
+    /// Whether the clock followed a time server then, if that is known.
+    pub(super) clock_synchronised: Option<bool>,
+    /// Observations that are in memory and not yet stored.
+    pub(super) held: u64,
     /// Of the run that goes on, or the last one.
     #[serde(flatten)]
     pub(super) run: Polls,
@@ -37,6 +43,11 @@ pub(super) struct Seen {
     pub(super) all_runs: Polls,
     pub(super) since: Option<String>,
     pub(super) last_error: Option<Failure>,
+    /// Since when nothing was stored because everything has gone wrong.
+    pub(super) failing_since: Option<String>,
+    /// When something was last stored, or the run began.
+    #[serde(skip)]
+    pub(super) heard_ns: Option<i64>,
     /// How many the store holds, whoever appended them.
     pub(super) observations: Option<u64>,
     pub(super) mean: Option<f64>,
@@ -129,6 +140,7 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
     let told = |ns: fn(&Record) -> i64| record.as_ref().map(|record| moment(ns(record)));
     let (started, updated) = (told(|it| it.started_ns), told(|it| it.updated_ns));
     let since = told(|it| it.since_ns);
+    let heard_ns = record.as_ref().map(|it| it.started_ns.max(it.stored_ns.unwrap_or(i64::MIN)));
     let record = record.unwrap_or_default();
     Seen {
         store,
@@ -140,10 +152,15 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         updated,
         every_seconds: record.interval().map(|interval| interval.as_secs_f64()),
         source: Some(record.source).filter(|source| !source.is_empty()),
+        boot_id: record.boot_id,
+        clock_synchronised: record.clock_synchronised,
+        held: if running { record.held } else { 0 },
         run: record.run.into(),
         all_runs: record.all.into(),
         since,
         last_error: record.last_error.map(Failure::from),
+        failing_since: record.failing_since_ns.filter(|_| running).map(moment),
+        heard_ns,
         observations: None,
         mean: None,
         last: None,

@@ -1,24 +1,30 @@
 //! `gaugelog status`: whether somebody collects into a store, and what became of the
 //! polls.
 
+mod check;
 mod look;
 mod text;
 
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
+use crate::duration;
 use crate::exit::Exit;
 use crate::output;
+use look::Seen;
 
 const EXAMPLES: &str = "\
 Examples:
   gaugelog status                        the store gaugelog.log, or those in it
   gaugelog status --log service.log      also of simulate_observations
   gaugelog status --json | jq .coverage  one object a line for each store
+  gaugelog status --check --max-age 5m || mail -s gaugelog me@example.org
 
 Coverage is the part of the expected observations that is there: polls that were due
-while somebody collected, whether they were made or not.";
+while somebody collected, whether they were made or not. What is shown of a collector that
+runs is at most two seconds old, for its own user and root.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]
@@ -30,19 +36,39 @@ pub(crate) struct Arguments {
     /// Print JSON, one object a line for each store.
     #[arg(long)]
     json: bool,
+    /// Print what is wrong alone, on stderr, and exit 1 if anything is: nobody collects, a
+    /// store cannot be read, a source fails or was silent for longer than --max-age.
+    #[arg(long)]
+    check: bool,
+    /// How long a source may be silent, with --check [default: three polls, at least 1m].
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, requires = "check", allow_hyphen_values = true)]
+    max_age: Option<Duration>,
+}
+
+impl Arguments {
+    fn check(&self, seen: &Seen) -> Option<String> {
+        self.check.then(|| check::problem(seen, self.max_age, SystemTime::now())).flatten()
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let (mut printed, mut outcome) = (String::new(), Ok(()));
     for store in look::stores(&arguments.log)? {
-        match look::look(store) {
-            Ok(seen) if arguments.json => printed.push_str(&seen.to_json()),
-            Ok(seen) => printed.push_str(&text::of(&seen)),
-            // The others are told all the same.
-            Err(why) => {
-                output::say("gaugelog", &format!("error: {why}"));
-                outcome = Err(Exit::Told);
+        let wrong = match look::look(store) {
+            Ok(seen) => {
+                if arguments.json {
+                    printed.push_str(&seen.to_json());
+                } else if !arguments.check {
+                    printed.push_str(&text::of(&seen));
+                }
+                arguments.check(&seen)
             }
+            // The others are told all the same.
+            Err(why) => Some(why),
+        };
+        if let Some(why) = wrong {
+            output::say("gaugelog", &format!("error: {why}"));
+            outcome = Err(Exit::Told);
         }
     }
     output::print(printed.as_bytes()).and(outcome)

@@ -23,11 +23,21 @@ pub(super) fn of(seen: &Seen) -> String {
             row("every", &format!("{:?}", Duration::from_secs_f64(seconds)));
         }
         row("polls", &polls(&seen.run));
+        if seen.held > 0 {
+            row("held", &format!("{} in memory, to be stored together", count(seen.held)));
+        }
         row("coverage", &coverage(&seen.run.counts));
         if seen.run.counts != seen.all_runs.counts {
             let since = seen.since.as_deref().unwrap_or("-");
             row("all runs", &format!("{}, since {since}", coverage(&seen.all_runs.counts)));
         }
+    }
+    if let Some(is_synchronised) = seen.clock_synchronised {
+        let not = if is_synchronised { "" } else { "not " };
+        row("clock", &format!("{not}synchronised when the run began"));
+    }
+    if let Some(since) = &seen.failing_since {
+        row("failing", &format!("since {since}"));
     }
     if let Some(error) = &seen.last_error {
         row("last error", &format!("{} {}", error.time, error.text));

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::worker::Polled;
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use super::message::Message;
 
 /// Two readings of the clocks this close to each other count as one moment.
 const MOMENT: Duration = Duration::from_micros(500);
@@ -20,19 +21,27 @@ pub(super) trait Clock: fmt::Debug + Send + Sync {
     /// The time of day, which may be set at any moment.
     fn wall(&self) -> SystemTime;
 
-    /// Lets at least this much monotonic time pass.
-    fn sleep(&self, duration: Duration);
+    /// How long the machine has been suspended since a fixed moment: time in which the
+    /// monotonic clock stands still.
+    fn suspended(&self) -> Duration {
+        Duration::ZERO
+    }
 
-    /// The next answer, within this time of the machine.
+    /// The next message, within this time; without one, however long that takes. Tests
+    /// let their time pass here, while `busy` threads have nothing to do but wait for it.
     ///
     /// # Errors
-    /// None came in time, or none will.
+    /// None came in time.
     fn receive(
         &self,
-        answers: &Receiver<Polled>,
-        timeout: Duration,
-    ) -> Result<Polled, RecvTimeoutError> {
-        answers.recv_timeout(timeout)
+        messages: &Receiver<Message>,
+        timeout: Option<Duration>,
+        _busy: usize,
+    ) -> Result<Message, RecvTimeoutError> {
+        match timeout {
+            Some(timeout) => messages.recv_timeout(timeout),
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
     }
 }
 
@@ -65,6 +74,10 @@ pub(super) fn since_epoch_ns(time: SystemTime) -> i128 {
     }
 }
 
+fn since(time: Timespec) -> Duration {
+    Duration::try_from(time).unwrap_or_default()
+}
+
 /// The clocks of the machine.
 #[derive(Debug)]
 pub(super) struct SystemClock {
@@ -86,7 +99,9 @@ impl Clock for SystemClock {
         SystemTime::now()
     }
 
-    fn sleep(&self, duration: Duration) {
-        thread::sleep(duration);
+    fn suspended(&self) -> Duration {
+        // In this order: what passes in between is too little, never too much.
+        let running = since(clock_gettime(ClockId::Monotonic));
+        since(clock_gettime(ClockId::Boottime)).saturating_sub(running)
     }
 }

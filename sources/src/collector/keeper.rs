@@ -1,46 +1,60 @@
 //! Keeps the counts of a run with the store: see [`record`](super::record).
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock::{Clock, since_epoch_ns};
+use super::context::Context;
+use super::live;
 use super::place::Place;
 use super::record::{Counts, LastError, Record};
 use super::report::Report;
 use super::schedule::nanoseconds;
+use super::session;
+use super::sink::{SharedSink, with};
+use super::writing::Note;
 
-/// The counts are written down at most so often.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The live state is written so long after a change: it is less than two seconds old.
+const LIVE_DELAY: Duration = Duration::from_millis(1500);
+/// What has changed is written into the store so often.
+const STORE_PAUSE: Duration = Duration::from_secs(600);
+/// Where a source begins to fail or recovers, so often.
+const TURN_PAUSE: Duration = Duration::from_secs(60);
 /// Texts are cut to so many characters.
 const TEXT_CHARS_MAX: usize = 400;
 
 /// Holds the lock until dropped, or until the process dies.
 pub(super) struct Keeper {
-    directory: PathBuf,
-    place: Place,
+    place: Arc<Place>,
+    live: Option<PathBuf>,
     _lock: File,
     record: Record,
     /// The counts of the runs before this one.
     before: Counts,
-    /// There is something that has not been written down.
-    changed: bool,
-    /// When it was last tried, on the monotonic clock.
-    tried: Duration,
-    /// That it cannot be written was told.
-    told: bool,
+    /// When the live state is to be written, since it has changed.
+    live_ns: Option<u64>,
+    /// When the store's own was written.
+    stored_ns: u64,
+    /// There is something that the store's own does not say.
+    is_behind: bool,
+    /// The last poll that was counted has failed.
+    is_failing: bool,
+    /// That has changed since the store's own was written.
+    has_turned: bool,
 }
 
 impl Keeper {
     /// Begins to keep the counts of a run, beside those of others that go on, unless the
     /// file system refuses: collecting goes on without, and the log says why.
     pub(super) fn begin(
-        directory: &Path,
+        sink: &SharedSink,
         source: String,
         interval: Option<Duration>,
-        clock: &dyn Clock,
+        context: &mut Context<'_>,
     ) -> Option<Self> {
-        let (place, lock) = match Place::take(directory) {
+        let directory = with(sink, |sink| sink.directory().map(ToOwned::to_owned))?;
+        let (place, lock) = match Place::take(&directory) {
             Ok(Some(taken)) => taken,
             Ok(None) => {
                 let place = directory.display();
@@ -56,9 +70,9 @@ impl Keeper {
             log::warn!("{}: the counts begin anew: {error}", directory.display());
             None
         });
-        let now_ns = wall_ns(clock);
-        let since_ns = earlier.as_ref().map_or(now_ns, |earlier| earlier.since_ns);
+        let now_ns = context.wall_ns();
         let before = earlier.as_ref().map(|earlier| earlier.all).unwrap_or_default();
+        let live = live::file(&directory, &place);
         let record = Record {
             source: cut(&source),
             interval_ns: interval.map(nanoseconds),
@@ -67,75 +81,110 @@ impl Keeper {
             updated_ns: now_ns,
             ended: None,
             run: Counts::default(),
-            since_ns,
+            held: 0,
+            since_ns: earlier.as_ref().map_or(now_ns, |earlier| earlier.since_ns),
             all: before,
+            stored_ns: earlier.as_ref().and_then(|earlier| earlier.stored_ns),
+            failing_since_ns: None,
             last_error: earlier.and_then(|earlier| earlier.last_error),
+            boot_id: session::boot_id(),
+            clock_synchronised: session::is_clock_synchronised(),
+            live: live.clone(),
         };
         let mut keeper = Self {
-            directory: directory.to_owned(),
-            place,
+            place: Arc::new(place),
+            live,
             _lock: lock,
             record,
             before,
-            changed: true,
-            tried: Duration::ZERO,
-            told: false,
+            live_ns: None,
+            stored_ns: context.now_ns(),
+            is_behind: false,
+            is_failing: false,
+            has_turned: false,
         };
-        keeper.write(clock);
+        keeper.write(true, false, context);
         Some(keeper)
     }
 
-    pub(super) fn note_error(&mut self, text: &str, clock: &dyn Clock) {
-        self.record.last_error = Some(LastError { time_ns: wall_ns(clock), text: cut(text) });
-        self.changed = true;
+    pub(super) fn note_error(&mut self, text: &str, context: &Context<'_>) {
+        let time_ns = context.wall_ns();
+        self.record.last_error = Some(LastError { time_ns, text: cut(text) });
+        self.record.failing_since_ns.get_or_insert(time_ns);
+        self.change(context);
     }
 
-    /// Takes the counts, and writes them down where they are new and a second has
-    /// passed since the last time.
-    pub(super) fn keep(&mut self, report: &Report, clock: &dyn Clock) {
-        self.take(report);
-        if self.changed && clock.monotonic().saturating_sub(self.tried) >= PAUSE {
-            self.write(clock);
+    /// Takes the counts, has them written where that is due, and says when it is due next.
+    pub(super) fn keep(&mut self, report: &Report, held: u64, context: &mut Context<'_>) -> u64 {
+        self.take(report, held, context);
+        let now_ns = context.now_ns();
+        let store_ns = self.store_ns();
+        let is_live_due = self.live_ns.is_some_and(|live_ns| live_ns <= now_ns);
+        if is_live_due || store_ns <= now_ns {
+            self.write(store_ns <= now_ns, false, context);
         }
+        self.live_ns.unwrap_or(u64::MAX).min(self.store_ns())
     }
 
     /// Writes down the last counts, and how the run ended.
-    pub(super) fn end(mut self, report: &Report, failure: Option<&str>, clock: &dyn Clock) {
-        self.take(report);
+    pub(super) fn end(mut self, report: &Report, failure: Option<&str>, context: &mut Context<'_>) {
+        self.take(report, 0, context);
         if let Some(failure) = failure {
-            self.note_error(failure, clock);
+            self.note_error(failure, context);
         }
         self.record.ended = Some(report.ended_by.as_str().to_owned());
-        self.write(clock);
+        self.write(true, true, context);
     }
 
-    fn take(&mut self, report: &Report) {
+    fn take(&mut self, report: &Report, held: u64, context: &Context<'_>) {
         let run = Counts::from(report);
-        if run != self.record.run {
-            self.record.all = self.before.plus(&run);
-            self.record.run = run;
-            self.changed = true;
+        if run == self.record.run && held == self.record.held {
+            return;
+        }
+        if run.polls > self.record.run.polls {
+            // Of several at once the failed ones count.
+            let is_failing = run.failed > self.record.run.failed;
+            self.has_turned |= is_failing != self.is_failing;
+            self.is_failing = is_failing;
+        }
+        if run.stored > self.record.run.stored || held > self.record.held {
+            self.record.stored_ns = Some(context.wall_ns());
+            self.record.failing_since_ns = None;
+        }
+        self.record.all = self.before.plus(&run);
+        (self.record.run, self.record.held) = (run, held);
+        self.change(context);
+    }
+
+    fn change(&mut self, context: &Context<'_>) {
+        self.is_behind = true;
+        let due_ns = context.now_ns().saturating_add(nanoseconds(LIVE_DELAY));
+        self.live_ns.get_or_insert(due_ns);
+    }
+
+    /// When the store's own is to be written.
+    fn store_ns(&self) -> u64 {
+        let pause = if self.has_turned { TURN_PAUSE } else { STORE_PAUSE };
+        match self.is_behind {
+            true => self.stored_ns.saturating_add(nanoseconds(pause)),
+            false => u64::MAX,
         }
     }
 
-    fn write(&mut self, clock: &dyn Clock) {
-        self.tried = clock.monotonic();
-        self.record.updated_ns = wall_ns(clock);
-        match self.record.write(&self.place) {
-            Ok(()) => (self.changed, self.told) = (false, false),
-            Err(error) => {
-                if !std::mem::replace(&mut self.told, true) {
-                    let place = self.directory.display();
-                    log::error!("{place}: the counts cannot be kept, trying again: {error}");
-                }
-            }
+    fn write(&mut self, to_store: bool, is_last: bool, context: &mut Context<'_>) {
+        self.record.updated_ns = context.wall_ns();
+        self.live_ns = None;
+        if to_store {
+            (self.stored_ns, self.is_behind, self.has_turned) = (context.now_ns(), false, false);
         }
+        context.writing.put(Note {
+            place: Arc::clone(&self.place),
+            live: self.live.clone(),
+            record: self.record.clone(),
+            to_store,
+            is_last,
+        });
     }
-}
-
-fn wall_ns(clock: &dyn Clock) -> i64 {
-    let ns = since_epoch_ns(clock.wall());
-    i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX })
 }
 
 fn cut(text: &str) -> String {

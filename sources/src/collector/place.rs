@@ -25,6 +25,7 @@ const TRY_FOR: Duration = Duration::from_millis(300);
 /// A place for counts in the directory of a store.
 #[derive(Debug)]
 pub(super) struct Place {
+    number: usize,
     /// Without an ending.
     stem: PathBuf,
 }
@@ -33,8 +34,8 @@ impl Place {
     /// All that there can be, in their order.
     pub(super) fn all(directory: &Path) -> impl Iterator<Item = Self> {
         (1..=PLACES).map(|number| match number {
-            1 => Self { stem: directory.join("collector") },
-            _ => Self { stem: directory.join(format!("collector-{number}")) },
+            1 => Self { number, stem: directory.join("collector") },
+            _ => Self { number, stem: directory.join(format!("collector-{number}")) },
         })
     }
 
@@ -46,6 +47,16 @@ impl Place {
             }
         }
         Ok(None)
+    }
+
+    /// Which it is of those in its directory, from 1.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The path of its files, without an ending.
+    pub(super) fn stem(&self) -> &Path {
+        &self.stem
     }
 
     fn lock(&self) -> io::Result<Option<File>> {
@@ -76,33 +87,40 @@ impl Place {
     /// The text that is kept there, if there is any, and the path of its file.
     pub(super) fn read(&self) -> io::Result<Option<(Vec<u8>, PathBuf)>> {
         let path = self.file("json");
-        let Some(file) = opened(&path)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(BYTES_MAX).read_to_end(&mut bytes)?;
-        Ok(Some((bytes, path)))
+        Ok(read(&path)?.map(|bytes| (bytes, path)))
     }
 
-    /// Puts a text in the place of what is there, so that a reader finds one or the
-    /// other, also after a power cut.
+    /// Puts a text in the place of what is there, so that a reader finds one or the other.
+    /// It is not synced: a power cut may cost it.
     pub(super) fn write(&self, text: &[u8]) -> io::Result<()> {
-        // Not `*.tmp`: the engine may clear those away.
-        let (making, place) = (self.file("json.new"), self.file("json"));
-        check_own(&place)?;
-        let written = created(&making).and_then(|mut file| {
-            file.write_all(text)?;
-            file.sync_data()
-        });
-        let replaced = written.and_then(|()| fs::rename(&making, &place));
-        if replaced.is_err() {
-            // The next one makes it anew.
-            let _ = fs::remove_file(&making);
-        }
-        replaced.map_err(|error| named(&making, &error))
+        replace(&self.file("json"), text)
     }
 
     fn file(&self, ending: &str) -> PathBuf {
         self.stem.with_extension(ending)
     }
+}
+
+/// The beginning of a file that need not be there.
+pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let Some(file) = opened(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Puts a text in the place of a file, whole.
+pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    // Not `*.tmp`: the engine may clear those away.
+    let making = path.with_extension("json.new");
+    check_own(path)?;
+    let written = created(&making).and_then(|mut file| file.write_all(text));
+    let replaced = written.and_then(|()| fs::rename(&making, path));
+    if replaced.is_err() {
+        // The next one makes it anew.
+        let _ = fs::remove_file(&making);
+    }
+    replaced.map_err(|error| named(&making, &error))
 }
 
 /// A file that need not be there.

@@ -1,19 +1,20 @@
 //! The counts of a store's polls, as they are kept beside it.
 //!
 //! `collector.json` in the store's directory, which the engine ignores: one object,
-//! always whole, replaced at most once a second and at the end of a run. A crash loses
-//! the counts of the last second and nothing of the store. Whoever collects holds a
-//! lock meanwhile, so what the file says of a run that was cut off is not taken for one
-//! that goes on; where several collect at once, each has a [place](super::place) of its
-//! own.
+//! replaced every ten minutes, where a source begins to fail or recovers, and at the end of
+//! a run, unsynced. It names the file with the live state, which is at most two seconds old
+//! and lies where writing wears nothing out. A power cut loses the counts since, and
+//! nothing of the store. Whoever collects holds a lock meanwhile, so what the file says of
+//! a run that was cut off is not taken for one that goes on; where several collect at once,
+//! each has a [place](super::place) of its own.
 
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::place::Place;
+use super::place::{self, Place};
 use super::report::Report;
 
 /// What became of the polls that were due.
@@ -83,12 +84,24 @@ pub struct Record {
     pub ended: Option<String>,
     /// The counts of the last run.
     pub run: Counts,
+    /// Observations that are held and not stored yet.
+    pub held: u64,
     /// When the first run began.
     pub since_ns: i64,
     /// The counts of all runs. The time between runs is in none.
     pub all: Counts,
     /// The last thing that went wrong, in this run or one before it.
     pub last_error: Option<LastError>,
+    /// The kernel's name for the boot in which the last run began.
+    pub boot_id: Option<String>,
+    /// Whether the clock followed a time server when the last run began, if that is known.
+    pub clock_synchronised: Option<bool>,
+    /// The file with the live state, which is newer than this.
+    pub live: Option<PathBuf>,
+    /// When something was last stored, or read and held, in this run or one before it.
+    pub stored_ns: Option<i64>,
+    /// Since when everything has gone wrong: none once something is stored or held.
+    pub failing_since_ns: Option<i64>,
 }
 
 /// Something that went wrong, and when.
@@ -136,19 +149,29 @@ impl Record {
         self.interval_ns.map(Duration::from_nanos)
     }
 
-    /// What is kept in one of the places.
+    /// What is kept in one of the places, or in the newer file that it names.
     pub(super) fn read_at(place: &Place) -> io::Result<Option<Self>> {
         let Some((bytes, path)) = place.read()? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        let record: Self = serde_json::from_slice(&bytes).map_err(|error| {
             let text = format!("{} holds no counts: {error}", path.display());
             io::Error::new(ErrorKind::InvalidData, text)
-        })
+        })?;
+        Ok(Some(record.live().unwrap_or(record)))
     }
 
-    pub(super) fn write(&self, place: &Place) -> io::Result<()> {
+    /// The live state of the same run, where it can be read and is newer. What it says of
+    /// a run that was killed counts too.
+    fn live(&self) -> Option<Self> {
+        let bytes = place::read(self.live.as_ref().filter(|_| self.ended.is_none())?).ok()??;
+        let live: Self = serde_json::from_slice(&bytes).ok()?;
+        let is_same = live.process == self.process && live.started_ns == self.started_ns;
+        (is_same && live.all.polls >= self.all.polls).then_some(live)
+    }
+
+    pub(super) fn to_text(&self) -> io::Result<Vec<u8>> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
-        place.write(&text)
+        Ok(text)
     }
 }
 

@@ -29,6 +29,9 @@ pub enum Event<'a> {
         /// How many observations wait.
         waiting: usize,
     },
+    /// The run of this source has ended with an error while others go on: told at once,
+    /// and again every hour.
+    Ended(&'a CollectError),
 }
 
 /// The totals of a run.
@@ -69,6 +72,8 @@ pub enum EndedBy {
     Duration,
     /// The source has nothing more to give.
     EndOfInput,
+    /// The source was [removed](crate::Control::remove).
+    Removed,
     /// The [`CollectError`] that holds the report.
     Error,
 }
@@ -79,6 +84,7 @@ impl EndedBy {
             Self::Signal => "stopped",
             Self::Duration => "done",
             Self::EndOfInput => "end of the input",
+            Self::Removed => "removed",
             Self::Error => "ended by an error",
         }
     }

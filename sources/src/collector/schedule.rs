@@ -47,6 +47,18 @@ impl Schedule {
         aligned
     }
 
+    /// The same grid, moved so that it begins at this time.
+    pub(super) fn begun_at(self, now_ns: u64) -> Self {
+        Self { phase_ns: self.phase_ns + i128::from(now_ns), ..self }
+    }
+
+    /// Passes over the ticks before this time, for a source that was not there then.
+    pub(super) fn skip_to(&mut self, now_ns: u64) {
+        if self.interval_ns > 0 {
+            self.next = self.first_from(i128::from(now_ns)).max(self.next);
+        }
+    }
+
     /// Follows the wall clock, which is now so far ahead. After a step the next tick is
     /// the first on the new grid that is not past, and at least half an interval behind
     /// the last one, so that none are bunched; time that never passed holds no ticks.

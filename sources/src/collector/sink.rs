@@ -1,14 +1,17 @@
 //! Where observations go: a store, or what a test puts in its place.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use gaugelog::{Error, ErrorKind, Observation, Store, Writer};
+use gaugelog::{Error, Observation, Store};
+
+use super::retention::Retention;
 
 /// Takes observations in order.
-pub(super) trait Sink {
+pub(super) trait Sink: Send {
     /// Appends all of them. What was refused for a passing cause is given again,
     /// unchanged and before anything else, or not at all.
-    fn append(&mut self, observations: &[Observation]) -> Result<(), Refusal>;
+    fn append(&mut self, observations: &[Observation]) -> Result<(), Error>;
 
     /// Where the counts of the polls are kept, if they are.
     fn directory(&self) -> Option<&Path> {
@@ -17,63 +20,49 @@ pub(super) trait Sink {
 
     /// Forces what was appended to the disk, where the policy has not yet.
     fn sync(&mut self) -> Result<(), Error>;
+
+    /// Removes what is too old.
+    fn trim(&mut self) {}
 }
 
-/// Why observations were not appended.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// The cause may go away by itself: trying again is right.
-    Passing(Error),
-    /// It will not.
-    Lasting(Error),
+/// A sink that several threads use, one at a time.
+pub(super) type SharedSink = Arc<Mutex<dyn Sink>>;
+
+pub(super) fn with<T>(sink: &SharedSink, work: impl FnOnce(&mut dyn Sink) -> T) -> T {
+    work(&mut *sink.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        match error.kind() {
-            // Another writer is slow; the disk is full, or failed this once.
-            ErrorKind::Locked | ErrorKind::Io => Self::Passing(error),
-            _ => Self::Lasting(error),
-        }
+/// A store, and how much of a refused batch it has all the same.
+pub(super) struct StoreSink {
+    store: Store,
+    retention: Retention,
+    stored: usize,
+}
+
+/// A full chunk of the engine: only now can there be something to remove.
+const CHUNK: u64 = 65_536;
+
+impl StoreSink {
+    pub(super) fn new(store: Store, retention: Retention) -> Self {
+        Self { store, retention, stored: 0 }
     }
 }
 
-/// A store, and what it has refused of a batch.
-pub(super) struct StoreSink<'a> {
-    store: &'a Store,
-    /// A batch that fails, on a full disk at the end of a segment, may have been
-    /// stored in part. The writer knows what is left, where appending the batch anew
-    /// would store the first part twice: it is kept, with its lock, until it succeeds.
-    unfinished: Option<Writer>,
-}
-
-impl<'a> StoreSink<'a> {
-    pub(super) fn new(store: &'a Store) -> Self {
-        Self { store, unfinished: None }
-    }
-}
-
-impl Sink for StoreSink<'_> {
-    fn append(&mut self, observations: &[Observation]) -> Result<(), Refusal> {
-        if let [one] = observations {
-            self.store.append(*one)?;
-            return Ok(());
-        }
-        let mut writer = match self.unfinished.take() {
-            Some(writer) => writer,
-            None => {
-                let mut writer = self.store.writer()?;
-                for observation in observations {
-                    writer.push(*observation)?;
+impl Sink for StoreSink {
+    fn append(&mut self, observations: &[Observation]) -> Result<(), Error> {
+        match self.store.append_batch(observations.get(self.stored..).unwrap_or_default()) {
+            Ok(range) => {
+                self.stored = 0;
+                if range.start / CHUNK != range.end / CHUNK {
+                    self.trim();
                 }
-                writer
+                Ok(())
             }
-        };
-        if let Err(error) = writer.flush() {
-            self.unfinished = Some(writer);
-            return Err(error.into());
+            Err(error) => {
+                self.stored += error.stored();
+                Err(error)
+            }
         }
-        Ok(())
     }
 
     fn directory(&self) -> Option<&Path> {
@@ -81,8 +70,16 @@ impl Sink for StoreSink<'_> {
     }
 
     fn sync(&mut self) -> Result<(), Error> {
-        // Whatever it has not stored is given up; its lock would keep out the sync.
-        self.unfinished = None;
         self.store.sync()
+    }
+
+    fn trim(&mut self) {
+        match self.retention.apply(&self.store) {
+            Ok(0) => {}
+            Ok(removed) => {
+                log::info!("{}: {removed} old observations removed", self.store.path().display());
+            }
+            Err(error) => log::warn!("old observations are not removed: {error}"),
+        }
     }
 }

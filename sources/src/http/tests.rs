@@ -54,7 +54,13 @@ impl Resolver for Names {
 }
 
 fn read(address: &str, lookup: impl Resolver) -> Result<f64, String> {
-    Page::guarded(address, &Settings::new(), is_public_here, lookup).unwrap().read()
+    let mut page = Page::guarded(address, &Settings::new(), is_public_here, lookup).unwrap();
+    // What stands behind the address.
+    let said = |error: SourceError| {
+        let said = error.to_string();
+        said.strip_prefix(&format!("{address}: ")).map(str::to_owned).unwrap_or(said)
+    };
+    Ok(page.poll().map_err(said)?.unwrap().value)
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub fn available(root: impl AsRef<Path>) -> Vec<Available> {
     let opened: Vec<(String, String, Sensor)> = named(root)
         .into_iter()
         .filter_map(|(wanted, description)| {
-            let sensor = Sensor::open(&wanted, root).ok()?;
+            let sensor = Sensor::found(&wanted, root).ok()?;
             Some((wanted, escaped(&description).into_owned(), sensor))
         })
         .collect();

@@ -1,14 +1,12 @@
 //! Pages with a number in them.
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use gaugelog::Store;
-use gaugelog_sources::{Collector, Event, Registry, Settings};
+use gaugelog_sources::{Collector, Event, Reading, Registry, Settings, SourceError, Stop};
 
 use crate::read;
 use crate::server::{Server, ok, say};
@@ -161,13 +159,13 @@ fn a_server_that_recovers_is_collected_from() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::create(directory.path().join("store")).unwrap();
     let source = Registry::standard().open(&server.url("/"), &Settings::new()).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::new();
     let report = Collector::new()
         .interval(Duration::from_millis(1))
-        .stop(Arc::clone(&stop))
+        .stop(stop.clone())
         .run(source, &store, |event| {
             if matches!(event, Event::Stored(_)) {
-                stop.store(true, Ordering::Relaxed);
+                stop.set();
             }
         })
         .unwrap();
@@ -175,4 +173,28 @@ fn a_server_that_recovers_is_collected_from() {
     let values: Vec<f64> =
         store.snapshot().unwrap().window(..).iter().map(|it| it.unwrap().value).collect();
     assert_eq!(values, [14.25]);
+}
+
+#[test]
+fn values_of_one_address_share_a_fetch_and_one_is_missing_alone() {
+    let server = Server::start(|_, stream| {
+        say(stream, &ok(br#"{"temp": 21.5, "wind": 3, "bytes": 100}"#, ""));
+    });
+    let url = |fragment: &str| format!("{}{fragment}", server.url("/now"));
+    let specs = [url("#/temp"), url("#/none"), url("#/wind"), format!("rate:{}", url("#/bytes"))];
+    let mut opened = Registry::standard().open_all(&specs, &Settings::new()).unwrap();
+    assert_eq!(opened.len(), 1);
+    let source = &mut opened[0].source;
+    assert_eq!(source.values(), 4);
+    for rate in [None, Some(0.0)] {
+        let readings = source.poll_all().unwrap().unwrap();
+        let [temp, none, wind, bytes] = &readings[..] else { panic!("{readings:?}") };
+        let value = |reading: &Result<Option<Reading>, SourceError>| {
+            reading.as_ref().unwrap().map(|reading| reading.value)
+        };
+        assert_eq!((value(temp), value(wind), value(bytes)), (Some(21.5), Some(3.0), rate));
+        let why = none.as_ref().unwrap_err().to_string();
+        assert!(why.contains("/now#/none: "), "{why}");
+    }
+    assert_eq!(server.heads().len(), 2);
 }

@@ -6,14 +6,14 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, mpsc};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use gaugelog::Store;
-use gaugelog_sources::{Collector, Event, Record, Registry, Settings};
+use gaugelog_sources::{Collector, Event, Record, Registry, Settings, Stop};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -173,11 +173,11 @@ fn every_bad_answer_is_survived_and_the_next_good_one_is_stored() {
     let store = Store::create(directory.path().join("store")).unwrap();
     let spec = format!("http://{}/#/t", serve());
     let source = Registry::standard().open(&spec, &Settings::new().deadline(DEADLINE)).unwrap();
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Stop::new();
     let (mut said, mut stored) = (Vec::new(), 0);
     let report = Collector::new()
         .interval(Duration::from_millis(1))
-        .stop(Arc::clone(&stop))
+        .stop(stop.clone())
         .run(source, &store, |event| match event {
             Event::PollFailed(error) => {
                 assert_eq!(said.len(), stored, "not twice in a row: {error}");
@@ -185,7 +185,9 @@ fn every_bad_answer_is_survived_and_the_next_good_one_is_stored() {
             }
             Event::Stored(_) => {
                 stored += 1;
-                stop.store(stored == BAD.len(), Ordering::Relaxed);
+                if stored == BAD.len() {
+                    stop.set();
+                }
             }
             _ => {}
         })

@@ -46,8 +46,7 @@ fn bytes_of_an_interface_are_told_by_the_second() {
         ("memory/free", "\"free\" is not of the form memory/available"),
         ("disk/used/", "\"used/\" is not of the form disk/free/PATH, such as disk/free/var/log"),
     ] {
-        let expected = format!("source \"sensor:{spec}\": {message}");
-        assert_eq!(machine.read(&format!("sensor:{spec}")), Err(expected));
+        machine.refuses(spec, message);
     }
 }
 

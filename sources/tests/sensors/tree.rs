@@ -65,6 +65,19 @@ impl Tree {
         poll(&mut *source).map_err(|message| self.without_root(&message))
     }
 
+    /// A spec that is wrong is refused; what is absent is a failed poll.
+    #[track_caller]
+    pub(crate) fn refuses(&self, spec: &str, message: &str) {
+        let is_wrong = ["is not of the form", "is no kind of", "is no path", "finite", "twice"]
+            .iter()
+            .any(|part| message.contains(part));
+        let spec = format!("sensor:{spec}");
+        assert_eq!(self.open(&spec).is_err(), is_wrong, "{spec}");
+        let expected =
+            if is_wrong { format!("source \"{spec}\": {message}") } else { message.to_owned() };
+        assert_eq!(self.read(&spec), Err(expected));
+    }
+
     pub(crate) fn without_root(&self, text: &str) -> String {
         text.replace(&format!("{}/", self.root().display()), "")
     }

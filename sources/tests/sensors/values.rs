@@ -168,8 +168,7 @@ fn what_is_not_there_or_ambiguous_lists_what_is() {
         ("file=/x,scale=big", "scale=big: \"big\" is not a finite number"),
         ("file=/x,scale=1,scale=2", "scale=1 is there twice"),
     ] {
-        let expected = format!("source \"sensor:{spec}\": {message}");
-        assert_eq!(machine.read(&format!("sensor:{spec}")), Err(expected));
+        machine.refuses(spec, message);
     }
 }
 
@@ -183,7 +182,6 @@ fn a_machine_without_sensors_says_where_they_would_be() {
         ("power/a/b", "there is no power supply \"a\", and no other in sys/class/power_supply"),
         ("w1/28-1", "there is no 1-wire thermometer \"28-1\", and no other in sys/bus/w1/devices"),
     ] {
-        let expected = format!("source \"sensor:{spec}\": {message}");
-        assert_eq!(tree.read(&format!("sensor:{spec}")), Err(expected));
+        tree.refuses(spec, message);
     }
 }

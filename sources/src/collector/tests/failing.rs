@@ -5,12 +5,12 @@ use super::*;
 #[test]
 fn a_refusal_that_passes_costs_nothing_but_time() {
     let clock = Arc::new(TestClock::default());
-    let refusals = (0..3).map(|_| Refusal::Passing(engine_error())).collect();
-    let mut memory = Memory::refusing(refusals);
+    let refusals = (0..3).map(|_| passing()).collect();
+    let memory = Memory::refusing(refusals);
     let source = script(Pace::Scheduled, |n| Ok(value(n).filter(|_| n < 3)));
     let mut waiting_told = Vec::new();
     let report = collector(&clock)
-        .collect("script", source, &mut memory, &mut |event| {
+        .collect("script", source, &memory, &mut |event| {
             if let Event::AppendFailed { waiting, .. } = event {
                 waiting_told.push((clock.now_ns() / MS, waiting));
             }
@@ -26,9 +26,9 @@ fn a_refusal_that_passes_costs_nothing_but_time() {
 #[test]
 fn a_refusal_that_lasts_ends_the_run() {
     let clock = Arc::new(TestClock::default());
-    let mut memory = Memory::refusing(vec![Refusal::Lasting(engine_error())]);
+    let memory = Memory::refusing(vec![lasting()]);
     let source = script(Pace::Scheduled, |n| Ok(value(n)));
-    let error = collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
+    let error = collector(&clock).collect("script", source, &memory, &mut |_| {}).unwrap_err();
     assert!(matches!(error.cause, Cause::Store(_)));
     assert_eq!((error.unsaved, error.report.polls, error.report.stored), (1, 1, 0));
     assert_eq!(error.report.ended_by, EndedBy::Error);
@@ -39,11 +39,11 @@ fn a_refusal_that_lasts_ends_the_run() {
 fn what_the_store_still_refuses_at_the_stop_is_counted() {
     let clock = Arc::new(TestClock::default());
     clock.stop_at_ns.store(2500 * MS, Ordering::SeqCst);
-    let mut memory = Memory::refusing((0..9).map(|_| Refusal::Passing(engine_error())).collect());
+    let memory = Memory::refusing((0..9).map(|_| passing()).collect());
     let source = script(Pace::Scheduled, |n| Ok(value(n)));
     let mut tries = 0;
     let error = collector(&clock)
-        .collect("script", source, &mut memory, &mut |event| {
+        .collect("script", source, &memory, &mut |event| {
             tries += u32::from(matches!(event, Event::AppendFailed { .. }));
         })
         .unwrap_err();
@@ -54,10 +54,10 @@ fn what_the_store_still_refuses_at_the_stop_is_counted() {
 #[test]
 fn the_duration_ends_the_trying() {
     let clock = Arc::new(TestClock::default());
-    let mut memory = Memory::refusing((0..9).map(|_| Refusal::Passing(engine_error())).collect());
+    let memory = Memory::refusing((0..9).map(|_| passing()).collect());
     let source = script(Pace::Scheduled, |n| Ok(value(n)));
     let run = collector(&clock).duration(Duration::from_millis(1500));
-    let error = run.collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
+    let error = run.collect("script", source, &memory, &mut |_| {}).unwrap_err();
     assert_eq!((error.unsaved, error.report.ended_by), (1, EndedBy::Duration));
     assert_eq!(error.report.elapsed, Duration::from_millis(1500));
 }
@@ -79,12 +79,13 @@ fn readings_that_were_waiting_are_counted_as_unsaved() {
         }
         Ok(value(n))
     });
-    let mut memory =
-        Memory::refusing(vec![Refusal::Passing(engine_error()), Refusal::Lasting(engine_error())]);
+    let memory = Memory::refusing(vec![passing(), lasting()]);
     let error = collector(&clock)
-        .collect("script", source, &mut memory, &mut |_| {
-            first_refused.send(()).unwrap();
-            delivered.recv().unwrap();
+        .collect("script", source, &memory, &mut |event| {
+            if matches!(event, Event::AppendFailed { .. }) {
+                first_refused.send(()).unwrap();
+                delivered.recv().unwrap();
+            }
         })
         .unwrap_err();
     assert_eq!((error.unsaved, error.report.polls), (8, 8));
@@ -95,13 +96,12 @@ fn readings_that_were_waiting_are_counted_as_unsaved() {
 fn a_fatal_error_of_the_source_ends_the_run_after_its_readings_are_stored() {
     for pace in [Pace::Scheduled, Pace::Own] {
         let clock = Arc::new(TestClock::default());
-        let mut memory = Memory::default();
+        let memory = Memory::default();
         let source = script(pace, |n| match n {
             0..3 => Ok(value(n)),
             _ => Err(SourceError::fatal("unplugged")),
         });
-        let error =
-            collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
+        let error = collector(&clock).collect("script", source, &memory, &mut |_| {}).unwrap_err();
         assert_eq!(memory.values(), [0.0, 1.0, 2.0]);
         assert_eq!(error.to_string(), "unplugged");
         assert_eq!((error.unsaved, error.report.failed, error.report.polls), (0, 1, 4));
@@ -113,13 +113,12 @@ fn a_fatal_error_of_the_source_ends_the_run_after_its_readings_are_stored() {
 fn a_source_that_panics_is_a_fatal_error() {
     for pace in [Pace::Scheduled, Pace::Own] {
         let clock = Arc::new(TestClock::default());
-        let mut memory = Memory::default();
+        let memory = Memory::default();
         let source = script(pace, |n| match n {
             0 => Ok(value(n)),
             _ => panic!("this panic belongs to the test"),
         });
-        let error =
-            collector(&clock).collect("script", source, &mut memory, &mut |_| {}).unwrap_err();
+        let error = collector(&clock).collect("script", source, &memory, &mut |_| {}).unwrap_err();
         assert_eq!(memory.values(), [0.0]);
         assert_eq!(error.to_string(), "the source panicked");
     }

@@ -1,0 +1,21 @@
+//! Appends one observation a second to a store: what the engine alone writes, for
+//! `benches/card-bytes`.
+
+use std::error::Error;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use gaugelog::{Observation, Store};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "append_each_second STORE SECONDS";
+    let (path, seconds) = (arguments.next().ok_or(usage)?, arguments.next().ok_or(usage)?);
+    let store = Store::create(path)?;
+    let begun = Instant::now();
+    for second in 0..seconds.parse()? {
+        thread::sleep(Duration::from_secs(second).saturating_sub(begun.elapsed()));
+        store.append(Observation::at(SystemTime::now(), 14.2))?;
+    }
+    Ok(())
+}

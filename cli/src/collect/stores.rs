@@ -1,0 +1,112 @@
+//! The stores that observations go to, and the directory for pictures: opened, made and
+//! checked before the first poll.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use gaugelog::{ErrorKind, Options, Store};
+use gaugelog_sources::escaped;
+use rustix::fs::{Access, access};
+
+use super::input::{Input, Value};
+use crate::exit::Exit;
+use crate::explain::way_out_of_io;
+use crate::figures::{count, plural};
+use crate::output::shown;
+
+/// Nothing else is stored while an append waits for another program's.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// A store, and whether it is new; or why there is none.
+pub(super) type Opened = gaugelog::Result<(Store, bool)>;
+
+/// The store of each value. A store that cannot be opened costs its own value alone.
+pub(super) fn open(inputs: &[Input], log: &Path) -> Result<Vec<Opened>, Exit> {
+    let values = || inputs.iter().flat_map(|input| &input.values);
+    if values().any(|value| value.directory != log) {
+        refuse_store(log)?;
+        make_directory(log)?;
+    } else if let Some(parent) = log.parent() {
+        make_directory(parent)?;
+    }
+    Ok(values().map(|value| open_or_create(&value.directory)).collect())
+}
+
+/// The directory of the stores of several sources is none itself.
+fn refuse_store(log: &Path) -> Result<(), Exit> {
+    match Options::new().open_read_only(log) {
+        Ok(_) => Err(Exit::Error(format!(
+            "{}: this is a store itself, and sources with names need a directory of stores; \
+             name another with --log DIR",
+            log.display()
+        ))),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Makes a directory and those above it, where they are not there.
+fn make_directory(path: &Path) -> Result<(), Exit> {
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(|error| cannot(path, "create the directory", &error))
+}
+
+/// Refuses a directory that no picture can be written into.
+pub(super) fn check_pictures(out: &Path) -> Result<(), Exit> {
+    let doing = "write the pictures there";
+    let found = fs::metadata(out).map_err(|error| cannot(out, doing, &error))?;
+    if !found.is_dir() {
+        return Err(cannot(out, doing, &io::Error::from(io::ErrorKind::NotADirectory)));
+    }
+    access(out, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|error| cannot(out, doing, &error.into()))
+}
+
+fn cannot(path: &Path, doing: &str, error: &io::Error) -> Exit {
+    let way_out = way_out_of_io(error).map(|it| format!("; {it}")).unwrap_or_default();
+    Exit::Error(format!("{}: cannot {doing}: {error}{way_out}", path.display()))
+}
+
+fn open_or_create(path: &Path) -> Opened {
+    let options = Options::new().lock_wait(LOCK_WAIT);
+    // A directory that somebody made for it, such as a service's own, is empty.
+    let is_absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotAStore);
+    let absent = match options.open(path) {
+        Err(error) if is_absent(error.kind()) => error,
+        opened => return Ok((opened?, false)),
+    };
+    match options.create(path) {
+        // Another program was faster, or there are other things in the directory.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let opened = options.open(path).map_err(|_| absent)?;
+            Ok((opened, false))
+        }
+        created => Ok((created?, true)),
+    }
+}
+
+/// What is collected, and into which store.
+pub(super) fn introduction(description: &str, value: &Value, opened: &Opened) -> String {
+    let mut text = format!("collecting {}\ninto {}", escaped(description), shown(&value.directory));
+    let Ok((store, is_new)) = opened else {
+        text.push_str(", which cannot be opened");
+        return text;
+    };
+    let recovery = store.recovery();
+    if *is_new {
+        text.push_str(", a new store");
+    } else {
+        let (there, s) = (count(recovery.observations), plural(recovery.observations));
+        text.push_str(&format!(", where there are {there} observation{s}"));
+    }
+    if recovery.dropped_bytes > 0 {
+        let bytes = count(recovery.dropped_bytes);
+        text.push_str(&format!(
+            "\n({bytes} bytes at its end remain of an append that was never acknowledged)"
+        ));
+    }
+    text
+}

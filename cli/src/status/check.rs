@@ -1,0 +1,119 @@
+//! What is wrong with a source, for a monitor that asks again and again.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::look::Seen;
+use crate::output::shown;
+
+/// A source may miss so many polls before it is silent.
+const POLLS_MISSED: u32 = 3;
+/// However often it is polled, it may be silent for so long.
+const SILENT_LEAST: Duration = Duration::from_secs(60);
+
+/// Why somebody should look at a store: nobody collects into it, it cannot be read, its
+/// source fails, or nothing was stored for longer than `max_age`.
+pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
+    let name = shown(&seen.store);
+    if !seen.running {
+        return Some(format!("{name}: nobody collects into it; start the collector"));
+    }
+    if let Some(why) = &seen.unreadable {
+        return Some(why.clone());
+    }
+    if let Some(since) = &seen.failing_since {
+        let why = seen.last_error.as_ref().map_or("", |error| error.text.as_str());
+        return Some(format!("{name}: failing since {since}: {why}"));
+    }
+    let allowed = max_age.or_else(|| usual(seen.every_seconds?))?;
+    let now = Timestamp::try_from(now).ok()?;
+    let heard = Timestamp::from_nanosecond(seen.heard_ns?.into()).ok()?;
+    // A clock that was set back is no news of the source.
+    let silent = Duration::try_from(now.duration_since(heard)).unwrap_or_default();
+    (silent > allowed).then(|| {
+        let [silent, allowed] = [silent, allowed].map(|it| {
+            let seconds = i64::try_from(it.as_secs()).unwrap_or(i64::MAX);
+            format!("{:#}", SignedDuration::from_secs(seconds))
+        });
+        format!("{name}: nothing was stored for {silent}, more than {allowed}")
+    })
+}
+
+/// How long a source may be silent that is polled so often.
+fn usual(every_seconds: f64) -> Option<Duration> {
+    let every = Duration::try_from_secs_f64(every_seconds).ok()?;
+    Some(every.saturating_mul(POLLS_MISSED).max(SILENT_LEAST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::look::{Failure, Polls};
+
+    const HOUR: u64 = 3600;
+
+    /// A source that is polled each second, and stored something an hour after 1970.
+    fn seen() -> Seen {
+        Seen {
+            boot_id: None,
+            clock_synchronised: None,
+            held: 0,
+            store: "room".into(),
+            running: true,
+            collectors: 1,
+            process: None,
+            started: None,
+            ended: None,
+            updated: None,
+            source: None,
+            every_seconds: Some(1.0),
+            run: Polls::default(),
+            all_runs: Polls::default(),
+            since: None,
+            last_error: None,
+            failing_since: None,
+            heard_ns: Some(3600 * 1_000_000_000),
+            observations: None,
+            mean: None,
+            last: None,
+            last_time: None,
+            unreadable: None,
+        }
+    }
+
+    fn after(seen: &Seen, max_age: Option<u64>, seconds: u64) -> Option<String> {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        problem(seen, max_age.map(Duration::from_secs), now)
+    }
+
+    #[test]
+    fn silence_is_measured_from_what_was_stored_last() {
+        assert_eq!(after(&seen(), None, HOUR + 60), None);
+        let text = "room: nothing was stored for 1m 1s, more than 1m";
+        assert_eq!(after(&seen(), None, HOUR + 61).as_deref(), Some(text));
+        assert_eq!(after(&seen(), Some(300), HOUR + 300), None);
+        assert!(after(&seen(), Some(5), HOUR + 6).is_some());
+        let hourly = Seen { every_seconds: Some(3600.0), ..seen() };
+        assert_eq!(after(&hourly, None, 4 * HOUR), None);
+        assert!(after(&hourly, None, 4 * HOUR + 1).is_some());
+        // A source with a pace of its own says nothing for as long as it likes.
+        let own_pace = Seen { every_seconds: None, ..seen() };
+        assert_eq!(after(&own_pace, None, 400 * HOUR), None);
+        assert!(after(&own_pace, Some(3600), 3 * HOUR).is_some());
+        assert_eq!(after(&seen(), Some(1), 0), None);
+    }
+
+    #[test]
+    fn a_source_that_fails_and_a_collector_that_does_not_run_are_named() {
+        let failure = Failure { time: "T2".to_owned(), text: "it has gone".to_owned() };
+        let failing =
+            Seen { failing_since: Some("T1".to_owned()), last_error: Some(failure), ..seen() };
+        let text = "room: failing since T1: it has gone";
+        assert_eq!(after(&failing, Some(HOUR), HOUR).as_deref(), Some(text));
+        let unreadable = Seen { unreadable: Some("room: damaged".to_owned()), ..seen() };
+        assert_eq!(after(&unreadable, None, HOUR).as_deref(), Some("room: damaged"));
+        let stopped = Seen { running: false, ..seen() };
+        assert!(after(&stopped, None, HOUR).is_some_and(|text| text.contains("nobody collects")));
+    }
+}

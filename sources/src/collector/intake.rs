@@ -1,0 +1,194 @@
+//! The threads of a source with a pace of its own: one reads, the other stores what is
+//! waiting, together.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
+
+use super::clock::Clock;
+use super::message::{Answer, Batch, End, Given, News, Outcome};
+use super::poller::{Outlet, polled, taken};
+use super::storing::{Line, store};
+use crate::source::{Readings, Source, SourceError};
+
+/// How many readings are appended together, and how many more are read meanwhile.
+pub(super) const BATCH_MAX: usize = 4096;
+
+/// What the reading thread hands over.
+enum Item {
+    Read(Result<Option<Readings>, SourceError>, SystemTime),
+    /// Somebody wants the storing thread to look up.
+    Wake,
+}
+
+/// A source with its own pace in its threads.
+pub(super) struct Intake {
+    items: SyncSender<Item>,
+    is_stopping: Arc<AtomicBool>,
+    /// The word to go on after held readings were taken.
+    go_on: Sender<()>,
+    reader: JoinHandle<()>,
+    storer: JoinHandle<()>,
+}
+
+impl Intake {
+    pub(super) fn start(
+        name: &str,
+        mut source: Box<dyn Source>,
+        outlet: Outlet,
+        is_held: bool,
+        clock: Arc<dyn Clock>,
+        line: Line,
+    ) -> io::Result<Self> {
+        let (items, waiting) = mpsc::sync_channel(BATCH_MAX);
+        let (go_on, may_go_on) = mpsc::channel();
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let life = Life {
+            waiting,
+            outlet,
+            may_go_on: is_held.then_some(may_go_on),
+            is_stopping: Arc::clone(&is_stopping),
+            line,
+        };
+        let storer =
+            thread::Builder::new().name(format!("store {name}")).spawn(move || life.store())?;
+        let read = items.clone();
+        let reader = thread::Builder::new().name(format!("read {name}")).spawn(move || {
+            loop {
+                let result = polled(&mut *source);
+                let is_last = match &result {
+                    Ok(readings) => readings.is_none(),
+                    Err(error) => !error.can_poll_again(),
+                };
+                if read.send(Item::Read(result, clock.wall())).is_err() || is_last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { items, is_stopping, go_on, reader, storer })
+    }
+
+    /// Has what is waiting stored, and ends: the answer says so.
+    pub(super) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        // Where there is no room, it is awake.
+        let _ = self.items.try_send(Item::Wake);
+        self.go_on();
+    }
+
+    pub(super) fn go_on(&self) {
+        let _ = self.go_on.send(());
+    }
+
+    /// After its last answer. A reader that blocks is left behind.
+    pub(super) fn finish(self, has_ended: bool) {
+        let Self { items, reader, storer, .. } = self;
+        drop(items);
+        let _ = storer.join();
+        if has_ended {
+            let _ = reader.join();
+        }
+    }
+}
+
+struct Life {
+    waiting: Receiver<Item>,
+    outlet: Outlet,
+    /// Where readings are held, each batch waits for this.
+    may_go_on: Option<Receiver<()>>,
+    is_stopping: Arc<AtomicBool>,
+    line: Line,
+}
+
+impl Life {
+    fn store(mut self) {
+        loop {
+            let is_stopping = self.is_stopping.load(Ordering::SeqCst);
+            let first = if is_stopping { self.waiting.try_recv().ok() } else { self.first() };
+            let (outcome, mut end) = self.gather(first);
+            let outcome = self.keep(outcome);
+            let has_failed = matches!(outcome.batch, Batch::Unsaved { .. });
+            if has_failed || is_stopping && end.is_none() {
+                end = Some(End::Stopped);
+            }
+            let is_last = end.is_some();
+            let is_told =
+                is_last || !outcome.failures.is_empty() || !matches!(outcome.batch, Batch::Nothing);
+            if is_told {
+                let given = Given::Values(vec![outcome]);
+                self.line.tell(News::Answer(Answer { given, end }));
+                if is_last {
+                    return;
+                }
+                if let Some(may_go_on) = &self.may_go_on {
+                    let _ = may_go_on.recv();
+                }
+            }
+        }
+    }
+
+    fn first(&self) -> Option<Item> {
+        self.waiting.recv().ok()
+    }
+
+    /// All that is waiting, up to a full batch; failures take room in it too, so that bad
+    /// input cannot hold up the rest.
+    fn gather(&self, first: Option<Item>) -> (Outcome, Option<End>) {
+        let mut gathered = Outcome::default();
+        let mut observations = Vec::new();
+        let mut end = None;
+        let mut next = first;
+        let mut room = BATCH_MAX;
+        while let Some(item) = next {
+            if let Item::Read(result, at) = item {
+                match result {
+                    Ok(None) => end = Some(End::OfInput),
+                    Ok(Some(readings)) => {
+                        for reading in readings.into_iter().take(1) {
+                            let outcome = taken(reading, at);
+                            gathered.failures.extend(outcome.failures);
+                            if let Batch::Read(read) = outcome.batch {
+                                observations.extend(read);
+                            }
+                        }
+                    }
+                    Err(error) => {
+                        if !error.can_poll_again() {
+                            end = Some(End::Fatal(SourceError::fatal(error.to_string())));
+                        }
+                        gathered.failures.push(error);
+                    }
+                }
+                room -= 1;
+            }
+            next = if room > 0 && end.is_none() { self.waiting.try_recv().ok() } else { None };
+        }
+        if !observations.is_empty() {
+            gathered.batch = Batch::Read(observations);
+        }
+        (gathered, end)
+    }
+
+    fn keep(&mut self, outcome: Outcome) -> Outcome {
+        let (None, Batch::Read(batch), Some(sink)) =
+            (&self.may_go_on, &outcome.batch, &self.outlet.sink)
+        else {
+            return outcome;
+        };
+        let batch = Arc::new(batch.clone());
+        let mut batch = store(sink, batch, &self.outlet.again, self.line.refused(0));
+        if let Batch::Unsaved { count, .. } = &mut batch {
+            *count += self.count_waiting();
+        }
+        Outcome { batch, ..outcome }
+    }
+
+    /// How many readings wait that nobody will store.
+    fn count_waiting(&self) -> usize {
+        let waiting = self.waiting.try_iter().take(BATCH_MAX);
+        waiting.filter(|item| matches!(item, Item::Read(Ok(Some(_)), _))).count()
+    }
+}

@@ -1,0 +1,217 @@
+//! The thread that polls a source and stores what it gave, so that one that blocks holds
+//! up nobody.
+//!
+//! A poll is given up at its deadline, or at the stop, unless its thread has claimed it
+//! before: what was claimed is stored and told, what was given up is dropped. A thread
+//! that is still inside a poll when the run ends is left behind; it ends when that poll
+//! returns, or with the program.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
+
+use gaugelog::Observation;
+
+use super::clock::Clock;
+use super::message::{Answer, Batch, End, Given, News, Outcome};
+use super::sink::SharedSink;
+use super::storing::{Again, Line, store};
+use crate::source::{Reading, Readings, Source, SourceError};
+
+const ASKED: u8 = 0;
+const CLAIMED: u8 = 1;
+const GIVEN_UP: u8 = 2;
+
+/// Where the thread puts a value.
+pub(super) struct Outlet {
+    /// None where the store could not be opened, or has failed for good.
+    pub(super) sink: Option<SharedSink>,
+    pub(super) again: Receiver<Again>,
+}
+
+/// A source in its thread.
+pub(super) struct Poller {
+    requests: Sender<()>,
+    claim: Arc<AtomicU8>,
+    thread: JoinHandle<()>,
+}
+
+impl Poller {
+    /// Starts the thread, which bears this name. Held values are told and not stored.
+    pub(super) fn start(
+        name: &str,
+        source: Box<dyn Source>,
+        outlets: Vec<Outlet>,
+        is_held: bool,
+        clock: Arc<dyn Clock>,
+        line: Line,
+    ) -> io::Result<Self> {
+        let (requests, requested) = mpsc::channel();
+        let claim = Arc::new(AtomicU8::new(ASKED));
+        let claimed = Arc::clone(&claim);
+        let life = Life { source, outlets, is_held, clock, line };
+        let thread = thread::Builder::new()
+            .name(format!("poll {name}"))
+            .spawn(move || life.poll_until_last(&requested, &claimed))?;
+        Ok(Self { requests, claim, thread })
+    }
+
+    /// Has the source polled once.
+    pub(super) fn request(&self) {
+        self.claim.store(ASKED, Ordering::SeqCst);
+        // The thread ends only after it has told so.
+        let _ = self.requests.send(());
+    }
+
+    /// Gives the poll up, unless it has returned: then its answer is about to come.
+    pub(super) fn give_up(&self) -> bool {
+        let (new, order) = (GIVEN_UP, Ordering::SeqCst);
+        self.claim.compare_exchange(ASKED, new, order, order).is_ok()
+    }
+
+    /// Lets the thread end, and waits for that where it is not inside a poll, so
+    /// that a source is dropped, its device closed, when the run is over.
+    pub(super) fn finish(self, is_busy: bool) {
+        drop(self.requests);
+        if !is_busy {
+            let _ = self.thread.join();
+        }
+    }
+}
+
+struct Life {
+    source: Box<dyn Source>,
+    outlets: Vec<Outlet>,
+    is_held: bool,
+    clock: Arc<dyn Clock>,
+    line: Line,
+}
+
+impl Life {
+    fn poll_until_last(mut self, requested: &Receiver<()>, claim: &AtomicU8) {
+        while requested.recv().is_ok() {
+            let polled = polled(&mut *self.source);
+            let returned = self.clock.wall();
+            let order = Ordering::SeqCst;
+            let is_in_time = claim.compare_exchange(ASKED, CLAIMED, order, order).is_ok();
+            let (news, is_last) = if is_in_time {
+                let answer = self.answer(polled, returned);
+                let is_last = answer.end.is_some();
+                (News::Answer(answer), is_last)
+            } else {
+                let end = match polled {
+                    Ok(None) => Some(End::OfInput),
+                    Err(error) if !error.can_poll_again() => Some(End::Fatal(error)),
+                    _ => None,
+                };
+                let is_last = end.is_some();
+                (News::Late { end }, is_last)
+            };
+            self.line.tell(news);
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    fn answer(&mut self, polled: Result<Option<Readings>, SourceError>, at: SystemTime) -> Answer {
+        let readings = match polled {
+            Ok(Some(readings)) => readings,
+            Ok(None) => {
+                return Answer { given: Given::Values(Vec::new()), end: Some(End::OfInput) };
+            }
+            Err(error) => {
+                let end = (!error.can_poll_again())
+                    .then(|| End::Fatal(SourceError::fatal(error.to_string())));
+                return Answer { given: Given::Failed(error), end };
+            }
+        };
+        let mut readings = readings.into_iter();
+        let mut end = None;
+        let taken: Vec<Outcome> = (0..self.outlets.len())
+            .map(|_| readings.next().unwrap_or_else(|| Err(SourceError::new("it is not there"))))
+            .map(|reading| {
+                let outcome = taken(reading, at);
+                if let Some(error) = outcome.failures.iter().find(|error| !error.can_poll_again()) {
+                    end = Some(End::Fatal(SourceError::fatal(error.to_string())));
+                }
+                outcome
+            })
+            .collect();
+        let given = if self.is_held { taken } else { self.store_together(taken) };
+        Answer { given: Given::Values(given), end }
+    }
+
+    /// Stores what was read, all values at the same time.
+    fn store_together(&mut self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        let line = &self.line;
+        let several = outcomes.len() > 1;
+        thread::scope(|scope| {
+            let stored: Vec<_> = outcomes
+                .into_iter()
+                .zip(&mut self.outlets)
+                .enumerate()
+                .map(|(value, (outcome, outlet))| {
+                    let work = move || outlet.store(outcome, line, value);
+                    // One needs no other thread.
+                    if several { Stored::Later(scope.spawn(work)) } else { Stored::Now(work()) }
+                })
+                .collect();
+            stored.into_iter().map(Stored::outcome).collect()
+        })
+    }
+}
+
+enum Stored<'scope> {
+    Now(Outcome),
+    Later(thread::ScopedJoinHandle<'scope, Outcome>),
+}
+
+impl Stored<'_> {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Now(outcome) => outcome,
+            Self::Later(thread) => {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+        }
+    }
+}
+
+impl Outlet {
+    fn store(&mut self, outcome: Outcome, line: &Line, value: usize) -> Outcome {
+        let (Batch::Read(batch), Some(sink)) = (&outcome.batch, &self.sink) else { return outcome };
+        let batch = store(sink, Arc::new(batch.clone()), &self.again, line.refused(value));
+        if matches!(batch, Batch::Unsaved { .. }) {
+            self.sink = None;
+        }
+        Outcome { batch, ..outcome }
+    }
+}
+
+/// One poll. A source that panicked has failed for good.
+pub(super) fn polled(source: &mut dyn Source) -> Result<Option<Readings>, SourceError> {
+    catch_unwind(AssertUnwindSafe(|| source.poll_all()))
+        .unwrap_or_else(|_| Err(SourceError::fatal("the source panicked")))
+}
+
+/// What a reading is worth that came at this moment.
+pub(super) fn taken(reading: Result<Option<Reading>, SourceError>, at: SystemTime) -> Outcome {
+    let error = match reading {
+        Ok(None) => return Outcome::default(),
+        Ok(Some(reading)) if reading.value.is_finite() => {
+            let mut observation = Observation::at(at, reading.value);
+            if let Some(timestamp_ns) = reading.timestamp_ns {
+                observation.timestamp_ns = timestamp_ns;
+            }
+            return Outcome { batch: Batch::Read(vec![observation]), ..Outcome::default() };
+        }
+        Ok(Some(reading)) => SourceError::new(format!("{} is not finite", reading.value)),
+        Err(error) => error,
+    };
+    Outcome { failures: vec![error], ..Outcome::default() }
+}

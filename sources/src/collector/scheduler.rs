@@ -1,0 +1,171 @@
+//! The thread that keeps the schedule of all sources: it asks for polls, hears what
+//! became of them, and waits for nothing but the next message or the next thing due.
+//!
+//! Invariants:
+//! - it makes no call that may block, but to receive a message;
+//! - an observation that was read is stored, or counted as unsaved in the error that ends
+//!   its run;
+//! - at most `HELD_MAX` observations of a value are held, and as many are being stored.
+
+use std::ops::RangeFrom;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::Collector;
+use super::context::Context;
+use super::control::Control;
+use super::feed::Feed;
+use super::lane::Lane;
+use super::message::Message;
+use super::report::{CollectError, Event, Report};
+use super::schedule::nanoseconds;
+
+/// How often old observations are removed.
+const TRIM: Duration = Duration::from_secs(3600);
+/// Less than this is the haste of reading two clocks.
+const SLEEP_LEAST: Duration = Duration::from_millis(10);
+
+/// Collects from all of them until they are over; the outcome of each value, in order.
+pub(super) fn collect(
+    collector: &Collector,
+    feeds: Vec<Feed>,
+    on_event: &mut dyn FnMut(usize, Event<'_>),
+) -> Vec<Result<Report, CollectError>> {
+    let channel = collector.control.as_ref().and_then(Control::channel);
+    let (sender, messages) = channel.unwrap_or_else(mpsc::channel);
+    collector.stop.wake(sender.clone());
+    let mut context = Context::new(collector, sender, on_event);
+    let suspended = context.clock.suspended();
+    let mut scheduler =
+        Scheduler { lanes: Vec::new(), numbers: 0.., suspended, trim_ns: nanoseconds(TRIM) };
+    for feed in feeds {
+        scheduler.add(feed, 0, &mut context);
+    }
+    scheduler.run(&messages, context)
+}
+
+/// Whether sources may come yet.
+fn collector_goes_on(context: &Context<'_>) -> bool {
+    context.collector.control.is_some() && context.halted().is_none()
+}
+
+struct Scheduler {
+    lanes: Vec<Lane>,
+    /// Those of values to come.
+    numbers: RangeFrom<usize>,
+    /// How long the machine had been suspended when that was last looked at.
+    suspended: Duration,
+    trim_ns: u64,
+}
+
+impl Scheduler {
+    fn run(
+        mut self,
+        messages: &Receiver<Message>,
+        mut context: Context<'_>,
+    ) -> Vec<Result<Report, CollectError>> {
+        loop {
+            self.count_sleep(&context);
+            context.others_go_on =
+                context.halted().is_none() && self.lanes.iter().any(|lane| !lane.is_over());
+            let next_ns = self.step(&mut context);
+            let may_come = collector_goes_on(&context);
+            if self.lanes.iter().all(Lane::is_over) && !may_come {
+                break;
+            }
+            let next_ns = if may_come { next_ns.min(context.end_ns) } else { next_ns };
+            self.wait(messages, next_ns, &mut context);
+        }
+        let values = self.lanes.into_iter().flat_map(|lane| lane.values);
+        let outcomes = values.filter_map(|value| value.outcome).collect();
+        context.writing.finish();
+        outcomes
+    }
+
+    /// Does what is due, and says when there is something to do next.
+    fn step(&mut self, context: &mut Context<'_>) -> u64 {
+        let now_ns = context.now_ns();
+        if context.flush_ns.is_some_and(|flush_ns| flush_ns <= now_ns) {
+            context.flush_ns = None;
+            for lane in &mut self.lanes {
+                lane.flush(context);
+            }
+        }
+        let mut next_ns = u64::MAX;
+        for lane in &mut self.lanes {
+            next_ns = next_ns.min(lane.step(context));
+        }
+        for value in self.lanes.iter_mut().flat_map(|lane| &mut lane.values) {
+            next_ns = next_ns.min(value.keep(context));
+        }
+        context.writing.begin();
+        self.lanes.iter_mut().for_each(Lane::retire);
+        if !context.collector.retention.is_all() {
+            if now_ns >= self.trim_ns {
+                self.trim_ns = now_ns.saturating_add(nanoseconds(TRIM));
+                self.trim();
+            }
+            next_ns = next_ns.min(self.trim_ns);
+        }
+        next_ns.min(context.flush_ns.unwrap_or(u64::MAX))
+    }
+
+    /// Waits for a message until something is due, and hears all that are there.
+    fn wait(&mut self, messages: &Receiver<Message>, next_ns: u64, context: &mut Context<'_>) {
+        let left_ns = next_ns.saturating_sub(context.now_ns());
+        let timeout = (next_ns < u64::MAX).then(|| Duration::from_nanos(left_ns));
+        let busy = self.lanes.iter().map(Lane::busy).sum();
+        match context.clock.receive(messages, timeout, busy) {
+            Ok(message) => self.hear(message, context),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
+        }
+        while let Ok(message) = messages.try_recv() {
+            self.hear(message, context);
+        }
+    }
+
+    fn hear(&mut self, message: Message, context: &mut Context<'_>) {
+        match message {
+            Message::Lane { lane, news } => self.lanes[lane].hear(news, context),
+            Message::Add(feed) => self.add(*feed, context.now_ns(), context),
+            Message::Remove(name) => {
+                let is_named = |lane: &&mut Lane| {
+                    !lane.is_over() && lane.values.iter().any(|value| value.name == name)
+                };
+                self.lanes.iter_mut().filter(is_named).for_each(Lane::remove);
+            }
+            Message::Stop => {}
+        }
+    }
+
+    fn add(&mut self, feed: Feed, start_ns: u64, context: &mut Context<'_>) {
+        let lane = feed.begin(self.lanes.len(), start_ns, &mut self.numbers, context);
+        self.lanes.push(lane);
+    }
+
+    /// Counts polls as missed that were due while the machine was suspended.
+    fn count_sleep(&mut self, context: &Context<'_>) {
+        let suspended = context.clock.suspended();
+        let duration = suspended.saturating_sub(self.suspended);
+        if duration < SLEEP_LEAST {
+            return;
+        }
+        self.suspended = suspended;
+        log::info!("the machine was suspended for {duration:?}; the polls of that time are missed");
+        for lane in &mut self.lanes {
+            lane.slept(duration);
+        }
+    }
+
+    /// Removes old observations, in a thread: other programs may hold the stores.
+    fn trim(&self) {
+        let values = self.lanes.iter().flat_map(|lane| &lane.values);
+        let sinks: Vec<_> = values.filter_map(|value| value.sink.clone()).collect();
+        // Without a thread it is done an hour later.
+        let _ = std::thread::Builder::new().name("trim".to_owned()).spawn(move || {
+            for sink in sinks {
+                super::sink::with(&sink, |sink| sink.trim());
+            }
+        });
+    }
+}
