@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use program::tool::{Running, status, tool, wait_until};
 use program::{Bench, CONTROL, DAEMON, TOOL, program};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// Whether a process is there and not only waited for.
 fn lives(pid: &str) -> bool {
@@ -87,6 +88,29 @@ fn a_signal_ends_all_that_was_started() {
         let seen = &status(bench.dir.path(), "log")[0];
         assert_eq!(seen["observations"], 1, "{seen}");
     }
+}
+
+/// As where a window is closed, or a connection to the machine breaks.
+#[test]
+fn a_terminal_that_goes_ends_all_that_was_started() {
+    let bench = Bench::bare();
+    let leaving = Leaving::new(bench.dir.path());
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut command = with_path(program("/usr/bin/env"));
+    command.args(["setsid", "--ctty", TOOL, "collect", &leaving.spec, "--every", "10ms"]);
+    command.current_dir(bench.dir.path()).env("TERM", "xterm");
+    command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap());
+    let mut running = Running(command.stderr(terminal).spawn().unwrap());
+    drop(command);
+    let pids = leaving.wait();
+    drop(master);
+    ended(&mut running.0);
+    assert!(!pids.iter().any(|pid| lives(pid)), "{pids:?}");
+    assert_eq!(status(bench.dir.path(), "gaugelog.log")[0]["ended"], "stopped");
 }
 
 /// While an append waits for another program's, the first signal is only noted.
