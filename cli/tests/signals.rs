@@ -133,6 +133,23 @@ fn a_second_signal_ends_it_at_once() {
     assert!(!pids.iter().any(|pid| lives(pid)), "{pids:?}");
 }
 
+/// A shell that has started something may become the collector.
+#[test]
+fn children_from_before_are_left_alone() {
+    let bench = Bench::bare();
+    let mut shell = with_path(program("/bin/sh"));
+    let script = format!(
+        "sleep 1000 & echo $! > stranger; exec {TOOL} collect 'exec:/bin/echo 5' --every 10ms \
+         --for 50ms --quiet"
+    );
+    shell.args(["-c", &script]).current_dir(bench.dir.path());
+    assert!(shell.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    assert!(status(bench.dir.path(), "gaugelog.log")[0]["stored"].as_u64() >= Some(1));
+    let pid = fs::read_to_string(bench.dir.path().join("stranger")).unwrap();
+    assert!(lives(pid.trim()), "{pid}");
+    kill_process(Pid::from_raw(pid.trim().parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+}
+
 #[test]
 fn a_hangup_that_the_caller_has_ignored_stays_ignored() {
     let bench = Bench::bare();
