@@ -51,7 +51,7 @@ pub(super) fn read<T>(
     into: &mut [u8],
     decode: impl Fn(&[u8]) -> Result<T>,
 ) -> Result<T> {
-    let checked = |read: crate::Result<usize>, into: &[u8]| {
+    let checked = |read: crate::error::Result<usize>, into: &[u8]| {
         if read? < into.len() {
             return Err(Fault::Damaged("the file ends too early".into()));
         }

@@ -9,6 +9,7 @@ use super::time_order::ByTime;
 use super::times::{Time, Times, nanoseconds};
 use super::{fold, quantile};
 use crate::error::Result;
+use crate::observation::Observation;
 use crate::stats::bins::Edges;
 use crate::stats::summary::Summary;
 
@@ -144,7 +145,7 @@ impl Window {
         }
         let intervals = Intervals { origin: nanoseconds(&origin), width };
         let whole = self.summary()?;
-        let number_of = |row: crate::Observation| intervals.number_of(row.timestamp_ns);
+        let number_of = |row: Observation| intervals.number_of(row.timestamp_ns);
         let count = number_of(whole.last) - number_of(whole.first) + 1;
         self.check_parts(usize::try_from(count).ok(), "buckets")?;
         grid::buckets(&self.snapshot, self.times, &whole, intervals)
