@@ -22,7 +22,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// The error about the part at `offset`, for want of which the observations `lost`
+    /// The error about the part at `offset`, without which the observations `lost`
     /// cannot be read.
     pub(super) fn into_error(self, bytes: &Bytes, offset: u64, lost: Range<u64>) -> Error {
         match self {
