@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-/// What every fallible operation of the engine returns.
+/// The result of every fallible operation of the engine.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An operation that did not succeed, with the file and the byte it failed at.
@@ -209,7 +209,7 @@ impl Error {
         self.io_error().and_then(io::Error::raw_os_error).map(Errno::from_raw_os_error)
     }
 
-    /// What the error says about bytes of a file, where it says that they are damaged.
+    /// The damage that the error is about, if it is about damage.
     pub(crate) fn damage(&self) -> Option<Damage> {
         let inner = &self.0;
         (inner.kind == ErrorKind::Damaged).then(|| Damage {
@@ -226,9 +226,9 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call may succeed later with nothing done about it here: the
-    /// disk may have room again, another process may let go of the lock. A missing
-    /// permission, a read-only file system, damage or a bad argument stay.
+    /// Whether the same call may succeed later without a change by its caller: the disk
+    /// may have room again, another process may release the lock. A missing permission, a
+    /// read-only file system, damage and bad arguments remain.
     ///
     /// ```
     /// let missing = gaugelog::Store::open("/no/such/store").unwrap_err();
@@ -275,8 +275,8 @@ impl Error {
         self.0.lost.clone()
     }
 
-    /// Of a batch that could not be appended, how many observations, from its
-    /// first on, are stored all the same.
+    /// How many observations of a batch that could not be appended are stored all the
+    /// same, counted from its first.
     #[must_use]
     pub fn stored(&self) -> usize {
         self.0.stored

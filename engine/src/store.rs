@@ -42,17 +42,17 @@ pub use verify::Verification;
 /// ```
 ///
 /// # Forks
-/// After a fork, parent and child may both go on with a store that was open, if
-/// no other thread was using it at that moment; otherwise, and of a [`Writer`]
-/// always, the child opens the store again. What was appended before the fork and
-/// is not synced yet is the parent's to sync.
+/// After a fork, parent and child may both go on with an open store if no other thread
+/// was using it at that moment; otherwise the child opens the store again. A [`Writer`]
+/// belongs to the parent. The parent syncs what was appended before the fork and is not
+/// synced yet.
 #[derive(Clone, Debug)]
 pub struct Store {
     shared: Arc<Shared>,
     recovery: Arc<Recovery>,
 }
 
-/// What opening a store finds.
+/// What opening a store has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {
@@ -140,8 +140,8 @@ impl Store {
     /// [`ErrorKind::Invalid`] for a value that is not finite, or where this thread holds
     /// a [`Writer`] of the store; [`ErrorKind::Locked`] if another process kept the lock
     /// too long; [`ErrorKind::Replaced`], [`ErrorKind::ReadOnly`];
-    /// [`ErrorKind::Damaged`] where the store cannot be continued; [`ErrorKind::Io`]
-    /// where the file system refuses. After an error the observation is not stored.
+    /// [`ErrorKind::Damaged`] if the store cannot be continued; [`ErrorKind::Io`]
+    /// if the file system refuses. After an error the observation is not stored.
     pub fn append(&self, observation: Observation) -> Result<u64> {
         Ok(self.append_batch(&[observation])?.start)
     }
@@ -151,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::append`]; the first value that is not finite refuses the whole batch.
-    /// Of a batch larger than 8 MiB the first ones may stay stored:
+    /// The first observations of a batch larger than 8 MiB may stay stored:
     /// [`Error::stored`](crate::Error::stored) says how many.
     pub fn append_batch(&self, observations: &[Observation]) -> Result<Range<u64>> {
         for observation in observations {

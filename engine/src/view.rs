@@ -1,6 +1,6 @@
 //! Where reading starts: what the manifest states, the log it lists, and its chunks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Error, ErrorKind, Result};
@@ -15,8 +15,6 @@ use crate::os::disk::Directory;
 
 /// A manifest may be replaced while a view is taken; not as often as this.
 const ATTEMPTS_MAX: usize = 1000;
-/// So many chunks are kept open.
-const CHUNKS_OPEN_MAX: usize = 64;
 
 /// A store as it was at one moment.
 #[derive(Debug)]
@@ -28,8 +26,6 @@ pub(crate) struct View {
     durable_sequence: u64,
     damage: Vec<Damage>,
     positioned_reads: bool,
-    /// The last ones used, the newest last.
-    chunks: Mutex<Vec<Arc<Chunk>>>,
 }
 
 impl View {
@@ -79,7 +75,6 @@ impl View {
             durable_sequence,
             damage,
             positioned_reads,
-            chunks: Mutex::default(),
         }
     }
 
@@ -129,29 +124,12 @@ impl View {
         self.positioned_reads
     }
 
-    /// The chunk of this number.
+    /// The chunk of this number, opened.
     ///
     /// # Errors
     /// [`ErrorKind::Removed`] where retention has removed it since,
     /// [`ErrorKind::Damaged`] where it is missing or cannot be used.
-    pub(crate) fn chunk(&self, number: u32) -> Result<Arc<Chunk>> {
-        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = chunks.iter().position(|chunk| chunk.number() == number) {
-            let chunk = chunks.remove(at);
-            chunks.push(Arc::clone(&chunk));
-            return Ok(chunk);
-        }
-        drop(chunks);
-        let chunk = Arc::new(self.open_chunk(number)?);
-        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        if chunks.len() >= CHUNKS_OPEN_MAX {
-            chunks.remove(0);
-        }
-        chunks.push(Arc::clone(&chunk));
-        Ok(chunk)
-    }
-
-    fn open_chunk(&self, number: u32) -> Result<Chunk> {
+    pub(crate) fn chunk(&self, number: u32) -> Result<Chunk> {
         let opened = Chunk::open(&self.directory, self.record.store, number, self.positioned_reads);
         let first = u64::from(number) * CHUNK;
         let error = match opened {

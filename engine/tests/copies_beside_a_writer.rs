@@ -134,7 +134,7 @@ fn check_copy(path: &Path, before: u64, what: &str) -> bool {
 #[test]
 fn a_copy_by_another_program_serves_a_prefix_or_reports_what_is_missing() {
     let copies = amount("GAUGELOG_COPIES", 25);
-    for way in Way::ALL {
+    for way in Way::ALL.into_iter().filter(|way| way.can_be_tried()) {
         let mut whole = 0;
         beside_a_writer(copies, |number, store, to, written| {
             let before = written.acknowledged.load(Ordering::Acquire);

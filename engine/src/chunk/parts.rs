@@ -22,7 +22,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// The error about the part at `offset`, for want of which the observations `lost`
+    /// The error about the part at `offset`, without which the observations `lost`
     /// cannot be read.
     pub(super) fn into_error(self, bytes: &Bytes, offset: u64, lost: Range<u64>) -> Error {
         match self {
@@ -51,7 +51,7 @@ pub(super) fn read<T>(
     into: &mut [u8],
     decode: impl Fn(&[u8]) -> Result<T>,
 ) -> Result<T> {
-    let checked = |read: crate::Result<usize>, into: &[u8]| {
+    let checked = |read: crate::error::Result<usize>, into: &[u8]| {
         if read? < into.len() {
             return Err(Fault::Damaged("the file ends too early".into()));
         }

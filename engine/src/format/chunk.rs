@@ -153,7 +153,7 @@ pub(crate) fn encode_leaf(place: &Place, leaf: u64, summary: &Summary, into: &mu
     into.extend_from_slice(&bytes);
 }
 
-/// The summary of a leaf that has so many `rows`, in [`LEAF_BYTES`] of a chunk;
+/// The summary of a leaf with that number of `rows`, in [`LEAF_BYTES`] of a chunk;
 /// `None` where they are damaged.
 pub(crate) fn decode_leaf(place: &Place, leaf: u64, rows: u64, bytes: &[u8]) -> Option<Summary> {
     let (checksum, bytes) = bytes.split_at(LEAF_BYTES - SUMMARY_BYTES);

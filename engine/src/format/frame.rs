@@ -30,13 +30,13 @@ pub(crate) const LOST_END_MAX: u64 = 2048 * CHUNK;
 /// What a header announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// So many rows follow.
+    /// This number of rows follows.
     Rows(u16),
     /// States the watermark after a sync.
     Mark,
     /// Ends a log whose sync failed.
     Void,
-    /// So many observations were lost before the log was made; whether `repair` has
+    /// This number of observations was lost before the log was made; whether `repair` has
     /// accepted that.
     Lost { count: u32, accepted: bool },
 }

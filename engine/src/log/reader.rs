@@ -35,7 +35,7 @@ pub(crate) enum Piece<'a> {
     },
     /// Rows that cannot be read, with the device's error where there is one.
     Lost(Damage, Option<&'a Error>),
-    /// Rows of which `repair` has accepted that they are lost.
+    /// Rows that are lost, which `repair` has accepted.
     Absent(Range<u64>),
 }
 
@@ -98,7 +98,7 @@ impl Log {
     }
 
     /// Hands over what the log holds of `sequences`, in order, and what is lost of it.
-    /// Where the end itself cannot be read, that comes last, and loses no number.
+    /// An end that cannot be read comes last, and loses no number.
     pub(crate) fn read(
         &self,
         sequences: Range<u64>,
@@ -156,7 +156,7 @@ struct Reading<'a> {
     rows_first: u64,
 }
 
-/// So many rows are handed over at once, but for those of a larger frame.
+/// The most rows that are handed over at once, but for those of a larger frame.
 const GATHERED: usize = 1024;
 
 impl Reading<'_> {

@@ -20,7 +20,7 @@ pub(crate) struct Resync {
 }
 
 impl Resync {
-    /// For a log of so many bytes.
+    /// For a log of that length in bytes.
     pub(crate) fn new(length: u64) -> Self {
         Self { budget: length.saturating_mul(EFFORT) + (1 << 20), length }
     }

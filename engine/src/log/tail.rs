@@ -58,7 +58,7 @@ pub(crate) struct Gap {
 
 /// A log that is never found the same twice is looked at this often.
 const LOOKS_MAX: usize = 10;
-/// So many corrupt places are noted one by one.
+/// The most corrupt places that are noted one by one.
 const GAPS_MOST: usize = 1000;
 
 impl Tail {
@@ -136,7 +136,7 @@ impl Search<'_> {
         if end.watermark >= start.offset {
             return Ok(Some(end));
         }
-        // All from the watermark on is to be there, too.
+        // Everything from the watermark on must be there, too.
         match self.block_of(end.watermark)? {
             Some(place) => self.walk_from(place).map(Some),
             None => Ok(None),

@@ -210,8 +210,8 @@ pub(crate) struct Making {
 }
 
 impl Making {
-    /// Of the log `id`, whose first observation has that number, after so many bytes of
-    /// header.
+    /// For the log `id`, whose first observation has that number, after a header of that
+    /// length.
     pub(crate) fn new(id: u64, first_sequence: u64, header_bytes: u64) -> Self {
         let place = Place { offset: next_place(header_bytes), sequence: first_sequence };
         let seed = Seed::of_log(id);

@@ -1,6 +1,6 @@
 //! The writers' lock: one process at a time appends to a store.
 //!
-//! It is an `flock` on the directory. A file in it could be removed by somebody
+//! It is an `flock` on the directory. A file in it could be removed by a user
 //! who thinks it left over; then there would be two writers. The kernel lets go
 //! of the lock when its holder dies.
 

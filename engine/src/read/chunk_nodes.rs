@@ -1,7 +1,7 @@
 //! The nodes within a chunk, which are merged from the summaries of its leaves.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Result};
@@ -15,7 +15,7 @@ use crate::stats::summary::Summary;
 /// A chunk and the nodes below its own, which are merged when one is wanted.
 #[derive(Debug)]
 pub(crate) struct ChunkNodes {
-    chunk: Arc<Chunk>,
+    chunk: Chunk,
     inner: OnceLock<Vec<Option<Summary>>>,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct ChunkNodes {
 const INNER: usize = 1 << CHUNK_LEVEL;
 
 impl ChunkNodes {
-    pub(crate) fn new(chunk: Arc<Chunk>) -> Self {
+    pub(crate) fn new(chunk: Chunk) -> Self {
         Self { chunk, inner: OnceLock::new() }
     }
 

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::observation::Observation;
 use crate::stats::summary::Summary;
 
-/// What the observations of one interval of time look like in a picture.
+/// The observations of one interval of time, as a picture shows them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Column {
     /// The first nanosecond of the interval, since the Unix epoch.
@@ -35,11 +35,11 @@ pub struct Column {
 pub struct Bucket {
     /// The first nanosecond of the interval, since the Unix epoch.
     pub start_ns: i64,
-    /// Count, extremes, mean and variance of its observations, of which there is at least
-    /// one, and the first and the last of them.
+    /// Count, extremes, mean and variance of its observations, and the first and the last
+    /// of them. There is at least one.
     pub summary: Summary,
     /// How much of the interval, from 0 to 1, lies within the window and from its first
-    /// observation to its last. It is less than 1 where the bucket is cut off, or not yet
+    /// observation to its last. It is less than 1 if the bucket is cut off, or not yet
     /// complete.
     pub coverage: f64,
 }

@@ -19,9 +19,9 @@ use crate::stats::summary::Summary;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bins {
-    /// So many equal bins from the smallest value to the largest, as numpy lays them.
-    /// Equal values get bins from half below to half above. Where f64 cannot tell the
-    /// edges of so many bins apart there is one bin.
+    /// This number of equal bins from the smallest value to the largest, as numpy lays
+    /// them. If all values are equal, the bins reach from half below to half above. There
+    /// is one bin if the edges would not be distinct f64 numbers.
     Equal(usize),
     /// Bins between these edges, each larger than the one before. Values outside are not
     /// counted.

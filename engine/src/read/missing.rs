@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Damage;
 
-/// So many places are listed one by one: a store that is all damage has more.
+/// The most places that are listed one by one: a store that is all damage has more.
 const LISTED_MAX: usize = 1000;
 const MORE: &str = "observations here and in further places, which are not listed, cannot be read";
 
@@ -33,7 +33,7 @@ impl Missing {
     }
 }
 
-/// Makes `place` cover `other` too, if that is the same place, of which another part was
+/// Makes `place` cover `other` too, if that is the same place and another part of it was
 /// wanted.
 pub(crate) fn extend(place: &mut Damage, other: &Damage) -> bool {
     let (own, more) = (&place.lost, &other.lost);

@@ -12,18 +12,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::chunk_nodes::ChunkNodes;
 use super::log_nodes::LogNodes;
 use super::missing::Missing;
-use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node as Known;
 use crate::view::View;
 
-/// So many chunks are kept open, with their nodes: some 20 KiB each.
+/// The most chunks that are kept open, with their nodes: some 20 KiB each.
 const CHUNKS_MAX: usize = 256;
-/// And so many that are read through maps, of up to 512 KiB each.
+/// The most that are read through maps, of up to 512 KiB each.
 const CHUNKS_MAPPED_MAX: usize = 24;
 
 const DIVERGED: &str = "the summaries in this chunk do not belong to those of the manifest and of \
@@ -88,7 +87,7 @@ impl Tree {
         Ok(&self.log()?.roots)
     }
 
-    /// What is known to be lost without that anything is read but the tree. The times of
+    /// The losses that the tree alone states. The times of
     /// these observations are not known, so no answer about times is complete.
     pub(crate) fn losses(&self) -> Result<impl Iterator<Item = &Damage>> {
         let sealed = match self.sealed_losses.get() {
@@ -133,7 +132,7 @@ impl Tree {
         if let Some(chunk) = chunks().open.get(&number) {
             return Ok(Arc::clone(chunk));
         }
-        let chunk = ChunkNodes::new(self.open(number)?);
+        let chunk = ChunkNodes::new(self.view.chunk(number)?);
         self.check_listed(&chunk)?;
         let chunk = Arc::new(chunk);
         let mut chunks = chunks();
@@ -147,23 +146,6 @@ impl Tree {
             chunks.open.remove(&oldest);
         }
         Ok(chunk)
-    }
-
-    fn open(&self, number: u32) -> Result<Arc<Chunk>> {
-        let (directory, store) = (self.view.directory(), self.view.record().store);
-        match Chunk::open(directory, store, number, self.view.positioned_reads()) {
-            // The view knows whether it was removed, or is missing.
-            Err(error) if error.is_not_found() => self.view.chunk(number),
-            Err(error) => Err(match error.damage() {
-                // Something else than a file costs all rows, too.
-                Some(damage) if damage.lost.is_empty() => {
-                    let first = u64::from(number) * CHUNK;
-                    Damage { lost: first..first + CHUNK, ..damage }.into()
-                }
-                _ => error,
-            }),
-            Ok(chunk) => Ok(Arc::new(chunk)),
-        }
     }
 
     fn log(&self) -> Result<&LogNodes> {

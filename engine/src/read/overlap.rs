@@ -7,10 +7,10 @@ use super::tree_walk::{Visitor, Way};
 use crate::chunk::reader::Wanted;
 use crate::stats::summary::Summary;
 
-/// So many rows are sorted in memory, of 24 bytes each, and half as much again for
+/// The rows that are sorted in memory, of 24 bytes each, and half as much again for
 /// sorting them.
 pub(super) const ROWS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
-/// So many rows are handed over at once.
+/// The most rows that are handed over at once.
 const PORTION: usize = 1024;
 
 /// By time, then by order of arrival.

@@ -13,7 +13,7 @@ use crate::error::Result;
 const THREADS_MAX: usize = 4;
 /// For fewer chunks no thread is begun.
 const CHUNKS_MIN: usize = 8;
-/// So many values are handed from one thread to another at once: 64 KiB.
+/// The values that one thread hands to another at once: 64 KiB.
 const PORTION: usize = 8 * 1024;
 
 /// Calls `work` with each number, a page to read into, and a function that takes values,

@@ -68,7 +68,7 @@ struct WindowValues<'s> {
     parts: Parts,
     /// Chunks that are read instead of their sketches.
     unsketched: BTreeSet<u32>,
-    /// Those of which a page was found unreadable after they were counted.
+    /// Those with a page that was found unreadable after they were counted.
     met: Mutex<BTreeSet<u32>>,
 }
 

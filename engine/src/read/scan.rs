@@ -14,7 +14,7 @@ use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
 use crate::stats::summary::Summary;
 
-/// So many leaves of the log are read at once where one after the other is wanted: to
+/// The leaves of the log that are read at once if one after the other is wanted: to
 /// find the first takes some block reads.
 const LOG_LEAVES: u64 = 64;
 

@@ -33,13 +33,13 @@ use crate::view::View;
 /// ```
 ///
 /// # Damage
-/// Where something that an answer needs cannot be read, the answer is
+/// An answer that needs something unreadable is the error
 /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged). An iterator returns that error and
 /// goes on with the rest. [`skip_damage`](Self::skip_damage) reads around damage instead
 /// and lists it.
 ///
 /// # Retention
-/// What retention has removed since is
+/// An answer that needs what retention has removed since is the error
 /// [`ErrorKind::Removed`](crate::ErrorKind::Removed), and never a smaller result.
 #[derive(Clone)]
 pub struct Snapshot {
@@ -79,7 +79,7 @@ impl Snapshot {
     }
 
     /// Observations before this sequence number survive a power cut, as far as the disk
-    /// proves it. What leaves the machine should stop there.
+    /// proves it. A program that sends observations elsewhere should stop there.
     #[must_use]
     pub fn durable_end(&self) -> u64 {
         self.tree.view().durable_sequence()
@@ -112,15 +112,14 @@ impl Snapshot {
         Self { tree: Arc::clone(&self.tree), missing: Some(Arc::default()) }
     }
 
-    /// What the answers so far lack: each place once, the first 1,000. It is empty where
-    /// they needed no damaged place, and without [`skip_damage`](Self::skip_damage).
+    /// The damage that the answers so far have met: each place once, the first 1,000. It
+    /// is empty if they needed no damaged place, and without [`skip_damage`](Self::skip_damage).
     #[must_use]
     pub fn missing(&self) -> Vec<Damage> {
         self.missing.as_ref().map(|missing| missing.list()).unwrap_or_default()
     }
 
-    /// The observations whose time lies in `times`, of which the same can be asked as of
-    /// everything. `window(..)` is everything.
+    /// The observations whose time lies in `times`. `window(..)` is all of them.
     pub fn window(&self, times: impl TimeRange) -> Window {
         Window::new(self.clone(), Times::of(&times))
     }
@@ -137,8 +136,8 @@ impl Snapshot {
         self.window(..).summary()
     }
 
-    /// The exact median. It is the mean of the two values in the middle where the count is
-    /// even, and `None` where there is no observation.
+    /// The exact median. It is the mean of the two middle values if the count is even, and
+    /// `None` if there is no observation.
     ///
     /// # Errors
     /// As [`Snapshot::summary`].
@@ -155,8 +154,8 @@ impl Snapshot {
         self.window(..).quantile(q)
     }
 
-    /// The `q`-quantile to three significant digits, from the sketches alone: values are
-    /// read of the log only. `None` where there is no observation.
+    /// The `q`-quantile to three significant digits, from the chunks' sketches and the
+    /// values in the log. `None` if there is no observation.
     ///
     /// # Errors
     /// As [`Snapshot::quantile`].
@@ -195,7 +194,7 @@ impl Snapshot {
     }
 
     /// The `count` observations that were the last to arrive, in the order of arrival.
-    /// There are fewer where the store has fewer, or has lost some of them.
+    /// There are fewer if the store has fewer, or has lost some of them.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
 //! Reading observations in the order of their times, with fixed memory.
 //!
 //! Nodes wait in a heap, the one that begins first on top. A leaf that ends before the
-//! next node begins is handed over as it was read; leaves that overlap are merged. Where
-//! more rows overlap than fit in memory, everything is gone through and the first ones
-//! are kept, as often as needed: time grows with disorder, memory does not.
+//! next node begins is handed over as it was read; leaves that overlap are merged. If
+//! more rows overlap than fit in memory, everything is read and the first ones are
+//! kept, as often as needed: time grows with disorder, memory does not.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -20,7 +20,7 @@ use crate::chunk::reader::Wanted;
 use crate::error::{Damage, Error, Result};
 use crate::observation::Observation;
 
-/// So many nodes wait at once.
+/// The most nodes that wait at once.
 const NODES_MAX: usize = 1 << 14;
 
 /// Observations in the order of their times, equal times in the order of arrival: what

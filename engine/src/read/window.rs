@@ -1,4 +1,4 @@
-//! What can be asked of the observations within a range of times.
+//! Statistics of the observations within a range of times.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::time_order::ByTime;
 use super::times::{Time, Times, nanoseconds};
 use super::{fold, quantile};
 use crate::error::Result;
+use crate::observation::Observation;
 use crate::stats::bins::Edges;
 use crate::stats::summary::Summary;
 
@@ -18,9 +19,9 @@ const PARTS_MAX: usize = 1 << 20;
 /// The observations of a [`Snapshot`] whose time lies in a range, made by
 /// [`Snapshot::window`].
 ///
-/// Questions are answered from the tree of summaries. Where time is in order, only the
-/// two leaves of 1,024 observations are read that the range cuts, so the time grows with
-/// the logarithm of the store.
+/// Answers come from the tree of summaries. If time is in order, only the two leaves of
+/// 1,024 observations that the range cuts are read. So the cost grows with the logarithm
+/// of the store's size.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -40,10 +41,10 @@ const PARTS_MAX: usize = 1 << 20;
 /// # Ok::<(), gaugelog::Error>(())
 /// ```
 ///
-/// Every method returns [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where what it
+/// Every method returns [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if what it
 /// needs cannot be read (see [`Snapshot::skip_damage`]),
-/// [`ErrorKind::Removed`](crate::ErrorKind::Removed) where retention has removed it, and
-/// [`ErrorKind::Io`](crate::ErrorKind::Io) where the file system refuses.
+/// [`ErrorKind::Removed`](crate::ErrorKind::Removed) if retention has removed it, and
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file system refuses.
 #[derive(Clone, Debug)]
 pub struct Window {
     snapshot: Snapshot,
@@ -64,12 +65,11 @@ impl Window {
     }
 
     /// The exact `q`-quantile, linear between the two nearest values (numpy's default,
-    /// type 7 of Hyndman and Fan 1996). `None` where there is no observation. Values are
+    /// type 7 of Hyndman and Fan 1996). `None` if there is no observation. Values are
     /// ordered by [`f64::total_cmp`].
     ///
-    /// It comes from the sketches of the chunks where these have a bucket for each value,
-    /// as for decimals of few digits. Otherwise values are read once, as a rule, on
-    /// several threads.
+    /// If the chunks' sketches have a bucket for each value, as for decimals of few digits,
+    /// they suffice. Otherwise the values are read, as a rule once, on several threads.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) unless `q` is from 0 to 1;
@@ -103,7 +103,7 @@ impl Window {
     }
 
     /// How many values lie in each of these bins: a number of equal ones, or those
-    /// between given edges. `None` where bins are to be equal and there is no observation.
+    /// between given edges. `None` for equal bins if there is no observation.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -153,7 +153,7 @@ impl Window {
         grid::columns(&self.snapshot, self.times, &self.summary()?, count)
     }
 
-    /// Summaries of buckets of this width, one of which begins at `origin`. Buckets
+    /// Summaries of buckets of this width. One of them begins at `origin`. Buckets
     /// without an observation are left out. Memory grows with the number of buckets from
     /// the first observation to the last.
     ///
@@ -167,7 +167,7 @@ impl Window {
         }
         let intervals = Intervals { origin: nanoseconds(&origin), width };
         let whole = self.summary()?;
-        let number_of = |row: crate::Observation| intervals.number_of(row.timestamp_ns);
+        let number_of = |row: Observation| intervals.number_of(row.timestamp_ns);
         let count = number_of(whole.last) - number_of(whole.first) + 1;
         self.check_parts(usize::try_from(count).ok(), "buckets")?;
         grid::buckets(&self.snapshot, self.times, &whole, intervals)

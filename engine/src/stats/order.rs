@@ -1,5 +1,5 @@
 //! The total order of f64 as the order of integers, so that an interval of
-//! values can be halved, and a single value told from its neighbours.
+//! values can be halved, and a value distinguished from its neighbours.
 
 /// A number whose order among its like is `f64::total_cmp`'s: all negative
 /// values from the largest magnitude, −0.0, 0.0, all positive ones.

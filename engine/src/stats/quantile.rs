@@ -171,7 +171,7 @@ fn collect(values: &mut impl Values, interval: Interval, place: &Place) -> Resul
     Ok(Step::Break(select(&mut keys, left, place)))
 }
 
-/// The values of the two ranks, of which the left one is the `left` of `keys`.
+/// The values of the two ranks. The left one is the `left` of `keys`.
 fn select(keys: &mut [u64], left: u64, place: &Place) -> Option<(f64, f64)> {
     let left = usize::try_from(left).expect("below their number");
     let (_, &mut at_left, above) = keys.select_nth_unstable(left);

@@ -114,7 +114,7 @@ struct Magnitudes {
 }
 
 impl Magnitudes {
-    /// The range of `values`, of which the smallest is at least `from`.
+    /// The range of `values`. The smallest is at least `from`.
     fn of(values: &[f64], from: f64) -> Self {
         let from = from.max(f64::from_bits(1));
         let mut smallest = [f64::INFINITY; LANES];

@@ -26,7 +26,7 @@ const PLAIN: u8 = 0;
 const HUGE: u8 = 1;
 const TINY: u8 = 2;
 
-/// What a run of observations amounts to, whatever its length.
+/// Statistics of a run of observations, in a fixed amount of memory.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 //! Leaf `k` covers the sequence numbers `k × 1,024` to `k × 1,024 + 1,023`; the
 //! node of level `l` and index `i` covers leaves `i × 2^l` to `(i + 1) × 2^l − 1`.
 //! Leaves are joined as a binary counter carries, so each node is always the
-//! merge of the same two, whoever appended and in whatever portions.
+//! merge of the same two, however the observations were appended.
 
 use std::ops::Range;
 

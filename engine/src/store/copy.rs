@@ -19,7 +19,7 @@ use crate::write::seal::{Held, Losses, seal};
 
 /// What is read and written at once.
 const PORTION: usize = 1 << 20;
-/// No chunk has so many bytes. What follows them in a damaged file is left out.
+/// Longer than any chunk. The rest of a damaged file that is longer is left out.
 const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Retention may remove chunks while they are copied; not as often as this.
 const ATTEMPTS_MAX: usize = 10;

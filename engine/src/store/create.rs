@@ -136,7 +136,7 @@ pub(super) fn make_directory(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => only_left_overs(path)?,
         Err(error) => return Err(Error::io(path, "create the directory of the store", error)),
     }
-    // Also where it was there: whoever made it may not have waited for the disk.
+    // Also where it was there: the process that made it may not have waited for the disk.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     sync_directory_at(parent.unwrap_or(Path::new(".")))
 }

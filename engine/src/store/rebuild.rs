@@ -8,6 +8,7 @@ use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
 use crate::os::disk::Directory;
+use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;
 
 /// A log that may have been the listed one.
@@ -69,7 +70,7 @@ pub(super) fn edge_from(directory: &Directory, record: &Record, first: u32) -> E
         let chunk = Chunk::open(directory, record.store, number, true).ok();
         for leaf in 0..CHUNK_LEAVES {
             let summary = chunk.as_ref().and_then(|chunk| chunk.leaf(leaf).ok());
-            edge.push(summary.cloned().unwrap_or(crate::Summary::EMPTY), |_| {});
+            edge.push(summary.cloned().unwrap_or(Summary::EMPTY), |_| {});
         }
     }
     edge

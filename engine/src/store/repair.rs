@@ -16,6 +16,7 @@ use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
 use crate::log::reader::Log;
 use crate::log::{Head, header};
 use crate::manifest;
+use crate::options::Options;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
@@ -60,11 +61,11 @@ impl Store {
     /// log can be read; [`ErrorKind::Locked`] while a writer is held;
     /// [`ErrorKind::Io`] where the file system refuses.
     pub fn repair(path: impl AsRef<std::path::Path>) -> Result<Repair> {
-        crate::Options::new().repair(path)
+        Options::new().repair(path)
     }
 }
 
-impl crate::Options {
+impl Options {
     /// As [`Store::repair`], with these options' wait for the lock.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 //! runs beside writers.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::Store;
 use crate::chunk::reader::Chunk;
@@ -37,11 +36,11 @@ pub struct Verification {
     pub damage_unlisted: u64,
 }
 
-/// So many places are listed.
+/// The most places that are listed.
 const DAMAGE_LISTED_MAX: usize = 1000;
 
 impl Verification {
-    /// Whether every byte that is under a checksum is as it was written, and every stored
+    /// Whether every byte under a checksum is as it was written, and every stored
     /// statistic is that of the observations.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -135,7 +134,7 @@ impl<'a> Verifying<'a> {
         Ok(())
     }
 
-    fn chunk(&mut self, chunk: &Arc<Chunk>) -> Result<()> {
+    fn chunk(&mut self, chunk: &Chunk) -> Result<()> {
         let number = chunk.number();
         let mut lost = 0;
         chunk.verify(&mut |damage| {

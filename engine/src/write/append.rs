@@ -23,7 +23,7 @@ use crate::os::lock::Lock;
 
 /// No more stays unsynced under any policy.
 const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
-/// A log of so many bytes is sealed also in the midst of an append.
+/// A log of that length in bytes is sealed also during an append.
 const LARGE_LOG_BYTES: u64 = 64 << 20;
 /// What is written at once.
 const PORTION: usize = 64 * 1024;
@@ -35,7 +35,7 @@ pub(crate) struct How {
     pub(crate) durable: bool,
     /// Space written ahead where the file grows.
     pub(crate) ahead_bytes: u64,
-    /// The log is sealed when it has a full chunk and so many bytes.
+    /// The log is sealed when it has a full chunk and this length in bytes.
     pub(crate) seal_from_bytes: u64,
 }
 
@@ -141,7 +141,7 @@ impl Appending {
         }
     }
 
-    /// Whoever replaced the manifest may have died before that was durable.
+    /// The process that replaced the manifest may have died before that was durable.
     fn confirm_listing(&mut self, lock: &Lock) -> Result<()> {
         if !self.is_listing_durable {
             lock.sync_directory()?;
@@ -217,7 +217,7 @@ impl Appending {
         }
     }
 
-    /// After a failed write: what was not acknowledged is to be found by nobody.
+    /// After a failed write: no reader may find what was not acknowledged.
     fn take_back(&mut self, error: Error, tried: usize) -> Failure {
         // A place that cannot be written would fail for ever.
         self.is_not_continuable |= error.is_device_failure();

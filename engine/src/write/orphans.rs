@@ -1,6 +1,6 @@
 //! Files that no manifest needs any more, left by a process that died meanwhile.
 //!
-//! Only those are removed of which it is certain. All others with our names (a copy
+//! Only those that are certainly not needed are removed. All others with our names (a copy
 //! being made, an old backup beside newer files) stay, and `repair` lists them.
 
 use crate::chunk::reader::Chunk;

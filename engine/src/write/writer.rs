@@ -22,12 +22,12 @@ const AHEAD_BYTES_HELD: u64 = 256 * 1024;
 /// An append of more observations than this is no single one: writing ahead would
 /// double what it writes.
 const AHEAD_OBSERVATIONS_MAX: usize = 64;
-/// Pushed observations are flushed without being asked when so many have gathered.
+/// Pushed observations are flushed when this number has gathered.
 const BUFFER_OBSERVATIONS_MAX: usize = 64 * 1024;
 
 /// Appends many observations while keeping the writers' lock.
 ///
-/// What was pushed is buffered; [`flush`](Writer::flush) writes it and, under
+/// Pushed observations are buffered; [`flush`](Writer::flush) writes it and, under
 /// [`SyncPolicy::Always`], returns once it is durable: that is the acknowledgement.
 /// After 65,536 observations `push` flushes by itself. Other processes wait for the
 /// lock meanwhile, so a program that appends now and then uses

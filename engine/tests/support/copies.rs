@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::file_names;
+use super::processes::not_run;
 
 /// Copies a store that no process writes.
 pub fn copy_files(from: &Path, to: &Path) {
@@ -18,12 +19,23 @@ pub fn copy_files(from: &Path, to: &Path) {
 pub enum Way {
     Cp,
     Tar,
+    Rsync,
     /// As rsync does: each file under a temporary name, then those again that changed.
     TwoPasses,
 }
 
 impl Way {
-    pub const ALL: [Self; 3] = [Self::Cp, Self::Tar, Self::TwoPasses];
+    pub const ALL: [Self; 4] = [Self::Cp, Self::Tar, Self::Rsync, Self::TwoPasses];
+
+    /// Whether the program is there.
+    pub fn can_be_tried(self) -> bool {
+        let Self::Rsync = self else { return true };
+        let is_there = Command::new("rsync").arg("--version").output().is_ok();
+        if !is_there {
+            not_run("this way to copy needs rsync");
+        }
+        is_there
+    }
 
     /// Copies `from` to `to`, which is not there yet. Files may change or vanish meanwhile.
     pub fn copy(self, from: &Path, to: &Path) {
@@ -33,6 +45,11 @@ impl Way {
                 std::fs::create_dir(to).expect("a directory");
                 let line = "tar -C \"$0\" -cf - . 2>/dev/null | tar -C \"$1\" -xf -";
                 run(Command::new("sh").args(["-c", line]).arg(from).arg(to));
+            }
+            Self::Rsync => {
+                // The directory's content, not the directory.
+                let content = from.join("");
+                run(Command::new("rsync").arg("-a").arg(content).arg(to));
             }
             Self::TwoPasses => {
                 std::fs::create_dir(to).expect("a directory");

@@ -108,6 +108,11 @@ impl Disk {
         Some(Self { image, options, mounted, memory })
     }
 
+    /// The file that holds the file system.
+    pub fn image_path(&self) -> PathBuf {
+        self.image.clone()
+    }
+
     /// Everything that is not on the disk is forgotten, as by a power cut.
     pub fn remount(&self) {
         assert!(self.mounted.unmount(), "nothing is open any more");

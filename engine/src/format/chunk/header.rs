@@ -33,7 +33,7 @@ const LOST_BYTES: usize = 4;
 const PAGES_BYTES: usize = 12;
 const LENGTH_BYTES: usize = 4;
 
-/// The chunk with the last number completes so many nodes.
+/// The nodes that the chunk with the last number completes.
 const NODES_MAX: usize = u32::BITS as usize + 1;
 /// What the decoder of a column needs is not longer.
 pub(crate) const META_BYTES_MAX: usize = 8 * 1024;

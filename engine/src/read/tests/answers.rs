@@ -149,6 +149,25 @@ fn the_summary_of_everything_depends_on_the_rows_alone() {
     }
 }
 
+/// Of a whole store: sealed chunks and the log, each sketched in a unit of its own.
+#[test]
+fn estimates_have_three_digits_of_the_smallest_values_too() {
+    for scale in [1.0, 1e-15, 1e-300, 1e-312] {
+        let mut random = random(14);
+        let mut rows = series(Order::Ascending, 20_000, &mut random);
+        rows.iter_mut().for_each(|row| row.value = (50.0 + row.value.abs()) * scale);
+        let filled = Filled::new(rows, &mut random);
+        let mut values: Vec<f64> = filled.rows.iter().map(|row| row.value).collect();
+        values.sort_by(f64::total_cmp);
+        for q in [0.0, 0.1, 0.5, 0.9, 1.0] {
+            let estimate = filled.snapshot().quantile_estimate(q).expect("read").expect("some");
+            let exact = quantile(&values, q).expect("some");
+            let error = (estimate / exact - 1.0).abs();
+            assert!(error <= 0.001, "{q}: {estimate} is not {exact}");
+        }
+    }
+}
+
 #[test]
 fn estimates_have_three_digits() {
     let mut random = random(13);

@@ -1,0 +1,250 @@
+//! A store's directory.
+//!
+//! Files are opened relative to its descriptor, without following links and without
+//! waiting, and only regular files are opened. A link or a FIFO with one of our names is
+//! an error.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags};
+use rustix::io::Errno;
+
+use super::file::DiskFile;
+use super::{Identity, Operation, call};
+use crate::error::{Error, Result};
+
+/// A store's directory, held open. It needs no permission to list it.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    descriptor: OwnedFd,
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Directory {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = || Ok(rustix::fs::open(path, flags, Mode::empty())?);
+        let descriptor = call(path, Operation::Open, open)
+            .map_err(|error| Error::io(path, "open the directory", error))?;
+        let identity = call(path, Operation::Look, || Identity::of(&descriptor))
+            .map_err(|error| Error::io(path, "look at the directory", error))?;
+        Ok(Self { descriptor, path: path.to_owned(), identity })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn file_path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Whether the path still leads to the directory that is open.
+    pub(crate) fn is_named(&self) -> Result<bool> {
+        let look = || {
+            let found =
+                rustix::fs::statx(rustix::fs::CWD, &self.path, AtFlags::empty(), StatxFlags::INO)?;
+            Ok(Identity::found(&found))
+        };
+        match call(&self.path, Operation::Look, look) {
+            Ok(found) => Ok(found == self.identity),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io(&self.path, "look at the directory", error)),
+        }
+    }
+
+    /// Which file the name leads to; `None` where there is none.
+    pub(crate) fn identity(&self, name: &str) -> Result<Option<Identity>> {
+        Ok(self.look(name)?.map(|(identity, _)| identity))
+    }
+
+    /// Whether the name, and no other one, leads to that file.
+    pub(crate) fn is_only_name(&self, name: &str, identity: Identity) -> Result<bool> {
+        Ok(self.look(name)? == Some((identity, 1)))
+    }
+
+    fn look(&self, name: &str) -> Result<Option<(Identity, u32)>> {
+        let path = self.file_path(name);
+        let look = || {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            let mask = StatxFlags::INO | StatxFlags::NLINK;
+            let found = rustix::fs::statx(&self.descriptor, name, flags, mask)?;
+            Ok((Identity::found(&found), found.stx_nlink))
+        };
+        match call(&path, Operation::Look, look) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(&path, "look for the file", error)),
+        }
+    }
+
+    /// Opens a file for reading.
+    pub(crate) fn open_file(&self, name: &str) -> Result<DiskFile> {
+        self.open_as(name, OFlags::RDONLY, Operation::Open, "open the file")
+    }
+
+    /// Opens a file for reading and writing. Fails where the file has several names:
+    /// what is written to it would show in the other place too.
+    pub(crate) fn open_file_for_writing(&self, name: &str) -> Result<DiskFile> {
+        self.open_as(name, OFlags::RDWR, Operation::OpenForWriting, "open the file for writing")
+    }
+
+    fn open_as(
+        &self,
+        name: &str,
+        access: OFlags,
+        operation: Operation,
+        doing: &str,
+    ) -> Result<DiskFile> {
+        let path = self.file_path(name);
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let open = || Ok(rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?);
+        let opened = call(&path, operation, open);
+        let descriptor = match opened {
+            Ok(descriptor) => descriptor,
+            // A link, a socket, a directory that is to be written.
+            Err(error)
+                if [Errno::LOOP, Errno::NXIO, Errno::ISDIR]
+                    .iter()
+                    .any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) =>
+            {
+                return Err(not_a_file(&path));
+            }
+            Err(error) => return Err(Error::io(&path, doing, error)),
+        };
+        let look = || {
+            let mask = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::INO | StatxFlags::NLINK;
+            Ok(rustix::fs::statx(&descriptor, "", AtFlags::EMPTY_PATH, mask)?)
+        };
+        let found = call(&path, Operation::Size, look)
+            .map_err(|error| Error::io(&path, "look at the file", error))?;
+        if FileType::from_raw_mode(found.stx_mode.into()) != FileType::RegularFile {
+            return Err(not_a_file(&path));
+        }
+        Ok(DiskFile {
+            file: File::from(descriptor),
+            path,
+            identity: Identity::found(&found),
+            opened_with: found.stx_size,
+            links: found.stx_nlink,
+        })
+    }
+
+    /// Creates a file that must not be there yet.
+    pub(crate) fn create_file(&self, name: &str) -> Result<DiskFile> {
+        let path = self.file_path(name);
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = || {
+            let mode = Mode::from_raw_mode(0o666);
+            Ok(rustix::fs::openat(&self.descriptor, name, flags, mode)?)
+        };
+        let descriptor = call(&path, Operation::Create, open)
+            .map_err(|error| Error::io(&path, "create the file", error))?;
+        let identity = call(&path, Operation::Look, || Identity::of(&descriptor))
+            .map_err(|error| Error::io(&path, "look at the file", error))?;
+        Ok(DiskFile { file: File::from(descriptor), path, identity, opened_with: 0, links: 1 })
+    }
+
+    /// Creates `name` whole: a reader, or the machine after a power cut, finds all of
+    /// `content` under that name or what was there before. The name itself is durable
+    /// only after [`Lock::sync_directory`](crate::os::lock::Lock::sync_directory).
+    pub(crate) fn replace_file(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
+        let temporary = format!("{name}.tmp");
+        let written = self.write_new(&temporary, content).and_then(|file| {
+            self.rename(name)?;
+            Ok(DiskFile { path: self.file_path(name), ..file })
+        });
+        if written.is_err() {
+            // The error to report is the first one; the next attempt removes a rest.
+            drop(self.remove(&temporary));
+        }
+        written
+    }
+
+    /// Creates the file `name`, replacing a rest of an earlier attempt, and syncs it.
+    pub(crate) fn write_new(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
+        let file = match self.create_file(name) {
+            // Left by a process that was killed, perhaps after a sync of it had
+            // failed: what is written there again may never reach the disk.
+            Err(error) if error.is_already_there() => {
+                self.remove(name)?;
+                self.create_file(name)
+            }
+            created => created,
+        }?;
+        file.write(0, content)?;
+        file.sync()?;
+        Ok(file)
+    }
+
+    /// Renames `NAME.tmp` to `NAME`.
+    pub(crate) fn rename(&self, name: &str) -> Result<()> {
+        let (path, temporary) = (self.file_path(name), format!("{name}.tmp"));
+        let rename = || {
+            let directory = &self.descriptor;
+            Ok(rustix::fs::renameat(directory, &temporary, directory, name)?)
+        };
+        call(&path, Operation::Rename, rename)
+            .map_err(|error| Error::io(&path, "rename a new file to this name", error))
+    }
+
+    /// Renames a file to its name with a suffix; the file is kept, and no longer used.
+    pub(crate) fn set_aside(&self, name: &str, suffix: &str) -> Result<()> {
+        let (path, aside) = (self.file_path(name), format!("{name}{suffix}"));
+        let rename = || {
+            let directory = &self.descriptor;
+            Ok(rustix::fs::renameat(directory, name, directory, &aside)?)
+        };
+        call(&path, Operation::SetAside, rename)
+            .map_err(|error| Error::io(&path, "rename the file", error))
+    }
+
+    /// Removes a file that nothing refers to any more.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.file_path(name);
+        let remove = || Ok(rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())?);
+        call(&path, Operation::Remove, remove)
+            .map_err(|error| Error::io(&path, "remove the file", error))
+    }
+
+    /// The names in the directory, sorted. Needs the permission to list it.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let list = || {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let listed = rustix::fs::openat(&self.descriptor, ".", flags, Mode::empty())?;
+            let mut names = Vec::new();
+            for entry in rustix::fs::Dir::new(listed)? {
+                // A name that is not UTF-8 is none of ours.
+                if let Ok(name) = entry?.file_name().to_str()
+                    && !matches!(name, "." | "..")
+                {
+                    names.push(name.to_owned());
+                }
+            }
+            names.sort_unstable();
+            Ok(names)
+        };
+        call(&self.path, Operation::List, list)
+            .map_err(|error| Error::io(&self.path, "list the directory", error))
+    }
+
+    /// The directory, opened so that it can be locked and synced.
+    pub(in crate::os) fn open_itself(&self) -> Result<File> {
+        let open = || {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            Ok(rustix::fs::openat(&self.descriptor, ".", flags, Mode::empty())?)
+        };
+        call(&self.path, Operation::Open, open)
+            .map(File::from)
+            .map_err(|error| Error::io(&self.path, "open the directory", error))
+    }
+}
+
+fn not_a_file(path: &Path) -> Error {
+    Error::damaged(path, 0, "not a regular file; move it away")
+}

@@ -1,0 +1,101 @@
+//! A file of a store.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, SeekFrom, StatxFlags};
+use rustix::io::Errno;
+
+use super::{Identity, Operation, announce_write, call, refuse_unreadable, uninterrupted};
+use crate::error::{Error, Result};
+
+/// A file of a store, opened.
+#[derive(Debug)]
+pub(crate) struct DiskFile {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) opened_with: u64,
+    pub(super) links: u32,
+}
+
+impl DiskFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The file's length in bytes when it was opened.
+    pub(crate) fn opened_with(&self) -> u64 {
+        self.opened_with
+    }
+
+    /// Whether the file has more than one name.
+    pub(crate) fn has_other_names(&self) -> bool {
+        self.links > 1
+    }
+
+    pub(in crate::os) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The file's length in bytes now. Only the length is asked for: asking for the
+    /// time of change makes the next sync dearer on kernels with multigrain
+    /// timestamps, because the next write then changes the inode.
+    pub(crate) fn len(&self) -> Result<u64> {
+        let look = || {
+            let flags = AtFlags::EMPTY_PATH;
+            Ok(rustix::fs::statx(&self.file, "", flags, StatxFlags::SIZE)?.stx_size)
+        };
+        call(&self.path, Operation::Size, look)
+            .map_err(|error| Error::io(&self.path, "read the size", error))
+    }
+
+    /// Writes all of `bytes` at `offset`, or fails after having written a part.
+    pub(crate) fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let write = || {
+            announce_write(&self.path, offset, bytes)
+                .and_then(|()| self.file.write_all_at(bytes, offset))
+        };
+        uninterrupted(write).map_err(|error| Error::io(&self.path, "write", error).at(offset))
+    }
+
+    /// Forces what was written, and the length, to the disk.
+    pub(crate) fn sync(&self) -> Result<()> {
+        call(&self.path, Operation::Sync, || self.file.sync_data())
+            .map_err(|error| Error::io(&self.path, "sync to disk", error))
+    }
+
+    /// Fills `into` from `offset`; fewer bytes only at the end of the file.
+    pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while filled < into.len() {
+            let at = offset.saturating_add(filled as u64);
+            let read = || {
+                refuse_unreadable(&self.path, at, into.len() - filled)?;
+                self.file.read_at(&mut into[filled..], at)
+            };
+            match call(&self.path, Operation::Read, read) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) => return Err(Error::io(&self.path, "read", error).at(at)),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Where the first byte at or after `offset` lies that is not in a hole of the
+    /// file; `None` where there is none. A file system without holes has none.
+    pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
+        let seek = || Ok(rustix::fs::seek(&self.file, SeekFrom::Data(offset))?);
+        match call(&self.path, Operation::Seek, seek) {
+            Ok(at) => Some(at.max(offset)),
+            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => None,
+            Err(_) => Some(offset),
+        }
+    }
+}
