@@ -8,6 +8,7 @@ use std::ffi::OsString;
 
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use gaugelog_sources::escaped;
 
 use crate::exit::Exit;
 
@@ -45,21 +46,27 @@ pub(crate) fn parse<T: clap::Parser>(
     }
 }
 
-/// What clap says of an error, without what may be secret in the argument that it shows:
-/// an address may stand where none is expected.
-pub(crate) fn without_secrets(error: &clap::Error, said: String) -> String {
-    let shown = [ContextKind::InvalidArg, ContextKind::InvalidValue];
-    let texts = shown.into_iter().filter_map(|kind| match error.get(kind) {
-        Some(ContextValue::String(text)) if !text.is_empty() => Some(text),
-        _ => None,
-    });
-    texts.fold(said, |said, text| said.replace(text, &gaugelog_sources::without_secrets(text)))
+/// The error without what may be secret in the argument that it shows: an address may stand
+/// where none is expected. Nor does anything in there control a terminal.
+pub(crate) fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let mut kinds = vec![ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
+    // Else it is an option of ours, as in `--every <DUR>`.
+    if error.kind() == ErrorKind::UnknownArgument {
+        kinds.push(ContextKind::InvalidArg);
+    }
+    for kind in kinds {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let shown = escaped(&gaugelog_sources::without_secrets(text)).into_owned();
+            error.insert(kind, ContextValue::String(shown));
+        }
+    }
+    error
 }
 
 /// What makes no sense, in argparse's words.
 pub(crate) fn usage_error(program: Program, message: &str) -> Exit {
     let Program { name, usage, .. } = program;
-    Exit::Usage(format!("usage: {usage}\n{name}: error: {message}\n"))
+    Exit::Usage(format!("usage: {usage}\n{name}: error: {}\n", escaped(message)))
 }
 
 fn in_words_of_argparse<T: CommandFactory>(program: Program, error: &clap::Error) -> String {
@@ -124,7 +131,7 @@ fn candidates<T: CommandFactory>(abbreviation: &str) -> Vec<String> {
 fn kind_of(option: &str) -> &'static str {
     match option {
         "--add" => "float",
-        "--every" => "duration",
+        "--every" | "--deadline" => "duration",
         "--from" => "sequence",
         "--source" => "source",
         _ => "path",

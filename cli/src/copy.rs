@@ -7,7 +7,7 @@ use gaugelog::Store;
 
 use crate::exit::Exit;
 use crate::figures::{count, plural};
-use crate::output;
+use crate::output::{self, shown};
 use crate::verify::in_words;
 
 const EXAMPLES: &str = "\
@@ -33,11 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let copied = Store::open_read_only(store)
         .and_then(|store| store.copy_to(destination))
         .map_err(|error| in_words(&error))?;
-    let text = format!(
-        "{}: {} observation{} copied\n",
-        destination.display(),
-        count(copied),
-        plural(copied)
-    );
+    let text =
+        format!("{}: {} observation{} copied\n", shown(destination), count(copied), plural(copied));
     output::print(text.as_bytes())
 }

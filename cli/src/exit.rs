@@ -14,7 +14,7 @@ use crate::output;
 pub(crate) enum Exit {
     /// Help was asked for: status 0, this text on stdout.
     Help(String),
-    /// The command line makes no sense: status 2, this text on stderr as it is.
+    /// The command line makes no sense: status 2, these lines on stderr.
     Usage(String),
     /// The work failed: status 1, this text on stderr behind the program's name.
     Error(String),
@@ -53,7 +53,7 @@ pub(crate) fn conclude(program: &str, work: impl FnOnce() -> Result<(), Exit>) -
         other => other,
     };
     match &outcome {
-        Err(Exit::Usage(text)) => output::say_raw(text),
+        Err(Exit::Usage(text)) => output::say_lines(text),
         Err(Exit::Error(text)) => output::say(program, &format!("error: {text}")),
         _ => {}
     }

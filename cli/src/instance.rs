@@ -6,12 +6,13 @@
 //! store meanwhile. The file is never removed, because a lock on a file that has lost
 //! its name excludes nobody.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gaugelog_sources::{Access, open_own};
 use jiff::Timestamp;
 use rustix::process::Pid;
 
@@ -71,9 +72,7 @@ impl From<io::Error> for Refused {
 impl Instance {
     /// Takes the lock of the store in `directory`, and writes there who took it.
     pub(crate) fn claim(directory: &Path) -> Result<Self, Refused> {
-        let path = directory.join(NAME);
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = open_own(directory.join(NAME), Access::Write)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {
@@ -118,7 +117,7 @@ impl Holder {
 
 /// The daemon of the store in `directory`, if one runs.
 pub(crate) fn running(directory: &Path) -> io::Result<Option<Holder>> {
-    let file = match File::open(directory.join(NAME)) {
+    let file = match open_own(directory.join(NAME), Access::Read) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };

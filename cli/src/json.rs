@@ -15,8 +15,32 @@ pub(crate) fn number(buffer: &mut Vec<u8>, value: f64) {
 
 /// Appends a string in quotes, with its escapes.
 pub(crate) fn string(buffer: &mut Vec<u8>, text: &str) {
-    // Neither serialising a str nor writing to a Vec can fail.
-    let _ = serde_json::to_writer(buffer, text);
+    // Serialising a str cannot fail.
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    buffer.extend_from_slice(harmless(quoted).as_bytes());
+}
+
+/// The same JSON, in which nothing controls a terminal: JSON itself escapes the control
+/// characters of ASCII alone.
+pub(crate) fn harmless(json: String) -> String {
+    let controls = |c: char| c.is_control() && c != '\n' || is_direction(c);
+    if !json.contains(controls) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        match controls(c) {
+            // All of them are in the first plane.
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Makes what follows run the other way.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Appends one observation of a dump: `{"val": 14.2, "time_added": "2021-06-01 12:00:00"}`.
@@ -96,6 +120,21 @@ mod tests {
         observation(&mut row, &mut Clock::default(), noon);
         let text = r#"{"val": 14.2, "time_added": "2021-06-01 12:00:00"}"#;
         assert_eq!(String::from_utf8(row).unwrap(), text);
+    }
+
+    #[test]
+    fn strings_control_no_terminal_and_read_back() {
+        for (text, json) in [
+            ("/golem/out/dist.png", "\"/golem/out/dist.png\""),
+            ("é\u{301}😀\\\"", "\"é\u{301}😀\\\\\\\"\""),
+            ("a\u{1b}[2J\n", "\"a\\u001b[2J\\n\""),
+            ("\u{7f}\u{9b}2J\u{202e}", "\"\\u007f\\u009b2J\\u202e\""),
+        ] {
+            let mut line = Vec::new();
+            string(&mut line, text);
+            assert_eq!(String::from_utf8(line).unwrap(), json);
+            assert_eq!(serde_json::from_str::<String>(json).unwrap(), text);
+        }
     }
 
     #[test]

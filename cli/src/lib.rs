@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod arguments;
+mod ask;
 mod collect;
 pub mod control;
 mod copy;
@@ -36,6 +37,8 @@ mod python_float;
 mod repair;
 mod seal;
 pub mod service;
+mod service_manager;
+mod signals;
 pub mod simulate;
 mod size;
 mod source_options;

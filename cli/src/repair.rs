@@ -7,7 +7,7 @@ use gaugelog::{Repair, Store};
 
 use crate::exit::Exit;
 use crate::figures::{count, plural};
-use crate::output;
+use crate::output::{self, shown};
 use crate::verify::in_words;
 
 const EXAMPLES: &str = "\
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let path = &arguments.store;
     let repair = Store::repair(path).map_err(|error| in_words(&error))?;
-    output::print(format!("{}: {}", path.display(), report(&repair)).as_bytes())
+    output::print(format!("{}: {}", shown(path), report(&repair)).as_bytes())
 }
 
 fn report(repair: &Repair) -> String {
@@ -49,7 +49,7 @@ fn report(repair: &Repair) -> String {
         text.push_str("the manifest was made again from the headers of the other files\n");
     }
     for orphan in &repair.orphans {
-        text.push_str(&format!("{}: belongs to nothing here; left alone\n", orphan.display()));
+        text.push_str(&format!("{}: belongs to nothing here; left alone\n", shown(orphan)));
     }
     text
 }

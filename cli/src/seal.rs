@@ -6,7 +6,7 @@ use clap::Args;
 use gaugelog::Store;
 
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, shown};
 use crate::verify::in_words;
 
 const EXAMPLES: &str = "\
@@ -28,5 +28,5 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let path = &arguments.store;
     Store::open(path).and_then(|store| store.seal()).map_err(|error| in_words(&error))?;
-    output::print(format!("{}: sealed\n", path.display()).as_bytes())
+    output::print(format!("{}: sealed\n", shown(path)).as_bytes())
 }

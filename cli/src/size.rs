@@ -1,5 +1,7 @@
 //! Sizes as people write them: `500MB`, `1GiB`.
 
+use crate::figures::figure;
+
 /// The units, the longer names first.
 const UNITS: [(&str, u64); 9] = [
     ("KiB", 1 << 10),
@@ -28,9 +30,32 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     number.checked_mul(bytes).ok_or_else(|| "more bytes than any disk has".to_owned())
 }
 
+/// A size for people: `512 B`, `1.5 MiB`.
+pub(crate) fn text(bytes: u64) -> String {
+    let binary = UNITS[..4].iter().rev().find(|(_, unit)| bytes >= *unit);
+    match binary {
+        Some((name, unit)) => format!("{} {name}", figure(bytes as f64 / *unit as f64, 3)),
+        None => format!("{bytes} B"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_printed_for_people() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1536 << 10, "1.5 MiB"),
+            (7 << 30, "7 GiB"),
+            (5 << 41, "10 TiB"),
+        ] {
+            assert_eq!(text(bytes), expected);
+        }
+    }
 
     #[test]
     fn sizes_are_read_as_people_write_them() {

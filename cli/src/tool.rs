@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::ask::{add, export, import, info, stats, tail};
 use crate::exit::{self, Exit};
 use crate::{arguments, collect, copy, listing, logging, repair, seal, status, trim, verify};
 
@@ -18,6 +19,9 @@ Examples:
   gaugelog status --log house
   mosquitto_sub -t x | gaugelog collect stdin
   gaugelog collect normal:mean=20,std_dev=0.5,seed=7 --for 1m --log room.log --out /tmp
+  gaugelog stats room.log --since today --every 1h
+  gaugelog tail room.log -f
+  gaugelog export room.log -o room.csv
   gaugelog verify room.log
   gaugelog copy room.log /backup/room.log
   gaugelog trim room.log --keep 90d
@@ -48,6 +52,18 @@ enum Command {
     Sources(listing::Arguments),
     /// Tell whether somebody collects into a store, and what became of the polls.
     Status(status::Arguments),
+    /// Print statistics of stores, of a part of their time, or of each five minutes.
+    Stats(stats::Arguments),
+    /// Print what stores hold and what they take, a line each.
+    Info(info::Arguments),
+    /// Print the latest observations, and follow what arrives.
+    Tail(tail::Arguments),
+    /// Write everything in a store as csv or JSON.
+    Export(export::Arguments),
+    /// Read observations from CSV or JSON.
+    Import(import::Arguments),
+    /// Add one observation.
+    Add(add::Arguments),
     /// Read a whole store, check every checksum and recompute every statistic; list what
     /// does not match, and exit 1 if anything does.
     Verify(verify::Arguments),
@@ -64,7 +80,7 @@ enum Command {
 /// Runs `gaugelog` with these arguments, of which the first is its name.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     exit::conclude("gaugelog", || {
-        Arguments::try_parse_from(arguments).map_err(|error| in_exits(&error)).and_then(command)
+        Arguments::try_parse_from(arguments).map_err(in_exits).and_then(command)
     })
 }
 
@@ -75,6 +91,12 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Sources(arguments) => listing::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Add(arguments) => add::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Repair(arguments) => repair::run(&arguments),
         Command::Seal(arguments) => seal::run(&arguments),
@@ -83,9 +105,10 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
     }
 }
 
-fn in_exits(error: &clap::Error) -> Exit {
-    let text = arguments::without_secrets(error, error.render().to_string());
-    match error.kind() {
+fn in_exits(error: clap::Error) -> Exit {
+    let kind = error.kind();
+    let text = arguments::without_secrets(error).render().to_string();
+    match kind {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Help(text),
         _ => Exit::Usage(text),
     }

@@ -8,8 +8,9 @@ use gaugelog::{Observation, Store};
 
 use crate::exit::Exit;
 use crate::figures::{count, plural};
+use crate::output::{self, shown};
 use crate::verify::in_words;
-use crate::{duration, output, size};
+use crate::{duration, size};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,6 +64,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         .and_then(|store| arguments.keep.trim(&store))
         .map_err(|error| in_words(&error))?;
     let text =
-        format!("{}: {} observation{} removed\n", path.display(), count(removed), plural(removed));
+        format!("{}: {} observation{} removed\n", shown(path), count(removed), plural(removed));
     output::print(text.as_bytes())
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gaugelog::{Error, ErrorKind, Options, Verification};
+use gaugelog_sources::escaped;
 
 use crate::exit::Exit;
+use crate::explain;
 use crate::figures::{count, plural};
-use crate::{explain, output};
+use crate::output::{self, shown};
 
 /// Which store to verify.
 #[derive(Args, Debug)]
@@ -21,13 +23,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let path = &arguments.store;
     let opened = Options::new().positioned_reads(true).open_read_only(path);
     let verified = opened.and_then(|store| store.verify()).map_err(|error| in_words(&error))?;
-    let mut text = format!("{}: {}\n", path.display(), contents(&verified));
+    let mut text = format!("{}: {}\n", shown(path), contents(&verified));
     if verified.is_sound() {
         text.push_str("every checksum matches, and every statistic is that of the observations\n");
         return output::print(text.as_bytes());
     }
     for damage in &verified.damage {
-        text.push_str(&format!("{damage}\n"));
+        text.push_str(&format!("{}\n", escaped(&damage.to_string())));
     }
     output::print(text.as_bytes())?;
     let places = verified.damage.len() as u64 + verified.damage_unlisted;
@@ -38,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         let listed = count(verified.damage.len() as u64);
         verdict.push_str(&format!(" (the first {listed} are listed)"));
     }
-    let path = path.display();
+    let path = shown(path);
     verdict.push_str(&format!(
         "; `simple_service --log {path} --dump` prints what can be read, \
          `gaugelog repair {path}` accepts the loss"

@@ -183,6 +183,15 @@ fn what_makes_no_sense_is_a_usage_error_that_stores_nothing() {
 }
 
 #[test]
+fn an_option_that_is_wrong_is_named_whole() {
+    let ran = collect(Bench::bare().dir.path(), &["normal", "--every", "5"]);
+    assert!(
+        ran.stderr.contains("invalid value '5' for '--every <DUR>': it has no unit"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn the_version_is_told() {
     let mut command = program(TOOL);
     command.arg("--version");

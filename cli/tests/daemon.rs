@@ -142,6 +142,18 @@ fn a_daemon_that_cannot_begin_is_told_by_start() {
 }
 
 #[test]
+fn all_that_a_daemon_says_before_it_gives_up_is_passed_on() {
+    let bench = Bench::new();
+    let mut command = bench.command(CONTROL, &["--start"]);
+    command.env("GAUGELOG_LOG", "loud");
+    let ran = Ran::of(command);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!((ran.status, lines.len()), (Some(1), 2), "{ran:?}");
+    assert!(lines[0].starts_with("usage: simulate_observations "), "{ran:?}");
+    assert!(lines[1].starts_with("simulate_observations_ctl: error: GAUGELOG_LOG is "), "{ran:?}");
+}
+
+#[test]
 fn it_leaves_the_descriptors_and_the_session_of_whoever_started_it() {
     let watched = Watched::new();
     watched.0.control(&["--start"]).succeeds();
@@ -155,6 +167,23 @@ fn it_leaves_the_descriptors_and_the_session_of_whoever_started_it() {
     let session = rustix::process::getsid(Some(pid)).unwrap();
     assert_eq!(session, pid);
     assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap(), Path::new("/"));
+}
+
+#[test]
+fn it_keeps_nothing_open_that_its_caller_had_open() {
+    let watched = Watched::new();
+    let dir = watched.0.dir.path();
+    let mut shell = program("/bin/sh");
+    let store = watched.0.store.display();
+    let script = format!("exec 3<. 9>held; exec {CONTROL} --start --log {store}");
+    let started = shell.args(["-c", &script]).current_dir(dir).output().unwrap();
+    assert!(started.status.success(), "{started:?}");
+    let open = fs::read_dir(format!("/proc/{}/fd", watched.pid())).unwrap();
+    let open: Vec<PathBuf> =
+        open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect();
+    assert!(open.iter().any(|path| path.ends_with("simulate_observations.lock")), "{open:?}");
+    let callers = [dir.join("held"), dir.to_owned()];
+    assert!(!open.iter().any(|path| callers.contains(path)), "{open:?}");
 }
 
 /// By hand, in the foreground: it says when it has begun.

@@ -34,6 +34,10 @@ fn a_daemon_whose_source_makes_no_sense_does_not_begin() {
         &["--start", "--every", "0s"],
         &["--stop", "--source", "normal"],
         &["--stop", "--every", "1s"],
+        &["--stop", "--align"],
+        &["--stop", "--deadline", "1s"],
+        &["--stop", "--ca-file", "x"],
+        &["--start", "--deadline", "0s"],
     ] {
         let ran = bench.control(arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}: {ran:?}");
@@ -42,6 +46,43 @@ fn a_daemon_whose_source_makes_no_sense_does_not_begin() {
     }
     bench.control(&["--stop"]).fails_naming(&["not running"]);
     assert_eq!(bench.size(), 0);
+}
+
+/// The next multiple of a century is too far away to be waited for.
+#[test]
+fn start_does_not_wait_for_a_poll_that_is_aligned() {
+    let bench = Bench::new();
+    bench.control(&["--start", "--every", "36500d", "--align"]).succeeds();
+    let seen = status(bench.dir.path(), "service.log").remove(0);
+    assert_eq!((&seen["running"], bench.size()), (&true.into(), 0));
+    bench.control(&["--stop"]).succeeds();
+    bench.control(&["--start", "--every", "10ms", "--align"]).succeeds();
+    wait_until(|| bench.size() >= 3);
+    bench.control(&["--stop"]).succeeds();
+}
+
+#[test]
+fn a_poll_of_the_daemon_has_the_deadline_that_is_asked_for() {
+    let bench = Bench::new();
+    let arguments = ["--start", "--source", "exec:/bin/sleep 1000", "--deadline", "120ms"];
+    let started = bench.control(&arguments);
+    assert!(started.stderr.contains("it took longer than 120ms"), "{started:?}");
+    bench.control(&["--stop"]).succeeds();
+}
+
+/// The file is found from the directory that it was named in, which the daemon leaves.
+#[test]
+fn the_daemon_reads_the_certificates_that_are_named() {
+    let bench = Bench::new();
+    let https = ["--start", "--source", "https://127.0.0.1:1/", "--ca-file", "own.pem"];
+    let missing = bench.control(&https);
+    assert_eq!(missing.status, Some(2), "{missing:?}");
+    let file = bench.dir.path().join("own.pem");
+    assert!(missing.stderr.contains(file.to_str().unwrap()), "{missing:?}");
+    fs::write(&file, include_str!("../../sources/tests/pages/version1.pem")).unwrap();
+    let started = bench.control(&https);
+    assert!(started.status == Some(0) && started.stderr.contains("refused"), "{started:?}");
+    bench.control(&["--stop"]).succeeds();
 }
 
 #[test]

@@ -59,13 +59,15 @@ fn a_store_that_nobody_collected_into_has_a_status() {
     assert!(text.contains("nothing is known") && text.contains("1.5"), "{text}");
     let hostile = r#"{"source": "\u001b[2J", "ended": "\u001b[2J", "interval_ns": 18446744073709551615,
         "updated_ns": -9223372036854775808, "all": {"polls": 18446744073709551615, "missed": 9},
-        "last_error": {"time_ns": 9223372036854775807, "text": "a\nb\u0007"}}"#;
+        "last_error": {"time_ns": 9223372036854775807, "text": "a\nb\u0007\u009b2J\u202e"}}"#;
     for text in ["{", "null", "[]", hostile] {
         fs::write(bench.store.join("collector.json"), text).unwrap();
         let seen = ran(dir, &["status", "--log", "service.log"]).succeeds().stdout;
         assert!(!seen.contains(|c: char| c.is_control() && c != '\n'), "{seen:?}");
         assert!(seen.contains("observations  2\n"), "{seen}");
-        ran(dir, &["status", "--log", "service.log", "--json"]).succeeds();
+        assert!(!seen.contains('\u{202e}'), "{seen:?}");
+        let json = ran(dir, &["status", "--log", "service.log", "--json"]).succeeds();
+        assert!(!json.stdout.contains(|c: char| c.is_control() && c != '\n'), "{json:?}");
     }
     ran(dir, &["status", "--log", "none"]).fails_naming(&["none", "--log DIR"]);
     ran(dir, &["status", "--log", "."]).succeeds();

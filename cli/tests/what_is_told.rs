@@ -8,7 +8,7 @@ use std::fs;
 use std::process::Command;
 
 use program::tool::{ran, tool};
-use program::{Bench, CONTROL, Ran, program};
+use program::{Bench, CONTROL, Ran, SERVICE, program};
 
 /// Whoever reads a log, an error or a status sees no password, wherever it was written.
 #[test]
@@ -28,6 +28,7 @@ fn no_secret_is_shown_anywhere() {
         &["https//me:hunter2@host/?a=b"],
         &["http://me:x#hunter2@host/"],
         &["me=hunter2@host:x"],
+        &["--every", "http://me:hunter2@host/\u{1b}[2J"],
     ] {
         let said = ran(dir, &[&collect[..], sources].concat());
         let said = format!("{}{}", said.stdout, said.stderr);
@@ -56,6 +57,59 @@ fn no_secret_is_shown_anywhere() {
     for entry in fs::read_dir(&bench.store).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         assert!(!bytes.windows(7).any(|window| window == b"hunter2"));
+    }
+}
+
+/// Names come from anywhere, and are printed on terminals.
+#[test]
+fn nothing_that_is_shown_controls_a_terminal() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let hostile = "a\u{1b}[2J\r\n\u{9b}\u{202e}";
+    let store = format!("{hostile}.log");
+    let collect = ["collect", "normal", "--every", "1ms", "--for", "5ms", "-vv", "--log"];
+    let collect = |log: &str| ran(dir, &[&collect[..], &[log]].concat());
+    let mut shown = vec![collect(&store), collect(&format!("{hostile}/none"))];
+    fs::create_dir(dir.join(format!("{hostile}.copies"))).unwrap();
+    fs::write(dir.join(hostile), "").unwrap();
+    shown.push(collect(hostile));
+    let to = format!("{hostile}.copies/{hostile}");
+    for arguments in [
+        &["copy", &store, &to][..],
+        &["status", "--log", &store],
+        &["status", "--log", &store, "--json"],
+        &["status", "--log", hostile],
+        &["verify", &store],
+        &["verify", hostile],
+        &["seal", &store],
+        &["trim", &store, "--keep", "1d"],
+        &["repair", &store],
+        &["collect", hostile],
+        &["collect", &format!("{hostile}=normal")],
+        &["collect", &format!("exec:/none{hostile}"), "--for", "1ms", "--quiet"],
+        &["collect", &format!("sensor:file=/none{hostile}"), "--for", "1ms", "--log", "x"],
+        &["collect", "normal", "--every", hostile],
+        &[hostile],
+    ] {
+        shown.push(ran(dir, arguments));
+    }
+    let name = format!("{hostile}.service");
+    for arguments in [&["--init"][..], &["--plot", "dist"], &["--stats"], &["--add", hostile]] {
+        let mut command = program(SERVICE);
+        command.args(arguments).args(["--log", &name, "--out", hostile]).current_dir(dir);
+        shown.push(Ran::of(command));
+    }
+    for arguments in [&["--start"][..], &["--start"], &["--stop"], &["--start", hostile]] {
+        let mut command = program(CONTROL);
+        command.args(arguments).args(["--log", &name]).current_dir(dir);
+        shown.push(Ran::of(command));
+    }
+    for ran in &shown {
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        let controls = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!text.contains(controls), "{ran:?}");
+        // A line ends where the program ends it, not within a name.
+        assert!(!text.lines().any(|line| line.starts_with("\\u{9b}")), "{ran:?}");
     }
 }
 

@@ -140,6 +140,12 @@ impl Error {
         self
     }
 
+    /// Adds what this means, or what to do.
+    pub(crate) fn advising(mut self, advice: &str) -> Self {
+        self.0.detail = format!("{} ({advice})", self.0.detail);
+        self
+    }
+
     /// Says that the observations with these sequence numbers were reported as failed
     /// and may be found later all the same, because of a `second` error.
     pub(crate) fn possibly_stored(mut self, sequences: Range<u64>, second: &Error) -> Self {

@@ -165,7 +165,7 @@ impl Log {
                 Piece::Rows { first_sequence, rows } => {
                     Part::Rows { first_sequence, rows: rows.to_vec() }
                 }
-                Piece::Lost(damage) => Part::Lost(damage),
+                Piece::Lost(damage, _) => Part::Lost(damage),
                 Piece::Absent(sequences) => Part::Absent(sequences),
             });
             Ok(())

@@ -1,13 +1,17 @@
 //! A program that prints one number.
 
+mod descendants;
+mod orphans;
 mod run;
 
 use std::fmt;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::quote::{escaped, quoted};
 use crate::settings::Settings;
@@ -23,8 +27,9 @@ const COMPLAINT_CHARS_MAX: usize = 200;
 ///
 /// It is run as it is, without a shell, with nothing on its standard input. When it has
 /// ended, or its time is over, it and all that it has started are killed, except what
-/// has left its process group. A program that fails is an error of one poll, which shows
-/// the last line of its standard error.
+/// has left its process group before the program ended. That is killed with the collector,
+/// if [`Program::adopt_orphans`] was called. A program that fails is an error of one poll,
+/// which shows the last line of its standard error.
 ///
 /// # Secrets
 /// Its arguments are shown nowhere. What it says on standard error is, and every user of
@@ -59,12 +64,31 @@ impl Program {
         Ok(Self { program, arguments, deadline, stop })
     }
 
-    /// Whether any program of any source is being waited for. Whoever ends a run sets
-    /// [`Settings::stop`] and waits, for a moment, until this is false: else a program
-    /// may outlive the process that has started it.
-    #[must_use]
-    pub fn any_runs() -> bool {
-        run::any_runs()
+    /// Makes this process the parent of all that programs leave behind, also of what has
+    /// begun a session of its own, so that [`Program::end_all`] finds it. Meant for
+    /// programs that start no other children than sources do: those are reaped too.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn adopt_orphans() -> io::Result<()> {
+        orphans::adopt()
+    }
+
+    /// Lets go of adopted processes that have ended. Each poll of a program does so; a
+    /// program that calls it at each SIGCHLD leaves none waiting.
+    pub fn reap_orphans() {
+        orphans::reap();
+    }
+
+    /// Ends what programs have started, for at most so long: whoever ends a run sets
+    /// [`Settings::stop`] and then calls this. Else a program may outlive the process that
+    /// has started it.
+    pub fn end_all(within: Duration) {
+        let begun = Instant::now();
+        while run::any_runs() && begun.elapsed() < within {
+            thread::sleep(Duration::from_millis(2));
+        }
+        orphans::end(within.saturating_sub(begun.elapsed()));
     }
 
     fn error(&self, what: &str) -> SourceError {

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::source::{Reading, SourceError};
-use moment::Moments;
+pub use moment::TimeFormat;
 
 /// How the lines of a text are written.
 ///
@@ -111,6 +111,14 @@ impl FromStr for TimeUnit {
     }
 }
 
+impl Zone {
+    /// The zone's calendar.
+    #[must_use]
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.0
+    }
+}
+
 impl Default for Zone {
     fn default() -> Self {
         Self(TimeZone::UTC)
@@ -161,13 +169,13 @@ fn offset(text: &str) -> Option<Offset> {
 pub(crate) struct LineParser {
     /// Not `Auto` any more once a line was understood.
     time: TimeColumn,
-    moments: Moments,
+    times: TimeFormat,
 }
 
 impl LineParser {
     pub(crate) fn new(format: LineFormat) -> Self {
         let LineFormat { time, unit, zone } = format;
-        Self { time, moments: Moments { unit, zone } }
+        Self { time, times: TimeFormat { unit, zone } }
     }
 
     /// What a line says, without its end: nothing where it is blank, and an error in words
@@ -187,7 +195,8 @@ impl LineParser {
         if self.time == TimeColumn::None {
             return Err("has more than one word; lines without a time are read here".to_owned());
         }
-        let timestamp_ns = self.moments.parse(time.trim_end_matches(SEPARATORS))?;
+        let time = self.times.parse(time.trim_end_matches(SEPARATORS));
+        let timestamp_ns = time.map_err(|why| format!("begins with {why}"))?;
         self.time = TimeColumn::First;
         Ok(Some(Reading::at(timestamp_ns, value)))
     }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-/// A text in which nothing controls a terminal: what is no character to be printed is
-/// shown escaped.
-pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+/// A text as one line in which nothing controls a terminal: what is no character to be
+/// printed is shown escaped, as in `\u{1b}`.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
     // Quotes and backslashes are escaped too by the library, and do no harm.
     let is_plain = |c: char| matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1;
     if text.chars().all(is_plain) {

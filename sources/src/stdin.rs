@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
 use crate::line::{LineFormat, LineParser};
 use crate::quote::quoted;
 use crate::source::{Pace, Reading, Source, SourceError};
@@ -74,11 +77,37 @@ enum Found {
     End,
 }
 
-impl Lines<io::Stdin> {
+/// Standard input, without a buffer. Another program, which shares the terminal or the
+/// pipe, may have made it non-blocking: input is waited for all the same.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct StandardInput;
+
+impl Read for StandardInput {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let stdin = rustix::stdio::stdin();
+        loop {
+            match rustix::io::read(stdin, &mut *buffer) {
+                Err(Errno::AGAIN) => {
+                    match poll(&mut [PollFd::from_borrowed_fd(stdin, PollFlags::IN)], None) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Err(Errno::INTR) => {}
+                // There is none.
+                Err(Errno::BADF) => return Ok(0),
+                read => return Ok(read?),
+            }
+        }
+    }
+}
+
+impl Lines<StandardInput> {
     /// The numbers on standard input.
     #[must_use]
     pub fn stdin() -> Self {
-        Self::named(io::stdin(), "stdin", "numbers from standard input, one a line")
+        Self::named(StandardInput, "stdin", "numbers from standard input, one a line")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use gaugelog_sources::{Registry, Settings, Source, short_name, without_secrets};
+use gaugelog_sources::{Registry, Settings, Source, escaped, short_name, without_secrets};
 
 use crate::exit::Exit;
 
@@ -60,7 +60,7 @@ pub(super) fn open(
     settings: &Settings,
     log: &Path,
 ) -> Result<Vec<Input>, Exit> {
-    let senseless = |why: &str| Exit::Usage(format!("error: {why}\n"));
+    let senseless = |why: &str| Exit::Usage(format!("error: {}\n", escaped(why)));
     let registry = Registry::standard();
     let alone = sources.len() == 1;
     let mut taken = HashSet::new();

@@ -9,20 +9,20 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use clap::Args;
 use gaugelog::{ErrorKind, Options, Store};
-use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Program, Report, Settings};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Report, Settings, escaped};
 
 use crate::duration;
 use crate::exit::Exit;
 use crate::explain::{self, way_out_of_io};
 use crate::figures::{count, plural};
-use crate::output;
+use crate::output::{self, shown};
+use crate::service_manager;
+use crate::signals::{self, Hangup, Second};
 use crate::source_options::SourceOptions;
 use input::Input;
 use progress::Progress;
@@ -35,10 +35,6 @@ const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 /// Sources know their deadline and say what they were waiting for. Those that cannot
 /// keep it, such as a file that hangs, are given up this much later.
 pub(crate) const DEADLINE_GRACE: Duration = Duration::from_millis(500);
-
-/// How long programs are waited for at the end of the run, which are killed at once: longer
-/// than that takes on a busy machine.
-const PROGRAMS_END_WITHIN: Duration = Duration::from_millis(700);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,9 +111,10 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    let stop = stop_at_signal()?;
+    let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let settings = arguments.settings(&stop)?;
     let inputs = input::open(&arguments.sources, &settings, &arguments.log)?;
+    signals::adopt_orphans(inputs.iter().any(|input| input.source.name() == "exec"));
     if let [input] = &inputs[..]
         && input.source.pace() == Pace::Own
         && arguments.every.is_some()
@@ -146,9 +143,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let feeds = inputs.into_iter().zip(&stores);
     let feeds =
         feeds.map(|(Input { name, source, .. }, (store, _))| Feed::new(name, source, store));
+    service_manager::ready(&format!("collecting: {}", names.join(", ")));
     let ended =
         arguments.collector(&stop).run_all(feeds.collect(), |at, event| progress[at].note(&event));
-    end_programs(&stop);
+    service_manager::stopping();
+    signals::end_programs(&stop);
     for progress in progress {
         progress.finish()?;
     }
@@ -177,28 +176,6 @@ fn conclude(names: &[String], ended: &[Result<Report, CollectError>]) -> Result<
         }
     }
     outcome
-}
-
-/// A flag that SIGINT and SIGTERM set; the second signal ends the program at once,
-/// which loses nothing that was acknowledged.
-fn stop_at_signal() -> Result<Arc<AtomicBool>, Exit> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: what comes first would see what the second has just set.
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| Exit::Error(format!("cannot listen for signals: {error}")))?;
-    }
-    Ok(stop)
-}
-
-/// Ends the programs that a source still waits for, so that none outlives this one.
-pub(crate) fn end_programs(stop: &AtomicBool) {
-    stop.store(true, Ordering::SeqCst);
-    let begun = Instant::now();
-    while Program::any_runs() && begun.elapsed() < PROGRAMS_END_WITHIN {
-        thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// The store of each, and whether it is new.
@@ -251,7 +228,7 @@ fn open_or_create(path: &Path) -> Result<(Store, bool), Exit> {
 fn introduction(input: &Input, (store, created): &(Store, bool)) -> String {
     let recovery = store.recovery();
     let source = input.source.description();
-    let mut text = format!("collecting {source}\ninto {}", store.path().display());
+    let mut text = format!("collecting {}\ninto {}", escaped(&source), shown(store.path()));
     if *created {
         text.push_str(", a new store");
     } else {

@@ -2,6 +2,7 @@
 //! are several sources, now and then a plain one.
 
 use std::collections::VecDeque;
+use std::env;
 use std::io::{IsTerminal, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -64,7 +65,7 @@ impl<'a> Progress<'a> {
             stop,
             name,
             quiet,
-            live: name.is_none() && !quiet && stdout().is_terminal(),
+            live: name.is_none() && !quiet && stdout().is_terminal() && can_redraw(),
             begun: Instant::now(),
             shown: VecDeque::new(),
             stored: 0,
@@ -205,6 +206,11 @@ fn fitting(fields: &[String], width: usize) -> String {
         line.push_str(field);
     }
     line
+}
+
+/// Whether a line of the terminal can be drawn anew: not in an editor's shell, for one.
+fn can_redraw() -> bool {
+    env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 fn terminal_width() -> usize {

@@ -7,7 +7,7 @@ use gaugelog_sources::{EndedBy, Record, Report};
 
 use crate::exit::Exit;
 use crate::figures::{count, coverage, figure, figure_or_dash};
-use crate::output;
+use crate::output::{self, shown};
 use crate::service::{draw_distribution, draw_series, metrics};
 use crate::utc::Clock;
 
@@ -26,8 +26,7 @@ pub(super) fn print(
     let snapshot = store.snapshot()?.skip_damage();
     let summary = snapshot.summary()?;
     let metrics = metrics(&snapshot)?;
-    let mut rows =
-        vec![("store", store.path().display().to_string()), ("observations", count(metrics.size))];
+    let mut rows = vec![("store", shown(store.path())), ("observations", count(metrics.size))];
     if let Ok(Some(record)) = Record::read(store.path()) {
         rows.push(("coverage", coverage(&record.all)));
     }
@@ -37,8 +36,8 @@ pub(super) fn print(
     rows.push(("last", moment(summary.last())));
     output::print(table(&rows).as_bytes())?;
     let pictures = [
-        ("over time", draw_series(&snapshot, out)?.display().to_string()),
-        ("distribution", draw_distribution(&snapshot, out)?.display().to_string()),
+        ("over time", shown(&draw_series(&snapshot, out)?)),
+        ("distribution", shown(&draw_distribution(&snapshot, out)?)),
     ];
     output::print(table(&pictures).as_bytes())?;
     for damage in snapshot.missing() {

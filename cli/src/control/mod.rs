@@ -18,7 +18,7 @@ use crate::{place, simulate};
 
 const PROGRAM: Program = Program {
     name: "simulate_observations_ctl",
-    usage: "simulate_observations_ctl [-h] (--start | --stop) [--source SPEC] [--every DUR] [--log DIR]",
+    usage: "simulate_observations_ctl [-h] (--start | --stop) [--source SPEC] [--every DUR] [--align] [--deadline DUR] [--ca-file FILE] [--log DIR]",
     one_of: "--start --stop",
 };
 
@@ -30,13 +30,15 @@ const EXAMPLES: &str = "\
 examples:
   simulate_observations_ctl --start      returns once the first poll is made and stored
   simulate_observations_ctl --stop       returns once the daemon has ended
-  simulate_observations_ctl --start --source sensor:loadavg/1 --every 10s
+  simulate_observations_ctl --start --source sensor:loadavg/1 --every 10s --align
+  simulate_observations_ctl --start --source https://nas/now#/temp --ca-file nas.pem
   gaugelog status --log service.log      what became of the polls
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program; `simple_service --init` creates it. What goes wrong while the daemon runs is
 in simulate_observations.log in the store's directory (64 KiB at most). A first poll
-that fails is told on stderr, and the next is made when it is due.";
+that fails is told on stderr, and the next is made when it is due. With --align, --start
+does not wait for the first poll.";
 
 /// Start or stop the daemon that adds a draw from N(14, 3) to the store each second, or
 /// what another source yields.
@@ -86,11 +88,15 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     exit::conclude(PROGRAM.name, || arguments::parse(PROGRAM, arguments).and_then(control))
 }
 
-fn control(Arguments { command, polled, log }: Arguments) -> Result<(), Exit> {
+fn control(Arguments { command, mut polled, log }: Arguments) -> Result<(), Exit> {
     let senseless = |message: &str| arguments::usage_error(PROGRAM, message);
-    for (option, given) in
-        [("--source", polled.source.is_some()), ("--every", polled.every.is_some())]
-    {
+    for (option, given) in [
+        ("--source", polled.source.is_some()),
+        ("--every", polled.every.is_some()),
+        ("--align", polled.align),
+        ("--deadline", polled.deadline.is_some()),
+        ("--ca-file", polled.ca_file.is_some()),
+    ] {
         if command.stop && given {
             let message = format!("argument {option}: not allowed with argument --stop");
             return Err(senseless(&message));
@@ -100,6 +106,8 @@ fn control(Arguments { command, polled, log }: Arguments) -> Result<(), Exit> {
     if command.stop {
         return stop::run(&store);
     }
+    // The daemon leaves this directory.
+    polled.ca_file = polled.ca_file.map(|file| place::absolute(&file)).transpose()?;
     // What is wrong with the spec is told here, where the usage is.
     polled.open(&Arc::default()).map_err(|error| senseless(&error))?;
     start::run(&store, &polled)

@@ -21,8 +21,8 @@ use crate::exit::Exit;
 use crate::simulate::Polled;
 use crate::{instance, output, simulate};
 
-/// Longer than the daemon itself waits for the writers' lock.
-const BEGIN_WITHIN: Duration = Duration::from_secs(30);
+/// Beside the first poll: longer than the daemon itself waits for the writers' lock.
+const BEGIN_WITHIN: Duration = Duration::from_secs(20);
 /// What is kept of what it says: an error is a line.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
@@ -32,14 +32,18 @@ pub(super) fn run(store: &Path, polled: &Polled) -> Result<(), Exit> {
     }
     let (mut daemon, mut heard) = spawn(store, polled)
         .map_err(|error| Exit::Error(format!("cannot start {}: {error}", simulate::NAME)))?;
-    let text = match listen(&mut heard, Instant::now() + BEGIN_WITHIN) {
+    let within = polled.deadline().saturating_add(BEGIN_WITHIN);
+    let text = match listen(&mut heard, Instant::now() + within) {
         Ok(Some(text)) => text,
-        Ok(None) => return Err(give_up(&mut daemon, "it had not begun after 30 s")),
+        Ok(None) => {
+            let why = format!("it had not begun after {} s", within.as_secs());
+            return Err(give_up(&mut daemon, &why));
+        }
         Err(error) => return Err(give_up(&mut daemon, &format!("cannot hear from it: {error}"))),
     };
     if let Some(at) = last_line(&text).filter(|&at| text[at..].starts_with(simulate::BEGUN)) {
         // Such as a first poll that failed.
-        output::say_raw(&text[..at]);
+        output::say_lines(&text[..at]);
         return Ok(());
     }
     Err(failed(&mut daemon, &text))
@@ -61,6 +65,15 @@ fn spawn(store: &Path, polled: &Polled) -> io::Result<(Child, PipeReader)> {
     }
     if let Some(every) = polled.every {
         command.arg(format!("--every={}ns", every.as_nanos()));
+    }
+    if polled.align {
+        command.arg("--align");
+    }
+    if let Some(deadline) = polled.deadline {
+        command.arg(format!("--deadline={}ns", deadline.as_nanos()));
+    }
+    if let Some(file) = &polled.ca_file {
+        command.arg("--ca-file").arg(file);
     }
     // Nothing to read, without a /dev/null, which a VM need not have.
     let (empty, _) = pipe()?;
@@ -93,6 +106,8 @@ fn listen(heard: &mut PipeReader, deadline: Instant) -> io::Result<Option<String
 fn failed(daemon: &mut Child, text: &str) -> Exit {
     let ended = daemon.wait();
     let prefix = format!("{}: error: ", simulate::NAME);
+    let (earlier, text) = text.split_at(last_line(text).unwrap_or(0));
+    output::say_lines(earlier);
     let text = text.trim();
     Exit::Error(match (text.strip_prefix(&prefix).unwrap_or(text), ended) {
         ("", Ok(status)) => format!("the daemon ended before it had begun: {status}"),

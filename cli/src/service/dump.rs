@@ -8,8 +8,8 @@ use gaugelog::Snapshot;
 
 use super::{Place, reading};
 use crate::exit::Exit;
-use crate::json;
 use crate::utc::Clock;
+use crate::{json, output};
 
 /// How much is gathered for one write: what a pipe holds.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -18,7 +18,7 @@ pub(super) fn run(store: &Place, from: Option<u64>) -> Result<(), Exit> {
     reading(store, |snapshot| {
         let mut failure = None;
         let mut note = |error: gaugelog::Error| failure = Some(error);
-        let out = &mut io::stdout().lock();
+        let out = &mut output::stdout();
         let printed = match from {
             None => {
                 let all = snapshot.window(..).iter();

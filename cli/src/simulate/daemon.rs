@@ -1,12 +1,13 @@
 //! What the daemon does beside adding: it says when it has begun, lets go of its
 //! standard descriptors, and keeps a journal of what goes wrong.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::RawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gaugelog_sources::{Event, SourceError};
+use gaugelog_sources::{Access, Event, SourceError, escaped, open_own};
 use jiff::Timestamp;
 
 use super::{NAME, cannot};
@@ -22,6 +23,24 @@ const JOURNAL: &str = "simulate_observations.log";
 /// A journal that is longer is begun anew.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024;
 
+/// So many may be open where the kernel does not list them.
+const DESCRIPTORS_MAX: RawFd = 1024;
+
+/// Closes what the caller had left open, but for the standard descriptors: the daemon would
+/// hold its locks, and keep its pipes from ending. To be called before anything is opened.
+pub(super) fn close_inherited() {
+    let open: Vec<RawFd> = match fs::read_dir("/proc/self/fd") {
+        Ok(listed) => {
+            listed.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        }
+        Err(_) => (0..DESCRIPTORS_MAX).collect(),
+    };
+    for descriptor in open.into_iter().filter(|descriptor| *descriptor > 2) {
+        // That of the list itself is closed already.
+        let _ = nix::unistd::close(descriptor);
+    }
+}
+
 /// Where it says what goes wrong.
 #[derive(Debug)]
 pub(super) enum Voice {
@@ -36,10 +55,7 @@ impl Voice {
     pub(super) fn background(store: &Path) -> Result<Self, Exit> {
         // Refused only to a leader of a process group, which is alone already.
         let _ = rustix::process::setsid();
-        let journal = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(store.join(JOURNAL))
+        let journal = open_own(store.join(JOURNAL), Access::Append)
             .map_err(|error| cannot(store, "open the daemon's journal", &error))?;
         // So that the daemon keeps no other file system from being unmounted.
         let root = Path::new("/");
@@ -67,7 +83,8 @@ impl Voice {
                 }
                 let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
                 // There is nobody left to tell that the journal cannot be written.
-                let _ = (&*journal).write_all(format!("{now} {NAME}: {text}\n").as_bytes());
+                let _ =
+                    (&*journal).write_all(format!("{now} {NAME}: {}\n", escaped(text)).as_bytes());
             }
         }
     }
@@ -136,8 +153,8 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn begin(&mut self) {
-        let (store, pid) = (self.store.display(), std::process::id());
+    pub(super) fn begin(&mut self) {
+        let (store, pid) = (output::shown(self.store), std::process::id());
         // Nobody need listen: a daemon that was started by hand may have no stdout.
         let _ = output::print(format!("{BEGUN}process {pid} adds to {store}\n").as_bytes());
         match self.voice.let_go() {
@@ -204,6 +221,17 @@ mod tests {
         assert_eq!(lines.len(), 2, "{journal}");
         assert!(lines[0].contains("/dev/null/none") && lines[1].contains("stored again"));
         assert!(!stop.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn nothing_in_the_journal_controls_a_terminal() {
+        let (dir, stop) = (tempfile::tempdir().unwrap(), AtomicBool::new(false));
+        let mut daemon = begun(dir.path(), &stop);
+        let error = gaugelog::Store::open("/none\u{1b}[2J\n\u{9b}").unwrap_err();
+        daemon.note(&Event::AppendFailed { error: &error, waiting: 1 });
+        let journal = std::fs::read_to_string(dir.path().join(JOURNAL)).unwrap();
+        assert!(journal.contains("/none\\u{1b}[2J\\n\\u{9b}: "), "{journal:?}");
+        assert_eq!(journal.lines().count(), 1, "{journal:?}");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! another source yields, to the service's store until it is told to stop.
 //!
 //! It says on stdout that it has begun once the first observation is on disk, or, of a
-//! source that did not answer, once the first poll has failed. In the background it then lets go of its standard descriptors: errors go to a file in the
-//! store's directory, which is begun anew where it has grown to 64 KiB.
+//! source that did not answer, once the first poll has failed; where polls are aligned to
+//! the clock, once the store is open. In the background it then lets go of its standard
+//! descriptors: errors go to a file in the store's directory, which is begun anew where it
+//! has grown to 64 KiB.
 
 mod daemon;
 
@@ -18,13 +20,13 @@ use std::time::Duration;
 use clap::{Args, Parser};
 use gaugelog::Options;
 use gaugelog_sources::{Collector, Pace, Registry, Settings, Source};
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::arguments::{self, HELP_TEMPLATE, Program};
-use crate::collect::{DEADLINE_GRACE, end_programs};
+use crate::collect::DEADLINE_GRACE;
 use crate::exit::{self, Exit};
 use crate::explain::{self, way_out_of_io};
 use crate::instance::{Holder, Instance, Refused};
+use crate::signals::{self, Hangup, Second};
 use crate::{duration, logging, place};
 use daemon::{Daemon, Voice};
 
@@ -43,7 +45,7 @@ const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 
 const PROGRAM: Program = Program {
     name: NAME,
-    usage: "simulate_observations [-h] [--source SPEC] [--every DUR] [--log DIR] [--background]",
+    usage: "simulate_observations [-h] [--source SPEC] [--every DUR] [--align] [--deadline DUR] [--ca-file FILE] [--log DIR] [--background]",
     one_of: "",
 };
 
@@ -51,13 +53,13 @@ const NOTES: &str = "\
 examples:
   simulate_observations
   simulate_observations --source sensor:loadavg/1 --every 10s
-  simulate_observations --source https://example.org/now#/temp --every 1m
+  simulate_observations --source https://example.org/now#/temp --every 1m --align
 
 A source is polled, never read as it comes: `gaugelog collect stdin` does that, and
 `gaugelog collect --help` explains SPEC. Files in it are best named by absolute paths.
 
 `simulate_observations_ctl --start` starts it in the background and --stop ends it;
-here it runs in the foreground until SIGINT (Ctrl-C) or SIGTERM.
+here it runs in the foreground until SIGINT (Ctrl-C), SIGTERM or SIGHUP.
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program; `simple_service --init` creates it.";
@@ -93,6 +95,15 @@ pub(crate) struct Polled {
     /// The time from one poll to the next, such as 100ms, 1s or 2m [default: 1s].
     #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
     pub(crate) every: Option<Duration>,
+    /// Poll when the clock shows a multiple of --every: on full minutes with 1m.
+    #[arg(long)]
+    pub(crate) align: bool,
+    /// How long a poll may take before it has failed [default: 10s].
+    #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
+    pub(crate) deadline: Option<Duration>,
+    /// A file with certificates (PEM) to trust besides the usual ones, for https.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Polled {
@@ -100,7 +111,8 @@ impl Polled {
     /// program that it waits for.
     pub(crate) fn open(&self, stop: &Arc<AtomicBool>) -> Result<Box<dyn Source>, String> {
         let spec = self.source.as_deref().unwrap_or(SOURCE_DEFAULT);
-        let settings = Settings::new().stop(Arc::clone(stop));
+        let mut settings = Settings::new().deadline(self.deadline()).stop(Arc::clone(stop));
+        settings.ca_file.clone_from(&self.ca_file);
         let source =
             Registry::standard().open(spec, &settings).map_err(|error| error.to_string())?;
         if source.pace() == Pace::Own {
@@ -110,6 +122,10 @@ impl Polled {
             ));
         }
         Ok(source)
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline.unwrap_or_else(|| Settings::new().deadline)
     }
 }
 
@@ -128,24 +144,30 @@ pub(crate) fn already_running(store: &Path, holder: &Holder) -> String {
 }
 
 fn simulate(Arguments { polled, log, background }: Arguments) -> Result<(), Exit> {
+    if background {
+        daemon::close_inherited();
+    }
     logging::begin(NAME, 0).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
     let path = place::store(log)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|error| Exit::Error(format!("cannot listen for signals: {error}")))?;
-    }
+    let hangup = if background { Hangup::Ignored } else { Hangup::Ends };
+    let stop = signals::stop_flag(hangup, Second::Ignored)?;
     let source = polled.open(&stop).map_err(|error| arguments::usage_error(PROGRAM, &error))?;
+    signals::adopt_orphans(source.name() == "exec");
     let store = Options::new().lock_wait(LOCK_WAIT).open(&path)?;
     let _instance = claim(&path)?;
     let voice = if background { Voice::background(&path)? } else { Voice::Foreground };
     let mut daemon = Daemon::new(&path, voice, &stop);
     let collector = Collector::new()
         .interval(polled.every.unwrap_or(EVERY_DEFAULT))
-        .deadline(Settings::new().deadline.saturating_add(DEADLINE_GRACE))
+        .align(polled.align)
+        .deadline(polled.deadline().saturating_add(DEADLINE_GRACE))
         .stop(Arc::clone(&stop));
+    if polled.align {
+        // The first poll may be an hour away.
+        daemon.begin();
+    }
     let ended = collector.run(source, &store, |event| daemon.note(&event));
-    end_programs(&stop);
+    signals::end_programs(&stop);
     match (daemon.refused, ended) {
         (Some(why), _) => Err(Exit::Error(why)),
         (None, Err(error)) => Err(Exit::Error(explain::collecting(&error))),

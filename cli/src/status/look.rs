@@ -1,17 +1,17 @@
 //! What is seen of a store, its collector and its statistics.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gaugelog::{ErrorKind, Options, Store};
+use gaugelog::Options;
 use gaugelog_sources::{Counts, LastError, Record};
 use serde::Serialize;
 
+use crate::ask::stores;
 use crate::exit::Exit;
 use crate::explain::explained;
-use crate::instance;
 use crate::utc::Clock;
+use crate::{instance, json};
 
 /// What is known of a store. Moments are RFC 3339, in UTC, to the second.
 #[derive(Debug, Serialize)]
@@ -87,30 +87,17 @@ impl Seen {
             serde_json::json!({ "store": self.store.to_string_lossy(), "error": error.to_string() })
                 .to_string()
         });
-        line + "\n"
+        json::harmless(line) + "\n"
     }
 }
 
 /// The store in `log`, or the stores in there, in order of their names.
 pub(super) fn stores(log: &Path) -> Result<Vec<PathBuf>, Exit> {
-    let refused = match Store::open_read_only(log) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotAStore | ErrorKind::NotFound) => error,
-        // One that cannot be read has a status all the same.
-        _ => return Ok(vec![log.to_owned()]),
-    };
-    let is_store = |path: &PathBuf| match Store::open_read_only(path) {
-        Ok(_) => true,
-        Err(error) => !matches!(error.kind(), ErrorKind::NotAStore | ErrorKind::NotFound),
-    };
-    let entries = fs::read_dir(log).into_iter().flatten().flatten();
-    let mut stores: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_store).collect();
-    stores.sort();
-    if stores.is_empty() {
-        return Err(Exit::Error(format!(
+    stores::within(log).map_err(|refused| {
+        Exit::Error(format!(
             "{refused}; name a directory into which `gaugelog collect` collects with --log DIR"
-        )));
-    }
-    Ok(stores)
+        ))
+    })
 }
 
 /// What is seen of a store; the error, in words, where not even that can be told whether

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
+use gaugelog_sources::escaped;
+
 use super::look::{Polls, Seen};
 use crate::figures::{count, coverage, figure, figure_or_dash};
+use crate::output::shown;
 
 const DIGITS: usize = 10;
 
-/// A headline and a table.
+/// A headline and a table. Who may write into the store's directory need not be who looks:
+/// what is found there is escaped.
 pub(super) fn of(seen: &Seen) -> String {
-    let mut text = format!("{}: {}\n", seen.store.display(), headline(seen));
+    let mut text = format!("{}: {}\n", shown(&seen.store), headline(seen));
     let mut row = |name: &str, value: &str| {
-        text.push_str(&format!("  {name:<12}  {}\n", without_controls(value)));
+        text.push_str(&format!("  {name:<12}  {}\n", escaped(value)));
     };
     if let Some(source) = &seen.source {
         row("source", source);
@@ -41,12 +45,6 @@ pub(super) fn of(seen: &Seen) -> String {
     text
 }
 
-/// A text as a terminal may be shown it: whoever may write into the store's directory
-/// need not be who looks.
-fn without_controls(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
-}
-
 fn headline(seen: &Seen) -> String {
     let moment = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "-".to_owned());
     match (seen.running, &seen.source, &seen.ended) {
@@ -61,7 +59,7 @@ fn headline(seen: &Seen) -> String {
         }
         (false, None, _) => "not running; nothing is known of earlier runs".to_owned(),
         (false, Some(_), Some(ended)) => {
-            let ended = without_controls(ended);
+            let ended = escaped(ended);
             format!("not running; {ended} at {}", moment(&seen.updated))
         }
         (false, Some(_), None) => {

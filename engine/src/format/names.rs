@@ -47,7 +47,10 @@ pub(crate) fn classify(name: &str) -> Name {
         return Name::Ballast;
     }
     if let Some(whole) = name.strip_suffix(TEMPORARY) {
-        let ours = matches!(classify(whole), Name::Manifest | Name::Chunk(_) | Name::Ballast);
+        let ours = matches!(
+            classify(whole),
+            Name::Manifest | Name::Log(_) | Name::Chunk(_) | Name::Ballast
+        );
         return if ours { Name::Temporary } else { Name::Other };
     }
     if let Some(log) = name.strip_suffix(DAMAGED) {
@@ -83,6 +86,7 @@ mod tests {
         assert_eq!(classify(&chunk_name(42)), Name::Chunk(42));
         assert_eq!(classify("0000000042.chunk.tmp"), Name::Temporary);
         assert_eq!(classify("manifest.tmp"), Name::Temporary);
+        assert_eq!(classify("0000000000008f3a.log.tmp"), Name::Temporary);
         assert_eq!(classify("0000000000008f3a.log.damaged"), Name::Damaged(0x8f3a));
         assert_eq!(classify("0000000042.chunk.aside"), Name::Aside);
         for other in

@@ -33,8 +33,8 @@ pub(crate) enum Piece<'a> {
         first_sequence: u64,
         rows: &'a [Observation],
     },
-    /// Rows that cannot be read.
-    Lost(Damage),
+    /// Rows that cannot be read, with the device's error where there is one.
+    Lost(Damage, Option<&'a Error>),
     /// Rows of which `repair` has accepted that they are lost.
     Absent(Range<u64>),
 }
@@ -107,7 +107,9 @@ impl Log {
         let reaches_end = sequences.end >= self.end_sequence();
         self.read_known(sequences, each)?;
         match self.unreadable_end().filter(|_| reaches_end) {
-            Some(damage) => each(Piece::Lost(damage)),
+            Some(damage) => {
+                each(Piece::Lost(damage, self.tail.unreadable.as_ref().map(|(_, error)| error)))
+            }
             None => Ok(()),
         }
     }
@@ -231,7 +233,7 @@ impl Reading<'_> {
         }
         let detail = "lost before this log was made; `gaugelog repair` accepts that".into();
         let path = self.log.file.path().to_owned();
-        each(Piece::Lost(Damage { path, offset: frame.place.offset, lost: part, detail }))
+        each(Piece::Lost(Damage { path, offset: frame.place.offset, lost: part, detail }, None))
     }
 
     /// Adds the wanted `part` of a frame's rows to those to be handed over.
@@ -292,6 +294,6 @@ impl Reading<'_> {
             return Ok(());
         }
         self.flush(each)?;
-        each(Piece::Lost(self.log.lost(place.offset, lost, why)))
+        each(Piece::Lost(self.log.lost(place.offset, lost, why), why))
     }
 }

@@ -209,9 +209,12 @@ impl Directory {
     /// Creates `name` whole: a reader, or the machine after a power cut, finds all of
     /// `content` under that name or what was there before. The name itself is durable
     /// only after [`Lock::sync_directory`](super::lock::Lock::sync_directory).
-    pub(crate) fn replace_file(&self, name: &str, content: &[u8]) -> Result<()> {
+    pub(crate) fn replace_file(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
         let temporary = format!("{name}.tmp");
-        let written = self.write_new(&temporary, content).and_then(|_| self.rename(name));
+        let written = self.write_new(&temporary, content).and_then(|file| {
+            self.rename(name)?;
+            Ok(DiskFile { path: self.file_path(name), ..file })
+        });
         if written.is_err() {
             // The error to report is the first one; the next attempt removes a rest.
             drop(self.remove(&temporary));

@@ -43,7 +43,7 @@ impl LogNodes {
             log.read(view.sealed_end_sequence()..end, &mut |piece| {
                 match piece {
                     Piece::Rows { first_sequence, rows } => reading.take(first_sequence, rows),
-                    Piece::Lost(damage) => {
+                    Piece::Lost(damage, _) => {
                         reading.lost.add(damage);
                     }
                     Piece::Absent(_) => {}

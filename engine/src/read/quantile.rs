@@ -1,4 +1,4 @@
-//! Exact quantiles of a window: sketches say where they lie, then one scan of the values
+//! Exact quantiles of windows: sketches say where they lie, then one scan of the values
 //! that may lie there.
 //!
 //! Ranks count the values that can be read. A summary may count more, namely rows that a
@@ -32,11 +32,16 @@ pub(super) fn check(snapshot: &Snapshot, q: f64) -> Result<()> {
     Err(snapshot.tree().invalid(format!("a quantile of {q} is out of range; use 0 to 1")))
 }
 
-/// The exact quantile of the values within `times`.
-pub(super) fn exact(snapshot: &Snapshot, times: Times, q: f64) -> Result<Option<f64>> {
-    let mut values = WindowValues::new(snapshot, times)?;
+/// The exact quantile of the values within ranges of times of these snapshots.
+pub(super) fn exact<'s>(
+    windows: impl Iterator<Item = (&'s Snapshot, Times)>,
+    q: f64,
+) -> Result<Option<f64>> {
+    let windows = windows.map(|(snapshot, times)| WindowValues::new(snapshot, times));
+    let mut values = AllValues(windows.collect::<Result<_>>()?);
     loop {
-        let buckets = values.buckets()?;
+        let mut buckets = Buckets::default();
+        values.0.iter_mut().try_for_each(|each| each.count_into(&mut buckets))?;
         let found = quantile::exact(&mut values, &buckets, buckets.count(), q)?;
         if !values.has_met_damage() {
             return Ok(found);
@@ -51,7 +56,8 @@ pub(super) fn estimate(snapshot: &Snapshot, q: f64) -> Result<Option<f64>> {
     if summary.count == 0 {
         return Ok(None);
     }
-    let buckets = WindowValues::new(snapshot, times)?.buckets()?;
+    let mut buckets = Buckets::default();
+    WindowValues::new(snapshot, times)?.count_into(&mut buckets)?;
     Ok(quantile::estimate(&buckets, summary.min, summary.max, q))
 }
 
@@ -75,9 +81,8 @@ impl<'s> WindowValues<'s> {
         Ok(Self { snapshot, times, parts, unsketched, met })
     }
 
-    /// How many values lie where.
-    fn buckets(&mut self) -> Result<Buckets> {
-        let mut buckets = Buckets::default();
+    /// Adds to `buckets` how many values lie where.
+    fn count_into(&mut self, buckets: &mut Buckets) -> Result<()> {
         for number in self.parts.chunks.iter().cloned().flatten() {
             if self.unsketched.contains(&number) {
                 continue;
@@ -101,7 +106,7 @@ impl<'s> WindowValues<'s> {
             }
         })?;
         buckets.add(&sketch_of(&gathered));
-        Ok(buckets)
+        Ok(())
     }
 
     /// Whether a page was found unreadable since its chunk was counted. The chunk is read
@@ -187,6 +192,22 @@ impl Values for WindowValues<'_> {
             values.scan_chunk(number, (low, high), page, each)
         };
         for_each_chunk(sketched, work, each)
+    }
+}
+
+/// The values of several windows.
+struct AllValues<'s>(Vec<WindowValues<'s>>);
+
+impl AllValues<'_> {
+    fn has_met_damage(&mut self) -> bool {
+        // Every one of them, since each then reads those chunks.
+        self.0.iter_mut().map(WindowValues::has_met_damage).filter(|has_met| *has_met).count() > 0
+    }
+}
+
+impl Values for AllValues<'_> {
+    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+        self.0.iter_mut().try_fold(0, |below, window| Ok(below + window.scan(low, high, each)?))
     }
 }
 

@@ -183,7 +183,7 @@ impl LogRows {
                     read.runs.push(first_sequence..first_sequence + rows.len() as u64);
                     read.rows.extend_from_slice(rows);
                 }
-                Piece::Lost(damage) => read.lost.push(damage),
+                Piece::Lost(damage, _) => read.lost.push(damage),
                 Piece::Absent(_) => {}
             }
             Ok(())

@@ -76,7 +76,30 @@ impl Window {
     /// otherwise those of [`Window`].
     pub fn quantile(&self, q: f64) -> Result<Option<f64>> {
         quantile::check(&self.snapshot, q)?;
-        quantile::exact(&self.snapshot, self.times, q)
+        quantile::exact(std::iter::once((&self.snapshot, self.times)), q)
+    }
+
+    /// The exact `q`-quantile of the values of several windows together, also of several
+    /// stores, as [`quantile`](Self::quantile).
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// use gaugelog::{Observation, Store, Window};
+    /// let windows = [[1.0, 9.0], [2.0, 3.0]].map(|values| {
+    ///     let store = Store::create(dir.path().join(values[0].to_string()))?;
+    ///     store.append_batch(&values.map(|value| Observation::new(0, value)))?;
+    ///     Ok::<_, gaugelog::Error>(store.snapshot()?.window(..))
+    /// });
+    /// let windows = windows.into_iter().collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(Window::quantile_of_all(&windows, 0.5)?, Some(2.5));
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`quantile`](Self::quantile).
+    pub fn quantile_of_all(windows: &[Self], q: f64) -> Result<Option<f64>> {
+        windows.iter().try_for_each(|window| quantile::check(&window.snapshot, q))?;
+        quantile::exact(windows.iter().map(|window| (&window.snapshot, window.times)), q)
     }
 
     /// How many values lie in each of these bins: a number of equal ones, or those

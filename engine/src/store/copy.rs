@@ -94,8 +94,9 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         previous_log: 0,
         ..view.record().clone()
     };
-    seal(copy, log, log.end_sequence(), Losses::Reported, &mut record)?;
-    let held = Held::read(log, record.log_first_sequence()..log.end_sequence())?;
+    seal(copy, lock, log, log.end_sequence(), Losses::Reported, &mut record)?;
+    let rest = record.log_first_sequence()..log.end_sequence();
+    let held = Held::read(log, rest, Losses::Reported)?;
     let file = make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;
     lock.sync_directory()?;
@@ -122,5 +123,5 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
             break;
         }
     }
-    copy.replace_file(&name, &bytes)
+    copy.replace_file(&name, &bytes).map(drop)
 }

@@ -36,7 +36,7 @@ impl Options {
         }
         let mut bytes = Record::empty().encode();
         bytes.extend_from_within(..);
-        let made = directory.replace_file(MANIFEST, &bytes).and_then(|()| lock.sync_directory());
+        let made = directory.replace_file(MANIFEST, &bytes).and_then(|_| lock.sync_directory());
         if let Err(error) = made {
             // Reported as failed, so it shall not be there, as far as that is possible.
             drop(directory.remove(MANIFEST));

@@ -198,6 +198,7 @@ impl<'a> Repairing<'a> {
         }
         if self.directory.identity(&name)?.is_some() {
             self.directory.set_aside(&name, ASIDE)?;
+            self.lock.sync_directory()?;
         }
         let bytes = encode_with(&contents, &Summaries { leaves, nodes });
         self.repair.lost += CHUNK;
@@ -243,13 +244,22 @@ impl<'a> Repairing<'a> {
         };
         let held = match Log::open(self.directory, head) {
             Ok(log) => {
-                let all = Held::read(&log, head.first_sequence..log.end_sequence())?;
+                let all =
+                    Held::read(&log, head.first_sequence..log.end_sequence(), Losses::Accepted)?;
                 if all.is_accepted && self.is_header_right()? && log.tail().unreadable.is_none() {
                     return Ok(());
                 }
                 self.repair.lost += all.unaccepted;
-                seal(self.directory, &log, log.end_sequence(), Losses::Accepted, &mut record)?;
-                Held::read(&log, record.log_first_sequence()..log.end_sequence())?
+                seal(
+                    self.directory,
+                    self.lock,
+                    &log,
+                    log.end_sequence(),
+                    Losses::Accepted,
+                    &mut record,
+                )?;
+                let rest = record.log_first_sequence()..log.end_sequence();
+                Held::read(&log, rest, Losses::Accepted)?
             }
             Err(error) if error.damage().is_some() || error.is_not_found() => {
                 let lost = head.made.sequence - head.first_sequence;

@@ -207,7 +207,7 @@ impl<'a> Verifying<'a> {
             match piece {
                 Piece::Rows { rows, .. } => verification.readable += rows.len() as u64,
                 Piece::Absent(absent) => verification.accepted += absent.end - absent.start,
-                Piece::Lost(damage) => verification.add(damage),
+                Piece::Lost(damage, _) => verification.add(damage),
             }
             Ok(())
         })

@@ -72,7 +72,7 @@ impl Contents {
                 Piece::Rows { first_sequence, rows } => {
                     self.rows.extend((first_sequence..).zip(rows.iter().copied()));
                 }
-                Piece::Lost(damage) => self.damage.push(damage),
+                Piece::Lost(damage, _) => self.damage.push(damage),
                 Piece::Absent(absent) => self.absent.push(absent),
             }
             Ok(())

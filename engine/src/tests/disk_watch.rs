@@ -58,6 +58,8 @@ pub(super) struct Judge {
     unsynced: HashMap<String, Vec<Range<u64>>>,
     /// Names that were made and may not be durable.
     nameless: Vec<String>,
+    /// A file that was set aside since the directory was last synced.
+    aside: Option<String>,
 }
 
 /// No more may stay unsynced.
@@ -66,7 +68,7 @@ const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 impl Judge {
     pub(super) fn new(directory: &Path) -> Self {
         let directory = directory.to_owned();
-        Self { directory, unsynced: HashMap::new(), nameless: Vec::new() }
+        Self { directory, unsynced: HashMap::new(), nameless: Vec::new(), aside: None }
     }
 
     /// To be called before each operation, when the one before has succeeded.
@@ -86,18 +88,28 @@ impl Judge {
             }
             Operation::Sync => drop(self.unsynced.remove(&name)),
             Operation::Create => {
+                // Whether the half of a log is needed could not be said afterwards.
+                assert!(!is_log, "{name} has its name before it is whole");
                 self.unsynced.remove(&name);
                 self.nameless.push(name);
             }
             Operation::Rename => {
                 let temporary = format!("{name}.tmp");
                 assert!(!self.unsynced.contains_key(&temporary), "{name} is named unsynced");
+                let aside = self.aside.as_ref();
+                assert_ne!(aside, Some(&name), "another file is named before the old one is kept");
                 if name == MANIFEST {
                     self.judge_manifest();
                 }
                 self.nameless.push(name);
             }
-            Operation::SyncDirectory => self.nameless.clear(),
+            Operation::SetAside => {
+                self.aside = Some(name);
+            }
+            Operation::SyncDirectory => {
+                self.nameless.clear();
+                self.aside = None;
+            }
             Operation::Remove if matches!(classify(&name), Name::Log(_) | Name::Chunk(_)) => {
                 let manifest = self.nameless.iter().any(|name| name == MANIFEST);
                 assert!(!manifest, "{name} is removed before the manifest is durable");

@@ -323,5 +323,5 @@ fn an_error_names_the_file_and_the_cause() {
     let (result, _) = record(refuse, || store.append(super::observation(0)));
     let error = result.expect_err("no space");
     assert_eq!(error.io_error().and_then(io::Error::raw_os_error), Some(28));
-    assert!(error.path().to_string_lossy().ends_with(".log"), "{error}");
+    assert!(error.path().to_string_lossy().ends_with(".log.tmp"), "{error}");
 }

@@ -21,6 +21,7 @@ mod power_cut;
 mod read_while_written;
 mod torn_or_corrupt;
 mod unconfirmed;
+mod unreadable_log;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

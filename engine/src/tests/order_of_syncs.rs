@@ -64,6 +64,24 @@ fn recovery_retention_and_repair_keep_the_order() {
     assert_sound(&path);
 }
 
+/// A name that a sync has not made durable may be undone by a power cut: then the new
+/// file would stand in the place of one that was to be kept.
+#[test]
+fn a_file_that_is_set_aside_is_so_durably() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    std::fs::write(chunk_path(&path, 0), "in the way").expect("written");
+    flip(&log_path(&path), FIRST_FRAME + 20);
+    let work = || store.append_batch(&observations(5..2_100)).expect("appended");
+    let (_, events) = judged(&path, work);
+    let aside = |event: &Event| event.operation == Operation::SetAside;
+    assert_eq!(events.iter().filter(|event| aside(event)).count(), 2, "chunk and log: {events:?}");
+    let last = events.iter().rposition(aside).expect("the log");
+    let synced = events[last..].iter().any(|event| event.operation == Operation::SyncDirectory);
+    assert!(synced, "{events:?}");
+}
+
 #[test]
 fn a_durable_append_is_synced_before_it_returns() {
     let (_guard, path) = place();

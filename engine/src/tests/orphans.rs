@@ -10,6 +10,7 @@ fn what_a_killed_process_left_is_removed_at_the_next_rotation() {
     store.append_batch(&observations(0..5_000)).expect("appended");
     std::fs::write(path.join("0000000002.chunk.tmp"), "half").expect("written");
     std::fs::write(path.join("manifest.tmp"), "half").expect("written");
+    std::fs::write(path.join("0123456789abcdef.log.tmp"), "half").expect("written");
     store.append_batch(&observations(5_000..7_000)).expect("appended");
     let listed: Vec<_> = names(&path).into_iter().filter(|name| name.ends_with(".tmp")).collect();
     assert!(listed.is_empty(), "{listed:?}");

@@ -54,7 +54,7 @@ fn is_made_whole(directory: &Directory, record: &Record) -> bool {
     let Ok(log) = Log::open(directory, head) else { return false };
     let mut is_whole = true;
     let read = log.read(head.first_sequence..head.made.sequence, &mut |piece| {
-        is_whole &= !matches!(piece, crate::log::reader::Piece::Lost(_));
+        is_whole &= !matches!(piece, crate::log::reader::Piece::Lost(..));
         Ok(())
     });
     read.is_ok() && is_whole

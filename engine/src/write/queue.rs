@@ -2,31 +2,59 @@
 //! stores for all that wait.
 
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::observation::Observation;
 
 /// Observations that one leader stores at once, but for its own.
 const GATHERED_MAX: usize = 1 << 18;
+/// A leader waits for others at most this part of what storing took the last time.
+const GATHER_PART: u32 = 4;
+/// And at most this long.
+const GATHER_MAX: Duration = Duration::from_millis(1);
 
 /// Those that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
-    changed: Condvar,
+    /// As many wait as the leader expects.
+    gathered: Condvar,
+    /// How long a leader waits for others if storing took that long.
+    patience: fn(Duration) -> Duration,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        let patience = |took: Duration| (took / GATHER_PART).min(GATHER_MAX);
+        Self { waiting: Mutex::default(), gathered: Condvar::new(), patience }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     has_leader: bool,
     requests: Vec<Arc<Request>>,
+    /// Threads that had part in the last group, or waited when it was stored.
+    expected: usize,
+    /// How long storing the last group took.
+    took: Duration,
 }
 
 #[derive(Debug)]
 struct Request {
     observations: Vec<Observation>,
-    answer: Mutex<Option<Result<Range<u64>>>>,
+    thread: Thread,
+    answer: Mutex<Option<Answer>>,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Stored(Result<Range<u64>>),
+    /// The thread leads now, and its request is not in the queue any more.
+    Lead,
 }
 
 impl Queue {
@@ -38,45 +66,134 @@ impl Queue {
         observations: &[Observation],
         store: impl FnOnce(&[Observation]) -> Result<u64>,
     ) -> Result<Range<u64>> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.has_leader {
-            let request =
-                Arc::new(Request { observations: observations.to_vec(), answer: Mutex::default() });
-            waiting.requests.push(Arc::clone(&request));
-            while waiting.has_leader {
-                waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-                if let Some(answer) = request.take_answer() {
-                    return answer;
-                }
-            }
-            waiting.requests.retain(|other| !Arc::ptr_eq(other, &request));
+        if let Some(answer) = self.wait(observations) {
+            return answer;
         }
-        waiting.has_leader = true;
-        let others = take_some(&mut waiting.requests);
+        Leading { queue: self, others: self.gather() }.serve(observations, store)
+    }
+
+    /// Waits for the answer of a leader; `None` where this thread is to lead.
+    fn wait(&self, observations: &[Observation]) -> Option<Result<Range<u64>>> {
+        let mut waiting = self.lock();
+        if !waiting.has_leader {
+            waiting.has_leader = true;
+            return None;
+        }
+        let request = Arc::new(Request {
+            observations: observations.to_vec(),
+            thread: std::thread::current(),
+            answer: Mutex::default(),
+        });
+        waiting.requests.push(Arc::clone(&request));
+        if waiting.is_complete() {
+            self.gathered.notify_one();
+        }
         drop(waiting);
-        let leading = Leading { queue: self };
-        let answer = serve(observations, &others, store);
-        drop(leading);
-        answer
+        loop {
+            // The lock of the answer is not held while this thread is parked.
+            let answer = request.answer().take();
+            match answer {
+                Some(Answer::Stored(result)) => return Some(result),
+                Some(Answer::Lead) => return None,
+                None => std::thread::park(),
+            }
+        }
+    }
+
+    /// The requests that this leader stores with its own. The threads of the last group
+    /// were let go at the same time, and come back a little later than the first one of
+    /// them, which leads now: without waiting, it would store alone.
+    fn gather(&self) -> Vec<Arc<Request>> {
+        let mut waiting = self.lock();
+        if !waiting.is_complete() {
+            let longest = (self.patience)(waiting.took);
+            let wait = |waiting: &mut Waiting| !waiting.is_complete();
+            let waited = self.gathered.wait_timeout_while(waiting, longest, wait);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        take_some(&mut waiting.requests)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Lets the next one lead, also where this one panics.
+impl Waiting {
+    /// Whether the leader need not wait for others.
+    fn is_complete(&self) -> bool {
+        self.requests.len() + 1 >= self.expected
+    }
+}
+
+/// The one that stores. Lets the next one lead when it has done so, also after a panic.
 struct Leading<'a> {
     queue: &'a Queue,
+    /// Those that have no answer yet.
+    others: Vec<Arc<Request>>,
+}
+
+impl Leading<'_> {
+    /// Stores the leader's own observations and those of others, and answers the others.
+    fn serve(
+        &mut self,
+        own: &[Observation],
+        store: impl FnOnce(&[Observation]) -> Result<u64>,
+    ) -> Result<Range<u64>> {
+        if self.others.is_empty() {
+            let end = self.timed(own, store)?;
+            return Ok(end - own.len() as u64..end);
+        }
+        let mut all = own.to_vec();
+        self.others.iter().for_each(|request| all.extend_from_slice(&request.observations));
+        let result = self.timed(&all, store);
+        let mut before = own.len();
+        for request in self.others.drain(..) {
+            let count = request.observations.len();
+            request.give(Answer::Stored(part(&result, all.len(), before, count)));
+            before += count;
+        }
+        part(&result, all.len(), 0, own.len())
+    }
+
+    /// Stores `all`, and notes for the next leader what that took and how many threads
+    /// there are. That is counted before the answers: after them the threads come back.
+    fn timed(
+        &self,
+        all: &[Observation],
+        store: impl FnOnce(&[Observation]) -> Result<u64>,
+    ) -> Result<u64> {
+        let begun = Instant::now();
+        let result = store(all);
+        let mut waiting = self.queue.lock();
+        waiting.took = begun.elapsed();
+        waiting.expected = 1 + self.others.len() + waiting.requests.len();
+        result
+    }
 }
 
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.queue.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.has_leader = false;
-        self.queue.changed.notify_all();
+        let mut waiting = self.queue.lock();
+        // Those that a panic left without an answer come first.
+        waiting.requests.splice(..0, self.others.drain(..));
+        waiting.has_leader = !waiting.requests.is_empty();
+        let next = waiting.has_leader.then(|| waiting.requests.remove(0));
+        drop(waiting);
+        if let Some(next) = next {
+            next.give(Answer::Lead);
+        }
     }
 }
 
 impl Request {
-    fn take_answer(&self) -> Option<Result<Range<u64>>> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn answer(&self) -> MutexGuard<'_, Option<Answer>> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give(&self, answer: Answer) {
+        *self.answer() = Some(answer);
+        self.thread.unpark();
     }
 }
 
@@ -89,28 +206,6 @@ fn take_some(requests: &mut Vec<Arc<Request>>) -> Vec<Arc<Request>> {
     };
     let some = requests.iter().take_while(fits).count();
     requests.drain(..some).collect()
-}
-
-/// Stores the leader's own observations and those of others, and answers the others.
-fn serve(
-    own: &[Observation],
-    others: &[Arc<Request>],
-    store: impl FnOnce(&[Observation]) -> Result<u64>,
-) -> Result<Range<u64>> {
-    if others.is_empty() {
-        let end = store(own)?;
-        return Ok(end - own.len() as u64..end);
-    }
-    let mut all = own.to_vec();
-    others.iter().for_each(|request| all.extend_from_slice(&request.observations));
-    let result = store(&all);
-    let mut before = own.len();
-    for request in others {
-        let answer = part(&result, all.len(), before, request.observations.len());
-        before += request.observations.len();
-        *request.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-    }
-    part(&result, all.len(), 0, own.len())
 }
 
 /// What the result for `all` observations means for `count` of them after `before`.
@@ -126,4 +221,77 @@ fn part(result: &Result<u64>, all: usize, before: usize, count: usize) -> Result
 
 fn duplicate(error: &Error, before: usize, count: usize) -> Error {
     error.duplicate().having_stored(error.stored().saturating_sub(before).min(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    const THREADS: u64 = 8;
+    const EACH: u64 = 100;
+
+    /// Appends by `threads` threads at once, and returns how often that was stored.
+    fn calls(threads: u64, patience: fn(Duration) -> Duration) -> u64 {
+        let queue = Queue { patience, ..Queue::default() };
+        let (end, calls) = (AtomicU64::new(0), AtomicU64::new(0));
+        let store = |all: &[Observation]| {
+            if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+                while queue.lock().requests.len() as u64 + 1 < threads {
+                    std::thread::yield_now();
+                }
+            }
+            let count = all.len() as u64;
+            Ok(end.fetch_add(count, Ordering::Relaxed) + count)
+        };
+        let append = || {
+            let appended = queue.append(&[Observation::new(0, 1.0)], store);
+            appended.expect("stored").start
+        };
+        let each = || (0..EACH).map(|_| append()).collect::<Vec<_>>();
+        let mut numbers = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(each)).collect();
+            threads.into_iter().flat_map(|it| it.join().expect("ended")).collect::<Vec<_>>()
+        });
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..threads * EACH), "each number is given once");
+        calls.into_inner()
+    }
+
+    #[test]
+    fn threads_that_were_let_go_together_are_stored_together_again() {
+        // A thread that has ended is waited for in vain, a few times.
+        let calls = calls(THREADS, |_| Duration::from_millis(200));
+        assert!(calls < EACH * 3 / 2, "{calls} calls for {EACH} appends of {THREADS} threads");
+    }
+
+    #[test]
+    fn a_thread_that_is_alone_waits_for_nobody() {
+        assert_eq!(calls(1, |_| panic!("it waited")), EACH);
+    }
+
+    #[test]
+    fn a_leader_that_panics_leaves_its_group_to_the_next() {
+        let queue = Queue { patience: |_| Duration::from_millis(500), ..Queue::default() };
+        let none: &[Observation] = &[];
+        std::thread::scope(|scope| {
+            let mut followers = Vec::new();
+            let leader = scope.spawn(|| queue.append(none, |_| panic!("of the test")));
+            assert!(leader.join().is_err());
+            queue.lock().expected = 3;
+            let panicking = scope.spawn(|| queue.append(none, |_| panic!("of the test")));
+            while !queue.lock().has_leader {
+                std::thread::yield_now();
+            }
+            for _ in 0..2 {
+                followers.push(scope.spawn(|| queue.append(none, |_| Ok(7))));
+            }
+            assert!(panicking.join().is_err());
+            for follower in followers {
+                assert_eq!(follower.join().expect("ended").expect("stored"), 7..7);
+            }
+        });
+        assert!(!queue.lock().has_leader);
+    }
 }

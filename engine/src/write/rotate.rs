@@ -60,10 +60,11 @@ impl Appending {
         if self.is_listing_durable {
             self.log.mark();
             // What cannot be removed now is an orphan later.
+            let name = log_name(old.head().id);
             drop(if made.has_losses {
-                directory.set_aside(&log_name(old.head().id), DAMAGED)
+                directory.set_aside(&name, DAMAGED).and_then(|()| lock.sync_directory())
             } else {
-                directory.remove(&log_name(old.head().id))
+                directory.remove(&name)
             });
         }
         Ok(())
@@ -93,9 +94,9 @@ fn replace(
         previous_log: listed.log,
         ..listed.clone()
     };
-    let sealed = seal(directory, old, sealable.sequence, Losses::Reported, &mut record)?;
+    let sealed = seal(directory, lock, old, sealable.sequence, Losses::Corrupt, &mut record)?;
     let first = record.log_first_sequence();
-    let held = Held::read(old, first..end.sequence)?;
+    let held = Held::read(old, first..end.sequence, Losses::Corrupt)?;
     let file = make_log(directory, &mut record, &held)?;
     let manifest = list(directory, lock, &record)?;
     let has_losses = sealed.has_losses || !held.is_accepted;
@@ -128,12 +129,7 @@ pub(crate) fn make_log(
     record.made_observations = end.sequence - first;
     let mut bytes = record.encode();
     bytes.extend_from_slice(&frames);
-    let name = log_name(record.log);
-    let written = directory.write_new(&name, &bytes);
-    if written.is_err() {
-        drop(directory.remove(&name));
-    }
-    written
+    directory.replace_file(&log_name(record.log), &bytes)
 }
 
 /// Adds rows and losses in order of sequence number.

@@ -11,6 +11,7 @@ use crate::format::{CHUNK, LEAF};
 use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
 use crate::os::disk::Directory;
+use crate::os::lock::Lock;
 use std::ops::Range;
 
 /// What a log holds of a range of sequence numbers.
@@ -25,14 +26,19 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    pub(crate) fn read(log: &Log, sequences: Range<u64>) -> Result<Self> {
+    pub(crate) fn read(log: &Log, sequences: Range<u64>, losses: Losses) -> Result<Self> {
         let mut held = Self { is_accepted: true, ..Self::default() };
         log.read(sequences, &mut |piece| {
             match piece {
                 Piece::Rows { rows, .. } => held.observations.extend_from_slice(rows),
                 // Of an end that cannot be read; the caller has seen to that.
-                Piece::Lost(damage) if damage.lost.is_empty() => {}
-                Piece::Lost(damage) => {
+                Piece::Lost(damage, _) if damage.lost.is_empty() => {}
+                Piece::Lost(_, Some(error)) if losses == Losses::Corrupt => {
+                    let advice = "nothing is given up because of that; `gaugelog repair` goes on \
+                                  without the observations there";
+                    return Err(error.duplicate().advising(advice));
+                }
+                Piece::Lost(damage, _) => {
                     held.is_accepted = false;
                     held.unaccepted += damage.lost.end - damage.lost.start;
                     held.lost.push(damage.lost);
@@ -55,7 +61,10 @@ pub(crate) struct Sealed {
 /// What becomes of observations that the log has lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Losses {
-    /// They count as damage, unless a repair has accepted them before.
+    /// Those of corrupt bytes count as damage, unless a repair has accepted them before.
+    /// Those that the device refuses to read are an error: it may read them later.
+    Corrupt,
+    /// All count as damage, unless a repair has accepted them before.
     Reported,
     /// A repair accepts them now.
     Accepted,
@@ -65,6 +74,7 @@ pub(crate) enum Losses {
 /// are not durable yet, and takes them into `record`.
 pub(crate) fn seal(
     directory: &Directory,
+    lock: &Lock,
     log: &Log,
     limit: u64,
     losses: Losses,
@@ -77,7 +87,7 @@ pub(crate) fn seal(
             return Err(full(directory));
         };
         let first = u64::from(number) * CHUNK;
-        let held = Held::read(log, first..first + CHUNK)?;
+        let held = Held::read(log, first..first + CHUNK, losses)?;
         sealed.has_losses |= !held.is_accepted;
         let seal = draw_identity(directory)?;
         let place = Place {
@@ -94,7 +104,7 @@ pub(crate) fn seal(
             is_accepted: held.is_accepted || losses == Losses::Accepted,
         };
         let bytes = encode(&contents, &mut record.edge);
-        make_way(directory, log.head().id, record.store, number)?;
+        make_way(directory, lock, log.head().id, record.store, number)?;
         directory.replace_file(&chunk_name(number), &bytes)?;
         record.sealed_end = next;
         record.last_seal = seal;
@@ -113,13 +123,17 @@ fn full(directory: &Directory) -> Error {
 
 /// A file of the name that is in the way is kept under another one, unless an earlier
 /// attempt to seal the same log has left it.
-fn make_way(directory: &Directory, log: u64, store: u64, number: u32) -> Result<()> {
+fn make_way(directory: &Directory, lock: &Lock, log: u64, store: u64, number: u32) -> Result<()> {
     let name = chunk_name(number);
     if directory.identity(&name)?.is_none() {
         return Ok(());
     }
     match Chunk::open(directory, store, number, true) {
         Ok(chunk) if chunk.place().source_log == log => Ok(()),
-        _ => directory.set_aside(&name, ASIDE),
+        _ => {
+            directory.set_aside(&name, ASIDE)?;
+            // Before another file has the name.
+            lock.sync_directory()
+        }
     }
 }

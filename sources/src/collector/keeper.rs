@@ -48,7 +48,7 @@ impl Keeper {
                 return None;
             }
             Err(error) => {
-                log::warn!("{}: the counts are not kept: {error}", directory.display());
+                log::error!("{}: the counts are not kept: {error}", directory.display());
                 return None;
             }
         };
@@ -126,7 +126,7 @@ impl Keeper {
             Err(error) => {
                 if !std::mem::replace(&mut self.told, true) {
                     let place = self.directory.display();
-                    log::warn!("{place}: the counts cannot be kept, trying again: {error}");
+                    log::error!("{place}: the counts cannot be kept, trying again: {error}");
                 }
             }
         }

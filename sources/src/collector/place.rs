@@ -7,11 +7,13 @@
 //! is `collector-2.lock` and `collector-2.json`, and so on: a collector takes the first
 //! that is free.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::own_file::{Access, check_own, named, open_own};
 
 /// More collectors at once than anybody has into one store.
 const PLACES: usize = 8;
@@ -47,8 +49,7 @@ impl Place {
     }
 
     fn lock(&self) -> io::Result<Option<File>> {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).open(self.file("lock"))?;
+        let file = open_own(self.file("lock"), Access::Write)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {
@@ -85,17 +86,18 @@ impl Place {
     /// other, also after a power cut.
     pub(super) fn write(&self, text: &[u8]) -> io::Result<()> {
         // Not `*.tmp`: the engine may clear those away.
-        let making = self.file("json.new");
-        let written = File::create(&making).and_then(|mut file| {
+        let (making, place) = (self.file("json.new"), self.file("json"));
+        check_own(&place)?;
+        let written = created(&making).and_then(|mut file| {
             file.write_all(text)?;
             file.sync_data()
         });
-        let replaced = written.and_then(|()| fs::rename(&making, self.file("json")));
+        let replaced = written.and_then(|()| fs::rename(&making, &place));
         if replaced.is_err() {
-            // The next one makes it anew; where this fails too, it overwrites it.
+            // The next one makes it anew.
             let _ = fs::remove_file(&making);
         }
-        replaced
+        replaced.map_err(|error| named(&making, &error))
     }
 
     fn file(&self, ending: &str) -> PathBuf {
@@ -105,8 +107,20 @@ impl Place {
 
 /// A file that need not be there.
 fn opened(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
+    match open_own(path, Access::Read) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
+    }
+}
+
+/// A new file. What a killed process has left there is removed, and not written to: it may
+/// be a link.
+fn created(path: &Path) -> io::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            File::create_new(path)
+        }
+        created => created,
     }
 }

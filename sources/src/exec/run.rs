@@ -1,7 +1,8 @@
 //! Running a program to its end, or to ours.
 //!
 //! The program leads a process group. The group is killed while its leader, dead or
-//! alive, is not yet waited for: until then its number cannot be another's.
+//! alive, is not yet waited for: until then its number cannot be another's. What has left
+//! the group is killed too if the program has to end before its time.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -14,6 +15,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use super::descendants::Descendants;
+use super::orphans::Started;
 
 pub(super) const STDOUT_BYTES_MAX: usize = 4096;
 /// Of standard error the end is kept.
@@ -80,22 +84,27 @@ pub(super) fn run(
     if stop.load(Ordering::SeqCst) {
         return Ok((Ended::Stopped, Printed::default()));
     }
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
-    let followed = follow(&mut child, || {
+    let mut command = Command::new(program);
+    // The service manager listens to the collector alone.
+    command.env_remove("NOTIFY_SOCKET");
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Started::spawn(command.process_group(0))?;
+    let child = &mut running.child;
+    let followed = follow(child, || {
         if stop.load(Ordering::Relaxed) {
             Some(Ended::Stopped)
         } else {
             (started.elapsed() >= deadline).then_some(Ended::Late)
         }
     });
-    kill_group(&child);
-    let status = reap(child);
+    let has_ended = matches!(followed, Ok((None, _)));
+    // Of one that has ended, nobody can tell any more what it has started.
+    let descendants = (!has_ended).then(|| Descendants::of(Pid::from_child(child)));
+    kill_group(child);
+    if let Some(descendants) = descendants {
+        descendants.kill();
+    }
+    let status = reap(running);
     let (over, printed) = followed?;
     let ended = match over {
         Some(ended) => ended,
@@ -192,16 +201,16 @@ fn kill_group(child: &Child) {
 }
 
 /// The status of a program that has ended or is about to.
-fn reap(mut child: Child) -> Option<ExitStatus> {
+fn reap(mut program: Started) -> Option<ExitStatus> {
     let killed = Instant::now();
     while killed.elapsed() < DYING {
-        match child.try_wait() {
+        match program.child.try_wait() {
             Ok(Some(status)) => return Some(status),
             Ok(None) => thread::sleep(Duration::from_millis(1)),
             Err(_) => return None,
         }
     }
     // Or it would stay in the table of processes when it dies at last.
-    thread::spawn(move || child.wait());
+    thread::spawn(move || program.child.wait());
     None
 }

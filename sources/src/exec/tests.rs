@@ -149,6 +149,19 @@ fn one_that_hangs_is_killed_with_all_that_it_started() {
     pids.split_whitespace().for_each(wait_until_gone);
 }
 
+/// What has left the process group is found by its parents.
+#[test]
+fn one_that_hangs_is_killed_with_what_has_left_its_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let pids = directory.path().join("pids");
+    let inner = "echo $$ >> \"$1\"; exec sleep 1000";
+    let text = format!("setsid sh -c '{inner}' sh {} & wait", pids.display());
+    let deadline = Duration::from_secs(2);
+    let message = scripted(&text, deadline).unwrap_err();
+    assert_eq!(message, "/bin/sh: it took longer than 2s and was killed");
+    wait_until_gone(&fs::read_to_string(&pids).unwrap());
+}
+
 /// A child left behind holds the output open: nobody waits for it, and it is killed.
 #[test]
 fn what_a_program_leaves_behind_is_killed_too() {

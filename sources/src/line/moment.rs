@@ -1,4 +1,4 @@
-//! A time as a line of text has it.
+//! A time as text has it.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -6,23 +6,37 @@ use jiff::tz::AmbiguousOffset;
 
 use super::{TimeUnit, Zone};
 
-const RANGE: &str = "begins with a time outside the years 1678 to 2261";
-const NO_TIME: &str =
-    "begins with what is no time, such as 2026-06-01T12:00:00Z or seconds since 1970";
+const RANGE: &str = "a time outside the years 1678 to 2261";
+const NO_TIME: &str = "what is no time, such as 2026-06-01T12:00:00Z or seconds since 1970";
 
 /// 1980-01-01 and 2100-01-01 in seconds: times of data lie between them.
 const PLAUSIBLE: std::ops::Range<i128> = 315_532_800..4_102_444_800;
 
-/// How times are meant.
-#[derive(Debug)]
-pub(super) struct Moments {
-    pub(super) unit: Option<TimeUnit>,
-    pub(super) zone: Zone,
+/// How times are written.
+///
+/// ```
+/// use gaugelog_sources::TimeFormat;
+/// let format = TimeFormat::default();
+/// assert_eq!(format.parse("2026-06-01 12:00:00.25"), Ok(1_780_315_200_250_000_000));
+/// assert_eq!(format.parse("1780315200"), Ok(1_780_315_200_000_000_000));
+/// assert!(format.parse("1780315200250").is_err_and(|why| why.contains("milliseconds")));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TimeFormat {
+    /// The unit of a time that is a bare number. Without one, it is seconds, and must be
+    /// after 1980.
+    pub unit: Option<TimeUnit>,
+    /// The zone of times without an offset.
+    pub zone: Zone,
 }
 
-impl Moments {
-    /// Nanoseconds since 1970; the error is in words that follow the line.
-    pub(super) fn parse(&self, text: &str) -> Result<i64, String> {
+impl TimeFormat {
+    /// Nanoseconds since 1970, UTC: of a date and a time with or without an offset, or of
+    /// a bare number.
+    ///
+    /// # Errors
+    /// What the text is instead, in words: `a time outside the years 1678 to 2261`.
+    pub fn parse(&self, text: &str) -> Result<i64, String> {
         if let Some(unit) = self.unit
             && let Some(nanoseconds) = in_nanoseconds(text, unit)
         {
@@ -51,11 +65,11 @@ impl Moments {
         match ambiguous.offset() {
             AmbiguousOffset::Unambiguous { .. } => {}
             AmbiguousOffset::Gap { .. } => {
-                return Err(format!("begins with a time that was left out in {zone}"));
+                return Err(format!("a time that was left out in {zone}"));
             }
             AmbiguousOffset::Fold { .. } => {
                 return Err(format!(
-                    "begins with a time that there was twice in {zone}; write its offset too"
+                    "a time that there was twice in {zone}; write its offset too"
                 ));
             }
         }
@@ -73,10 +87,10 @@ fn of_seconds(text: &str, nanoseconds: i128) -> Result<i64, String> {
     Err(match looks_like(text) {
         Some(unit) => {
             let (name, words) = unit.names();
-            format!("begins with what looks like {words} since 1970; say so by --time-unit {name}")
+            format!("what looks like {words} since 1970; say so by --time-unit {name}")
         }
-        None => "begins with a number that is no time since 1980 in seconds; --time-unit says in \
-                 what unit it is one"
+        None => "a number that is no time since 1980 in seconds; --time-unit says in what unit it is \
+                 one"
             .to_owned(),
     })
 }
@@ -152,8 +166,8 @@ fn is_offset(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn moments(unit: Option<TimeUnit>, zone: &str) -> Moments {
-        Moments { unit, zone: zone.parse().unwrap() }
+    fn moments(unit: Option<TimeUnit>, zone: &str) -> TimeFormat {
+        TimeFormat { unit, zone: zone.parse().unwrap() }
     }
 
     fn parse(text: &str) -> Result<i64, String> {
@@ -215,11 +229,11 @@ mod tests {
         let said = |text| berlin.parse(text).unwrap_err();
         assert_eq!(
             said("2026-03-29 02:30:00"),
-            "begins with a time that was left out in Europe/Berlin"
+            "a time that was left out in Europe/Berlin"
         );
         assert_eq!(
             said("2026-10-25 02:30:00"),
-            "begins with a time that there was twice in Europe/Berlin; write its offset too"
+            "a time that there was twice in Europe/Berlin; write its offset too"
         );
         assert_eq!(moments(None, "+05:30").parse("2026-06-01 17:30:00"), Ok(NOON));
     }
@@ -274,7 +288,7 @@ mod tests {
             ("99999999999", "a number that is no time since 1980 in seconds"),
         ] {
             let found = parse(text).unwrap_err();
-            assert!(found.starts_with("begins with") && found.contains(said), "{text}: {found}");
+            assert!(found.contains(said), "{text}: {found}");
         }
     }
 }

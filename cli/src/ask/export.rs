@@ -1,0 +1,232 @@
+//! `gaugelog export`: everything in a store, or the statistics of its buckets, as a file.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use gaugelog::{Observation, Snapshot, Window};
+use tempfile::NamedTempFile;
+
+use super::buckets::{Every, buckets};
+use super::range::{Range, RangeOptions};
+use super::rows::Rows;
+use super::statistics::{Row, csv_heading};
+use super::stats::quantile;
+use super::stores::{self, Named};
+use super::{reported, snapshot};
+use crate::exit::Exit;
+use crate::explain::way_out_of_io;
+
+const EXAMPLES: &str = "\
+Examples:
+  gaugelog export room.log > room.csv
+  gaugelog export room.log --since 2026-11-01 --until 2026-12-01 -o november.csv
+  gaugelog export room.log --every 1h --tz Europe/Berlin -o hours.csv
+  gaugelog export room.log --format jsonl | gzip > room.jsonl.gz
+
+Observations come in the order of arrival, times with all their digits and values so that
+they read back as the same bits. With --every there is a row for each bucket that holds an
+observation.";
+
+/// How much is gathered for one write.
+const WRITE_BYTES: usize = 256 * 1024;
+
+/// What to export, how and where to.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The store.
+    #[arg(value_name = "STORE")]
+    store: PathBuf,
+    #[command(flatten)]
+    range: RangeOptions,
+    /// Statistics of buckets of this width: 5m, 1h, or day, week, month of the calendar.
+    #[arg(long, value_name = "WIDTH")]
+    every: Option<Every>,
+    /// Quantiles of each bucket, from 0 to 1.
+    #[arg(long, value_name = "Q,...", value_delimiter = ',', value_parser = quantile, requires = "every")]
+    quantile: Vec<f64>,
+    /// csv, jsonl (an object a line) or json (one array).
+    #[arg(long, value_name = "FORMAT", default_value = "csv", hide_possible_values = true)]
+    format: Format,
+    /// The file to write, which appears whole or not at all [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Csv,
+    Jsonl,
+    Json,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    let range = arguments.range.range()?;
+    let [store] = &stores::named(std::slice::from_ref(&arguments.store))?[..] else {
+        return Err(Exit::Error(format!(
+            "{}: this is a folder of several stores; name one of them",
+            arguments.store.display()
+        )));
+    };
+    let snapshot = snapshot(store)?;
+    match &arguments.output {
+        None => write(arguments, store, &snapshot, &range, &mut io::stdout().lock())
+            .map_err(|failure| failure.in_words(|error| Exit::of_output(&error)))?,
+        Some(path) => write_file(path, |file| write(arguments, store, &snapshot, &range, file))?,
+    }
+    reported(&snapshot)
+}
+
+/// Why writing ended.
+enum Failure {
+    Store(Exit),
+    Output(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Failure {
+    fn in_words(self, of_output: impl FnOnce(io::Error) -> Exit) -> Exit {
+        match self {
+            Self::Store(exit) => exit,
+            Self::Output(error) => of_output(error),
+        }
+    }
+}
+
+/// Writes a file beside its place and moves it there when it is whole and on the disk.
+fn write_file(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), Failure>,
+) -> Result<(), Exit> {
+    let refused = |error: &io::Error| {
+        let way_out = way_out_of_io(error).unwrap_or("name another file with --output FILE");
+        Exit::Error(format!("{}: cannot write the file: {error}; {way_out}", path.display()))
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file =
+        NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(|error| refused(&error))?;
+    write(file.as_file_mut()).map_err(|failure| failure.in_words(|error| refused(&error)))?;
+    file.as_file().sync_all().map_err(|error| refused(&error))?;
+    file.persist(path).map_err(|failure| refused(&failure.error))?;
+    Ok(())
+}
+
+fn write(
+    arguments: &Arguments,
+    store: &Named,
+    snapshot: &Snapshot,
+    range: &Range,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let mut lines = Lines { format: arguments.format, buffer: Vec::new(), written: 0, out };
+    match arguments.every {
+        None => {
+            lines.begin("time,value\n");
+            let mut rows = Rows::new(range);
+            for found in snapshot.by_sequence(..) {
+                let (_, observation) = found.map_err(|error| Failure::Store(error.into()))?;
+                if range.contains(observation.timestamp_ns) {
+                    lines.observation(&mut rows, observation)?;
+                }
+            }
+        }
+        Some(every) => {
+            lines.begin(&csv_heading(&arguments.quantile));
+            for bucket in buckets(snapshot, range, every).map_err(Failure::Store)? {
+                let windows = [bucket.window];
+                let value = |q: &f64| Ok((*q, Window::quantile_of_all(&windows, *q)?));
+                let quantiles = arguments.quantile.iter().map(value);
+                let quantiles = quantiles.collect::<gaugelog::Result<_>>();
+                let row = Row {
+                    store: store.name.clone(),
+                    start_ns: Some(bucket.start_ns),
+                    summary: bucket.summary,
+                    quantiles: quantiles.map_err(|error| Failure::Store(error.into()))?,
+                };
+                lines.statistics(&row, range)?;
+            }
+        }
+    }
+    lines.end()
+}
+
+/// Rows in a format, gathered to large writes.
+struct Lines<'w, W> {
+    format: Format,
+    buffer: Vec<u8>,
+    /// How many rows there were.
+    written: u64,
+    out: &'w mut W,
+}
+
+impl<W: Write> Lines<'_, W> {
+    fn begin(&mut self, csv_heading: &str) {
+        match self.format {
+            Format::Csv => self.buffer.extend_from_slice(csv_heading.as_bytes()),
+            Format::Json => self.buffer.push(b'['),
+            Format::Jsonl => {}
+        }
+    }
+
+    fn observation(&mut self, rows: &mut Rows<'_>, observation: Observation) -> io::Result<()> {
+        match self.format {
+            Format::Csv => rows.csv(&mut self.buffer, observation),
+            _ => {
+                self.separate();
+                rows.json(&mut self.buffer, observation);
+                self.end_line();
+            }
+        }
+        self.after_row()
+    }
+
+    fn statistics(&mut self, row: &Row, range: &Range) -> io::Result<()> {
+        match self.format {
+            Format::Csv => self.buffer.extend_from_slice(&row.to_csv(range)),
+            _ => {
+                self.separate();
+                let line = row.to_json(range);
+                self.buffer.extend_from_slice(line.trim_ascii_end());
+                self.end_line();
+            }
+        }
+        self.after_row()
+    }
+
+    fn separate(&mut self) {
+        if self.format == Format::Json {
+            self.buffer.extend_from_slice(if self.written == 0 { b"\n" } else { b",\n" });
+        }
+    }
+
+    fn end_line(&mut self) {
+        if self.format == Format::Jsonl {
+            self.buffer.push(b'\n');
+        }
+    }
+
+    fn after_row(&mut self) -> io::Result<()> {
+        self.written += 1;
+        if self.buffer.len() >= WRITE_BYTES {
+            self.out.write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> Result<(), Failure> {
+        if self.format == Format::Json {
+            self.buffer.extend_from_slice(b"\n]\n");
+        }
+        self.out.write_all(&self.buffer)?;
+        self.out.flush()?;
+        Ok(())
+    }
+}

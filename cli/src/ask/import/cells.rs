@@ -1,0 +1,180 @@
+//! What the cells of a file mean: times, numbers, missing values.
+
+use gaugelog_sources::TimeFormat;
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::tz::TimeZone;
+
+use super::Arguments;
+
+/// How times are written.
+#[derive(Clone, Debug)]
+pub(super) struct Times {
+    /// A form of the calendar; without one, any that is known.
+    strftime: Option<String>,
+    known: TimeFormat,
+}
+
+impl Times {
+    pub(super) fn of(arguments: &Arguments) -> Self {
+        let zone = arguments.tz.clone().unwrap_or_default();
+        let known = TimeFormat { unit: arguments.time_unit, zone };
+        Self { strftime: arguments.time_format.clone(), known }
+    }
+
+    /// The time of a cell, in nanoseconds since 1970; the error is in words.
+    pub(super) fn parse(&self, text: &str) -> Result<i64, String> {
+        let text = text.trim();
+        if let Some(form) = &self.strftime {
+            return self
+                .of_form(text, form)
+                .ok_or_else(|| format!("{text:?} is no time of the form {form}"));
+        }
+        // A day alone is its beginning.
+        if text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2 {
+            return self
+                .known
+                .parse(&format!("{text} 00:00:00"))
+                .map_err(|why| no_time(text, &why));
+        }
+        // As spreadsheets write it.
+        if text.len() == 16 && text.as_bytes()[13] == b':' {
+            return self.known.parse(&format!("{text}:00")).map_err(|why| no_time(text, &why));
+        }
+        self.known.parse(text).map_err(|why| no_time(text, &why))
+    }
+
+    fn of_form(&self, text: &str, form: &str) -> Option<i64> {
+        let read = BrokenDownTime::parse(form, text).ok()?;
+        let time = match read.to_timestamp() {
+            Ok(time) => time,
+            Err(_) => {
+                // What the form leaves out is the first there is.
+                let date = read.to_date().ok().or_else(|| {
+                    Date::new(read.year()?, read.month().unwrap_or(1), read.day().unwrap_or(1)).ok()
+                })?;
+                let time = read.to_time().unwrap_or(Time::midnight());
+                let zone: &TimeZone = self.known.zone.time_zone();
+                date.to_datetime(time).to_zoned_datetime(zone.clone()).ok()?.timestamp()
+            }
+        };
+        nanoseconds(time)
+    }
+}
+
+fn nanoseconds(time: Timestamp) -> Option<i64> {
+    i64::try_from(time.as_nanosecond()).ok()
+}
+
+fn no_time(text: &str, why: &str) -> String {
+    format!("the time {text:?} is {why}; say how it is written with --time-format or --time-unit")
+}
+
+/// How numbers are written.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    decimal_comma: bool,
+    missing: Vec<String>,
+}
+
+/// Cells that stand for a missing value in any file.
+const MISSING: [&str; 3] = ["NA", "NaN", "null"];
+
+impl Numbers {
+    pub(super) fn of(arguments: &Arguments) -> Self {
+        Self { decimal_comma: arguments.decimal_comma, missing: arguments.missing.clone() }
+    }
+
+    /// The number of a cell, `None` for a missing one; the error is in words.
+    pub(super) fn parse(&self, text: &str) -> Result<Option<f64>, String> {
+        let text = text.trim();
+        if text.is_empty() || MISSING.iter().any(|known| known.eq_ignore_ascii_case(text)) {
+            return Ok(None);
+        }
+        if self.missing.iter().any(|known| known == text) {
+            return Ok(None);
+        }
+        let read = match self.decimal_comma {
+            true if text.contains('.') => None,
+            true => text.replace(',', ".").parse().ok(),
+            false => text.parse().ok(),
+        };
+        let value = read.filter(|value: &f64| value.is_finite()).ok_or_else(|| {
+            format!(
+                "{text:?} is no finite number; if it stands for a missing value, say so with \
+                 --missing {text}"
+            )
+        })?;
+        // Also where the file writes the same number with more zeros.
+        let is_missing = self.missing.iter().any(|known| known.parse() == Ok(value));
+        Ok((!is_missing).then_some(value))
+    }
+
+    /// Whether a cell is what a column of values may have.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        self.parse(text).is_ok()
+    }
+}
+
+#[cfg(test)]
+pub(super) fn times(strftime: Option<&str>, unit: Option<gaugelog_sources::TimeUnit>) -> Times {
+    let known = TimeFormat { unit, zone: "UTC".parse().unwrap() };
+    Times { strftime: strftime.map(str::to_owned), known }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000_000;
+
+    #[test]
+    fn times_are_read_in_the_forms_of_files() {
+        for (form, text, expected) in [
+            (None, "1970-01-02", DAY),
+            (None, "1970-01-02 00:00", DAY),
+            (None, "1970-01-02T00:00:00.000000001Z", DAY + 1),
+            (Some("%d.%m.%Y"), "02.01.1970", DAY),
+            (Some("%Y"), "1970", 0),
+            (Some("%Y-%m"), "1970-02", 31 * DAY),
+            (Some("%m/%d/%Y %H:%M"), "01/02/1970 01:00", DAY + DAY / 24),
+            (Some("%Y-%m-%dT%H:%M:%S%z"), "1970-01-02T01:00:00+0100", DAY),
+        ] {
+            assert_eq!(times(form, None).parse(text), Ok(expected), "{text}");
+        }
+        let unit = "ms".parse().ok();
+        assert_eq!(times(None, unit).parse("86400000"), Ok(DAY));
+        for (form, text) in [(None, "noon"), (None, "14"), (Some("%Y"), "x"), (Some("%H"), "12")] {
+            assert!(times(form, None).parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_and_missing_ones_known() {
+        let numbers = |decimal_comma, missing: &[&str]| Numbers {
+            decimal_comma,
+            missing: missing.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        let plain = numbers(false, &["-9999", "x"]);
+        for (text, expected) in [
+            ("14.2", Some(14.2)),
+            (" -1e-9 ", Some(-1e-9)),
+            ("", None),
+            ("na", None),
+            ("NaN", None),
+            ("-9999", None),
+            ("-9999.00", None),
+            ("x", None),
+        ] {
+            assert_eq!(plain.parse(text), Ok(expected), "{text}");
+        }
+        for text in ["1,5", "inf", "1e999", "y", "1 000"] {
+            let found = plain.parse(text);
+            assert!(found.as_ref().is_err_and(|why| why.contains("--missing")), "{text} {found:?}");
+        }
+        let comma = numbers(true, &[]);
+        assert_eq!(comma.parse("1,5"), Ok(Some(1.5)));
+        assert!(comma.parse("1.234,5").is_err());
+    }
+}

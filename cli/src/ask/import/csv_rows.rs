@@ -1,0 +1,93 @@
+//! Rows of a CSV file.
+
+use std::io::Read;
+
+use csv::StringRecord;
+use gaugelog::Observation;
+
+use super::layout::{Layout, csv_reader};
+use super::{Failure, Paced, Refused, Row, Rows};
+
+/// A CSV file whose layout is known.
+pub(super) struct CsvRows {
+    input: Box<dyn Read>,
+    layout: Layout,
+    /// How times are made, where the file has none.
+    paced: Option<Paced>,
+}
+
+impl CsvRows {
+    pub(super) fn new(input: Box<dyn Read>, layout: Layout, paced: Option<Paced>) -> Self {
+        Self { input, layout, paced }
+    }
+
+    /// What a row says. `number` counts rows from 0.
+    fn row(&self, cells: &StringRecord, number: u64, joined: &mut String) -> Result<Row, String> {
+        let cell = |at: usize| {
+            cells.get(at).ok_or_else(|| format!("it has {} cells, and not {}", cells.len(), at + 1))
+        };
+        let Some(value) = self.layout.numbers.parse(cell(self.layout.value)?)? else {
+            return Ok(Row::Missing);
+        };
+        let time_ns = match (&self.layout.time[..], self.paced) {
+            (_, Some(paced)) => paced.time(number)?,
+            ([one], None) => self.layout.times.parse(cell(*one)?)?,
+            (several, None) => {
+                joined.clear();
+                for at in several {
+                    if !joined.is_empty() {
+                        joined.push(' ');
+                    }
+                    joined.push_str(cell(*at)?.trim());
+                }
+                self.layout.times.parse(joined)?
+            }
+        };
+        Ok(Row::Observation(Observation::new(time_ns, value)))
+    }
+}
+
+impl Rows for CsvRows {
+    fn each(
+        mut self: Box<Self>,
+        take: &mut dyn FnMut(Row) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let input = std::mem::replace(&mut self.input, Box::new(std::io::empty()));
+        let mut reader =
+            csv_reader(self.layout.delimiter).buffer_capacity(1 << 18).from_reader(input);
+        let (mut cells, mut joined) = (StringRecord::new(), String::new());
+        let mut is_heading = self.layout.heading.is_some();
+        let mut number = 0;
+        loop {
+            match reader.read_record(&mut cells) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => return Err(refused_by_csv(error)),
+            }
+            if std::mem::take(&mut is_heading) {
+                continue;
+            }
+            let line = cells.position().map_or(0, csv::Position::line);
+            let row = self.row(&cells, number, &mut joined);
+            take(row.map_err(|why| Failure::Refused(Refused { line, why }))?)?;
+            number += 1;
+        }
+    }
+
+    fn description(&self) -> String {
+        self.layout.description()
+    }
+}
+
+fn refused_by_csv(error: csv::Error) -> Failure {
+    let line = error.position().map_or(0, csv::Position::line);
+    let why = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => Failure::Input(error),
+        csv::ErrorKind::Utf8 { .. } => {
+            let why = "it is no text in UTF-8; convert the file, such as with iconv".to_owned();
+            Failure::Refused(Refused { line, why })
+        }
+        _ => Failure::Refused(Refused { line, why }),
+    }
+}

@@ -1,0 +1,220 @@
+//! What a CSV file looks like: its delimiter, its heading, and which columns are wanted.
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::Arguments;
+use super::cells::{Numbers, Times};
+
+/// How much of a file is looked at first.
+pub(super) const SAMPLE_BYTES: u64 = 64 * 1024;
+/// How many rows of it.
+const SAMPLE_ROWS: usize = 100;
+
+/// How a file is read.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) delimiter: u8,
+    /// The names of the columns, if the first row has them.
+    pub(super) heading: Option<Vec<String>>,
+    /// The columns whose cells, joined by a blank, are the time; none, if there is no time.
+    pub(super) time: Vec<usize>,
+    pub(super) value: usize,
+    pub(super) times: Times,
+    pub(super) numbers: Numbers,
+    /// The first row that was understood, for people.
+    example: String,
+}
+
+/// Reads CSV as files have it.
+pub(super) fn csv_reader(delimiter: u8) -> ReaderBuilder {
+    let mut builder = ReaderBuilder::new();
+    builder.delimiter(delimiter).has_headers(false).flexible(true).comment(Some(b'#'));
+    builder
+}
+
+/// What the beginning of a file shows; the error is in words, and follows its name.
+pub(super) fn understand(
+    sample: &[u8],
+    is_whole: bool,
+    arguments: &Arguments,
+) -> Result<Layout, String> {
+    let times = Times::of(arguments);
+    let numbers = Numbers::of(arguments);
+    let sample = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
+    let delimiter = arguments.delimiter.unwrap_or_else(|| delimiter_of(sample));
+    let mut rows = sample_rows(sample, is_whole, delimiter)?;
+    if rows.is_empty() {
+        return Err("there is no row in it; name a file with observations".to_owned());
+    }
+    let heading = is_heading(&rows, &times, &numbers)
+        .then(|| rows.remove(0).iter().map(|cell| cell.trim().to_owned()).collect());
+    let columns = Columns { heading, rows, times: &times, numbers: &numbers };
+    let time = match (&arguments.time[..], &arguments.start) {
+        (_, Some(_)) => Vec::new(),
+        ([], None) => vec![columns.find_time()?],
+        (named, None) => named.iter().map(|it| columns.named(it)).collect::<Result<_, _>>()?,
+    };
+    let value = match &arguments.value {
+        Some(named) => columns.named(named)?,
+        None => columns.find_value(&time)?,
+    };
+    let example = columns.example(&time, value);
+    let Columns { heading, .. } = columns;
+    Ok(Layout { delimiter, heading, time, value, times, numbers, example })
+}
+
+/// The delimiter that divides the lines into the most equal number of cells.
+fn delimiter_of(sample: &[u8]) -> u8 {
+    let lines = sample.split(|byte| *byte == b'\n').filter(|line| {
+        let line = line.trim_ascii();
+        !line.is_empty() && !line.starts_with(b"#")
+    });
+    let lines: Vec<&[u8]> = lines.take(SAMPLE_ROWS).collect();
+    // The last line of a sample may be cut.
+    let whole = if lines.len() > 1 { &lines[..lines.len() - 1] } else { &lines };
+    let least = |delimiter: u8| {
+        let counts =
+            whole.iter().map(|line| line.iter().filter(|byte| **byte == delimiter).count());
+        counts.min().unwrap_or(0)
+    };
+    // Of equally good ones the first.
+    [b',', b'\t', b';', b'|'].into_iter().rev().max_by_key(|it| least(*it)).unwrap_or(b',')
+}
+
+fn sample_rows(sample: &[u8], is_whole: bool, delimiter: u8) -> Result<Vec<StringRecord>, String> {
+    let mut rows = Vec::new();
+    for row in csv_reader(delimiter).from_reader(sample).into_records().take(SAMPLE_ROWS + 1) {
+        match row {
+            Ok(row) => rows.push(row),
+            Err(error) => return Err(format!("{error}; only text in UTF-8 is read")),
+        }
+    }
+    if !is_whole && rows.len() <= SAMPLE_ROWS {
+        rows.pop();
+    }
+    Ok(rows)
+}
+
+/// The first row is one if none of its cells is a number or a time, or if it differs in
+/// that from the rows after it.
+fn is_heading(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> bool {
+    let is_datum = |cell: &str| {
+        let cell = cell.trim();
+        !cell.is_empty() && (numbers.fits(cell) || times.parse(cell).is_ok())
+    };
+    let Some((first, rest)) = rows.split_first() else { return false };
+    let data = |row: &StringRecord| row.iter().filter(|cell| is_datum(cell)).count();
+    data(first) == 0 || rest.first().is_some_and(|second| data(first) < data(second).min(2))
+}
+
+/// The sample of a file, while its columns are found.
+struct Columns<'a> {
+    heading: Option<Vec<String>>,
+    rows: Vec<StringRecord>,
+    times: &'a Times,
+    numbers: &'a Numbers,
+}
+
+impl Columns<'_> {
+    fn count(&self) -> usize {
+        let of_rows = self.rows.iter().map(StringRecord::len).max().unwrap_or(0);
+        of_rows.max(self.heading.as_ref().map_or(0, Vec::len))
+    }
+
+    /// The column of this name, or of this number from 1.
+    fn named(&self, text: &str) -> Result<usize, String> {
+        let by_name = |name: &String| name == text || name.eq_ignore_ascii_case(text);
+        if let Some(at) = self.heading.iter().flatten().position(|name| name == text) {
+            return Ok(at);
+        }
+        if let Some(at) = self.heading.iter().flatten().position(by_name) {
+            return Ok(at);
+        }
+        match text.parse::<usize>() {
+            Ok(number) if (1..=self.count()).contains(&number) => Ok(number - 1),
+            _ => Err(format!("there is no column {text:?}; the columns are {}", self.list())),
+        }
+    }
+
+    fn list(&self) -> String {
+        let name = |at: usize| match self.heading.as_ref().and_then(|names| names.get(at)) {
+            Some(name) => format!("{} {name:?}", at + 1),
+            None => (at + 1).to_string(),
+        };
+        (0..self.count()).map(name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn all(&self, at: usize, fits: impl Fn(&str) -> bool) -> bool {
+        !self.rows.is_empty() && self.rows.iter().all(|row| row.get(at).is_some_and(&fits))
+    }
+
+    fn find_time(&self) -> Result<usize, String> {
+        let is_time = |at: &usize| self.all(*at, |cell| self.times.parse(cell).is_ok());
+        (0..self.count()).find(is_time).ok_or_else(|| {
+            format!(
+                "no column has times that are understood; name it with --time and say how it is \
+                 written with --time-format or --time-unit, or give --start and --rate; the columns \
+                 are {}",
+                self.list()
+            )
+        })
+    }
+
+    fn find_value(&self, time: &[usize]) -> Result<usize, String> {
+        let has_number = |at: usize| {
+            let is_number = |row: &StringRecord| {
+                row.get(at).is_some_and(|cell| matches!(self.numbers.parse(cell), Ok(Some(_))))
+            };
+            self.rows.iter().any(is_number)
+        };
+        let fits = |at: &usize| {
+            !time.contains(at) && self.all(*at, |cell| self.numbers.fits(cell)) && has_number(*at)
+        };
+        let found: Vec<usize> = (0..self.count()).filter(fits).collect();
+        let is_value = |at: &&usize| {
+            let name = self.heading.as_ref().and_then(|names| names.get(**at));
+            name.is_some_and(|name| ["value", "val"].contains(&&*name.to_ascii_lowercase()))
+        };
+        match (&found[..], found.iter().find(is_value)) {
+            ([only], _) => Ok(*only),
+            (_, Some(named)) => Ok(*named),
+            ([], None) => Err(format!(
+                "no column has numbers alone; name it with --value, and what stands for a missing \
+                 value with --missing; the columns are {}",
+                self.list()
+            )),
+            _ => Err(format!(
+                "several columns have numbers; name one with --value; the columns are {}",
+                self.list()
+            )),
+        }
+    }
+
+    fn example(&self, time: &[usize], value: usize) -> String {
+        let Some(row) = self.rows.first() else { return "-".to_owned() };
+        let cell = |at: usize| row.get(at).unwrap_or("").trim().to_owned();
+        let time = time.iter().map(|at| cell(*at)).collect::<Vec<_>>().join(" ");
+        format!("{time:?} is the time, {:?} the value", cell(value))
+    }
+}
+
+impl Layout {
+    /// The same for people, a line each.
+    pub(super) fn description(&self) -> String {
+        let name = |at: usize| match self.heading.as_ref().and_then(|names| names.get(at)) {
+            Some(name) => format!("column {}, {name:?}", at + 1),
+            None => format!("column {}", at + 1),
+        };
+        let time = match &self.time[..] {
+            [] => "none; from --start on, --rate a second".to_owned(),
+            columns => columns.iter().map(|at| name(*at)).collect::<Vec<_>>().join(", and "),
+        };
+        format!(
+            "delimiter  {:?}\nheading    {}\ntime       {time}\nvalue      {}\nfirst row  {}\n",
+            char::from(self.delimiter),
+            if self.heading.is_some() { "the first row" } else { "none" },
+            name(self.value),
+            self.example,
+        )
+    }
+}

@@ -1,0 +1,368 @@
+//! `gaugelog import`: a file of observations into a store.
+
+mod cells;
+mod csv_rows;
+mod json_rows;
+mod layout;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use gaugelog::{Observation, Options, Store, SyncPolicy, Writer};
+use gaugelog_sources::{TimeUnit, Zone};
+use jiff::Timestamp;
+
+use super::moment;
+use crate::exit::Exit;
+use crate::explain::explained;
+use crate::figures::{count, figure, plural};
+use crate::output;
+use crate::verify::in_words;
+
+const EXAMPLES: &str = "\
+Examples:
+  gaugelog import room.log room.csv
+  gaugelog import room.log room.csv --dry-run
+  gaugelog import co2.log co2.csv --time date --value co2 --missing -99.99
+  gaugelog import pulse.log pulse.txt --start 2026-06-01 --rate 250
+  gaugelog import stock.log stock.csv --time Date --value Close --time-format %d.%m.%Y --delimiter ';' --decimal-comma
+  simple_service --dump | gaugelog import copy.log -
+
+It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading and
+the columns; --dry-run shows what it understood and imports nothing. An empty cell, NA, NaN
+and null are a missing value: the row is skipped and counted. Any other cell that is no
+number, and any time that is none, ends the import with an error. The rows before it are in
+the store; the error says how to go on.";
+
+/// What to import, and how it is written.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The directory of the store, which is created if there is none.
+    #[arg(value_name = "STORE")]
+    store: PathBuf,
+    /// The file, or - for standard input.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The column of the time, by name or by number from 1; two are joined, such as
+    /// Date,Time.
+    #[arg(long, value_name = "COL[,COL]", value_delimiter = ',', num_args = 1)]
+    time: Vec<String>,
+    /// The column of the value, by name or by number from 1.
+    #[arg(long, value_name = "COL")]
+    value: Option<String>,
+    /// How times are written, as strftime has it, such as %d.%m.%Y or %Y.
+    #[arg(long, value_name = "FORMAT")]
+    time_format: Option<String>,
+    /// What a time that is a bare number counts since 1970: s, ms, us or ns.
+    #[arg(long, value_name = "UNIT", conflicts_with = "time_format")]
+    time_unit: Option<TimeUnit>,
+    /// The time zone of times without an offset [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    tz: Option<Zone>,
+    /// What stands between cells [default: found, of comma, semicolon, tab and bar].
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// Numbers have a comma for the point.
+    #[arg(long)]
+    decimal_comma: bool,
+    /// Cells that stand for a missing value, besides empty ones, NA, NaN and null.
+    #[arg(long, value_name = "TEXT,...", value_delimiter = ',', allow_hyphen_values = true)]
+    missing: Vec<String>,
+    /// The file has no times: the first value is of this time.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "rate", conflicts_with_all = ["time", "time_format", "time_unit"])]
+    start: Option<String>,
+    /// How many values there are in a second, with --start.
+    #[arg(long, value_name = "NUMBER", requires = "start", value_parser = rate)]
+    rate: Option<f64>,
+    /// Skip this many rows, the heading not counted.
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    skip: u64,
+    /// Show what is understood of the file, and import nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text {
+        "\\t" | "tab" => Ok(b'\t'),
+        _ => match text.as_bytes() {
+            [byte] if byte.is_ascii() => Ok(*byte),
+            _ => Err("one ASCII character, or tab".to_owned()),
+        },
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let read = text.parse().ok().filter(|rate: &f64| (1e-9..=1e9).contains(rate));
+    read.ok_or_else(|| "values in a second, from 1e-9 to 1e9".to_owned())
+}
+
+/// A row of a file, and what there may be instead.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Row {
+    Observation(Observation),
+    Missing,
+}
+
+/// A row that cannot be understood.
+#[derive(Debug)]
+struct Refused {
+    /// Its line, counted from 1.
+    line: u64,
+    why: String,
+}
+
+/// Why rows came to an end early.
+#[derive(Debug)]
+enum Failure {
+    Refused(Refused),
+    Input(io::Error),
+    Store(gaugelog::Error),
+}
+
+/// Takes rows, one after another.
+trait Rows {
+    /// Hands over each row until `take` fails.
+    fn each(
+        self: Box<Self>,
+        take: &mut dyn FnMut(Row) -> Result<(), Failure>,
+    ) -> Result<(), Failure>;
+
+    /// What was understood of the file, a line each.
+    fn description(&self) -> String;
+}
+
+/// How times are made where the file has none.
+#[derive(Clone, Copy, Debug)]
+struct Paced {
+    start_ns: i64,
+    rate: f64,
+}
+
+impl Paced {
+    /// The time of a row, counted from 0.
+    fn time(self, row: u64) -> Result<i64, String> {
+        let outside = || "its time is outside the years 1678 to 2261".to_owned();
+        // Whole seconds apart, so that a long file keeps its nanoseconds.
+        let seconds = (row as f64 / self.rate).floor();
+        let rest = (row as f64 - seconds * self.rate) / self.rate;
+        let elapsed = Duration::try_from_secs_f64(seconds)
+            .ok()
+            .zip(Duration::try_from_secs_f64(rest.max(0.0)).ok())
+            .and_then(|(whole, part)| whole.checked_add(part))
+            .and_then(|elapsed| i64::try_from(elapsed.as_nanos()).ok());
+        elapsed.and_then(|it| self.start_ns.checked_add(it)).ok_or_else(outside)
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    let paced = paced(arguments)?;
+    let mut input = open(&arguments.file)?;
+    let unreadable = |error: &io::Error| unreadable(&arguments.file, error);
+    let mut begin = Vec::new();
+    input
+        .by_ref()
+        .take(layout::SAMPLE_BYTES)
+        .read_to_end(&mut begin)
+        .map_err(|it| unreadable(&it))?;
+    let is_whole = (begin.len() as u64) < layout::SAMPLE_BYTES;
+    let is_json = matches!(begin.trim_ascii_start().first(), Some(b'[' | b'{'));
+    let all: Box<dyn Read> = Box::new(io::Cursor::new(begin.clone()).chain(input));
+    let rows: Box<dyn Rows> = if is_json {
+        Box::new(json_rows::JsonRows::new(all, cells::Times::of(arguments)))
+    } else {
+        let layout = layout::understand(&begin, is_whole, arguments)
+            .map_err(|why| Exit::Error(format!("{}: {why}", arguments.file.display())))?;
+        Box::new(csv_rows::CsvRows::new(all, layout, paced))
+    };
+    if arguments.dry_run {
+        return output::print(rows.description().as_bytes());
+    }
+    let store = Options::new().sync(SyncPolicy::Never).open_or_create(&arguments.store);
+    let store = store.map_err(|error| in_words(&error))?;
+    let mut import = Import::begin(&store, arguments.skip).map_err(|error| in_words(&error))?;
+    let ended = rows.each(&mut |row| import.take(row));
+    import.conclude(&store, arguments, ended)
+}
+
+fn paced(arguments: &Arguments) -> Result<Option<Paced>, Exit> {
+    let Some((start, rate)) = arguments.start.as_ref().zip(arguments.rate) else { return Ok(None) };
+    let zone = arguments.tz.clone().unwrap_or_default();
+    let start_ns = moment::parse(start, Timestamp::now(), &zone).map_err(|why| {
+        Exit::Usage(format!("error: invalid value {start:?} for '--start': {why}\n"))
+    })?;
+    Ok(Some(Paced { start_ns, rate }))
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, Exit> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin()));
+    }
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    if file.metadata().is_ok_and(|it| it.is_dir()) {
+        return Err(Exit::Error(format!(
+            "{}: this is a directory; name a file, or use `gaugelog copy` for a store",
+            path.display()
+        )));
+    }
+    Ok(Box::new(file))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Exit {
+    Exit::Error(format!(
+        "{}: cannot read it: {error}; name a file that can be read",
+        path.display()
+    ))
+}
+
+/// Rows on their way into a store.
+struct Import {
+    writer: Writer,
+    /// The sequence number of the first.
+    first: u64,
+    skip: u64,
+    /// Rows of the file so far.
+    seen: u64,
+    /// Observations that the writer has stored, and the rows of the file up to them.
+    flushed: (u64, u64),
+    /// For each observation since, the rows of the file up to it.
+    batch: Vec<u64>,
+    missing: u64,
+    begun: Instant,
+}
+
+/// Observations between two flushes.
+const BATCH: usize = 1 << 16;
+
+impl Import {
+    fn begin(store: &Store, skip: u64) -> gaugelog::Result<Self> {
+        let writer = store.writer()?;
+        let first = store.snapshot()?.end_sequence();
+        let (flushed, batch) = ((0, skip), Vec::with_capacity(BATCH));
+        Ok(Self { writer, first, skip, seen: 0, flushed, batch, missing: 0, begun: Instant::now() })
+    }
+
+    fn take(&mut self, row: Row) -> Result<(), Failure> {
+        self.seen += 1;
+        if self.seen <= self.skip {
+            return Ok(());
+        }
+        match row {
+            Row::Missing => self.missing += 1,
+            Row::Observation(observation) => {
+                self.writer.push(observation).map_err(Failure::Store)?;
+                self.batch.push(self.seen);
+                if self.batch.len() == BATCH {
+                    self.flush().map_err(Failure::Store)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> gaugelog::Result<()> {
+        self.writer.flush()?;
+        self.flushed = (self.flushed.0 + self.batch.len() as u64, self.seen);
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// How many rows of the file are done with when the store holds this many of them.
+    fn rows_done(&self, stored: u64) -> u64 {
+        let of_batch = usize::try_from(stored.saturating_sub(self.flushed.0)).unwrap_or(usize::MAX);
+        let last = of_batch.checked_sub(1).and_then(|last| self.batch.get(last));
+        last.copied().unwrap_or(self.flushed.1)
+    }
+
+    /// Makes durable what was read, and says what came of it.
+    fn conclude(
+        mut self,
+        store: &Store,
+        arguments: &Arguments,
+        ended: Result<(), Failure>,
+    ) -> Result<(), Exit> {
+        let ended = match ended {
+            Err(Failure::Store(error)) => Err(Failure::Store(error)),
+            ended => {
+                let synced = self.flush().and_then(|()| self.writer.sync());
+                synced.map_err(Failure::Store).and(ended)
+            }
+        };
+        let file = arguments.file.display();
+        match ended {
+            Ok(()) => {
+                self.writer.seal().map_err(|error| in_words(&error))?;
+                output::print(self.sentence(store.path()).as_bytes())
+            }
+            Err(Failure::Refused(Refused { line, why })) => {
+                let rows = self.seen.max(self.skip);
+                Err(Exit::Error(format!(
+                    "{file}, line {line}: {why}; the {} row{} before it are done: mend the line and \
+                     go on with --skip {rows}, or leave it out with --skip {}",
+                    count(rows),
+                    plural(rows),
+                    rows + 1
+                )))
+            }
+            Err(Failure::Input(error)) => Err(Exit::Error(format!(
+                "{file}: cannot read it to its end: {error}; go on with --skip {}",
+                self.seen.max(self.skip)
+            ))),
+            Err(Failure::Store(error)) => {
+                drop(self.writer.flush());
+                let stored =
+                    store.snapshot().map(|it| it.end_sequence().saturating_sub(self.first));
+                let rest = match stored {
+                    Ok(stored) => format!(
+                        "{} observation{} of {file} are stored: go on with --skip {}",
+                        count(stored),
+                        plural(stored),
+                        self.rows_done(stored)
+                    ),
+                    Err(_) => format!(
+                        "what of {file} is stored begins at sequence number {}: look with \
+                         `gaugelog tail`",
+                        self.first
+                    ),
+                };
+                Err(Exit::Error(format!("{}; {rest}", explained(&error))))
+            }
+        }
+    }
+
+    fn sentence(&self, store: &Path) -> String {
+        let (store, imported) = (store.display(), self.flushed.0);
+        let mut text =
+            format!("{store}: {} observation{} imported", count(imported), plural(imported));
+        if self.missing > 0 {
+            let (rows, s) = (count(self.missing), plural(self.missing));
+            text.push_str(&format!(", {rows} row{s} without a value skipped"));
+        }
+        let seconds = self.begun.elapsed().as_secs_f64();
+        if seconds >= 1.0 {
+            let rate = figure(self.seen as f64 / seconds / 1e6, 3);
+            text.push_str(&format!(", {rate} million rows a second"));
+        }
+        text + "\n"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paced_times_do_not_drift() {
+        let paced = Paced { start_ns: 5, rate: 250.0 };
+        assert_eq!(paced.time(0), Ok(5));
+        assert_eq!(paced.time(1), Ok(4_000_005));
+        assert_eq!(paced.time(250 * 86_400 * 365), Ok(365 * 86_400 * 1_000_000_000 + 5));
+        let slow = Paced { start_ns: 0, rate: 1.0 / 60.0 };
+        assert_eq!(slow.time(3), Ok(180_000_000_000));
+        assert!(Paced { start_ns: i64::MAX, rate: 1.0 }.time(1).is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! Commands that ask stores, a file each, and what they share: which stores, which part of
+//! their time, and how a row of statistics is printed.
+
+pub(crate) mod add;
+mod buckets;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod info;
+mod moment;
+mod range;
+mod rows;
+mod statistics;
+pub(crate) mod stats;
+pub(crate) mod stores;
+mod table;
+pub(crate) mod tail;
+
+use gaugelog::{Options, Snapshot};
+
+use crate::exit::Exit;
+use crate::output;
+use crate::verify::in_words;
+use stores::Named;
+
+/// What a store holds now, read around damage.
+fn snapshot(store: &Named) -> Result<Snapshot, Exit> {
+    let snapshot = Options::new().snapshot(&store.path);
+    snapshot.map(|it| it.skip_damage()).map_err(|error| in_words(&error))
+}
+
+/// Reports on stderr what the answers of a snapshot lack because of damage, which fails a
+/// command at its end.
+fn reported(snapshot: &Snapshot) -> Result<(), Exit> {
+    let missing = snapshot.missing();
+    for damage in &missing {
+        output::say("gaugelog", &format!("error: {damage}"));
+    }
+    if missing.is_empty() { Ok(()) } else { Err(Exit::Told) }
+}

@@ -1,0 +1,59 @@
+//! Which stores a command is about: each argument is a store, or a folder of stores.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gaugelog::{ErrorKind, Store};
+
+use crate::exit::Exit;
+
+/// A store and what it is called where there are several.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+}
+
+/// The stores that the command line names, in that order; those of a folder in the order
+/// of their names.
+///
+/// # Errors
+/// [`Exit::Error`] for a path that leads to no store.
+pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
+    let mut all = Vec::new();
+    for path in paths {
+        let found = within(path).map_err(|error| {
+            Exit::Error(format!("{error}; name a store, or a folder with stores in it"))
+        })?;
+        all.extend(found.into_iter().map(|path| Named { name: name(&path), path }));
+    }
+    Ok(all)
+}
+
+/// The store at `path`, or the stores in there, in order of their names. A store that
+/// cannot be read is one all the same.
+///
+/// # Errors
+/// Where there is none.
+pub(crate) fn within(path: &Path) -> gaugelog::Result<Vec<PathBuf>> {
+    let Some(refused) = why_no_store(path) else { return Ok(vec![path.to_owned()]) };
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut stores: Vec<PathBuf> = paths.filter(|path| why_no_store(path).is_none()).collect();
+    stores.sort();
+    if stores.is_empty() { Err(refused) } else { Ok(stores) }
+}
+
+fn why_no_store(path: &Path) -> Option<gaugelog::Error> {
+    let is_none = |error: &gaugelog::Error| {
+        matches!(error.kind(), ErrorKind::NotAStore | ErrorKind::NotFound)
+    };
+    Store::open_read_only(path).err().filter(is_none)
+}
+
+/// The last part of a path, also of `.`.
+fn name(path: &Path) -> String {
+    let whole = path.file_name().is_none().then(|| fs::canonicalize(path).ok()).flatten();
+    let path = whole.as_deref().unwrap_or(path);
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}

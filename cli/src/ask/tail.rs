@@ -1,0 +1,130 @@
+//! `gaugelog tail`: the latest observations to arrive, and those that follow.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use gaugelog::{Options, Snapshot, Store};
+
+use super::range::Range;
+use super::reported;
+use super::rows::Rows;
+use super::stores::{self, Named};
+use crate::exit::Exit;
+use crate::json;
+use crate::output;
+use crate::verify::in_words;
+use gaugelog_sources::Zone;
+
+const EXAMPLES: &str = "\
+Examples:
+  gaugelog tail room.log
+  gaugelog tail house -n 1
+  gaugelog tail room.log -f --tz Europe/Berlin
+  gaugelog tail room.log -n 0 -f --json | while read -r line; do echo \"$line\"; done
+
+The latest are those that were the last to arrive, whatever their time.";
+
+/// How often a store that is followed is looked at.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What to print of which stores.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// A store, or a folder of stores.
+    #[arg(value_name = "STORE", required = true)]
+    stores: Vec<PathBuf>,
+    /// How many of each store.
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 10)]
+    lines: u64,
+    /// Go on with what arrives, until interrupted.
+    #[arg(short, long)]
+    follow: bool,
+    /// The time zone of the times [default: UTC].
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    tz: Option<Zone>,
+    /// Print JSON, an object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    let range = Range { since: None, until: None, zone: arguments.tz.clone().unwrap_or_default() };
+    let stores = stores::named(&arguments.stores)?;
+    let are_named = stores.len() > 1;
+    let followed = |store: Named| {
+        let opened = Options::new().open_read_only(&store.path);
+        let opened = opened.map_err(|error| in_words(&error))?;
+        Ok(Followed { store: opened, name: are_named.then_some(store.name), next: None })
+    };
+    let mut stores = stores.into_iter().map(followed).collect::<Result<Vec<_>, Exit>>()?;
+    let mut outcome = Ok(());
+    loop {
+        for store in &mut stores {
+            outcome = outcome.and(store.print(arguments, &range)?);
+        }
+        if !arguments.follow {
+            return outcome;
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// A store and what of it was printed.
+struct Followed {
+    store: Store,
+    /// Its name, where there are several.
+    name: Option<String>,
+    /// The sequence number after the last one that was printed.
+    next: Option<u64>,
+}
+
+impl Followed {
+    /// Prints what is new; the inner result says whether all of it could be read.
+    fn print(&mut self, arguments: &Arguments, range: &Range) -> Result<Result<(), Exit>, Exit> {
+        let snapshot = self.store.snapshot()?.skip_damage();
+        let first = match self.next {
+            Some(next) if next > snapshot.end_sequence() => return Err(self.is_shorter(&snapshot)),
+            Some(next) => next,
+            None => snapshot.end_sequence().saturating_sub(arguments.lines),
+        };
+        let (mut rows, mut buffer) = (Rows::new(range), Vec::new());
+        for found in snapshot.by_sequence(first..) {
+            let (_, observation) = found?;
+            if arguments.json {
+                if let Some(name) = &self.name {
+                    buffer.extend_from_slice(b"{\"store\": ");
+                    json::string(&mut buffer, name);
+                    buffer.extend_from_slice(b", \"observation\": ");
+                }
+                rows.json(&mut buffer, observation);
+                buffer.extend_from_slice(if self.name.is_some() { b"}\n" } else { b"\n" });
+            } else {
+                if let Some(name) = &self.name {
+                    buffer.extend_from_slice(format!("{name}  ").as_bytes());
+                }
+                rows.time(&mut buffer, observation.timestamp_ns);
+                buffer.extend_from_slice(b"  ");
+                json::number(&mut buffer, observation.value);
+                buffer.push(b'\n');
+            }
+            if buffer.len() > 64 * 1024 {
+                output::print(&buffer)?;
+                buffer.clear();
+            }
+        }
+        output::print(&buffer)?;
+        self.next = Some(snapshot.end_sequence());
+        Ok(reported(&snapshot))
+    }
+
+    fn is_shorter(&self, snapshot: &Snapshot) -> Exit {
+        let (path, end) = (self.store.path().display(), snapshot.end_sequence());
+        Exit::Error(format!(
+            "{path}: it has become shorter and ends at {end}: another store stands in its place, \
+             or a power cut took what was not synced; begin again"
+        ))
+    }
+}

@@ -1,0 +1,377 @@
+//! `stats`, `info`, `tail`, `export` and `add` say what the stores hold.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use gaugelog::{Observation, Store};
+use program::{Ran, TOOL, names_in, program};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SECOND: i64 = 1_000_000_000;
+/// 2026-06-01T12:00:00Z.
+const NOON: i64 = 1_780_315_200 * SECOND;
+
+fn tool(arguments: &[&str], stores: &[&Path]) -> Ran {
+    let mut command = program(TOOL);
+    command.arg(arguments[0]).args(stores).args(&arguments[1..]);
+    Ran::of(command)
+}
+
+fn lines(ran: &Ran) -> Vec<Value> {
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A folder with stores of these observations.
+fn house(rooms: &[(&str, Vec<Observation>)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, observations) in rooms {
+        let store = Store::create(dir.path().join(name)).unwrap();
+        store.append_batch(observations).unwrap();
+    }
+    dir
+}
+
+/// Numbers that look random, and are the same each time.
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+/// Times in disorder, with gaps, equal ones too; values of one decimal.
+fn weather(draws: &mut Draws, count: u64) -> Vec<Observation> {
+    let mut time = NOON;
+    let draw = |_| {
+        time += match draws.next(50) {
+            0 => 3_600 * SECOND,
+            1 => -20 * SECOND,
+            2 => 0,
+            _ => SECOND + i64::try_from(draws.next(1_000_000)).unwrap(),
+        };
+        Observation::new(time, f64::from(u32::try_from(draws.next(400)).unwrap()) / 10.0 - 5.0)
+    };
+    (0..count).map(draw).collect()
+}
+
+/// What `stats` says, from the observations alone.
+#[derive(Debug)]
+struct Expected {
+    values: Vec<f64>,
+}
+
+impl Expected {
+    fn of<'o>(all: impl Iterator<Item = &'o Observation>, since: i64, until: i64) -> Self {
+        let within = all.filter(|it| (since..until).contains(&it.timestamp_ns));
+        let mut values: Vec<f64> = within.map(|it| it.value).collect();
+        values.sort_by(f64::total_cmp);
+        Self { values }
+    }
+
+    fn mean(&self) -> f64 {
+        self.values.iter().sum::<f64>() / self.values.len() as f64
+    }
+
+    fn std_dev(&self) -> f64 {
+        let mean = self.mean();
+        let squares: f64 = self.values.iter().map(|value| (value - mean).powi(2)).sum();
+        (squares / self.values.len() as f64).sqrt()
+    }
+
+    fn quantile(&self, q: f64) -> f64 {
+        let place = (self.values.len() - 1) as f64 * q;
+        let left = (0..self.values.len()).rev().find(|at| *at as f64 <= place).unwrap();
+        let right = (left + 1).min(self.values.len() - 1);
+        self.values[left] + (self.values[right] - self.values[left]) * place.fract()
+    }
+
+    #[track_caller]
+    fn equals(&self, row: &Value) {
+        let number = |name: &str| row[name].as_f64().unwrap_or(f64::NAN);
+        assert_eq!(row["count"], self.values.len() as u64, "{row}");
+        if self.values.is_empty() {
+            assert!(row["mean"].is_null() && row["quantiles"]["0.5"].is_null(), "{row}");
+            return;
+        }
+        let near = |found: f64, expected: f64| (found - expected).abs() <= 1e-9;
+        assert_eq!(Some(&number("min")), self.values.first(), "{row}");
+        assert_eq!(Some(&number("max")), self.values.last(), "{row}");
+        assert!(near(number("mean"), self.mean()), "{row} {}", self.mean());
+        assert!(near(number("std_dev"), self.std_dev()), "{row} {}", self.std_dev());
+        for q in [0.5, 0.95] {
+            let found = row["quantiles"][q.to_string()].as_f64().unwrap_or(f64::NAN);
+            assert!(near(found, self.quantile(q)), "{row} {q} {}", self.quantile(q));
+        }
+    }
+}
+
+#[test]
+fn windows_and_buckets_are_those_of_an_independent_computation() {
+    let mut draws = Draws(7);
+    let rooms: Vec<(&str, Vec<Observation>)> =
+        ["attic", "hall", "room"].map(|name| (name, weather(&mut draws, 3_000))).into();
+    let dir = house(&rooms);
+    let all: Vec<i64> =
+        rooms.iter().flat_map(|(_, all)| all.iter().map(|it| it.timestamp_ns)).collect();
+    let (first, last) = (*all.iter().min().unwrap(), *all.iter().max().unwrap());
+    let span = u64::try_from(last - first).unwrap();
+    for _ in 0..12 {
+        let [one, other] = [(); 2].map(|()| first + i64::try_from(draws.next(span)).unwrap());
+        let (since, until) = (one.min(other), one.max(other));
+        let [from, to] = [since, until].map(rfc_3339);
+        let range = ["--since", &from, "--until", &to, "--quantile", ".5,.95", "--json"];
+        let ran = tool(&[&["stats"], &range[..]].concat(), &[dir.path()]).succeeds();
+        for (row, (name, observations)) in lines(&ran).iter().zip(&rooms) {
+            assert_eq!(row["store"], *name);
+            Expected::of(observations.iter(), since, until).equals(row);
+        }
+        let merged = tool(&[&["stats", "--merge"], &range[..]].concat(), &[dir.path()]).succeeds();
+        let [row] = &lines(&merged)[..] else { panic!("one row: {merged:?}") };
+        let everything = rooms.iter().flat_map(|(_, observations)| observations);
+        Expected::of(everything, since, until).equals(row);
+    }
+    let asked = ["stats", "--every", "7m", "--quantile", ".5,.95", "--json"];
+    let width = 7 * 60 * SECOND;
+    for (name, observations) in &rooms {
+        let ran = tool(&asked, &[&dir.path().join(name)]).succeeds();
+        let rows = lines(&ran);
+        let mut counted = 0;
+        for row in &rows {
+            let start = nanoseconds(row["from"].as_str().unwrap());
+            assert_eq!(start.rem_euclid(width), 0, "{row}");
+            Expected::of(observations.iter(), start, start + width).equals(row);
+            counted += row["count"].as_u64().unwrap();
+        }
+        assert_eq!(counted, observations.len() as u64);
+        assert!(rows.windows(2).all(|two| two[0]["from"].as_str() < two[1]["from"].as_str()));
+    }
+}
+
+fn rfc_3339(time_ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(time_ns.into()).unwrap().to_string()
+}
+
+fn nanoseconds(text: &str) -> i64 {
+    i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap()
+}
+
+#[test]
+fn days_are_those_of_the_zone_also_where_clocks_change() {
+    // One an hour, from 2026-10-24T22:00Z, midnight in Berlin, where that day has 25 hours.
+    let midnight = nanoseconds("2026-10-24T22:00:00Z");
+    let hours = |count: i64| (0..count).map(move |n| midnight + n * 3_600 * SECOND);
+    let all = hours(49).map(|time| Observation::new(time, 1.0)).collect();
+    let dir = house(&[("room", all)]);
+    let asked = ["stats", "--every", "day", "--tz", "Europe/Berlin", "--json"];
+    let rows = lines(&tool(&asked, &[&dir.path().join("room")]).succeeds());
+    let days: Vec<_> =
+        rows.iter().map(|row| (row["from"].as_str().unwrap(), &row["count"])).collect();
+    assert_eq!(days[0], ("2026-10-25T00:00:00+02:00", &Value::from(25)));
+    assert_eq!(days[1], ("2026-10-26T00:00:00+01:00", &Value::from(24)));
+    assert_eq!(days.len(), 2);
+    for (every, from) in
+        [("week", "2026-10-19T00:00:00+02:00"), ("month", "2026-10-01T00:00:00+02:00")]
+    {
+        let asked = ["stats", "--every", every, "--tz", "Europe/Berlin", "--json"];
+        let rows = lines(&tool(&asked, &[&dir.path().join("room")]).succeeds());
+        assert_eq!(rows[0]["from"], from);
+    }
+}
+
+#[test]
+fn a_table_names_each_store_once() {
+    let two = |value| vec![Observation::new(NOON, value), Observation::new(NOON + SECOND, value)];
+    let dir = house(&[("attic", two(1234.5)), ("hall", two(2.0))]);
+    let ran = tool(&["stats"], &[dir.path()]).succeeds();
+    let expected = "store  count     min     max    mean  std dev     p50\n\
+                    attic      2  1234.5  1234.5  1234.5        0  1234.5\n\
+                    hall       2       2       2       2        0       2\n";
+    assert_eq!(ran.stdout, expected);
+    let ran = tool(&["stats", "--merge", "--every", "1s"], &[dir.path()]).succeeds();
+    let expected = "store     from                  count  min     max    mean  std dev\n\
+                    2 stores  2026-06-01T12:00:00Z      2    2  1234.5  618.25   616.25\n\
+                    2 stores  2026-06-01T12:00:01Z      2    2  1234.5  618.25   616.25\n";
+    assert_eq!(ran.stdout, expected);
+}
+
+#[test]
+fn exported_rows_are_everything_in_order_of_arrival() {
+    let mut draws = Draws(3);
+    let observations = weather(&mut draws, 2_000);
+    let dir = house(&[("room", observations.clone())]);
+    let room = dir.path().join("room");
+    let row = |it: &Observation| {
+        (rfc_3339(it.timestamp_ns).parse::<jiff::Timestamp>().unwrap(), it.value.to_bits())
+    };
+    let expected: Vec<_> = observations.iter().map(row).collect();
+    let csv = tool(&["export"], &[&room]).succeeds().stdout;
+    let (heading, rows) = csv.split_once('\n').unwrap();
+    assert_eq!(heading, "time,value");
+    let read = |line: &str| {
+        let (time, value) = line.split_once(',').unwrap();
+        (time.parse().unwrap(), value.parse::<f64>().unwrap().to_bits())
+    };
+    assert_eq!(rows.lines().map(read).collect::<Vec<_>>(), expected);
+    let read = |row: &Value| {
+        (row["time"].as_str().unwrap().parse().unwrap(), row["value"].as_f64().unwrap().to_bits())
+    };
+    let jsonl = tool(&["export", "--format", "jsonl"], &[&room]).succeeds();
+    assert_eq!(lines(&jsonl).iter().map(read).collect::<Vec<_>>(), expected);
+    let json = tool(&["export", "--format", "json"], &[&room]).succeeds().json();
+    assert_eq!(json.as_array().unwrap().iter().map(read).collect::<Vec<_>>(), expected);
+    let since = rfc_3339(NOON + 600 * SECOND);
+    let part = tool(&["export", "--since", &since], &[&room]).succeeds().stdout;
+    let later = observations.iter().filter(|it| it.timestamp_ns >= NOON + 600 * SECOND).count();
+    assert_eq!(part.lines().count(), later + 1);
+}
+
+#[test]
+fn an_exported_file_is_whole_or_not_there() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 2.5)])]);
+    let (room, file) = (dir.path().join("room"), dir.path().join("room.csv"));
+    let name = file.to_str().unwrap();
+    tool(&["export", "-o", name], &[&room]).succeeds();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "time,value\n2026-06-01T12:00:00Z,2.5\n");
+    let ran = tool(&["export", "--every", "1h", "--quantile", ".5", "-o", name], &[&room]);
+    ran.succeeds();
+    let expected =
+        "time,count,min,max,mean,std_dev,p50\n2026-06-01T12:00:00Z,1,2.5,2.5,2.5,0.0,2.5\n";
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    let nowhere = dir.path().join("none/room.csv");
+    tool(&["export", "-o", nowhere.to_str().unwrap()], &[&room])
+        .fails_naming(&["none/room.csv", "create the directory above it first"]);
+    assert_eq!(names_in(dir.path()), ["room", "room.csv"]);
+    tool(&["export"], &[dir.path()]).succeeds();
+    Store::create(dir.path().join("hall")).unwrap();
+    tool(&["export"], &[dir.path()]).fails_naming(&["a folder of several stores"]);
+}
+
+#[test]
+fn the_latest_are_printed_and_followed() {
+    let all = (0..20).map(|n| Observation::new(NOON - n * SECOND, n as f64)).collect();
+    let dir = house(&[("room", all)]);
+    let room = dir.path().join("room");
+    let ran = tool(&["tail", "-n", "2"], &[&room]).succeeds();
+    assert_eq!(ran.stdout, "2026-06-01T11:59:42Z  18.0\n2026-06-01T11:59:41Z  19.0\n");
+    let mut command = program(TOOL);
+    command.args(["tail", "-n", "1", "-f"]).arg(dir.path()).arg("--json");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut printed = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(printed.next().unwrap(), r#"{"time": "2026-06-01T11:59:41Z", "value": 19.0}"#);
+    for value in ["7", "-1e-9"] {
+        tool(&["add", value, "--time", "2026-06-01 14:00", "--tz", "Europe/Berlin"], &[&room])
+            .succeeds();
+        let row: Value = serde_json::from_str(&printed.next().unwrap()).unwrap();
+        assert_eq!(row["time"], "2026-06-01T12:00:00Z");
+        assert_eq!(row["value"].as_f64(), value.parse().ok());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_script_adds_what_is_meant_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = dir.path().join("room");
+    tool(&["add", "21.5"], &[&room]).fails_naming(&["room", "name the directory of a store"]);
+    let ran = tool(&["add", "21.5", "--create", "--json"], &[&room]).succeeds();
+    assert_eq!(ran.stdout, "{\"sequence\": 0}\n");
+    assert_eq!(tool(&["add", "-3"], &[&room]).succeeds().stdout, "");
+    for (arguments, what) in [
+        (&["add", "nan"][..], "finite number"),
+        (&["add", "1e999"], "finite number"),
+        (&["add", "1,5"], "finite number"),
+        (&["add", "1", "--time", "noon"], "2026-11-28"),
+    ] {
+        let ran = tool(arguments, &[&room]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+        assert!(ran.stderr.contains(what), "{ran:?}");
+    }
+    let [row] = &lines(&tool(&["stats", "--json"], &[&room]).succeeds())[..] else { panic!() };
+    assert_eq!((&row["count"], &row["min"]), (&Value::from(2), &Value::from(-3.0)));
+}
+
+#[test]
+fn what_stores_take_is_a_line_each() {
+    let dir = house(&[("attic", vec![]), ("hall", vec![Observation::new(NOON, 2.5)])]);
+    let ran = tool(&["info"], &[dir.path()]).succeeds();
+    let table: Vec<Vec<&str>> =
+        ran.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(table[0][..3], ["store", "first", "latest"]);
+    assert_eq!(table[1][..4], ["attic", "-", "-", "0"]);
+    assert_eq!(table[2][..5], ["hall", "2026-06-01T12:00:00Z", "2026-06-01T12:00:00Z", "1", "2.5"]);
+    let infos = lines(&tool(&["info", "--json"], &[dir.path()]).succeeds());
+    assert_eq!(infos[1]["observations"], 1);
+    assert!(infos[1]["bytes"].as_u64().unwrap() >= 4096, "{infos:?}");
+    assert_eq!(infos[1]["damaged"], false);
+}
+
+/// Flips a bit in the log of a store.
+fn damage(store: &Path) {
+    let names = names_in(store);
+    let log: PathBuf = store.join(names.iter().find(|name| name.ends_with(".log")).unwrap());
+    let file = fs::OpenOptions::new().read(true).write(true).open(log).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, 40_000).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], 40_000).unwrap();
+}
+
+#[test]
+fn damage_is_reported_and_costs_what_it_hit() {
+    let all: Vec<_> = (0..10_000).map(|n| Observation::new(NOON + n * SECOND, n as f64)).collect();
+    let dir = house(&[("attic", all.clone()), ("hall", all)]);
+    damage(&dir.path().join("attic"));
+    for arguments in
+        [&["stats", "--json"][..], &["export"], &["tail", "-n", "10000"], &["info", "--json"]]
+    {
+        let store = dir.path().join("attic");
+        let ran = tool(arguments, &[&store]);
+        assert_eq!(ran.status, Some(1), "{arguments:?} {}", ran.stderr);
+        assert!(ran.stderr.contains(".log, byte "), "{arguments:?} {}", ran.stderr);
+        let rows = ran.stdout.lines().count();
+        let expected = if arguments.contains(&"--json") { 1..2 } else { 7_000..10_000 };
+        assert!(expected.contains(&rows), "{arguments:?} {rows}");
+    }
+    let ran = tool(&["stats", "--json"], &[dir.path()]);
+    assert_eq!(ran.status, Some(1));
+    let rows = lines(&ran);
+    assert_eq!(rows[1]["count"], 10_000, "the other is whole");
+    assert!((7_000..10_000).contains(&rows[0]["count"].as_u64().unwrap()));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_way_out() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
+    let room = dir.path().join("room");
+    for (arguments, what) in [
+        (&["stats", "--since", "noon"][..], "-1h, now, today"),
+        (&["stats", "--since", "now", "--until", "-1h"], "--until is before --since"),
+        (&["stats", "--every", "1"], "it has no unit"),
+        (&["stats", "--quantile", "95"], "from 0 to 1"),
+        (&["stats", "--tz", "Mars/Base"], "no time zone"),
+        (&["export", "--quantile", ".5"], "--every"),
+    ] {
+        let ran = tool(arguments, &[&room]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+        assert!(ran.stderr.contains(what), "{ran:?}");
+    }
+    let nothing = dir.path().join("nothing");
+    for command in ["stats", "export", "tail", "info"] {
+        tool(&[command], &[&nothing]).fails_naming(&["nothing", "name a store, or a folder"]);
+    }
+    let other = dir.path().join("other");
+    let far = vec![Observation::new(0, 1.0), Observation::new(NOON, 1.0)];
+    Store::create(&other).unwrap().append_batch(&far).unwrap();
+    tool(&["stats", "--every", "1s"], &[&other]).fails_naming(&["buckets are out of range"]);
+}

@@ -1,0 +1,221 @@
+//! `gaugelog import` reads what people have, and what `export` and `--dump` write.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gaugelog::{Observation, Store};
+use program::{Ran, SERVICE, TOOL, names_in, program};
+use tempfile::TempDir;
+
+const DAY: i64 = 86_400_000_000_000;
+
+struct Files {
+    dir: TempDir,
+    store: PathBuf,
+}
+
+impl Files {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = dir.path().join("store");
+        Self { dir, store }
+    }
+
+    /// `gaugelog import` of a file with this text.
+    fn import(&self, text: impl AsRef<[u8]>, options: &[&str]) -> Ran {
+        let file = self.dir.path().join("file");
+        fs::write(&file, text).unwrap();
+        self.import_file(&file, options)
+    }
+
+    fn import_file(&self, file: &Path, options: &[&str]) -> Ran {
+        let mut command = program(TOOL);
+        command.arg("import").arg(&self.store).arg(file).args(options);
+        Ran::of(command)
+    }
+
+    fn stored(&self) -> Vec<(i64, f64)> {
+        let snapshot = Store::open_read_only(&self.store).unwrap().snapshot().unwrap();
+        let all = snapshot.by_sequence(..).map(Result::unwrap);
+        all.map(|(_, it)| (it.timestamp_ns, it.value)).collect()
+    }
+}
+
+/// What one command makes of a file.
+#[track_caller]
+fn imports(text: &str, options: &[&str], expected: &[(i64, f64)]) {
+    let files = Files::new();
+    let ran = files.import(text, options).succeeds();
+    assert_eq!(files.stored(), expected, "{text}\n{ran:?}");
+    let count = format!("{} observation", expected.len());
+    assert!(ran.stdout.contains(&count), "{ran:?}");
+}
+
+#[test]
+fn csv_as_people_have_it_is_understood() {
+    let two = [(0, 1.5), (DAY, -2.0)];
+    imports("time,value\n1970-01-01T00:00:00Z,1.5\n1970-01-02T00:00:00Z,-2\n", &[], &two);
+    imports("1970-01-01,1.5\n1970-01-02,-2\n", &[], &two);
+    imports(
+        "\u{feff}Date;Temp\r\n1970-01-01;1,5\r\n1970-01-02;-2,0\r\n",
+        &["--decimal-comma"],
+        &two,
+    );
+    imports(
+        "# from a logger\nwhen\tx\n1970-01-01 00:00:00\t1.5\n1970-01-02 00:00\t-2\n",
+        &[],
+        &two,
+    );
+    imports(
+        "day,time,station,temp\n1970-01-01,00:00:00,Kew,1.5\n1970-01-02,00:00:00,Kew,-2\n",
+        &["--time", "day,time", "--value", "temp"],
+        &two,
+    );
+    imports("a,b\n1.5,01.01.1970\n-2,02.01.1970\n", &["--time-format", "%d.%m.%Y"], &two);
+    imports("0,1.5\n86400,-2\n", &["--time-unit", "s", "--time", "1"], &two);
+    imports("v\n1.5\n-2\n", &["--start", "1970-01-01", "--rate", "0.000011574074074074073"], &two);
+    imports(
+        "1970,7,1.5\n1971,8,3\n",
+        &["--time-format", "%Y", "--time", "1", "--value", "3"],
+        &[(0, 1.5), (365 * DAY, 3.0)],
+    );
+    imports("Date,Open,Close\n1970-01-01,9,1.5\n1970-01-02,9,-2\n", &["--value", "close"], &two);
+    imports(
+        "\"time, UTC\",\"value\"\n\"1970-01-01T00:00:00Z\",\"1.5\"\n\"1970-01-02T00:00:00Z\",\"-2\"\n",
+        &[],
+        &two,
+    );
+    imports(
+        "time,value\n1970-01-01 01:00:00,1.5\n1970-01-02 01:00:00,-2\n",
+        &["--tz", "Europe/Berlin"],
+        &two,
+    );
+}
+
+#[test]
+fn a_missing_value_is_skipped_and_counted_and_no_other_text_is_one() {
+    let text =
+        "date,t\n1970-01-01,1.5\n1970-01-02,\n1970-01-03,NA\n1970-01-04,-9999\n1970-01-05,2\n";
+    let files = Files::new();
+    let ran = files.import(text, &["--missing", "-9999"]).succeeds();
+    assert!(ran.stdout.contains("2 observations imported, 3 rows without a value"), "{ran:?}");
+    assert_eq!(files.stored(), [(0, 1.5), (4 * DAY, 2.0)]);
+    let files = Files::new();
+    let long = "date,t\n".to_owned() + &"1970-01-01,1.5\n".repeat(150) + "1970-01-02,n/a\n";
+    files.import(long, &[]).fails_naming(&[
+        "line 152",
+        "\"n/a\" is no finite number",
+        "--missing n/a",
+    ]);
+}
+
+#[test]
+fn a_file_that_breaks_off_in_the_middle_goes_on_where_it_was() {
+    let rows = |range: std::ops::Range<i64>| {
+        range.map(|n| format!("{},{n}\n", 1_780_315_200 + n)).collect::<String>()
+    };
+    let files = Files::new();
+    let broken = rows(0..70_000) + "1780385200,x\n" + &rows(70_001..70_010);
+    let ran = files.import(&broken, &["--time", "1", "--value", "2"]);
+    let ran = ran.fails_naming(&["line 70001", "70,000 rows", "--skip 70000", "--skip 70001"]);
+    assert_eq!(files.stored().len(), 70_000, "{ran:?}");
+    let mended = rows(0..70_010);
+    files.import(&mended, &["--time", "1", "--value", "2", "--skip", "70000"]).succeeds();
+    let values: Vec<f64> = files.stored().iter().map(|(_, value)| *value).collect();
+    assert_eq!(values, (0..70_010).map(f64::from).collect::<Vec<_>>(), "nothing twice");
+}
+
+#[test]
+fn what_export_and_dump_write_comes_back_bit_for_bit() {
+    let mut bits = 1_u64;
+    let mut draw = || {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        bits
+    };
+    let mut all =
+        vec![Observation::new(i64::MIN, -0.0), Observation::new(i64::MAX, f64::MIN_POSITIVE / 8.0)];
+    while all.len() < 3_000 {
+        let value = f64::from_bits(draw());
+        if value.is_finite() {
+            all.push(Observation::new(draw().cast_signed(), value));
+        }
+    }
+    let files = Files::new();
+    let origin = files.dir.path().join("origin");
+    Store::create(&origin).unwrap().append_batch(&all).unwrap();
+    for format in ["csv", "jsonl", "json"] {
+        let file = files.dir.path().join(format);
+        let mut command = program(TOOL);
+        command.arg("export").arg(&origin).args(["--format", format, "-o"]).arg(&file);
+        Ran::of(command).succeeds();
+        let copy = Files {
+            dir: tempfile::tempdir().unwrap(),
+            store: files.dir.path().join(format.to_owned() + ".log"),
+        };
+        copy.import_file(&file, &[]).succeeds();
+        let stored = copy.stored();
+        assert_eq!(stored.len(), all.len());
+        for ((time, value), expected) in stored.iter().zip(&all) {
+            assert_eq!((*time, value.to_bits()), (expected.timestamp_ns, expected.value.to_bits()));
+        }
+        let summary = |path: &Path| {
+            Store::open_read_only(path).unwrap().snapshot().unwrap().summary().unwrap()
+        };
+        assert_eq!(summary(&copy.store), summary(&origin));
+    }
+    // A dump cuts times to the second before, and has no second before the first.
+    let later = files.dir.path().join("later");
+    Store::create(&later).unwrap().append_batch(&all[1..]).unwrap();
+    let mut dump = program(SERVICE);
+    dump.arg("--log").arg(&later).arg("--dump");
+    let dumped = files.import(Ran::of(dump).succeeds().stdout, &[]);
+    dumped.succeeds();
+    assert_eq!(files.stored().len(), all.len() - 1);
+}
+
+#[test]
+fn a_dry_run_says_what_was_understood_and_imports_nothing() {
+    let files = Files::new();
+    let ran = files.import("when;°C\n1970-01-01;1.5\n", &["--dry-run"]).succeeds();
+    let expected = "delimiter  ';'\n\
+                    heading    the first row\n\
+                    time       column 1, \"when\"\n\
+                    value      column 2, \"°C\"\n\
+                    first row  \"1970-01-01\" is the time, \"1.5\" the value\n";
+    assert_eq!(ran.stdout, expected);
+    assert_eq!(names_in(files.dir.path()), ["file"]);
+}
+
+#[test]
+fn what_is_not_understood_is_refused_before_anything_is_stored() {
+    let files = Files::new();
+    for (text, options, parts) in [
+        ("", &[][..], &["no row"][..]),
+        ("a,b\nx,y\n", &[], &["no column has times", "1 \"a\", 2 \"b\"", "--time-format"]),
+        ("t,a,b\n1970-01-01,1,2\n", &[], &["several columns have numbers", "--value", "3 \"b\""]),
+        ("t,a\n1970-01-01,x\n", &[], &["no column has numbers"]),
+        ("t,a\n1970-01-01,1\n", &["--value", "c"], &["there is no column \"c\"", "2 \"a\""]),
+        ("t,a\n1970-01-01,1\n", &["--value", "3"], &["there is no column \"3\""]),
+        ("{\"a\": 1}\n", &[], &["line 1", "missing field"]),
+        ("[{\"time\": \"noon\", \"value\": 1}]", &[], &["line 1", "\"noon\"", "--time-format"]),
+    ] {
+        let ran = files.import(text, options).fails_naming(parts);
+        assert!(ran.stderr.contains("/file"), "{ran:?}");
+        assert!(!files.store.exists() || files.stored().is_empty(), "{text}");
+    }
+    files.import(b"t,a\n1970-01-01,1\xff\n", &[]).fails_naming(&["UTF-8"]);
+    files
+        .import_file(&files.dir.path().join("none"), &[])
+        .fails_naming(&["none", "cannot read it"]);
+    files.import_file(files.dir.path(), &[]).fails_naming(&["this is a directory"]);
+    for options in
+        [&["--rate", "1"][..], &["--start", "now", "--rate", "0"], &["--delimiter", "ab"]]
+    {
+        let ran = files.import("1\n", options);
+        assert_eq!(ran.status, Some(2), "{ran:?}");
+    }
+}

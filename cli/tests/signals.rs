@@ -1,0 +1,224 @@
+//! Signals end a run with all that it has started, or are not heeded where they mean nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use program::tool::{Running, status, tool, wait_until};
+use program::{Bench, CONTROL, DAEMON, TOOL, program};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Whether a process is there and not only waited for.
+fn lives(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// A program that leaves a process behind in a session of its own at its first poll, which
+/// yields 5. Further polls hang, with a process in a session of its own too.
+struct Leaving {
+    spec: String,
+    pids: std::path::PathBuf,
+}
+
+impl Leaving {
+    fn new(dir: &Path) -> Self {
+        let (script, pids) = (dir.join("leaving.sh"), dir.join("pids"));
+        let text = "\
+            stay() { setsid sh -c 'echo $$ >> \"$1\"; exec sleep 1000' sh \"$1\" & }\n\
+            until_lines() { while [ $(cat \"$1\" 2>/dev/null | wc -l) -lt $2 ]; do sleep 0.01; done; }\n\
+            if ! [ -e \"$1\" ]; then stay \"$1\"; until_lines \"$1\" 1; echo 5; exit; fi\n\
+            stay \"$1\"; until_lines \"$1\" 2; echo $$ >> \"$1\"; wait\n";
+        fs::write(&script, text).unwrap();
+        let spec = format!("exec:/bin/sh {} {}", script.display(), pids.display());
+        Self { spec, pids }
+    }
+
+    /// Waits until the second poll hangs: what it and the first have left, and itself.
+    fn wait(&self) -> Vec<String> {
+        let pids = || -> Vec<String> {
+            let text = fs::read_to_string(&self.pids).unwrap_or_default();
+            text.lines().map(str::to_owned).collect()
+        };
+        wait_until(|| pids().len() == 3);
+        let pids = pids();
+        assert!(pids.iter().all(|pid| lives(pid)), "{pids:?}");
+        pids
+    }
+}
+
+/// The search path that a shell's programs are found by.
+fn with_path(mut command: Command) -> Command {
+    command.env("PATH", "/usr/bin:/bin");
+    command
+}
+
+fn collecting(dir: &Path, sources: &[&str]) -> Running {
+    let arguments = [&["collect", "--every", "10ms", "--quiet", "--log", "log"][..], sources];
+    Running::of(with_path(tool(dir, &arguments.concat())))
+}
+
+#[track_caller]
+fn ended(child: &mut Child) -> ExitStatus {
+    wait_until(|| child.try_wait().unwrap().is_some());
+    child.wait().unwrap()
+}
+
+#[test]
+fn a_signal_ends_all_that_was_started() {
+    for signal in [Signal::HUP, Signal::TERM, Signal::INT, Signal::QUIT] {
+        let bench = Bench::bare();
+        let leaving = Leaving::new(bench.dir.path());
+        let mut running = collecting(bench.dir.path(), &[&leaving.spec]);
+        let pids = leaving.wait();
+        running.signal(signal);
+        let ended = ended(&mut running.0);
+        match signal {
+            Signal::QUIT => assert_eq!(ended.signal(), Some(signal.as_raw())),
+            _ => assert_eq!(ended.code(), Some(0), "{signal:?}"),
+        }
+        let left: Vec<&String> = pids.iter().filter(|pid| lives(pid)).collect();
+        assert!(left.is_empty(), "{signal:?} left {left:?} of {pids:?}");
+        let seen = &status(bench.dir.path(), "log")[0];
+        assert_eq!(seen["observations"], 1, "{seen}");
+    }
+}
+
+/// While an append waits for another program's, the first signal is only noted.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let bench = Bench::bare();
+    let leaving = Leaving::new(bench.dir.path());
+    let mut running =
+        collecting(bench.dir.path(), &["draws=normal", &format!("run={}", leaving.spec)]);
+    let pids = leaving.wait();
+    let lock = File::open(bench.dir.path().join("log/draws")).unwrap();
+    lock.lock().unwrap();
+    let mut signals = 0;
+    wait_until(|| {
+        let _ = kill_process(Pid::from_child(&running.0), Signal::TERM);
+        signals += 1;
+        running.0.try_wait().unwrap().is_some()
+    });
+    assert_eq!(running.0.wait().unwrap().code(), Some(128 + 15), "{signals}");
+    assert!(!pids.iter().any(|pid| lives(pid)), "{pids:?}");
+}
+
+#[test]
+fn a_hangup_that_the_caller_has_ignored_stays_ignored() {
+    let bench = Bench::bare();
+    let mut shell = with_path(program("/bin/sh"));
+    let script = format!("trap '' HUP; exec {TOOL} collect normal --every 10ms --quiet");
+    shell.args(["-c", &script]).current_dir(bench.dir.path());
+    let mut running = Running::of(shell);
+    let stored = || {
+        let mut command = tool(bench.dir.path(), &["status", "--json"]);
+        let ran = command.stderr(Stdio::null()).output().unwrap();
+        let seen = serde_json::from_slice(&ran.stdout).unwrap_or(serde_json::Value::Null);
+        seen["stored"].as_u64().unwrap_or(0)
+    };
+    wait_until(|| stored() > 0);
+    running.signal(Signal::HUP);
+    let before = stored();
+    wait_until(|| stored() > before + 10);
+    running.signal(Signal::TERM);
+    assert_eq!(ended(&mut running.0).code(), Some(0));
+}
+
+/// A daemon that is stopped at the end, also of a test that fails.
+struct Daemon(Bench);
+
+impl Daemon {
+    fn start(&self, arguments: &[&str]) {
+        let mut command = with_path(self.0.command(CONTROL, &["--start"]));
+        let started = command.args(arguments).stdout(Stdio::piped()).output().unwrap();
+        assert!(started.status.success(), "{started:?}");
+    }
+
+    fn pid(&self) -> Pid {
+        let text = fs::read_to_string(self.0.store.join("simulate_observations.lock")).unwrap();
+        let line = text.lines().next().unwrap().strip_prefix("pid ").unwrap();
+        Pid::from_raw(line.parse().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.0.control(&["--stop"]);
+    }
+}
+
+#[test]
+fn a_hangup_means_nothing_to_the_daemon() {
+    let daemon = Daemon(Bench::new());
+    daemon.start(&["--every", "10ms"]);
+    kill_process(daemon.pid(), Signal::HUP).unwrap();
+    let before = daemon.0.size();
+    wait_until(|| daemon.0.size() > before + 10);
+    daemon.0.control(&["--stop"]).succeeds();
+    // In the foreground there is a terminal.
+    let mut command = daemon.0.command(DAEMON, &["--every", "10ms"]);
+    let mut running = Running(command.stdout(Stdio::null()).spawn().unwrap());
+    let size = daemon.0.size();
+    wait_until(|| daemon.0.size() > size);
+    running.signal(Signal::HUP);
+    assert_eq!(ended(&mut running.0).code(), Some(0));
+}
+
+#[test]
+fn what_the_daemon_has_started_ends_with_it() {
+    for signal in [Signal::TERM, Signal::QUIT] {
+        let daemon = Daemon(Bench::new());
+        let leaving = Leaving::new(daemon.0.dir.path());
+        daemon.start(&["--every", "10ms", "--source", &leaving.spec]);
+        let pids = leaving.wait();
+        kill_process(daemon.pid(), signal).unwrap();
+        let pid = daemon.pid().to_string();
+        wait_until(|| !lives(&pid));
+        assert!(!pids.iter().any(|pid| lives(pid)), "{signal:?}: {pids:?}");
+        assert_eq!(daemon.0.size(), 1);
+    }
+}
+
+/// The children of a process.
+fn children(pid: &str) -> Vec<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn process_1_reaps_orphans() {
+    let allowed = Command::new("unshare").args(["--pid", "--fork", "true"]).status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        eprintln!("NOT RUN: a PID namespace takes root, which this is not");
+        assert!(std::env::var_os("GAUGELOG_NOT_RUN").is_none_or(|then| then != "fail"));
+        return;
+    }
+    let bench = Bench::bare();
+    let mut command = with_path(program("/usr/bin/env"));
+    // A poll is over before what it leaves has ended.
+    let spec = "exec:/bin/sh -c 'setsid sleep 0.3 & sleep 0.05; echo 1'";
+    command.args(["unshare", "--pid", "--fork", "--kill-child", TOOL, "collect", spec]);
+    command.args(["--every", "10ms", "--quiet", "--log"]).arg(&bench.store);
+    let running = Running::of(command);
+    let unshare = running.0.id().to_string();
+    wait_until(|| bench.serve(&["--stats"]).stdout.contains("size") && bench.size() >= 20);
+    let collector = children(&unshare).remove(0);
+    assert!(fs::read_link(format!("/proc/{collector}/exe")).unwrap().ends_with("gaugelog"));
+    let left = || {
+        let tasks = fs::read_dir(format!("/proc/{collector}/task")).unwrap();
+        let tasks = tasks.map(|task| task.unwrap().path().join("children"));
+        let pids = tasks.flat_map(|path| {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.split_whitespace().map(str::to_owned).collect::<Vec<String>>()
+        });
+        pids.filter(|pid| !lives(pid)).count()
+    };
+    wait_until(|| left() == 0);
+    assert!(bench.size() >= 20);
+}

@@ -1,0 +1,59 @@
+//! A place of the log that the device refuses to read: nothing is given up because of
+//! that until a repair accepts it. It may be read again later.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::os::disk::watch;
+
+/// A store whose log has rows of which some cannot be read, and how many rows it has.
+fn unreadable() -> (TempDir, PathBuf, u64) {
+    let (guard, path) = place();
+    let count = CHUNK - 10;
+    Store::create(&path).expect("created").append_batch(&observations(0..count)).expect("appended");
+    let start = FIRST_FRAME + 4_096;
+    watch::set_unreadable(vec![(log_path(&path), start..start + 512)]);
+    (guard, path, count)
+}
+
+#[test]
+fn an_unreadable_place_of_the_log_is_not_sealed_as_lost() {
+    let (_guard, path, count) = unreadable();
+    let before = log_path(&path);
+    let store = Store::open(&path).expect("opened");
+    append_each(&store, count..count + 2 * LEAF);
+    assert_eq!((log_path(&path), record(&path).sealed_end), (before.clone(), 0));
+    let error = store.seal().expect_err("it cannot be read");
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, before.as_path()));
+    assert_eq!(error.io_error().and_then(std::io::Error::raw_os_error), Some(5));
+    assert!(error.can_pass() && error.to_string().contains("gaugelog repair"), "{error}");
+    assert_eq!(names(&path).iter().filter(|name| name.contains(".log")).count(), 1);
+    // The device reads it again.
+    watch::set_unreadable(Vec::new());
+    append_each(&store, count + 2 * LEAF..count + 3 * LEAF);
+    assert_eq!(record(&path).sealed_end, 2);
+    assert_holds(&path, &observations(0..count + 3 * LEAF));
+}
+
+#[test]
+fn an_unreadable_place_of_the_log_is_not_copied_as_lost() {
+    let (_guard, path, count) = unreadable();
+    let before = log_path(&path);
+    // What follows the end makes the next append replace the log.
+    edit(&before, |bytes| bytes.extend_from_slice(b"torn"));
+    let store = Store::open(&path).expect("opened");
+    let error = store.append(observation(count)).expect_err("it cannot be copied");
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Io, before.as_path()));
+    watch::set_unreadable(Vec::new());
+    append_each(&store, count..count + 1);
+    assert_holds(&path, &observations(0..count + 1));
+}
+
+#[test]
+fn a_repair_accepts_what_the_device_refuses_to_read() {
+    let (_guard, path, count) = unreadable();
+    let repair = Store::repair(&path).expect("repaired");
+    assert!((1..=count).contains(&repair.lost), "{repair:?}");
+    watch::set_unreadable(Vec::new());
+    let verified = Store::open(&path).expect("opened").verify().expect("verified");
+    assert_eq!((verified.damage.len(), verified.readable), (0, count - repair.lost));
+}
