@@ -13,6 +13,10 @@ pub(crate) struct Arguments {
     /// How often each workload is run; figures are medians, ratios are taken a round.
     #[arg(long, default_value_t = 5)]
     pub(crate) rounds: usize,
+    /// In how many of the rounds engines take part that no goal of the workload compares
+    /// with; some of them take a minute where others take a second.
+    #[arg(long, value_name = "ROUNDS", default_value_t = 2)]
+    pub(crate) rounds_others: usize,
     /// Only workloads whose name contains this; may be given several times.
     #[arg(long, value_name = "WORKLOAD")]
     pub(crate) only: Vec<String>,

@@ -23,6 +23,7 @@ pub(crate) struct Bench {
     program: PathBuf,
     cache: PathBuf,
     scratch: TempDir,
+    rounds_others: usize,
 }
 
 impl Bench {
@@ -34,7 +35,8 @@ impl Bench {
         let scratch = TempDir::with_prefix_in("peers-", &within)?;
         let cache = arguments.cache.clone().unwrap_or_else(|| scratch.path().join("cache"));
         std::fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
-        Ok(Self { program: std::env::current_exe()?, cache, scratch })
+        let program = std::env::current_exe()?;
+        Ok(Self { program, cache, scratch, rounds_others: arguments.rounds_others })
     }
 
     /// Runs all jobs of `rows`, each once a round.
@@ -55,12 +57,16 @@ impl Bench {
         let first = round % jobs.len();
         jobs.rotate_left(first);
         jobs.retain(|job| results.get(job).is_none_or(|measured| measured.len() <= round));
-        if row.is_exact && round > 0 {
-            jobs.clear();
-        }
+        jobs.retain(|job| {
+            let is_wanted = row.has_goal_about(job.engine) || round < self.rounds_others;
+            is_wanted && !(row.is_exact && round > 0)
+        });
         let mut repeated: HashMap<&Job, Vec<Measured>> = HashMap::new();
-        for _ in 0..row.repeats {
+        for turn in 0..row.repeats {
             for job in &jobs {
+                if turn > 0 && !row.has_goal_about(job.engine) {
+                    continue;
+                }
                 match self.run_job(job) {
                     Ok(measured) => repeated.entry(job).or_default().push(measured),
                     Err(error) => eprintln!("{}: {error:#}", job.arguments().join(" ")),
