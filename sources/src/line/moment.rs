@@ -68,9 +68,7 @@ impl TimeFormat {
                 return Err(format!("a time that was left out in {zone}"));
             }
             AmbiguousOffset::Fold { .. } => {
-                return Err(format!(
-                    "a time that there was twice in {zone}; write its offset too"
-                ));
+                return Err(format!("a time that there was twice in {zone}; write its offset too"));
             }
         }
         ambiguous.unambiguous().map_err(|_| RANGE.to_owned())
@@ -89,9 +87,11 @@ fn of_seconds(text: &str, nanoseconds: i128) -> Result<i64, String> {
             let (name, words) = unit.names();
             format!("what looks like {words} since 1970; say so by --time-unit {name}")
         }
-        None => "a number that is no time since 1980 in seconds; --time-unit says in what unit it is \
+        None => {
+            "a number that is no time since 1980 in seconds; --time-unit says in what unit it is \
                  one"
-            .to_owned(),
+            .to_owned()
+        }
     })
 }
 
@@ -227,10 +227,7 @@ mod tests {
             assert_eq!(berlin.parse(text), Ok(nanoseconds), "{text}");
         }
         let said = |text| berlin.parse(text).unwrap_err();
-        assert_eq!(
-            said("2026-03-29 02:30:00"),
-            "a time that was left out in Europe/Berlin"
-        );
+        assert_eq!(said("2026-03-29 02:30:00"), "a time that was left out in Europe/Berlin");
         assert_eq!(
             said("2026-10-25 02:30:00"),
             "a time that there was twice in Europe/Berlin; write its offset too"
