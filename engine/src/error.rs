@@ -37,7 +37,7 @@ struct Inner {
 pub enum ErrorKind {
     /// There is no store at the path.
     NotFound,
-    /// There is a store, or something else, where one was to be created.
+    /// There is a store, or something else, at the path of a new one.
     AlreadyExists,
     /// The path holds something that is not a store.
     NotAStore,
@@ -69,7 +69,7 @@ pub struct Damage {
     /// The byte of the file at which it begins.
     pub offset: u64,
     /// The sequence numbers of the observations that cannot be read because of it;
-    /// empty where none is lost.
+    /// empty if none is lost.
     pub lost: Range<u64>,
     /// What was found there.
     pub detail: String,
@@ -263,7 +263,7 @@ impl Error {
         &self.0.path
     }
 
-    /// The byte of that file it is about, where there is one.
+    /// The byte of that file it is about, if there is one.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
@@ -282,7 +282,7 @@ impl Error {
         self.0.stored
     }
 
-    /// The operating system's error that caused it, where there is one.
+    /// The operating system's error that caused it, if there is one.
     #[must_use]
     pub fn io_error(&self) -> Option<&io::Error> {
         self.0.source.as_ref()

@@ -1,7 +1,7 @@
 //! Ways in for the fuzz targets (`fuzz/`), which are built with `--cfg fuzzing`: the
 //! decoders, the log and a chunk by themselves, and limits that no program may ask for.
 //!
-//! A decoder takes any bytes and returns what they encode to again; `None` where they do
+//! A decoder takes any bytes and returns what they encode to again; `None` if they do
 //! not decode.
 
 use std::cell::Cell;
@@ -122,7 +122,7 @@ pub enum Part {
 }
 
 impl Log {
-    /// Opens the log in `directory` that this record lists; `None` where the bytes are no
+    /// Opens the log in `directory` that this record lists; `None` if the bytes are no
     /// record.
     pub fn open(directory: &Path, record: &[u8]) -> Option<Result<Self>> {
         let head = Head::of(&Record::decode(record).ok()?);

@@ -26,8 +26,8 @@ impl Manifest {
 /// Reads the manifest of the store in `directory`.
 ///
 /// # Errors
-/// [`ErrorKind::NotAStore`] where there is none, [`ErrorKind::Version`],
-/// [`ErrorKind::Damaged`] where both copies are corrupt, [`ErrorKind::Io`].
+/// [`ErrorKind::NotAStore`] if there is none, [`ErrorKind::Version`],
+/// [`ErrorKind::Damaged`] if both copies are corrupt, [`ErrorKind::Io`].
 pub(crate) fn read(directory: &Directory) -> Result<Manifest> {
     let file = directory.open_file(MANIFEST).map_err(|error| {
         if error.is_not_found() {

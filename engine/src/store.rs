@@ -93,7 +93,7 @@ impl Store {
         Options::new().open(path)
     }
 
-    /// Opens the store at `path`, or creates it where there is none, with the default
+    /// Opens the store at `path`, or creates it if there is none, with the default
     /// [`Options`].
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Store {
     /// this returns. Threads that append at the same time share a sync.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that is not finite, or where this thread holds
+    /// [`ErrorKind::Invalid`] for a value that is not finite, or if this thread holds
     /// a [`Writer`] of the store; [`ErrorKind::Locked`] if another process kept the lock
     /// too long; [`ErrorKind::Replaced`], [`ErrorKind::ReadOnly`];
     /// [`ErrorKind::Damaged`] if the store cannot be continued; [`ErrorKind::Io`]
@@ -164,7 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Locked`], [`ErrorKind::ReadOnly`], [`ErrorKind::Replaced`] or
-    /// [`ErrorKind::Io`]; [`ErrorKind::Invalid`] where this thread has one already.
+    /// [`ErrorKind::Io`]; [`ErrorKind::Invalid`] if this thread has one already.
     pub fn writer(&self) -> Result<Writer> {
         Writer::open(&self.shared)
     }
@@ -224,7 +224,7 @@ impl Store {
     /// A fixed view of everything appended so far.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] where the manifest is corrupt, [`ErrorKind::Io`] where the
+    /// [`ErrorKind::Damaged`] if the manifest is corrupt, [`ErrorKind::Io`] if the
     /// file system refuses.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let positioned_reads = self.shared.options().positioned_reads;

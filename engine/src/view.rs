@@ -86,7 +86,7 @@ impl View {
         &self.record
     }
 
-    /// The log; `None` where nothing was ever appended, or where it is missing.
+    /// The log; `None` if nothing was ever appended, or where it is missing.
     pub(crate) fn log(&self) -> Option<&Log> {
         self.log.as_ref()
     }
@@ -127,8 +127,8 @@ impl View {
     /// The chunk of this number, opened.
     ///
     /// # Errors
-    /// [`ErrorKind::Removed`] where retention has removed it since,
-    /// [`ErrorKind::Damaged`] where it is missing or cannot be used.
+    /// [`ErrorKind::Removed`] if retention has removed it since,
+    /// [`ErrorKind::Damaged`] if it is missing or cannot be used.
     pub(crate) fn chunk(&self, number: u32) -> Result<Chunk> {
         let opened = Chunk::open(&self.directory, self.record.store, number, self.positioned_reads);
         let first = u64::from(number) * CHUNK;

@@ -69,7 +69,7 @@ pub(super) fn encode_values(values: &[f64], rows: &[usize]) -> Encoded {
         .unwrap_or_else(|| plain(values, rows))
 }
 
-/// By pco; `None` where it fails or saves nothing.
+/// By pco; `None` if it fails or saves nothing.
 fn compress<T: Plain>(numbers: &[T], rows: &[usize]) -> Option<Encoded> {
     let encoded = compress_with(numbers, rows, DeltaSpec::Auto).or_else(|| {
         let others = [DeltaSpec::NoOp, DeltaSpec::TryConsecutive(1)];
@@ -140,7 +140,7 @@ pub(super) struct Scratch {
 pub(super) struct TimesDecoder(Option<ChunkDecompressor<i64>>);
 
 impl TimesDecoder {
-    /// `None` where `meta` is no pco meta that is written here.
+    /// `None` if `meta` is no pco meta that is written here.
     pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
         match codec {
             Codec::Plain => Some(Self(None)),
@@ -149,7 +149,7 @@ impl TimesDecoder {
         }
     }
 
-    /// Fills `into` with what a page holds; `None` where it holds something else.
+    /// Fills `into` with what a page holds; `None` if it holds something else.
     pub(super) fn decode(
         &self,
         page: &[u8],
@@ -172,7 +172,7 @@ pub(super) enum ValuesDecoder {
 }
 
 impl ValuesDecoder {
-    /// `None` where `meta` is no pco meta that is written here.
+    /// `None` if `meta` is no pco meta that is written here.
     pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
         match codec {
             Codec::Plain => Some(Self::Plain),
@@ -183,7 +183,7 @@ impl ValuesDecoder {
         }
     }
 
-    /// Fills `into` with what a page holds; `None` where it holds something else, or
+    /// Fills `into` with what a page holds; `None` if it holds something else, or
     /// a value that is not finite.
     pub(super) fn decode(
         &self,

@@ -31,9 +31,9 @@ impl Wanted {
 /// The columns of one leaf, in memory that is used again for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    /// Empty where they were not wanted.
+    /// Empty if they were not wanted.
     pub(crate) times: Vec<i64>,
-    /// Empty where they were not wanted.
+    /// Empty if they were not wanted.
     pub(crate) values: Vec<f64>,
     bytes: Vec<u8>,
     scratch: Scratch,
@@ -57,7 +57,7 @@ impl Page {
 pub(crate) struct Chunk {
     pub(super) bytes: Bytes,
     pub(super) header: Header,
-    /// `None` where neither the summary nor its page can be read.
+    /// `None` if neither the summary nor its page can be read.
     leaves: Vec<Option<Summary>>,
     times: OnceLock<Option<TimesDecoder>>,
     values: OnceLock<Option<ValuesDecoder>>,
@@ -67,9 +67,9 @@ impl Chunk {
     /// Opens the chunk of this number, which belongs to `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where both copies of its header
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if both copies of its header
     /// are, and where it belongs to another store or has another number;
-    /// [`ErrorKind::Version`](crate::ErrorKind::Version) where a later version of this
+    /// [`ErrorKind::Version`](crate::ErrorKind::Version) if a later version of this
     /// program wrote it.
     pub(crate) fn open(
         directory: &Directory,
@@ -125,7 +125,7 @@ impl Chunk {
     /// the chunk's first.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where it is damaged, and a page
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it is damaged, and a page
     /// of the leaf too.
     pub(crate) fn leaf(&self, leaf: u64) -> Result<&Summary> {
         let summary = usize::try_from(leaf).ok().and_then(|leaf| self.leaves.get(leaf));
@@ -168,7 +168,7 @@ impl Chunk {
     /// Reads the columns of a leaf.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where one cannot be had; all
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if one cannot be had; all
     /// sequence numbers of the leaf are lost then.
     pub(crate) fn read_page(&self, leaf: u64, wanted: Wanted, into: &mut Page) -> Result<()> {
         into.times.clear();
@@ -186,7 +186,7 @@ impl Chunk {
     /// The sketch of the values.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where it is; no observation is
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it is; no observation is
     /// lost then.
     pub(crate) fn sketch(&self) -> Result<Sketch> {
         let sketch = self.sketch_bytes().and_then(|bytes| {
@@ -267,7 +267,7 @@ impl Chunk {
         })
     }
 
-    /// The summary of a leaf's rows; `None` where its page is damaged.
+    /// The summary of a leaf's rows; `None` if its page is damaged.
     fn computed_leaf(&self, leaf: u64) -> Result<Option<Summary>> {
         let mut page = Page::default();
         match self.read_page(leaf, Wanted::ROWS, &mut page) {

@@ -154,7 +154,7 @@ pub(crate) fn encode_leaf(place: &Place, leaf: u64, summary: &Summary, into: &mu
 }
 
 /// The summary of a leaf with that number of `rows`, in [`LEAF_BYTES`] of a chunk;
-/// `None` where they are damaged.
+/// `None` if they are damaged.
 pub(crate) fn decode_leaf(place: &Place, leaf: u64, rows: u64, bytes: &[u8]) -> Option<Summary> {
     let (checksum, bytes) = bytes.split_at(LEAF_BYTES - SUMMARY_BYTES);
     if LE::read_u32(checksum) != place.checksum(Part::Summary(leaf), bytes) {

@@ -61,7 +61,7 @@ const KIND_LOST_ACCEPTED: u16 = 5;
 
 impl Header {
     /// The header in the first 16 bytes of `bytes`, its checksum not yet verified;
-    /// `None` where no frame begins like that.
+    /// `None` if no frame begins like that.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..UNIT_USIZE)?;
         let count = LE::read_u16(&bytes[4..]);

@@ -22,7 +22,7 @@ pub(crate) fn encode(summary: &Summary, into: &mut [u8]) {
     LE::write_u64(&mut into[80..], summary.scale.into());
 }
 
-/// The summary in the first 88 bytes of `bytes`; `None` where they cannot be one.
+/// The summary in the first 88 bytes of `bytes`; `None` if they cannot be one.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Summary> {
     let observation =
         |at: usize| Observation::new(LE::read_i64(&bytes[at..]), LE::read_f64(&bytes[at + 8..]));

@@ -128,7 +128,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The end, if nothing but zeros follows it; `None` where only going through the
+    /// The end, if nothing but zeros follows it; `None` if only going through the
     /// log can find it.
     fn quickly(&mut self) -> Result<Option<End>> {
         let start = self.last_block()?.map_or(self.head.made, |frame| frame.place);

@@ -167,7 +167,7 @@ impl LogWriter {
 }
 
 /// Appends to `into` the frames of `rows` from `place` on, with the zeros between blocks,
-/// and returns the place after them; `None` where the log cannot hold them.
+/// and returns the place after them; `None` if the log cannot hold them.
 pub(crate) fn encode_frames(
     head: &Head,
     mut place: Place,
@@ -228,7 +228,7 @@ impl Making {
         self.bytes.resize(length, 0);
     }
 
-    /// Adds rows; `None` where the log cannot hold them.
+    /// Adds rows; `None` if the log cannot hold them.
     pub(crate) fn rows(&mut self, rows: &[Observation]) -> Option<()> {
         self.fill();
         let head = self.head();
@@ -237,7 +237,7 @@ impl Making {
         Some(())
     }
 
-    /// Adds observations that are lost; `None` where the log cannot hold them.
+    /// Adds observations that are lost; `None` if the log cannot hold them.
     pub(crate) fn lost(&mut self, count: u64, accepted: bool) -> Option<()> {
         self.fill();
         let sequence = self.head().relative(self.place.sequence)?;

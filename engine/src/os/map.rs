@@ -77,7 +77,7 @@ impl Bytes {
         self.file.read(offset, into)
     }
 
-    /// The window that holds all the bytes wanted; `None` where there is to be none.
+    /// The window that holds all the bytes wanted; `None` if there is to be none.
     fn window(&self, offset: u64, length: usize) -> Result<Option<Arc<Window>>> {
         let wanted = length as u64;
         if !self.is_mapped() || wanted > WINDOW_BYTES {

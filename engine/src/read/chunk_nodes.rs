@@ -45,10 +45,10 @@ impl ChunkNodes {
         self.chunk.lost().next().is_some()
     }
 
-    /// The node of a level below the chunk's own; `None` where it cannot be had.
+    /// The node of a level below the chunk's own; `None` if it cannot be had.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where the summaries of the
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if the summaries of the
     /// leaves are not those of the chunk's own node.
     pub(crate) fn below(
         &self,

@@ -13,7 +13,7 @@ const MORE: &str = "observations here and in further places, which are not liste
 pub(crate) struct Missing(Mutex<Vec<Damage>>);
 
 impl Missing {
-    /// Adds a place. Returns false where it is listed already, and for those beyond the
+    /// Adds a place. Returns false if it is listed already, and for those beyond the
     /// last one that is listed.
     pub(crate) fn add(&self, damage: Damage) -> bool {
         let mut listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,7 +28,7 @@ const CHUNKS_MAPPED_MAX: usize = 24;
 const DIVERGED: &str = "the summaries in this chunk do not belong to those of the manifest and of \
                         the chunks before it; the files are of copies that went on apart";
 
-/// A node of the tree, whose summary is `None` where a file that has it cannot be used.
+/// A node of the tree, whose summary is `None` if a file that has it cannot be used.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) level: u32,
@@ -103,7 +103,7 @@ impl Tree {
     /// The children of a node above the leaves.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where they cannot be had or do
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if they cannot be had or do
     /// not belong to their parent; no part of the node can be used then.
     pub(crate) fn children(&self, node: &Node) -> Result<[Node; 2]> {
         if node.level == CHUNK_LEVEL && !self.is_of_log(node) {
@@ -125,7 +125,7 @@ impl Tree {
     /// The chunk of this number.
     ///
     /// # Errors
-    /// As [`View::chunk`]; [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where its
+    /// As [`View::chunk`]; [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if its
     /// summaries are not those of the manifest.
     pub(crate) fn chunk(&self, number: u32) -> Result<Arc<ChunkNodes>> {
         let chunks = || self.chunks.lock().unwrap_or_else(PoisonError::into_inner);

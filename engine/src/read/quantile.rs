@@ -118,7 +118,7 @@ impl<'s> WindowValues<'s> {
         has_met
     }
 
-    /// The chunk; `None` where it cannot be used, and that is read around.
+    /// The chunk; `None` if it cannot be used, and that is read around.
     fn chunk(&self, number: u32) -> Result<Option<Arc<ChunkNodes>>> {
         match self.snapshot.tree().chunk(number) {
             Ok(chunk) => Ok(Some(chunk)),

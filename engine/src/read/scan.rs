@@ -66,7 +66,7 @@ impl Scan {
         }
     }
 
-    /// The times of the rows; empty where they were not wanted.
+    /// The times of the rows; empty if they were not wanted.
     pub(crate) fn times(&self) -> &[i64] {
         &self.page.times
     }

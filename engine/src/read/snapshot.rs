@@ -214,7 +214,7 @@ impl Snapshot {
         &self.tree
     }
 
-    /// Where damage is to be listed; `None` where it is an error.
+    /// Where damage is to be listed; `None` if it is an error.
     pub(super) fn skips_to(&self) -> Option<&Missing> {
         self.missing.as_deref()
     }

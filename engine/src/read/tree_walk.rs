@@ -29,7 +29,7 @@ pub(crate) trait Visitor {
 /// Takes `visitor` through all of a snapshot.
 ///
 /// # Errors
-/// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) where something that it wants cannot
+/// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if something that it wants cannot
 /// be read, unless the snapshot reads around that.
 pub(crate) fn walk(snapshot: &Snapshot, visitor: &mut impl Visitor) -> Result<()> {
     walk_around(snapshot.tree(), visitor, &mut |damage| snapshot.meet(damage))

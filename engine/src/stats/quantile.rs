@@ -27,7 +27,7 @@ pub(crate) trait Values {
 }
 
 /// The quantile `q`, from 0 to 1, of `count` values, linear between ranks as
-/// numpy's default; at 0.5 the median, rounded once. `None` where there are no
+/// numpy's default; at 0.5 the median, rounded once. `None` if there are no
 /// values, `q` is out of range or there turn out to be fewer values than `count`.
 ///
 /// # Errors

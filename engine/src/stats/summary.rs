@@ -41,7 +41,7 @@ const TINY: u8 = 2;
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Summary {
-    /// How many; the rest is zeros where it is 0.
+    /// How many; the rest is zeros if it is 0.
     pub(crate) count: u64,
     /// Smallest (time, sequence).
     pub(crate) first: Observation,
@@ -197,7 +197,7 @@ impl Summary {
     }
 
     /// The smallest value by total order, in which −0.0 comes before 0.0;
-    /// `None` where the run is empty.
+    /// `None` if the run is empty.
     #[must_use]
     pub fn min(&self) -> Option<f64> {
         (self.count > 0).then_some(self.min)
@@ -211,20 +211,20 @@ impl Summary {
     }
 
     /// The earliest observation, of equally early ones the one that arrived
-    /// first; `None` where the run is empty.
+    /// first; `None` if the run is empty.
     #[must_use]
     pub fn first(&self) -> Option<Observation> {
         (self.count > 0).then_some(self.first)
     }
 
     /// The latest observation, of equally late ones the one that arrived last;
-    /// `None` where the run is empty.
+    /// `None` if the run is empty.
     #[must_use]
     pub fn last(&self) -> Option<Observation> {
         (self.count > 0).then_some(self.last)
     }
 
-    /// The arithmetic mean, in the unit of the values; `None` where the run is
+    /// The arithmetic mean, in the unit of the values; `None` if the run is
     /// empty. It lies between the extremes, and f64 can always hold it.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
@@ -243,7 +243,7 @@ impl Summary {
         })
     }
 
-    /// The sum, in the unit of the values: 0.0 where the run is empty, `None` where
+    /// The sum, in the unit of the values: 0.0 if the run is empty, `None` where
     /// f64 cannot hold it. It is the count times the mean, which a summary keeps with
     /// twice the digits of f64: the error hardly grows with the count.
     #[must_use]
@@ -254,22 +254,22 @@ impl Summary {
     }
 
     /// The population variance (divided by the count), in the square of the
-    /// values' unit; `None` where the run is empty or where f64 cannot hold it.
+    /// values' unit; `None` if the run is empty or if f64 cannot hold it.
     #[must_use]
     pub fn variance(&self) -> Option<f64> {
         self.in_squared_unit(self.m2_per(self.count)?)
     }
 
     /// The sample variance (divided by the count less 1), in the square of the
-    /// values' unit; `None` for fewer than two values or where f64 cannot hold it.
+    /// values' unit; `None` for fewer than two values or if f64 cannot hold it.
     #[must_use]
     pub fn sample_variance(&self) -> Option<f64> {
         self.in_squared_unit(self.m2_per(self.count.checked_sub(1)?)?)
     }
 
     /// The population standard deviation, in the unit of the values; `None`
-    /// where the run is empty. f64 can hold it also where it cannot hold the
-    /// variance. It is 0.0 where it would be below [`f64::MIN_POSITIVE`], and of fewer
+    /// if the run is empty. f64 can hold it even if it cannot hold the
+    /// variance. It is 0.0 if it would be below [`f64::MIN_POSITIVE`], and of fewer
     /// digits than other numbers.
     #[must_use]
     pub fn std_dev(&self) -> Option<f64> {

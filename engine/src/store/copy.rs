@@ -44,9 +44,9 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] where something is at `path`, [`ErrorKind::Damaged`]
+    /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Damaged`]
     /// where a file is missing; damage within a file is copied as it is.
-    /// [`ErrorKind::Io`] where a file system refuses. After an error the copy has no
+    /// [`ErrorKind::Io`] if a file system refuses. After an error the copy has no
     /// manifest, so it is no store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();

@@ -19,8 +19,8 @@ impl Options {
     /// a file system's `lost+found`.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] where there is a store or a directory with other
-    /// things in it, [`ErrorKind::Io`] where the file system refuses.
+    /// [`ErrorKind::AlreadyExists`] if there is a store or a directory with other
+    /// things in it, [`ErrorKind::Io`] if the file system refuses.
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
         self.check(path.as_ref())?;
         self.create_unchecked(path.as_ref())
@@ -51,7 +51,7 @@ impl Options {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::NotAStore`], [`ErrorKind::Version`],
-    /// [`ErrorKind::Damaged`] where the manifest is corrupt, or [`ErrorKind::Io`].
+    /// [`ErrorKind::Damaged`] if the manifest is corrupt, or [`ErrorKind::Io`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
         self.check(path.as_ref())?;
         self.open_unchecked(path.as_ref(), false)
@@ -67,7 +67,7 @@ impl Options {
         self.open_unchecked(path.as_ref(), true)
     }
 
-    /// Opens the store at `path`, or creates it where there is none.
+    /// Opens the store at `path`, or creates it if there is none.
     ///
     /// # Errors
     /// As [`Options::open`] and [`Options::create`].

@@ -57,9 +57,9 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotAStore`] where neither a manifest nor a
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotAStore`] if neither a manifest nor a
     /// log can be read; [`ErrorKind::Locked`] while a writer is held;
-    /// [`ErrorKind::Io`] where the file system refuses.
+    /// [`ErrorKind::Io`] if the file system refuses.
     pub fn repair(path: impl AsRef<std::path::Path>) -> Result<Repair> {
         Options::new().repair(path)
     }

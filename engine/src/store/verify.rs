@@ -77,8 +77,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] where both copies of the manifest are corrupt,
-    /// [`ErrorKind::Io`] where the file system refuses. Other damage is no error here: it
+    /// [`ErrorKind::Damaged`] if both copies of the manifest are corrupt,
+    /// [`ErrorKind::Io`] if the file system refuses. Other damage is no error here: it
     /// is what is looked for.
     pub fn verify(&self) -> Result<Verification> {
         let view = View::take(self.shared.directory(), true)?;

@@ -2,6 +2,8 @@
 //! one served with statistics of the other, and what is missing is reported.
 
 use super::*;
+use crate::chunk::reader::Chunk;
+use crate::chunk::writer::{Contents, encode_with, summarise};
 use crate::error::ErrorKind;
 
 /// Two copies of a store of one chunk that each went on to three.
@@ -123,4 +125,48 @@ fn a_chunk_of_another_copy_is_noticed_where_only_its_parent_is_listed() {
     let is_own = |(n, row): &(u64, Observation)| *n > 0 && *row == observation(9_999 + n);
     assert!(found.iter().flatten().all(is_own), "another copy's rows");
     assert!(found.iter().any(|it| it.is_err()), "fewer rows without an error");
+}
+
+/// How far a chunk that was forged with right checksums goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Forged {
+    Rows,
+    RowsAndLeaves,
+    All,
+}
+
+/// Rows of another copy in a chunk, whose checksums were put right: the statistics above
+/// them do not fit.
+#[test]
+fn other_rows_under_right_checksums_are_noticed() {
+    for forged in [Forged::Rows, Forged::RowsAndLeaves, Forged::All] {
+        let (_guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        store.append_batch(&observations(0..6_500)).expect("appended");
+        let right = store.snapshot().expect("a snapshot").summary().expect("read");
+        let chunk = Chunk::open(&open(&path), record(&path).store, 0, true).expect("opened");
+        let (place, others) = (chunk.place(), observations(50_000..50_000 + CHUNK));
+        let contents = Contents { place, observations: &others, lost: &[], is_accepted: false };
+        let mut summaries = summarise(&contents, &mut Edge::starting_at(0));
+        if forged != Forged::All {
+            summaries.nodes = chunk.nodes().to_vec();
+        }
+        if forged == Forged::Rows {
+            let leaf = |leaf| chunk.leaf(leaf).expect("sound").clone();
+            summaries.leaves = (0..CHUNK_LEAVES).map(leaf).collect();
+        }
+        std::fs::write(chunk_path(&path, 0), encode_with(&contents, &summaries)).expect("written");
+        let store = Store::open(&path).expect("opened");
+        assert!(!store.verify().expect("verified").is_sound(), "{forged:?}");
+        let snapshot = store.snapshot().expect("a snapshot");
+        // The manifest's nodes are those of what was appended.
+        assert_eq!(snapshot.summary().expect("read"), right);
+        if forged != Forged::Rows {
+            let within = observation(0).timestamp_ns..observation(1_500).timestamp_ns;
+            let error = snapshot.window(within).summary().expect_err("the summaries do not fit");
+            assert_eq!(error.kind(), ErrorKind::Damaged, "{forged:?}: {error}");
+        }
+        Store::repair(&path).expect("repaired");
+        assert_sound(&path);
+    }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Appending {
 }
 
 impl Appending {
-    /// Looks at the store under the lock; `None` where nothing was ever appended.
+    /// Looks at the store under the lock; `None` if nothing was ever appended.
     pub(crate) fn find(directory: &Arc<Directory>) -> Result<Option<Self>> {
         let manifest = manifest::read(directory)?;
         if manifest.record.log == 0 {

@@ -72,7 +72,7 @@ impl Queue {
         Leading { queue: self, others: self.gather() }.serve(observations, store)
     }
 
-    /// Waits for the answer of a leader; `None` where this thread is to lead.
+    /// Waits for the answer of a leader; `None` if this thread is to lead.
     fn wait(&self, observations: &[Observation]) -> Option<Result<Range<u64>>> {
         let mut waiting = self.lock();
         if !waiting.has_leader {

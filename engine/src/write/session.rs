@@ -76,7 +76,7 @@ impl Session {
         Err(Error::new(ErrorKind::Invalid, self.directory.path(), detail))
     }
 
-    /// What is known of the store; `None` where nothing was ever appended.
+    /// What is known of the store; `None` if nothing was ever appended.
     fn look(&mut self) -> Result<Option<&mut Appending>> {
         self.check_process()?;
         // With the lock the name was looked at; a held writer looks again each time.

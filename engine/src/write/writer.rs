@@ -85,7 +85,7 @@ impl Writer {
     /// Adds one observation to those that the next flush stores.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that is not finite; where the buffer is full,
+    /// [`ErrorKind::Invalid`] for a value that is not finite; if the buffer is full,
     /// as [`flush`](Writer::flush). After an error of a flush the observation is not
     /// buffered.
     pub fn push(&mut self, observation: Observation) -> Result<()> {
@@ -97,11 +97,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Stores what was pushed. Under [`SyncPolicy::Always`], or where the interval of
+    /// Stores what was pushed. Under [`SyncPolicy::Always`], or if the interval of
     /// [`SyncPolicy::Every`] is over, it is durable when this returns.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] where the store cannot be continued, [`ErrorKind::Io`]
+    /// [`ErrorKind::Damaged`] if the store cannot be continued, [`ErrorKind::Io`]
     /// where the file system refuses, [`ErrorKind::Invalid`] in a forked process. What
     /// is not stored stays buffered, and the next flush tries again.
     pub fn flush(&mut self) -> Result<()> {
@@ -149,7 +149,7 @@ impl Writer {
     }
 
     /// Under [`SyncPolicy::Every`], makes durable what has waited for the interval.
-    /// Returns how long what was not synced may wait yet; `None` where nothing waits.
+    /// Returns how long what was not synced may wait yet; `None` if nothing waits.
     ///
     /// # Errors
     /// As [`flush`](Writer::flush).

@@ -75,7 +75,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Computes the offsets and lengths; `None` where they are beyond any chunk's.
+    /// Computes the offsets and lengths; `None` if they are beyond any chunk's.
     pub(crate) fn located(mut self) -> Option<Self> {
         let header_bytes = FIXED_BYTES
             + self.nodes.len() * SUMMARY_BYTES

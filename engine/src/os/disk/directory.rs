@@ -57,7 +57,7 @@ impl Directory {
         }
     }
 
-    /// Which file the name leads to; `None` where there is none.
+    /// Which file the name leads to; `None` if there is none.
     pub(crate) fn identity(&self, name: &str) -> Result<Option<Identity>> {
         Ok(self.look(name)?.map(|(identity, _)| identity))
     }

@@ -89,7 +89,7 @@ impl DiskFile {
     }
 
     /// Where the first byte at or after `offset` lies that is not in a hole of the
-    /// file; `None` where there is none. A file system without holes has none.
+    /// file; `None` if there is none. A file system without holes has none.
     pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
         let seek = || Ok(rustix::fs::seek(&self.file, SeekFrom::Data(offset))?);
         match call(&self.path, Operation::Seek, seek) {

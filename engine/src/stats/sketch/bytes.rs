@@ -29,7 +29,7 @@ impl Sketch {
         }
     }
 
-    /// The sketch of `count` values that all of `bytes` state; `None` where they
+    /// The sketch of `count` values that all of `bytes` state; `None` if they
     /// cannot be one. It takes at most 8 bytes of memory for each byte.
     pub(crate) fn decode(mut bytes: &[u8], count: u64) -> Option<Self> {
         let unit = match *bytes.split_off_first()? {
