@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use program::tool::{Running, status, tool, wait_until};
 use program::{Bench, CONTROL, DAEMON, TOOL, program};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// Whether a process is there and not only waited for.
 fn lives(pid: &str) -> bool {
@@ -89,6 +90,29 @@ fn a_signal_ends_all_that_was_started() {
     }
 }
 
+/// As where a window is closed, or a connection to the machine breaks.
+#[test]
+fn a_terminal_that_goes_ends_all_that_was_started() {
+    let bench = Bench::bare();
+    let leaving = Leaving::new(bench.dir.path());
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut command = with_path(program("/usr/bin/env"));
+    command.args(["setsid", "--ctty", TOOL, "collect", &leaving.spec, "--every", "10ms"]);
+    command.current_dir(bench.dir.path()).env("TERM", "xterm");
+    command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap());
+    let mut running = Running(command.stderr(terminal).spawn().unwrap());
+    drop(command);
+    let pids = leaving.wait();
+    drop(master);
+    ended(&mut running.0);
+    assert!(!pids.iter().any(|pid| lives(pid)), "{pids:?}");
+    assert_eq!(status(bench.dir.path(), "gaugelog.log")[0]["ended"], "stopped");
+}
+
 /// While an append waits for another program's, the first signal is only noted.
 #[test]
 fn a_second_signal_ends_it_at_once() {
@@ -107,6 +131,23 @@ fn a_second_signal_ends_it_at_once() {
     });
     assert_eq!(running.0.wait().unwrap().code(), Some(128 + 15), "{signals}");
     assert!(!pids.iter().any(|pid| lives(pid)), "{pids:?}");
+}
+
+/// A shell that has started something may become the collector.
+#[test]
+fn children_from_before_are_left_alone() {
+    let bench = Bench::bare();
+    let mut shell = with_path(program("/bin/sh"));
+    let script = format!(
+        "sleep 1000 & echo $! > stranger; exec {TOOL} collect 'exec:/bin/echo 5' --every 10ms \
+         --for 50ms --quiet"
+    );
+    shell.args(["-c", &script]).current_dir(bench.dir.path());
+    assert!(shell.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    assert!(status(bench.dir.path(), "gaugelog.log")[0]["stored"].as_u64() >= Some(1));
+    let pid = fs::read_to_string(bench.dir.path().join("stranger")).unwrap();
+    assert!(lives(pid.trim()), "{pid}");
+    kill_process(Pid::from_raw(pid.trim().parse().unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 
 #[test]

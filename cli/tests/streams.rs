@@ -68,7 +68,7 @@ fn input_that_is_not_there_yet_is_waited_for() {
 /// All that is shown on a terminal of this kind.
 fn shown_on(term: Option<&str>) -> String {
     let bench = Bench::bare();
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
