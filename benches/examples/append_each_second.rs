@@ -1,5 +1,5 @@
-//! Appends one observation a second to a store: what the engine alone writes, for
-//! `benches/card-bytes`.
+//! Appends one observation a second to a store, each by itself or so many together: what
+//! the engine alone writes, for `benches/card-bytes`.
 
 use std::error::Error;
 use std::thread;
@@ -9,13 +9,19 @@ use gaugelog::{Observation, Store};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "append_each_second STORE SECONDS";
+    let usage = "append_each_second STORE SECONDS [TOGETHER]";
     let (path, seconds) = (arguments.next().ok_or(usage)?, arguments.next().ok_or(usage)?);
+    let together: usize = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let mut waiting = Vec::new();
     let store = Store::create(path)?;
     let begun = Instant::now();
     for second in 0..seconds.parse()? {
         thread::sleep(Duration::from_secs(second).saturating_sub(begun.elapsed()));
-        store.append(Observation::at(SystemTime::now(), 14.2))?;
+        waiting.push(Observation::at(SystemTime::now(), 14.2));
+        if waiting.len() >= together {
+            store.append_batch(&waiting)?;
+            waiting.clear();
+        }
     }
     Ok(())
 }

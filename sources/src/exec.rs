@@ -13,9 +13,10 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::http::Pick;
 use crate::quote::{escaped, quoted};
 use crate::settings::Settings;
-use crate::source::{Reading, Source, SourceError};
+use crate::source::{Reading, Readings, Source, SourceError};
 use crate::stdin::BYTE_ORDER_MARK;
 use run::{Ended, Printed};
 
@@ -38,18 +39,63 @@ const COMPLAINT_CHARS_MAX: usize = 200;
 pub struct Program {
     program: String,
     arguments: Vec<String>,
+    /// What of its output each value is.
+    values: Vec<Value>,
     deadline: Duration,
     stop: Arc<AtomicBool>,
 }
 
+/// A value of a program.
+enum Value {
+    /// All that it prints.
+    Whole,
+    /// What this, which stood behind `#`, leads to.
+    Part(String, Pick),
+}
+
+impl Value {
+    fn parse(fragment: Option<&str>) -> Result<Self, SourceError> {
+        let Some(fragment) = fragment else { return Ok(Self::Whole) };
+        let pick = Pick::parse(fragment).map_err(SourceError::fatal)?;
+        Ok(Self::Part(fragment.to_owned(), pick))
+    }
+}
+
+/// A command, and what is to be taken from its output: a last word that begins with `#`.
+/// `# ` with a blank begins a remark.
+pub(crate) fn split_fragment(command: &str) -> (&str, Option<&str>) {
+    for (at, _) in command.match_indices('#') {
+        let (before, rest) = (&command[..at], command[at + 1..].trim_end());
+        let is_word = before.ends_with([' ', '\t', '\n']) && !before.trim_end().ends_with('\\');
+        // Within quotes it is a letter like others.
+        if is_word && shell_words::split(before).is_ok() {
+            let is_remark = rest.is_empty() || rest.starts_with(char::is_whitespace);
+            return (before.trim_end(), (!is_remark).then_some(rest));
+        }
+    }
+    (command.trim_end(), None)
+}
+
 impl Program {
     /// A program and its arguments, parted by white space. Quotes and backslashes keep
-    /// white space together as in a shell, and a word that begins with `#` ends the
-    /// command; nothing else is special.
+    /// white space together as in a shell; nothing else is special. A last word that begins
+    /// with `#` says what to take from the output, as of a [`Page`](crate::Page).
     ///
     /// # Errors
     /// No program, or a quote that is not closed.
     pub fn parse(command: &str, settings: &Settings) -> Result<Self, SourceError> {
+        let (command, fragment) = split_fragment(command);
+        Self::several(command, &[fragment], settings)
+    }
+
+    /// A program of several values, by what of its output each is.
+    pub(crate) fn several(
+        command: &str,
+        fragments: &[Option<&str>],
+        settings: &Settings,
+    ) -> Result<Self, SourceError> {
+        let values: Result<Vec<Value>, SourceError> =
+            fragments.iter().map(|fragment| Value::parse(*fragment)).collect();
         let words = shell_words::split(command)
             .map_err(|_| SourceError::fatal("there is a quote in it that is not closed"))?;
         let mut words = words.into_iter();
@@ -61,7 +107,7 @@ impl Program {
             return Err(SourceError::fatal("there is a zero byte in it"));
         }
         let (deadline, stop) = (settings.deadline, Arc::clone(&settings.stop));
-        Ok(Self { program, arguments, deadline, stop })
+        Ok(Self { program, arguments, values: values?, deadline, stop })
     }
 
     /// Makes this process the parent of all that programs leave behind, also of what has
@@ -96,7 +142,7 @@ impl Program {
     }
 
     /// What a program that has ended by itself has said.
-    fn value(&self, status: ExitStatus, printed: &Printed) -> Result<f64, SourceError> {
+    fn read(&self, status: ExitStatus, printed: &Printed) -> Result<Readings, SourceError> {
         if !status.success() {
             let how = match (status.code(), status.signal()) {
                 (Some(code), _) => format!("it failed with status {code}"),
@@ -106,6 +152,17 @@ impl Program {
             return Err(self.error(&complaining(&how, printed)));
         }
         let text = printed.stdout.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(&printed.stdout);
+        let read = |value: &Value| match value {
+            Value::Whole => self.number(text, printed),
+            Value::Part(_, pick) => pick
+                .find(&String::from_utf8_lossy(text))
+                .map_err(|what| self.error(&complaining(&what, printed))),
+        };
+        Ok(self.values.iter().map(|value| Ok(Some(Reading::new(read(value)?)))).collect())
+    }
+
+    /// All that it printed, if that is a number.
+    fn number(&self, text: &[u8], printed: &Printed) -> Result<f64, SourceError> {
         let number = str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
         number.filter(|number: &f64| number.is_finite()).ok_or_else(|| {
             let how = match quoted(&printed.stdout, QUOTED_CHARS_MAX) {
@@ -138,21 +195,37 @@ impl Source for Program {
     }
 
     fn description(&self) -> String {
+        self.value_description(0)
+    }
+
+    fn values(&self) -> usize {
+        self.values.len()
+    }
+
+    fn value_description(&self, value: usize) -> String {
         let program = escaped(&self.program);
-        match self.arguments.len() {
-            0 => format!("the number that {program} prints"),
-            1 => format!("the number that {program} prints, given an argument"),
-            count => format!("the number that {program} prints, given {count} arguments"),
-        }
+        let given = match self.arguments.len() {
+            0 => String::new(),
+            1 => ", given an argument".to_owned(),
+            count => format!(", given {count} arguments"),
+        };
+        let part = match self.values.get(value) {
+            Some(Value::Part(fragment, _)) => format!(" at #{}", escaped(fragment)),
+            _ => String::new(),
+        };
+        format!("the number that {program} prints{part}{given}")
     }
 
     fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
+        let readings = self.poll_all()?;
+        readings.and_then(|readings| readings.into_iter().next()).unwrap_or(Ok(None))
+    }
+
+    fn poll_all(&mut self) -> Result<Option<Readings>, SourceError> {
         let (ended, printed) = run::run(&self.program, &self.arguments, self.deadline, &self.stop)
             .map_err(|error| SourceError::io(&format!("run {:?}", self.program), "", error))?;
         match ended {
-            Ended::ByItself(status) => {
-                self.value(status, &printed).map(|value| Some(Reading::new(value)))
-            }
+            Ended::ByItself(status) => self.read(status, &printed).map(Some),
             Ended::Late => {
                 let how = format!("it took longer than {:?} and was killed", self.deadline);
                 Err(self.error(&complaining(&how, &printed)))

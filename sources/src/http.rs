@@ -189,6 +189,22 @@ impl Source for Page {
     }
 }
 
+/// What to take from a text that is written like a page.
+#[derive(Debug)]
+pub(crate) struct Pick(Wanted);
+
+impl Pick {
+    /// Reads what stands behind `#`; the error says what would be right.
+    pub(crate) fn parse(fragment: &str) -> Result<Self, String> {
+        Wanted::parse(Some(fragment)).map(Self)
+    }
+
+    /// The number in a text, or what is there instead.
+    pub(crate) fn find(&self, text: &str) -> Result<f64, String> {
+        self.0.find(&body::Text::whole(text))
+    }
+}
+
 #[cfg(fuzzing)]
 pub(crate) fn find_on_page(fragment: Option<&str>, page: &str) -> Option<Result<f64, String>> {
     Wanted::parse(fragment).ok().map(|wanted| wanted.find(&body::Text::whole(page)))

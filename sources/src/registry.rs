@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::exec::Program;
+use crate::exec::{self, Program};
 use crate::http::Page;
 use crate::normal::RandomNormal;
 use crate::rate::Rated;
@@ -87,6 +87,16 @@ impl Registry {
     pub fn standard() -> Self {
         let mut registry = Self::empty();
         registry.insert("exec", |rest, settings| Ok(Box::new(Program::parse(rest, settings)?)));
+        registry.shared.insert(
+            "exec".to_owned(),
+            Shared {
+                split: exec::split_fragment,
+                open: |spec, fragments, settings| {
+                    let command = spec.strip_prefix("exec:").unwrap_or(spec);
+                    Ok(Box::new(Program::several(command, fragments, settings)?))
+                },
+            },
+        );
         for scheme in ["http", "https"] {
             registry.insert(scheme, move |rest, settings| {
                 Ok(Box::new(Page::open(&format!("{scheme}:{rest}"), settings)?))
@@ -182,7 +192,7 @@ impl Registry {
     }
 
     /// The sources that several specs name. Pages at one address share a fetch and its
-    /// time: they are one source of several values.
+    /// time, and equal programs a run: they are one source of several values.
     ///
     /// ```
     /// use gaugelog_sources::{Registry, Settings};

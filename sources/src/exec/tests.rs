@@ -185,3 +185,40 @@ fn a_stop_ends_a_program_at_once() {
     stopper.join().unwrap();
     assert_eq!(error.to_string(), "sleep: it was killed because the collector stops");
 }
+
+#[test]
+fn what_to_take_from_the_output_stands_behind_it() {
+    for (command, split) in [
+        ("a b", ("a b", None)),
+        ("a #/x", ("a", Some("/x"))),
+        ("a  'b #c' #/x y ", ("a  'b #c'", Some("/x y"))),
+        ("a # a remark #/x", ("a", None)),
+        ("a b#c", ("a b#c", None)),
+        ("a \"b #c", ("a \"b #c", None)),
+        (r"a b\ #c", (r"a b\ #c", None)),
+        ("a #", ("a", None)),
+    ] {
+        assert_eq!(split_fragment(command), split, "{command}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("weather");
+    let runs = dir.path().join("runs");
+    let text = "echo >> \"$1\"; echo '{\"temp\": 21.5, \"wind\": [3]}'";
+    std::fs::write(&script, text).unwrap();
+    let spec =
+        |fragment: &str| format!("exec:/bin/sh {} {}{fragment}", script.display(), runs.display());
+    let specs = [spec(" #/temp"), spec(""), spec(" #/none"), spec(" #/wind/0")];
+    let mut opened = crate::Registry::standard().open_all(&specs, &Settings::new()).unwrap();
+    assert_eq!(opened.len(), 1);
+    let source = &mut opened[0].source;
+    let readings = source.poll_all().unwrap().unwrap();
+    let [temp, whole, none, wind] = &readings[..] else { panic!("{readings:?}") };
+    assert_eq!(*temp.as_ref().unwrap(), Some(Reading::new(21.5)));
+    assert_eq!(*wind.as_ref().unwrap(), Some(Reading::new(3.0)));
+    assert!(whole.is_err() && none.is_err(), "{readings:?}");
+    assert_eq!(std::fs::read(&runs).unwrap(), b"\n", "it ran once");
+    let description = "the number that /bin/sh prints at #/temp, given 2 arguments";
+    assert_eq!(source.value_description(0), description);
+    let wrong = Program::parse("a #[", &Settings::new()).unwrap_err();
+    assert!(!wrong.can_poll_again());
+}

@@ -35,7 +35,6 @@ pub(super) struct Received {
 
 impl Text {
     /// All of a page that needs no decoding.
-    #[cfg(any(test, fuzzing))]
     pub(super) fn whole(text: &str) -> Self {
         Self { text: text.to_owned(), is_whole: true, ..Self::default() }
     }
