@@ -120,10 +120,6 @@ impl View {
         if self.log.is_some() { None } else { self.damage.last().filter(|it| !it.lost.is_empty()) }
     }
 
-    pub(crate) fn positioned_reads(&self) -> bool {
-        self.positioned_reads
-    }
-
     /// The chunk of this number, opened.
     ///
     /// # Errors

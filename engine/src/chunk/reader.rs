@@ -108,6 +108,11 @@ impl Chunk {
         Ok(chunk)
     }
 
+    /// Gives back the memory map through which it is read. It stays open.
+    pub(crate) fn unmap(&self) {
+        self.bytes.unmap();
+    }
+
     pub(crate) fn number(&self) -> u32 {
         self.header.place.number
     }

@@ -27,13 +27,23 @@ use super::disk::{DiskFile, Operation, call};
 use crate::error::Result;
 
 const WINDOW_BYTES: u64 = 256 * 1024;
+/// Reads of a file before it is mapped. Mapping and unmapping take as long as some ten
+/// reads by position.
+const READS_BEFORE_MAP: u32 = 16;
 
 /// A file opened for reading, which any number of threads read at once.
 #[derive(Debug)]
 pub(crate) struct Bytes {
     file: Arc<DiskFile>,
     maps: AtomicBool,
-    window: Mutex<Option<Arc<Window>>>,
+    mapped: Mutex<Mapped>,
+}
+
+#[derive(Debug, Default)]
+struct Mapped {
+    /// Reads without a window.
+    reads: u32,
+    window: Option<Arc<Window>>,
 }
 
 #[derive(Debug)]
@@ -44,7 +54,7 @@ struct Window {
 
 impl Bytes {
     pub(crate) fn new(file: Arc<DiskFile>, positioned_reads: bool) -> Self {
-        Self { file, maps: AtomicBool::new(!positioned_reads), window: Mutex::new(None) }
+        Self { file, maps: AtomicBool::new(!positioned_reads), mapped: Mutex::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -77,15 +87,24 @@ impl Bytes {
         self.file.read(offset, into)
     }
 
+    /// Gives the map back, if there is one. It is made again when reads go on.
+    pub(crate) fn unmap(&self) {
+        *self.mapped.lock().unwrap_or_else(PoisonError::into_inner) = Mapped::default();
+    }
+
     /// The window that holds all the bytes wanted; `None` if there is to be none.
     fn window(&self, offset: u64, length: usize) -> Result<Option<Arc<Window>>> {
         let wanted = length as u64;
         if !self.is_mapped() || wanted > WINDOW_BYTES {
             return Ok(None);
         }
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(window) = window.as_ref().filter(|window| window.holds(offset, wanted)) {
+        let mut mapped = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = mapped.window.as_ref().filter(|window| window.holds(offset, wanted)) {
             return Ok(Some(Arc::clone(window)));
+        }
+        if mapped.reads < READS_BEFORE_MAP {
+            mapped.reads += 1;
+            return Ok(None);
         }
         let length = self.file.len()?;
         if offset.saturating_add(wanted) > length {
@@ -93,10 +112,10 @@ impl Bytes {
         }
         let map = || Window::map(self.file.file(), offset, length);
         match call(self.file.path(), Operation::Map, map) {
-            Ok(mapped) if mapped.holds(offset, wanted) => {
-                let mapped = Arc::new(mapped);
-                *window = Some(Arc::clone(&mapped));
-                Ok(Some(mapped))
+            Ok(window) if window.holds(offset, wanted) => {
+                let window = Arc::new(window);
+                mapped.window = Some(Arc::clone(&window));
+                Ok(Some(window))
             }
             Ok(_) => Ok(None),
             // Refused (9p gives EINVAL, some file systems ENODEV): read without.

@@ -22,7 +22,7 @@ use crate::view::View;
 
 /// The most chunks that are kept open, with their nodes: some 20 KiB each.
 const CHUNKS_MAX: usize = 256;
-/// The most that are read through maps, of up to 512 KiB each.
+/// The most of them that are read through maps, of up to 512 KiB each.
 const CHUNKS_MAPPED_MAX: usize = 24;
 
 const DIVERGED: &str = "the summaries in this chunk do not belong to those of the manifest and of \
@@ -65,11 +65,40 @@ pub(crate) struct Tree {
     chunks: Mutex<Chunks>,
 }
 
-/// Chunks in the order in which they were opened.
+/// Chunks that are open.
 #[derive(Debug, Default)]
 struct Chunks {
     open: HashMap<u32, Arc<ChunkNodes>>,
+    /// In the order in which they were opened.
     order: VecDeque<u32>,
+    /// Those that may be mapped.
+    recent: VecDeque<u32>,
+}
+
+impl Chunks {
+    fn get(&mut self, number: u32) -> Option<Arc<ChunkNodes>> {
+        let chunk = Arc::clone(self.open.get(&number)?);
+        if !self.recent.contains(&number) {
+            self.recent.push_back(number);
+        }
+        if self.recent.len() > CHUNKS_MAPPED_MAX
+            && let Some(oldest) = self.recent.pop_front().and_then(|oldest| self.open.get(&oldest))
+        {
+            oldest.chunk().unmap();
+        }
+        Some(chunk)
+    }
+
+    fn insert(&mut self, number: u32, chunk: ChunkNodes) {
+        if self.open.insert(number, Arc::new(chunk)).is_none() {
+            self.order.push_back(number);
+        }
+        if self.order.len() > CHUNKS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.open.remove(&oldest);
+        }
+    }
 }
 
 impl Tree {
@@ -129,23 +158,14 @@ impl Tree {
     /// summaries are not those of the manifest.
     pub(crate) fn chunk(&self, number: u32) -> Result<Arc<ChunkNodes>> {
         let chunks = || self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(chunk) = chunks().open.get(&number) {
-            return Ok(Arc::clone(chunk));
+        if let Some(chunk) = chunks().get(number) {
+            return Ok(chunk);
         }
         let chunk = ChunkNodes::new(self.view.chunk(number)?);
         self.check_listed(&chunk)?;
-        let chunk = Arc::new(chunk);
         let mut chunks = chunks();
-        if chunks.open.insert(number, Arc::clone(&chunk)).is_none() {
-            chunks.order.push_back(number);
-        }
-        let most = if self.view.positioned_reads() { CHUNKS_MAX } else { CHUNKS_MAPPED_MAX };
-        if chunks.order.len() > most
-            && let Some(oldest) = chunks.order.pop_front()
-        {
-            chunks.open.remove(&oldest);
-        }
-        Ok(chunk)
+        chunks.insert(number, chunk);
+        Ok(chunks.get(number).expect("it was just inserted"))
     }
 
     fn log(&self) -> Result<&LogNodes> {
