@@ -3,14 +3,15 @@
 //! ```text
 //! source ─▶ collector ─▶ store
 //!    │          │           └ gaugelog::Store: durable when an append returns
-//!    │          └ when to poll, what to do with errors, when to stop
-//!    └ one number at a time, knows nothing of the other two
+//!    │          └ when to poll, what to do with errors, what to hold, when to stop
+//!    └ one number or several at a time, knows nothing of the other two
 //! ```
 //!
-//! A [`Source`] is asked for a number and gives one, an error, or the end. A
-//! [`Collector`] asks it on a schedule that does not drift, or as fast as it
-//! delivers, stamps what has no time of its own, appends it to a [`gaugelog::Store`]
-//! and tells of every step.
+//! A [`Source`] is asked for a number and gives one, an error, or the end; one of several
+//! values gives them together. A [`Collector`] asks all of its sources on a schedule that
+//! does not drift, or as fast as they deliver, stamps what has no time of its own, appends
+//! each value to its [`gaugelog::Store`] and tells of every step. Its schedule waits for no
+//! source and no store.
 //!
 //! | source | yields | pace |
 //! |---|---|---|
@@ -20,8 +21,9 @@
 //! | [`Sensor`] | what a Linux machine measures: chips, thermal zones, batteries, load | the collector's |
 //! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
 //!
-//! A [`Registry`] opens the source that a string names, as a command line does. A source
-//! of your own is twenty lines: see [`Source`].
+//! A [`Registry`] opens the sources that strings name, as a command line does, and has
+//! those at one address share their polls. A source of your own is twenty lines: see
+//! [`Source`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod collector;

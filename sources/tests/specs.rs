@@ -13,6 +13,7 @@ fn specs() -> impl Strategy<Value = String> {
         "http",
         "https",
         "sensor",
+        "rate:",
         ":",
         "//",
         "/",

@@ -1,6 +1,7 @@
 //! A source and the stores that its values go to.
 
 use std::fmt;
+use std::io;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -127,7 +128,7 @@ impl Feed {
             let (again, word) = mpsc::channel();
             let (sink, error) = match target {
                 Ok(target) => (Some(target.sink(collector.retention)), None),
-                Err(error) => (None, Some(error)),
+                Err(error) => (None, Some(Cause::Store(error))),
             };
             let keeper =
                 sink.as_ref().and_then(|sink| Keeper::begin(sink, description, interval, context));
@@ -137,38 +138,50 @@ impl Feed {
             refused.push(error);
         }
         let mut lane_of = Lane::new(lane, name.clone(), timing, source.is_local(), kept, context);
-        for (place, error) in refused.into_iter().enumerate() {
-            if let Some(error) = error {
-                let ending = Ending::badly(EndedBy::Error, Cause::Store(error), 0);
-                lane_of.values[place].end(lane, place, ending, context);
+        for (place, cause) in refused.into_iter().enumerate() {
+            if let Some(cause) = cause {
+                lane_of.values[place].end(lane, place, ended(cause), context);
             }
         }
         if lane_of.is_over() {
             return lane_of;
         }
-        let line = Line { lane, messages: context.messages.clone() };
-        let (is_held, clock) = (collector.hold.is_some(), Arc::clone(&context.clock));
-        let started = match (pace, outlets.pop()) {
-            (Pace::Own, Some(outlet)) => {
-                Intake::start(&name, source, outlet, is_held, clock, line).map(Threads::OwnPace)
-            }
-            (_, last) => {
-                outlets.extend(last);
-                Poller::start(&name, source, outlets, is_held, clock, line).map(Threads::Scheduled)
-            }
-        };
-        match started {
+        match threads(&name, source, outlets, lane, context) {
             Ok(threads) => lane_of.begin(threads),
             Err(error) => {
                 for (place, value) in lane_of.values.iter_mut().enumerate() {
                     let doing = "start a thread for the source";
-                    let error = std::io::Error::new(error.kind(), error.to_string());
+                    let error = io::Error::new(error.kind(), error.to_string());
                     let cause = Cause::Source(SourceError::fatal_io(doing, error));
-                    let ending = Ending::badly(EndedBy::Error, cause, 0);
-                    value.end(lane, place, ending, context);
+                    value.end(lane, place, ended(cause), context);
                 }
             }
         }
         lane_of
+    }
+}
+
+fn ended(cause: Cause) -> Ending {
+    Ending::badly(EndedBy::Error, cause, 0)
+}
+
+/// Starts the threads that a source needs.
+fn threads(
+    name: &str,
+    source: Box<dyn Source>,
+    mut outlets: Vec<Outlet>,
+    lane: usize,
+    context: &Context<'_>,
+) -> io::Result<Threads> {
+    let line = Line { lane, messages: context.messages.clone() };
+    let (is_held, clock) = (context.collector.hold.is_some(), Arc::clone(&context.clock));
+    match (source.pace(), outlets.pop()) {
+        (Pace::Own, Some(outlet)) => {
+            Intake::start(name, source, outlet, is_held, clock, line).map(Threads::OwnPace)
+        }
+        (_, last) => {
+            outlets.extend(last);
+            Poller::start(name, source, outlets, is_held, clock, line).map(Threads::Scheduled)
+        }
     }
 }

@@ -100,12 +100,12 @@ fn the_store_is_written_every_ten_minutes_and_the_live_state_within_two_seconds(
         if in_memory && n > 600 {
             wait_until(|| self::kept(&path).unwrap().run.polls >= n / 600 * 600 - 2);
         }
-        Ok(value(n).filter(|_| n < 1300))
+        Ok(value(n).filter(|_| n < 700))
     });
     let memory = Memory::in_directory(dir.path());
     collector(&clock).collect("script", source, &memory, &mut |_| {}).unwrap();
     let last = kept(dir.path()).unwrap();
-    assert_eq!((last.run.polls, last.ended.as_deref()), (1300, Some("end of the input")));
+    assert_eq!((last.run.polls, last.ended.as_deref()), (700, Some("end of the input")));
     assert!(last.live.is_none_or(|live| !live.exists()), "it is removed at the end");
 }
 
