@@ -83,8 +83,10 @@ impl Intake {
         let _ = self.go_on.send(());
     }
 
-    /// After its last answer. A reader that blocks is left behind.
+    /// Waits for its threads. A reader that blocks is left behind.
     pub(super) fn finish(self, has_ended: bool) {
+        // Where held readings could not be stored, nobody has asked for the end yet.
+        self.stop();
         let Self { items, reader, storer, .. } = self;
         drop(items);
         let _ = storer.join();

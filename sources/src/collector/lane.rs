@@ -63,6 +63,8 @@ pub(super) struct Lane {
     /// The source itself has ended.
     has_ended: bool,
     is_removed: bool,
+    /// Its threads wait for the word to go on.
+    is_waited_for: bool,
     /// Time in which the machine was suspended that makes no whole tick yet.
     slept_ns: u64,
     pub(super) values: Vec<Value>,
@@ -102,6 +104,7 @@ impl Lane {
             state,
             has_ended: false,
             is_removed: false,
+            is_waited_for: false,
             slept_ns: 0,
             values,
         }
@@ -125,7 +128,8 @@ impl Lane {
     pub(super) fn busy(&self) -> usize {
         let waits = self.values.iter().any(Value::is_waiting_to_retry);
         let is_busy = match self.state {
-            State::Polling { .. } | State::Storing | State::Flowing | State::Draining(_) => !waits,
+            State::Polling { .. } | State::Storing => !waits,
+            State::Flowing | State::Draining(_) => !waits && !self.is_blocked(),
             State::Hung => true,
             State::Idle | State::Over => false,
         };
@@ -175,17 +179,14 @@ impl Lane {
             News::Flushed { value, outcome, synced } => {
                 let lane = self.number;
                 self.values[value].flushed(lane, value, outcome, synced, context);
-                if let Threads::OwnPace(intake) = &self.threads
-                    && !self.is_blocked()
-                {
-                    intake.go_on();
-                }
+                self.hold(context);
             }
         }
         self.end_where_all_have();
     }
 
     fn answered(&mut self, Answer { given, end }: Answer, context: &mut Context<'_>) {
+        self.is_waited_for = true;
         let is_polled = matches!(self.state, State::Polling { .. } | State::Storing);
         if is_polled {
             self.state = State::Idle;
@@ -230,9 +231,11 @@ impl Lane {
             }
         }
         if let Threads::OwnPace(intake) = &self.threads
+            && self.is_waited_for
             && !self.is_blocked()
         {
             intake.go_on();
+            self.is_waited_for = false;
         }
     }
 

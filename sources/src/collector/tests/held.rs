@@ -108,14 +108,36 @@ fn a_full_memory_is_stored_early_and_lines_wait() {
     let clock = Arc::new(TestClock::default());
     let total = 3 * value::HELD_MAX as u64 + 7;
     let source = script(Pace::Own, move |n| Ok(value(n).filter(|_| n < total)));
-    let memory = Memory::default();
+    let slow = Arc::clone(&clock);
+    let memory = Memory::with_hook(move |_| slow.sleep(SECOND));
     let run = collector(&clock).hold(3600 * SECOND);
     let report = run.collect("script", source, &memory, &mut |_| {}).unwrap();
     assert_eq!((report.stored, report.ended_by), (total, EndedBy::EndOfInput));
+    assert!(clock.now_ns() < 60_000 * MS, "nothing waits for the time to store");
     let sizes: Vec<usize> = memory.batches().iter().map(Vec::len).collect();
     assert!(sizes.iter().all(|size| *size < value::HELD_MAX + BATCH_MAX), "{sizes:?}");
     assert_eq!(
         memory.values(),
         (0..u32::try_from(total).unwrap()).map(f64::from).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn lines_whose_store_fails_for_good_end_the_run() {
+    let clock = Arc::new(TestClock::default());
+    let (_keeps_it_blocked, blocks) = mpsc::channel::<()>();
+    let source = script(Pace::Own, {
+        let clock = Arc::clone(&clock);
+        move |n| {
+            if n == 10 {
+                clock.sleep(20 * SECOND);
+                let _ = blocks.recv();
+            }
+            Ok(value(n))
+        }
+    });
+    let memory = Memory::refusing(vec![lasting()]);
+    let run = collector(&clock).hold(10 * SECOND);
+    let error = run.collect("script", source, &memory, &mut |_| {}).unwrap_err();
+    assert_eq!((error.unsaved, error.report.polls), (10, 10));
 }
