@@ -53,15 +53,21 @@ impl Leaving {
     }
 }
 
-/// The search path that a shell's programs are found by.
-fn with_path(mut command: Command) -> Command {
-    command.env("PATH", "/usr/bin:/bin");
-    command
+/// The command with the search path that a shell's programs are found by. Signals that this
+/// process ignores, such as those of the keyboard in a background job, it does not ignore.
+fn as_from_a_terminal(command: &Command) -> Command {
+    let mut whole = program("/usr/bin/env");
+    whole.arg("--default-signal").arg(command.get_program()).args(command.get_args());
+    whole.env("PATH", "/usr/bin:/bin");
+    if let Some(dir) = command.get_current_dir() {
+        whole.current_dir(dir);
+    }
+    whole
 }
 
 fn collecting(dir: &Path, sources: &[&str]) -> Running {
     let arguments = [&["collect", "--every", "10ms", "--quiet", "--log", "log"][..], sources];
-    Running::of(with_path(tool(dir, &arguments.concat())))
+    Running::of(as_from_a_terminal(&tool(dir, &arguments.concat())))
 }
 
 #[track_caller]
@@ -100,8 +106,9 @@ fn a_terminal_that_goes_ends_all_that_was_started() {
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
     let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let mut command = with_path(program("/usr/bin/env"));
-    command.args(["setsid", "--ctty", TOOL, "collect", &leaving.spec, "--every", "10ms"]);
+    let mut command = program("/usr/bin/setsid");
+    command.args(["--ctty", TOOL, "collect", &leaving.spec, "--every", "10ms"]);
+    let mut command = as_from_a_terminal(&command);
     command.current_dir(bench.dir.path()).env("TERM", "xterm");
     command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap());
     let mut running = Running(command.stderr(terminal).spawn().unwrap());
@@ -137,7 +144,7 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn children_from_before_are_left_alone() {
     let bench = Bench::bare();
-    let mut shell = with_path(program("/bin/sh"));
+    let mut shell = as_from_a_terminal(&program("/bin/sh"));
     let script = format!(
         "sleep 1000 & echo $! > stranger; exec {TOOL} collect 'exec:/bin/echo 5' --every 10ms \
          --for 50ms --quiet"
@@ -153,7 +160,7 @@ fn children_from_before_are_left_alone() {
 #[test]
 fn a_hangup_that_the_caller_has_ignored_stays_ignored() {
     let bench = Bench::bare();
-    let mut shell = with_path(program("/bin/sh"));
+    let mut shell = as_from_a_terminal(&program("/bin/sh"));
     let script = format!("trap '' HUP; exec {TOOL} collect normal --every 10ms --quiet");
     shell.args(["-c", &script]).current_dir(bench.dir.path());
     let mut running = Running::of(shell);
@@ -176,7 +183,7 @@ struct Daemon(Bench);
 
 impl Daemon {
     fn start(&self, arguments: &[&str]) {
-        let mut command = with_path(self.0.command(CONTROL, &["--start"]));
+        let mut command = as_from_a_terminal(&self.0.command(CONTROL, &["--start"]));
         let started = command.args(arguments).stdout(Stdio::piped()).output().unwrap();
         assert!(started.status.success(), "{started:?}");
     }
@@ -203,7 +210,7 @@ fn a_hangup_means_nothing_to_the_daemon() {
     wait_until(|| daemon.0.size() > before + 10);
     daemon.0.control(&["--stop"]).succeeds();
     // In the foreground there is a terminal.
-    let mut command = daemon.0.command(DAEMON, &["--every", "10ms"]);
+    let mut command = as_from_a_terminal(&daemon.0.command(DAEMON, &["--every", "10ms"]));
     let mut running = Running(command.stdout(Stdio::null()).spawn().unwrap());
     let size = daemon.0.size();
     wait_until(|| daemon.0.size() > size);
@@ -241,12 +248,12 @@ fn process_1_reaps_orphans() {
         return;
     }
     let bench = Bench::bare();
-    let mut command = with_path(program("/usr/bin/env"));
+    let mut command = program("/usr/bin/unshare");
     // A poll is over before what it leaves has ended.
     let spec = "exec:/bin/sh -c 'setsid sleep 0.3 & sleep 0.05; echo 1'";
-    command.args(["unshare", "--pid", "--fork", "--kill-child", TOOL, "collect", spec]);
+    command.args(["--pid", "--fork", "--kill-child", TOOL, "collect", spec]);
     command.args(["--every", "10ms", "--quiet", "--log"]).arg(&bench.store);
-    let running = Running::of(command);
+    let running = Running::of(as_from_a_terminal(&command));
     let unshare = running.0.id().to_string();
     wait_until(|| bench.serve(&["--stats"]).stdout.contains("size") && bench.size() >= 20);
     let collector = children(&unshare).remove(0);
