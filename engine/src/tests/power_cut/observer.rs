@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::reported::{Reported, Rest};
 use super::simulated_disk::SimulatedDisk;
 use crate::error::Error;
-use crate::format::names::{MANIFEST, Name, classify};
+use crate::format::names::{MANIFEST, Name, TEMPORARY, classify};
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::os::disk::{Directory, Operation, watch};
 use crate::view::View;
@@ -227,9 +227,12 @@ impl Observer {
 
     fn follow_rotation(&mut self, name: &str, operation: Operation) {
         let is_log = matches!(classify(name), Name::Log(_));
+        let is_new = name
+            .strip_suffix(TEMPORARY)
+            .is_some_and(|whole| matches!(classify(whole), Name::Log(_)));
         match (operation, self.making) {
-            (Operation::Create, _) if is_log => self.making = Making::Log,
-            (Operation::Remove, Making::Log) if is_log => self.making = Making::Nothing,
+            (Operation::Create, _) if is_new => self.making = Making::Log,
+            (Operation::Remove, Making::Log) if is_new || is_log => self.making = Making::Nothing,
             (Operation::Rename, Making::Log) if name == MANIFEST => self.making = Making::Listed,
             (Operation::SyncDirectory, Making::Listed) => {
                 self.making = Making::Nothing;

@@ -126,9 +126,17 @@ impl Before {
     fn follow(&mut self, name: &str, operation: Operation) {
         let is_log = matches!(classify(name), Name::Log(_));
         match operation {
-            Operation::Create if is_log => self.new_log = Some(name.to_owned()),
+            // A log is made under a temporary name.
+            Operation::Create => {
+                if let Some(whole) = name.strip_suffix(TEMPORARY)
+                    && matches!(classify(whole), Name::Log(_))
+                {
+                    self.new_log = Some(whole.to_owned());
+                }
+            }
             Operation::Rename if name == MANIFEST => {
                 self.new_log = None;
+                self.is_log_written = false;
                 self.is_listing_open = true;
             }
             Operation::Write { length, .. } if is_log && length > MARK_BYTES => {
@@ -144,8 +152,8 @@ impl Before {
 impl Call {
     fn is(self, name: &str, operation: Operation, before: &Before) -> bool {
         let whole = name.strip_suffix(TEMPORARY).unwrap_or(name);
-        let is_log = matches!(classify(name), Name::Log(_));
-        let is_new = before.new_log.as_deref() == Some(name);
+        let is_log = matches!(classify(whole), Name::Log(_));
+        let is_new = before.new_log.as_deref() == Some(whole);
         let (is_new, is_listed) = (is_log && is_new, is_log && !is_new);
         let is_chunk = matches!(classify(whole), Name::Chunk(_));
         let is_manifest = whole == MANIFEST;
