@@ -27,6 +27,8 @@ mod each;
 mod exit;
 mod explain;
 mod figures;
+#[cfg(feature = "help-files")]
+mod help_files;
 mod instance;
 mod json;
 mod listing;

@@ -3,11 +3,15 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+#[cfg(feature = "help-files")]
+use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::ask::{add, export, import, info, stats, tail};
 use crate::exit::{self, Exit};
+#[cfg(feature = "help-files")]
+use crate::help_files;
 use crate::{arguments, collect, copy, listing, logging, repair, seal, status, trim, verify};
 
 const EXAMPLES: &str = "\
@@ -75,6 +79,12 @@ enum Command {
     Copy(copy::Arguments),
     /// Remove the oldest observations of a store.
     Trim(trim::Arguments),
+    /// Print what makes a shell complete the commands and options of gaugelog.
+    #[cfg(feature = "help-files")]
+    Completions(help_files::Completions),
+    /// Write the manual pages of gaugelog.
+    #[cfg(feature = "help-files")]
+    Man(help_files::Man),
 }
 
 /// Runs `gaugelog` with these arguments, of which the first is its name.
@@ -102,6 +112,10 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         Command::Seal(arguments) => seal::run(&arguments),
         Command::Copy(arguments) => copy::run(&arguments),
         Command::Trim(arguments) => trim::run(&arguments),
+        #[cfg(feature = "help-files")]
+        Command::Completions(arguments) => help_files::complete(Arguments::command(), &arguments),
+        #[cfg(feature = "help-files")]
+        Command::Man(arguments) => help_files::write(Arguments::command(), &arguments),
     }
 }
 
