@@ -68,5 +68,22 @@ fn page_to(path: &Path, page: &Page) -> Result<(), Exit> {
     let refused = |error| Exit::Error(format!("{}: {error}", shown(path)));
     let mut text = Vec::new();
     page.render(&mut text).map_err(refused)?;
-    fs::write(path, text).map_err(refused)
+    fs::write(path, with_examples(&String::from_utf8_lossy(&text))).map_err(refused)
+}
+
+/// The examples under their own heading, each on its own line, and the rest under another.
+fn with_examples(page: &str) -> String {
+    let Some((before, after)) = page.split_once(".SH EXTRA\nExamples:\n") else {
+        return page.to_owned();
+    };
+    let is_example = |line: &&str| line.starts_with("  ");
+    let examples: Vec<&str> = after.lines().take_while(is_example).collect();
+    let rest: Vec<&str> =
+        after.lines().skip(examples.len()).skip_while(|it| it.is_empty()).collect();
+    let notes = match rest.first() {
+        Some(line) if !line.starts_with(".SH") => ".SH NOTES\n",
+        _ => "",
+    };
+    let (examples, rest) = (examples.join("\n"), rest.join("\n"));
+    format!("{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n{notes}{rest}\n")
 }

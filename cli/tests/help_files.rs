@@ -39,7 +39,12 @@ fn every_command_has_a_manual_page() {
     assert!(expected.len() > 10, "{expected:?}");
     assert_eq!(names_in(dir.path()), expected);
     let page = fs::read_to_string(dir.path().join("gaugelog-import.1")).unwrap();
-    for part in [".TH gaugelog-import 1", "\\-\\-dry\\-run", "Examples:"] {
+    for part in [
+        ".TH gaugelog-import 1",
+        "\\-\\-dry\\-run",
+        ".SH EXAMPLES\n.nf\n  gaugelog import room.log room.csv\n",
+        "\n.fi\n.SH NOTES\nIt reads CSV",
+    ] {
         assert!(page.contains(part), "{part} in {page}");
     }
     let refused = tool(&["man", dir.path().join("none").to_str().unwrap()]);

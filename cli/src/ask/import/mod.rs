@@ -33,11 +33,11 @@ Examples:
   gaugelog import stock.log stock.csv --time Date --value Close --time-format %d.%m.%Y --delimiter ';' --decimal-comma
   simple_service --dump | gaugelog import copy.log -
 
-It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading,
-also below a line or two about the file, and the columns; --dry-run shows what it understood and imports nothing. An empty cell, NA, NaN
-and null are a missing value: the row is skipped and counted. Any other cell that is no
-number, and any time that is none, ends the import with an error. The rows before it are in
-the store; the error says how to go on.";
+It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading, also
+below a line or two about the file, and the columns; --dry-run shows what it understood and
+imports nothing. An empty cell, NA, NaN and null are a missing value: the row is skipped and
+counted. Any other cell that is no number, and any time that is none, ends the import with an
+error. The rows before it are in the store; the error says how to go on.";
 
 /// What to import, and how it is written.
 #[derive(Args, Debug)]
