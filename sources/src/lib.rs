@@ -26,6 +26,7 @@
 //! [`Source`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+mod adjusted;
 mod collector;
 mod exec;
 #[cfg(fuzzing)]
@@ -45,9 +46,10 @@ mod source;
 mod spec;
 mod stdin;
 
+pub use adjusted::{Adjusted, Adjustment};
 pub use collector::{
     Cause, CollectError, Collector, Control, Counts, EndedBy, Event, Feed, LastError, Record,
-    Report, Retention, Stop,
+    Removal, Report, Retention, Stop,
 };
 pub use exec::Program;
 pub use http::{Fingerprint, Page};
