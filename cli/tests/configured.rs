@@ -330,7 +330,8 @@ fn the_example_of_the_documentation_is_understood() {
         "  store temp              the number at https://station.example/api/now#/temp\n",
         "in mm/s\n",
         "  headers                 accept, authorization\n",
-        "  every                   300s\n",
+        "  every                   5m\n",
+        "  keep                    365d\n",
         "3 sources, 4 stores: nothing is wrong\n",
     ] {
         assert!(said.contains(part), "no {part:?} in {said}");

@@ -10,7 +10,7 @@ use super::terms::Terms;
 use super::{Configuration, Configured, Entry, load};
 use crate::exit::Exit;
 use crate::figures::{count, plural};
-use crate::{output, size};
+use crate::{duration, output, size};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,19 +72,18 @@ fn rows(entry: &Entry, source: &dyn Source) -> Vec<(String, String)> {
 }
 
 fn keys(terms: &Terms, is_polled: bool) -> Vec<(&'static str, String)> {
-    let duration = |duration: std::time::Duration| format!("{duration:?}");
     let flag = |is_set: bool| is_set.then(|| "true".to_owned());
     let usual = Terms::default();
     let polled = |text: String| is_polled.then_some(text);
     let names: Vec<&str> = terms.headers.names().collect();
     let keys = [
-        ("every", polled(duration(terms.every))),
-        ("deadline", polled(duration(terms.deadline))),
+        ("every", polled(duration::text(terms.every))),
+        ("deadline", polled(duration::text(terms.deadline))),
         ("align", flag(terms.align && is_polled)),
         ("jitter", flag(terms.jitter && is_polled)),
-        ("retry_max", terms.retry_max.map(duration).filter(|_| is_polled)),
-        ("sync", terms.sync.map(duration)),
-        ("keep", terms.keep.map(duration)),
+        ("retry_max", terms.retry_max.map(duration::text).filter(|_| is_polled)),
+        ("sync", terms.sync.map(duration::text)),
+        ("keep", terms.keep.map(duration::text)),
         ("keep_bytes", terms.keep_bytes.map(size::text)),
         ("headers", (!names.is_empty()).then(|| names.join(", "))),
         ("body", terms.body.as_ref().map(|body| format!("{} bytes, by POST", body.len()))),

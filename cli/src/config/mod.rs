@@ -115,7 +115,7 @@ fn heed_default(defaults: &mut Terms, field: &Field<'_>) -> Result<(), String> {
         None => {
             let defaults = KEYS.iter().filter(|key| key.may_be_default).map(|key| key.name);
             let known: Vec<&str> = defaults.chain(["source"]).collect();
-            Err(unknown(field, &known, "a file"))
+            Err(unknown(field, &known, "the top of a file"))
         }
     }
 }

@@ -79,7 +79,7 @@ const WRONG: &[(&str, usize, &[&str])] = &[
     (
         "[sources.a]\nspec = 'normal'\n",
         1,
-        &["sources: a file has no such key; did you mean source?"],
+        &["sources: the top of a file has no such key; did you mean source?"],
     ),
     ("[[source]]\nspec = 'normal'\n", 1, &["[source.NAME]"]),
     ("source = 3\n", 1, &["[source.NAME]"]),
