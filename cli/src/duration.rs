@@ -25,9 +25,38 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The largest units that leave nothing over.
+#[cfg(feature = "config")]
+const UNITS: [(&str, u128); 7] = [
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
+
+/// A duration as [`parse`] reads it, in one unit: `90m`, `365d`.
+#[cfg(feature = "config")]
+pub(crate) fn text(duration: Duration) -> String {
+    let ns = duration.as_nanos();
+    let unit = UNITS.into_iter().find(|(_, unit)| ns.is_multiple_of(*unit));
+    unit.map_or_else(String::new, |(name, unit)| format!("{}{name}", ns / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "config")]
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        for written in ["100ms", "1s", "90m", "2h", "365d", "1500us", "1234567ns"] {
+            assert_eq!(text(parse(written).unwrap()), written);
+        }
+        assert_eq!(text(Duration::from_secs(60)), "1m");
+    }
 
     #[test]
     fn durations_are_read_as_people_write_them() {

@@ -19,6 +19,8 @@
 mod arguments;
 mod ask;
 mod collect;
+#[cfg(feature = "config")]
+mod config;
 pub mod control;
 mod copy;
 mod drain;

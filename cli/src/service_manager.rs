@@ -7,6 +7,15 @@ pub(crate) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// Files are read again; [`ready`] says that this is done.
+#[cfg(feature = "config")]
+pub(crate) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
+}
+
 /// The run is over; what is left to do may take a moment.
 pub(crate) fn stopping() {
     tell(&[NotifyState::Stopping]);

@@ -22,12 +22,15 @@ use crate::exit::Exit;
 const PROGRAMS_END_WITHIN: Duration = Duration::from_millis(700);
 
 /// What SIGHUP means.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Hangup {
     /// The terminal has gone: the end, unless the caller had it ignored, as `nohup` does.
     Ends,
     /// Nothing: a daemon has no terminal.
     Ignored,
+    /// Files are to be read again, unless the terminal has gone: that is the end.
+    #[cfg(feature = "config")]
+    Reloads(std::sync::mpsc::Sender<()>),
 }
 
 /// What a second signal does where one was to end the run.
@@ -39,16 +42,17 @@ pub(crate) enum Second {
     Ignored,
 }
 
-/// A flag that SIGINT, SIGTERM and SIGHUP set. SIGQUIT ends the programs that sources have
+/// A flag that SIGINT, SIGTERM and, where it is the end, SIGHUP set. SIGQUIT ends the programs that sources have
 /// started, and then this one as if it were not caught.
 pub(crate) fn stop_flag(hangup: Hangup, second: Second) -> Result<Stop, Exit> {
     let stop = Stop::new();
+    let wanted = wanted(&hangup);
     let listen = |signals: Signals| {
         let stop = stop.clone();
-        let heed = move || heed(signals, &stop, hangup, second);
+        let heed = move || heed(signals, &stop, &hangup, second);
         thread::Builder::new().name("signals".to_owned()).spawn(heed)
     };
-    match Signals::new(wanted(hangup)).and_then(listen) {
+    match Signals::new(wanted).and_then(listen) {
         Ok(_) => Ok(stop),
         Err(error) => Err(Exit::Error(format!("cannot listen for signals: {error}"))),
     }
@@ -81,11 +85,11 @@ fn end_all(stop: &Stop) {
     Program::end_all(PROGRAMS_END_WITHIN);
 }
 
-fn wanted(hangup: Hangup) -> Vec<i32> {
+fn wanted(hangup: &Hangup) -> Vec<i32> {
     let ignored = ignored_at_start();
     let is_ignored = |signal: i32| ignored >> (signal - 1) & 1 == 1;
     let mut signals = vec![SIGINT, SIGTERM, SIGCHLD];
-    if hangup == Hangup::Ignored || !is_ignored(SIGHUP) {
+    if !matches!(hangup, Hangup::Ends) || !is_ignored(SIGHUP) {
         signals.push(SIGHUP);
     }
     if !is_ignored(SIGQUIT) {
@@ -104,11 +108,21 @@ fn ignored_at_start() -> u64 {
     read().unwrap_or(0)
 }
 
-fn heed(mut signals: Signals, stop: &Stop, hangup: Hangup, second: Second) {
+fn heed(mut signals: Signals, stop: &Stop, hangup: &Hangup, second: Second) {
+    #[cfg(feature = "config")]
+    let had_terminal = has_terminal();
     for signal in signals.forever() {
         match signal {
             SIGCHLD => Program::reap_orphans(),
-            SIGHUP if hangup == Hangup::Ignored => {}
+            SIGHUP if matches!(hangup, Hangup::Ignored) => {}
+            #[cfg(feature = "config")]
+            SIGHUP
+                if let Hangup::Reloads(asked) = hangup
+                    && (!had_terminal || has_terminal()) =>
+            {
+                // Where nobody listens, the run is over.
+                let _ = asked.send(());
+            }
             SIGQUIT => {
                 QUITTING.store(true, Ordering::SeqCst);
                 end_all(stop);
@@ -121,4 +135,10 @@ fn heed(mut signals: Signals, stop: &Stop, hangup: Hangup, second: Second) {
             _ => stop.set(),
         }
     }
+}
+
+/// Whether there is a terminal whose end would be heard of by SIGHUP.
+#[cfg(feature = "config")]
+fn has_terminal() -> bool {
+    fs::File::open("/dev/tty").is_ok()
 }

@@ -21,7 +21,7 @@ pub(crate) struct SourceOptions {
     #[arg(long, help_heading = "Pages")]
     insecure: bool,
     /// The most bytes that a page may have, also decompressed, such as 500kB or 4MiB.
-    #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = "1MiB", help_heading = "Pages")]
+    #[arg(long, value_name = "SIZE", value_parser = page_bytes, default_value = "1MiB", help_heading = "Pages")]
     page_max: u64,
     /// Heed http_proxy, https_proxy, all_proxy and no_proxy.
     #[arg(long, help_heading = "Pages")]
@@ -91,8 +91,8 @@ impl SourceOptions {
 /// The most that a page may be allowed: it is held in memory.
 const PAGE_BYTES_MAX: u64 = 1 << 30;
 
-/// A size as people write it: `500000`, `500kB`, `4MiB`.
-fn bytes(text: &str) -> Result<u64, String> {
+/// The size of a page as people write it: `500000`, `500kB`, `4MiB`.
+pub(crate) fn page_bytes(text: &str) -> Result<u64, String> {
     let wrong = || "no size; write something like 500kB, 4MiB or a number of bytes".to_owned();
     let text = text.trim();
     let (number, unit) =
@@ -116,7 +116,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::page_bytes;
 
     #[test]
     fn sizes_are_read_as_people_write_them() {
@@ -127,10 +127,10 @@ mod tests {
             ("1GiB", 1 << 30),
             ("2k", 2000),
         ] {
-            assert_eq!(bytes(text), Ok(size), "{text}");
+            assert_eq!(page_bytes(text), Ok(size), "{text}");
         }
         for text in ["", "0", "-1", "1.5MiB", "MiB", "2GiB", "4 parsec", "99999999999999999999"] {
-            assert!(bytes(text).is_err(), "{text}");
+            assert!(page_bytes(text).is_err(), "{text}");
         }
     }
 }

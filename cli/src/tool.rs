@@ -9,6 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::ask::{add, export, import, info, stats, tail};
+#[cfg(feature = "config")]
+use crate::config;
 use crate::exit::{self, Exit};
 #[cfg(feature = "help-files")]
 use crate::help_files;
@@ -20,6 +22,8 @@ Examples:
   gaugelog sources
   gaugelog collect sensor:loadavg/1 --every 10s
   gaugelog collect room=sensor:hwmon/coretemp/temp1 web=https://example.org/now#/temp --log house
+  gaugelog collect --config house.toml --log house
+  gaugelog config check house.toml
   gaugelog status --log house
   mosquitto_sub -t x | gaugelog collect stdin
   gaugelog collect normal:mean=20,std_dev=0.5,seed=7 --for 1m --log room.log --out /tmp
@@ -52,6 +56,9 @@ struct Arguments {
 enum Command {
     /// Poll sources into a store each, then tell their statistics and draw them.
     Collect(Box<collect::Arguments>),
+    /// Check files of sources.
+    #[cfg(feature = "config")]
+    Config(config::check::Arguments),
     /// List the sensors of this machine, ready to be collected from.
     Sources(listing::Arguments),
     /// Tell whether somebody collects into a store, and what became of the polls.
@@ -99,6 +106,8 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         .map_err(|error| Exit::Usage(format!("error: {error}\n")))?;
     match command {
         Command::Collect(arguments) => collect::run(&arguments),
+        #[cfg(feature = "config")]
+        Command::Config(arguments) => config::check::run(&arguments),
         Command::Sources(arguments) => listing::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),

@@ -99,6 +99,21 @@ fn a_signal_ends_all_that_was_started() {
 /// As where a window is closed, or a connection to the machine breaks.
 #[test]
 fn a_terminal_that_goes_ends_all_that_was_started() {
+    ends_with_its_terminal("gaugelog.log", |spec| vec![spec.to_owned(), "--every=10ms".to_owned()]);
+}
+
+/// SIGHUP has files of sources read again, but not from a terminal that has gone.
+#[test]
+fn a_terminal_that_goes_ends_a_collector_with_a_file_of_sources_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("house.toml");
+    ends_with_its_terminal("gaugelog.log/run", |spec| {
+        fs::write(&file, format!("[source.run]\nspec = '{spec}'\nevery = '10ms'\n")).unwrap();
+        vec!["--config".to_owned(), file.display().to_string()]
+    });
+}
+
+fn ends_with_its_terminal(store: &str, arguments: impl FnOnce(&str) -> Vec<String>) {
     let bench = Bench::bare();
     let leaving = Leaving::new(bench.dir.path());
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
@@ -107,7 +122,7 @@ fn a_terminal_that_goes_ends_all_that_was_started() {
     let name = ptsname(&master, Vec::new()).unwrap();
     let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
     let mut command = program("/usr/bin/setsid");
-    command.args(["--ctty", TOOL, "collect", &leaving.spec, "--every", "10ms"]);
+    command.args(["--ctty", TOOL, "collect"]).args(arguments(&leaving.spec));
     let mut command = as_from_a_terminal(&command);
     command.current_dir(bench.dir.path()).env("TERM", "xterm");
     command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap());
@@ -117,7 +132,7 @@ fn a_terminal_that_goes_ends_all_that_was_started() {
     drop(master);
     ended(&mut running.0);
     assert!(!pids.iter().any(|pid| lives(pid)), "{pids:?}");
-    assert_eq!(status(bench.dir.path(), "gaugelog.log")[0]["ended"], "stopped");
+    assert_eq!(status(bench.dir.path(), store)[0]["ended"], "stopped");
 }
 
 /// While an append waits for another program's, the first signal is only noted.

@@ -42,7 +42,7 @@ use gaugelog::Store;
 
 use crate::source::Source;
 use clock::{Clock, SystemClock};
-pub use control::Control;
+pub use control::{Control, Removal};
 pub use feed::Feed;
 pub use record::{Counts, LastError, Record};
 pub use report::{Cause, CollectError, EndedBy, Event, Report};
@@ -287,11 +287,6 @@ impl Collector {
         mut on_event: impl FnMut(usize, Event<'_>),
     ) -> Vec<Result<Report, CollectError>> {
         scheduler::collect(self, feeds, &mut on_event)
-    }
-
-    /// How long a source that keeps failing is left alone at most.
-    fn longest_retry(&self, interval: Duration) -> Duration {
-        self.retry_max.unwrap_or(back_off::WAIT_MOST.max(interval))
     }
 }
 

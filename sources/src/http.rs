@@ -9,11 +9,13 @@ mod exposition;
 mod extract;
 mod fetch;
 mod guard;
+mod headers;
 mod json;
 mod public;
 mod tls;
 mod trust;
 
+use std::fmt;
 use std::sync::Arc;
 
 use ureq::Agent;
@@ -28,6 +30,7 @@ use address::Address;
 use extract::Wanted;
 use fetch::Limits;
 use guard::{Guard, IsPublic};
+pub use headers::Headers;
 pub use trust::Fingerprint;
 use trust::Trust;
 
@@ -68,11 +71,10 @@ use trust::Trust;
 /// it; with a proxy, which looks up names itself, it is for the proxy to check.
 ///
 /// # Secrets
-/// A user and a password in the address are sent to its own server only, and are never
-/// shown; the query is not shown either, since keys are often there. Beneath it the
+/// A user and a password in the address, [`Settings::headers`] and [`Settings::body`] are
+/// sent to its own server only, and are never shown; the query is not shown either, since keys are often there. Beneath it the
 /// HTTP library logs addresses with their query at its debug level: a logger that writes
 /// down `ureq`'s lines as well as this crate's shows them.
-#[derive(Debug)]
 pub struct Page {
     agent: Agent,
     guard: Arc<Guard>,
@@ -81,7 +83,15 @@ pub struct Page {
     wanted: Vec<Wanted>,
     /// The address of each as it may be shown.
     shown: Vec<String>,
+    /// What is sent, by POST.
+    body: Option<String>,
     limits: Limits,
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Page {
@@ -125,7 +135,8 @@ impl Page {
         is_public: IsPublic,
         lookup: impl Resolver,
     ) -> Result<Self, SourceError> {
-        let address = Address::parse(page).map_err(SourceError::fatal)?;
+        let mut address = Address::parse(page).map_err(SourceError::fatal)?;
+        address.add_headers(settings.headers.clone()).map_err(SourceError::fatal)?;
         let wanted: Result<Vec<Wanted>, String> =
             fragments.iter().map(|fragment| Wanted::parse(*fragment)).collect();
         let wanted = wanted.map_err(SourceError::fatal)?;
@@ -146,13 +157,15 @@ impl Page {
         let agent = Agent::with_parts(fetch::config(settings), connector, resolver);
         let limits =
             Limits { deadline: settings.deadline, page_bytes_max: settings.page_bytes_max };
-        Ok(Self { agent, guard, address, wanted, shown, limits })
+        let body = settings.body.clone();
+        Ok(Self { agent, guard, address, wanted, shown, body, limits })
     }
 
     /// Fetches the page once, and finds each value on it.
     fn read(&self) -> Result<Readings, SourceError> {
         let failed = |at: usize, what| SourceError::new(format!("{}: {what}", self.shown[at]));
-        let page = fetch::fetch(&self.agent, &self.guard, &self.address, self.limits)
+        let body = self.body.as_deref();
+        let page = fetch::fetch(&self.agent, &self.guard, &self.address, body, self.limits)
             .map_err(|what| failed(0, what))?;
         let find = |(at, wanted): (usize, &Wanted)| match wanted.find(&page) {
             Ok(value) => Ok(Some(Reading::new(value))),

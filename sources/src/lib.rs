@@ -26,6 +26,7 @@
 //! [`Source`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
+mod adjusted;
 mod collector;
 mod exec;
 #[cfg(fuzzing)]
@@ -45,12 +46,13 @@ mod source;
 mod spec;
 mod stdin;
 
+pub use adjusted::{Adjusted, Adjustment};
 pub use collector::{
     Cause, CollectError, Collector, Control, Counts, EndedBy, Event, Feed, LastError, Record,
-    Report, Retention, Stop,
+    Removal, Report, Retention, Stop,
 };
 pub use exec::Program;
-pub use http::{Fingerprint, Page};
+pub use http::{Fingerprint, Headers, Page};
 pub use line::{LineFormat, TimeColumn, TimeFormat, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use own_file::{Access, open_own};

@@ -22,7 +22,7 @@ pub use moment::TimeFormat;
 /// assert_eq!(lines.poll()?, Some(Reading::at(1_780_315_200_250_000_000, 14.2)));
 /// # Ok::<(), gaugelog_sources::SourceError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct LineFormat {
     /// Whether a time stands before each number.
@@ -61,7 +61,7 @@ pub enum TimeUnit {
 }
 
 /// A time zone: a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Zone(TimeZone);
 
 impl FromStr for TimeColumn {

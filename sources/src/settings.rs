@@ -1,11 +1,12 @@
 //! What holds for every source that is opened, whichever it is.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::http::Fingerprint;
+use crate::http::{Fingerprint, Headers};
 use crate::line::LineFormat;
 
 /// What holds for all sources that a [`Registry`](crate::Registry) opens.
@@ -16,7 +17,7 @@ use crate::line::LineFormat;
 /// let settings = Settings::new().deadline(Duration::from_secs(2)).ca_file("/etc/site-ca.pem");
 /// assert_eq!(settings.deadline, Duration::from_secs(2));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// The time that one poll may take in all, from looking up a name to the last byte.
@@ -33,6 +34,10 @@ pub struct Settings {
     /// Whether any certificate is believed. Whoever can redirect a connection can then
     /// say what is measured.
     pub insecure: bool,
+    /// Headers that pages are asked for with.
+    pub headers: Headers,
+    /// What is sent to a page, by POST; it is JSON unless a header says otherwise.
+    pub body: Option<String>,
     /// The most bytes that a page may have, also decompressed.
     pub page_bytes_max: u64,
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are heeded. A
@@ -45,6 +50,18 @@ pub struct Settings {
     /// Ends a program that is being waited for when somebody sets it, so that it does
     /// not outlive us.
     pub stop: Arc<AtomicBool>,
+}
+
+/// A body may hold a key, and is not shown.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Settings");
+        shown.field("deadline", &self.deadline).field("root", &self.root);
+        shown.field("ca_file", &self.ca_file).field("pin", &self.pin);
+        shown.field("insecure", &self.insecure).field("headers", &self.headers);
+        shown.field("page_bytes_max", &self.page_bytes_max).field("lines", &self.lines);
+        shown.field("is_strict", &self.is_strict).finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {
@@ -63,6 +80,8 @@ impl Settings {
             ca_file: None,
             pin: None,
             insecure: false,
+            headers: Headers::new(),
+            body: None,
             page_bytes_max: 1 << 20,
             proxy_from_environment: false,
             lines: LineFormat::default(),
@@ -103,6 +122,20 @@ impl Settings {
     #[must_use]
     pub fn insecure(mut self, insecure: bool) -> Self {
         self.insecure = insecure;
+        self
+    }
+
+    /// Headers that pages are asked for with.
+    #[must_use]
+    pub fn headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// What is sent to a page, by POST.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<String>) -> Self {
+        self.body = Some(body.into());
         self
     }
 

@@ -84,6 +84,11 @@ pub trait Source: Send {
         self.description()
     }
 
+    /// What one of the values is measured in, such as `°C`, if that is known.
+    fn unit(&self, _value: usize) -> Option<String> {
+        None
+    }
+
     /// Whether a poll asks nobody but this machine's kernel. Such a source is polled at
     /// every interval, however often it has failed.
     fn is_local(&self) -> bool {
@@ -137,6 +142,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn value_description(&self, value: usize) -> String {
         (**self).value_description(value)
+    }
+
+    fn unit(&self, value: usize) -> Option<String> {
+        (**self).unit(value)
     }
 
     fn is_local(&self) -> bool {

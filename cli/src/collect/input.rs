@@ -31,10 +31,10 @@ impl<'a> Named<'a> {
 }
 
 /// A name is a directory's, and nothing that a shell or an option might take for its own.
-fn check(name: &str) -> Result<(), String> {
+pub(crate) fn check(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        return Err(format!("a name has 1 to {NAME_BYTES_MAX} bytes, as in room=SPEC"));
+        return Err(format!("a name has 1 to {NAME_BYTES_MAX} bytes, such as room"));
     }
     if name.starts_with(['.', '-']) || !name.chars().all(allowed) {
         let name = without_secrets(name);

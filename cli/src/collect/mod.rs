@@ -1,29 +1,32 @@
 //! `gaugelog collect`: polls sources into a store each, and shows what comes.
 
+#[cfg(feature = "config")]
+mod configured;
 mod input;
 mod progress;
 mod report;
 mod stores;
+mod watch;
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use gaugelog::Store;
-use gaugelog_sources::{CollectError, Collector, Feed, GRAMMAR, Pace, Report, Settings, Stop};
+use gaugelog_sources::{Collector, Feed, GRAMMAR, Pace, Settings, Stop};
 
 use crate::exit::Exit;
-use crate::figures::count;
 use crate::signals::{self, Hangup, Second};
 use crate::source_options::SourceOptions;
 use crate::trim::Keep;
-use crate::{duration, explain, output, queue, service_manager};
+use crate::{duration, output, queue, service_manager};
 use input::Input;
-use progress::Progress;
+#[cfg(feature = "config")]
+pub(crate) use input::check as check_name;
 use stores::Opened;
+use watch::Watch;
 
-const EVERY_DEFAULT: Duration = Duration::from_secs(1);
+pub(crate) const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 
 /// Sources know their deadline and say what they were waiting for. Those that cannot
 /// keep it, such as a file that hangs, are given up this much later.
@@ -39,6 +42,8 @@ Examples:
   gaugelog collect t=https://host/now#/temp rain=rate:https://host/now#/rain --every 1m \\
       --sync 10m --keep 365d                 # one fetch a minute, for a card
   mosquitto_sub -t x | gaugelog collect stdin
+  gaugelog collect --config house.toml --log house --quiet     # docs/configuration.md
+  gaugelog collect --config /etc/gaugelog --log house
 
 `gaugelog sources` lists the sensors of this machine, `gaugelog status` what became of
 the polls.";
@@ -50,8 +55,16 @@ pub(crate) struct Arguments {
     /// What to collect: normal, stdin, sensor:..., http://..., https://... or exec:...;
     /// --help explains each. Several are collected at once, each into the directory NAME
     /// in that of --log.
-    #[arg(value_name = "[NAME=]SPEC", required = true)]
+    #[arg(value_name = "[NAME=]SPEC")]
+    #[cfg_attr(feature = "config", arg(required_unless_present = "config"))]
+    #[cfg_attr(not(feature = "config"), arg(required = true))]
     sources: Vec<String>,
+    /// Collect from the sources that files name, each into a directory in that of --log; a
+    /// directory stands for each *.toml in it. How they are polled and stored is in the
+    /// files, which SIGHUP has read again.
+    #[cfg(feature = "config")]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = configured::IN_FILES)]
+    config: Vec<PathBuf>,
     /// The time from one poll to the next, such as 100ms, 1s, 2m or 1h30m [default: 1s].
     #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
     every: Option<Duration>,
@@ -136,6 +149,10 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    #[cfg(feature = "config")]
+    if !arguments.config.is_empty() {
+        return configured::run(arguments);
+    }
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let settings = arguments.settings(&stop)?;
     let inputs = input::open(&arguments.sources, &settings, &arguments.log)?;
@@ -152,44 +169,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     if !arguments.quiet {
         introduce(&inputs, &opened)?;
     }
-    let values: Vec<Watched> = inputs
-        .iter()
-        .flat_map(|input| &input.values)
-        .zip(&opened)
-        .map(|(value, opened)| Watched {
-            name: value.name.clone(),
-            store: opened.as_ref().ok().map(|(store, _)| store.clone()),
-        })
-        .collect();
-    let several = values.len() > 1;
-    let mut progress: Vec<Progress> = values
-        .iter()
-        .map(|Watched { name, store }| {
-            let name = several.then(|| name.clone());
-            Progress::new(store.clone(), name, arguments.quiet)
-        })
-        .collect();
-    let feeds = feeds(inputs, opened);
-    let names: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
-    service_manager::ready(&format!("collecting: {}", names.join(", ")));
-    let ended = arguments.collector(&stop).run_all(feeds, |at, event| progress[at].note(&event));
-    service_manager::stopping();
-    signals::end_programs(&stop);
-    progress.into_iter().for_each(Progress::finish);
-    if !arguments.quiet {
-        for (Watched { name, store }, ended) in values.iter().zip(&ended) {
-            let Some(store) = store else { continue };
-            let totals = ended.as_ref().map_or_else(|error| error.report, |report| *report);
-            report::print(several.then_some(name), store, &totals, &arguments.out)?;
-        }
+    let watch = Watch::new(opened.len() > 1, arguments.quiet);
+    for (value, opened) in inputs.iter().flat_map(|input| &input.values).zip(&opened) {
+        watch.add(&value.name, opened.as_ref().ok().map(|(store, _)| store.clone()));
     }
-    conclude(&values, &ended)
+    collect(&arguments.collector(&stop), feeds(inputs, opened), &watch, &stop, &arguments.out)
 }
 
-/// A value that is collected, and its store if it could be opened.
-struct Watched {
-    name: String,
-    store: Option<Store>,
+/// Collects until it is over, and tells what became of it.
+fn collect(
+    collector: &Collector,
+    feeds: Vec<Feed>,
+    watch: &Watch,
+    stop: &Stop,
+    out: &Path,
+) -> Result<(), Exit> {
+    service_manager::ready(&format!("collecting: {}", watch.names().join(", ")));
+    let ended = collector.run_all(feeds, |number, event| watch.note(number, &event));
+    service_manager::stopping();
+    signals::end_programs(stop);
+    watch.finish(&ended, out)
 }
 
 fn introduce(inputs: &[Input], opened: &[Opened]) -> Result<(), Exit> {
@@ -212,35 +211,4 @@ fn feeds(inputs: Vec<Input>, opened: Vec<Opened>) -> Vec<Feed> {
         Feed::several(source, names.zip(stores.by_ref()).collect())
     };
     inputs.into_iter().map(feed).collect()
-}
-
-/// The failure of the run: that of the one source, or those of several, each told.
-fn conclude(values: &[Watched], ended: &[Result<Report, CollectError>]) -> Result<(), Exit> {
-    let failures: Vec<(&String, String)> = values
-        .iter()
-        .zip(ended)
-        .filter_map(|(value, ended)| Some((&value.name, failure(ended)?)))
-        .collect();
-    match &failures[..] {
-        [] => Ok(()),
-        [(_, why)] if values.len() == 1 => Err(Exit::Error(why.clone())),
-        failures => {
-            for (name, why) in failures {
-                output::say("gaugelog", &format!("error: {name}: {why}"));
-            }
-            Err(Exit::Told)
-        }
-    }
-}
-
-/// Why a run did not do what was asked for.
-fn failure(ended: &Result<Report, CollectError>) -> Option<String> {
-    match ended {
-        Err(error) => Some(explain::collecting(error)),
-        Ok(report) if report.stored == 0 && report.failed > 0 => {
-            let failed = count(report.failed);
-            Some(format!("nothing was stored; {failed} polls or lines gave no value"))
-        }
-        Ok(_) => None,
-    }
 }

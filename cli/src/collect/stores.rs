@@ -26,12 +26,17 @@ pub(super) type Opened = gaugelog::Result<(Store, bool)>;
 pub(super) fn open(inputs: &[Input], log: &Path) -> Result<Vec<Opened>, Exit> {
     let values = || inputs.iter().flat_map(|input| &input.values);
     if values().any(|value| value.directory != log) {
-        refuse_store(log)?;
-        make_directory(log)?;
+        make_place(log)?;
     } else if let Some(parent) = log.parent() {
         make_directory(parent)?;
     }
     Ok(values().map(|value| open_or_create(&value.directory)).collect())
+}
+
+/// Makes the directory for the stores of several sources.
+pub(super) fn make_place(log: &Path) -> Result<(), Exit> {
+    refuse_store(log)?;
+    make_directory(log)
 }
 
 /// The directory of the stores of several sources is none itself.

@@ -67,6 +67,7 @@ mod tests {
             ended: None,
             updated: None,
             source: None,
+            unit: None,
             every_seconds: Some(1.0),
             run: Polls::default(),
             all_runs: Polls::default(),

@@ -29,6 +29,8 @@ pub(super) struct Seen {
     /// When the counts were written down.
     pub(super) updated: Option<String>,
     pub(super) source: Option<String>,
+    /// What the values are measured in, if that is known.
+    pub(super) unit: Option<String>,
     pub(super) every_seconds: Option<f64>,
     /// The kernel's name for the boot in which that run began.
     pub(super) boot_id: Option<String>,
@@ -152,6 +154,7 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         updated,
         every_seconds: record.interval().map(|interval| interval.as_secs_f64()),
         source: Some(record.source).filter(|source| !source.is_empty()),
+        unit: record.unit,
         boot_id: record.boot_id,
         clock_synchronised: record.clock_synchronised,
         held: if running { record.held } else { 0 },

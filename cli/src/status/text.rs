@@ -19,6 +19,9 @@ pub(super) fn of(seen: &Seen) -> String {
     };
     if let Some(source) = &seen.source {
         row("source", source);
+        if let Some(unit) = &seen.unit {
+            row("unit", unit);
+        }
         if let Some(seconds) = seen.every_seconds {
             row("every", &format!("{:?}", Duration::from_secs_f64(seconds)));
         }

@@ -1,5 +1,6 @@
 //! What the sources of a run have in common.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -21,8 +22,8 @@ pub(super) struct Context<'a> {
     started: Duration,
     /// When the duration is over.
     pub(super) end_ns: u64,
-    /// When what is held is stored.
-    pub(super) flush_ns: Option<u64>,
+    /// When what is held is stored, by how long it may be held.
+    flushes: BTreeMap<Duration, u64>,
     /// Some source has not ended.
     pub(super) others_go_on: bool,
 }
@@ -42,7 +43,7 @@ impl<'a> Context<'a> {
             messages,
             writing: Writing::default(),
             on_event,
-            flush_ns: None,
+            flushes: BTreeMap::new(),
             others_go_on: true,
         }
     }
@@ -82,8 +83,26 @@ impl<'a> Context<'a> {
         (self.now_ns() >= self.end_ns).then_some(EndedBy::Duration)
     }
 
-    /// Has everything that is held stored at this time, or before.
-    pub(super) fn flush_at(&mut self, ns: u64) {
-        self.flush_ns = Some(self.flush_ns.map_or(ns, |known| known.min(ns)));
+    /// Has everything that may be held so long stored at this time, or before: all stores
+    /// of one `hold` are synced together.
+    pub(super) fn flush_at(&mut self, hold: Duration, ns: u64) {
+        let known = self.flushes.entry(hold).or_insert(ns);
+        *known = ns.min(*known);
+    }
+
+    /// What is to be stored now, by how long it may be held.
+    pub(super) fn due_flushes(&mut self) -> Vec<Duration> {
+        let now_ns = self.now_ns();
+        let is_due = |(hold, ns): (&Duration, &u64)| (*ns <= now_ns).then_some(*hold);
+        let due: Vec<Duration> = self.flushes.iter().filter_map(is_due).collect();
+        for hold in &due {
+            self.flushes.remove(hold);
+        }
+        due
+    }
+
+    /// When something that is held is to be stored next.
+    pub(super) fn next_flush_ns(&self) -> u64 {
+        self.flushes.values().copied().min().unwrap_or(u64::MAX)
     }
 }

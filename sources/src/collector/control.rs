@@ -53,14 +53,30 @@ impl Control {
 
     /// Removes the source with a value of this name: what it has read is stored, and its
     /// store is closed.
-    pub fn remove(&self, name: impl Into<String>) {
-        let _ = self.sender.send(Message::Remove(name.into()));
+    pub fn remove(&self, name: impl Into<String>) -> Removal {
+        let (closing, closed) = mpsc::channel();
+        let _ = self.sender.send(Message::Remove(name.into(), closing));
+        Removal(closed)
     }
 
     /// The channel, for the first run that asks.
     pub(super) fn channel(&self) -> Option<(Sender<Message>, Receiver<Message>)> {
         let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         receiver.take().map(|receiver| (self.sender.clone(), receiver))
+    }
+}
+
+/// A source that is being removed.
+#[derive(Debug)]
+pub struct Removal(Receiver<()>);
+
+impl Removal {
+    /// Waits until what the source has read is stored, its counts are written, and its
+    /// stores are closed, but for what a poll that hangs keeps open until it returns. A
+    /// source of the same name may be added then.
+    pub fn wait(self) {
+        // Nothing is sent: the end comes when all senders are gone.
+        let _ = self.0.recv();
     }
 }
 

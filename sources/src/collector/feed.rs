@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gaugelog::{Error, Store};
 
+use super::Collector;
+use super::back_off::WAIT_MOST;
 use super::context::Context;
 use super::intake::Intake;
 use super::keeper::Keeper;
@@ -25,9 +28,36 @@ use crate::source::{Pace, Source, SourceError};
 /// A store that could not be opened ends its own value and no other.
 pub struct Feed {
     source: Box<dyn Source>,
+    own: Own,
+    values: Vec<(String, Result<Target, Error>)>,
+}
+
+/// What is not as the collector has it.
+#[derive(Default)]
+struct Own {
     interval: Option<Duration>,
     deadline: Option<Duration>,
-    values: Vec<(String, Result<Target, Error>)>,
+    is_aligned: bool,
+    jitter: Option<u64>,
+    retry_max: Option<Duration>,
+    hold: Option<Duration>,
+    retention: Option<Retention>,
+    stop: Option<Arc<AtomicBool>>,
+}
+
+impl Own {
+    fn timing(&self, collector: &Collector, start_ns: u64) -> Timing {
+        let interval = self.interval.unwrap_or(collector.interval);
+        let retry_max = self.retry_max.or(collector.retry_max);
+        Timing {
+            interval,
+            deadline: self.deadline.or(collector.deadline),
+            is_aligned: self.is_aligned || collector.aligned,
+            jitter: self.jitter.or(collector.jitter),
+            retry_max: retry_max.unwrap_or(WAIT_MOST.max(interval)),
+            start_ns,
+        }
+    }
 }
 
 impl fmt::Debug for Feed {
@@ -78,20 +108,67 @@ impl Feed {
         assert_eq!(source.values(), stores.len(), "a store for each value");
         let target = |(name, store): (_, gaugelog::Result<_>)| (name, store.map(Target::Store));
         let values = stores.into_iter().map(target).collect();
-        Self { source: Box::new(source), interval: None, deadline: None, values }
+        Self { source: Box::new(source), own: Own::default(), values }
     }
 
     /// The time from one poll to the next, where it is not the collector's.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
-        self.interval = Some(interval);
+        self.own.interval = Some(interval);
         self
     }
 
     /// How long a poll may take, where it is not as the collector has it.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+        self.own.deadline = Some(deadline);
+        self
+    }
+
+    /// Has it polled on multiples of its interval of the wall clock.
+    #[must_use]
+    pub fn align(mut self, is_aligned: bool) -> Self {
+        self.own.is_aligned = is_aligned;
+        self
+    }
+
+    /// Has it polled later by a part of its interval: see
+    /// [`Collector::jitter`](crate::Collector::jitter).
+    #[must_use]
+    pub fn jitter(mut self, seed: u64) -> Self {
+        self.own.jitter = Some(seed);
+        self
+    }
+
+    /// How long it is left alone at most when it keeps failing, where it is not as the
+    /// collector has it.
+    #[must_use]
+    pub fn retry_max(mut self, pause: Duration) -> Self {
+        self.own.retry_max = Some(pause);
+        self
+    }
+
+    /// How long its observations may wait in memory, where it is not as the collector has
+    /// it. Stores for which it is the same are synced at the same time.
+    #[must_use]
+    pub fn hold(mut self, duration: Duration) -> Self {
+        self.own.hold = Some(duration);
+        self
+    }
+
+    /// How much of its stores is kept, where it is not as the collector has it.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.own.retention = Some(retention);
+        self
+    }
+
+    /// The flag that the source has as its [`Settings::stop`](crate::Settings::stop), such
+    /// as one of [`Stop::for_one`](crate::Stop::for_one). It is set when the source is
+    /// [removed](crate::Control::remove), and ends what a poll waits for.
+    #[must_use]
+    pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.own.stop = Some(flag);
         self
     }
 
@@ -100,7 +177,7 @@ impl Feed {
     pub(super) fn into_sinks(source: Box<dyn Source>, sinks: Vec<(&str, SharedSink)>) -> Self {
         let target = |(name, sink): (&str, _)| (name.to_owned(), Ok(Target::Sink(sink)));
         let values = sinks.into_iter().map(target).collect();
-        Self { source, interval: None, deadline: None, values }
+        Self { source, own: Own::default(), values }
     }
 
     /// Starts its threads, for a schedule that begins at this time.
@@ -111,15 +188,12 @@ impl Feed {
         numbers: &mut impl Iterator<Item = usize>,
         context: &mut Context<'_>,
     ) -> Lane {
-        let Self { source, interval, deadline, values } = self;
-        let pace = source.pace();
+        let Self { source, own, values } = self;
         let collector = context.collector;
-        let timing = Timing {
-            interval: interval.unwrap_or(collector.interval),
-            deadline: deadline.or(collector.deadline),
-            start_ns,
-        };
-        let interval = (pace == Pace::Scheduled).then_some(timing.interval);
+        let timing = own.timing(collector, start_ns);
+        let hold = own.hold.or(collector.hold);
+        let retention = own.retention.unwrap_or(collector.retention);
+        let interval = (source.pace() == Pace::Scheduled).then_some(timing.interval);
         let name = values.first().map_or_else(String::new, |(name, _)| name.clone());
         let (mut outlets, mut kept, mut refused) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (name, target)) in values.into_iter().enumerate() {
@@ -127,17 +201,21 @@ impl Feed {
             log::info!("{name}: collecting {description}");
             let (again, word) = mpsc::channel();
             let (sink, error) = match target {
-                Ok(target) => (Some(target.sink(collector.retention)), None),
+                Ok(target) => (Some(target.sink(retention)), None),
                 Err(error) => (None, Some(Cause::Store(error))),
             };
-            let keeper =
-                sink.as_ref().and_then(|sink| Keeper::begin(sink, description, interval, context));
+            let unit = source.unit(place);
+            let keeper = sink
+                .as_ref()
+                .and_then(|sink| Keeper::begin(sink, description, unit, interval, context));
             outlets.push(Outlet { sink: sink.clone(), again: word });
             let number = numbers.next().unwrap_or(usize::MAX);
-            kept.push(Value::new(number, name, sink, keeper, again));
+            kept.push(Value::new(number, name, sink, keeper, again, hold));
             refused.push(error);
         }
-        let mut lane_of = Lane::new(lane, name.clone(), timing, source.is_local(), kept, context);
+        let is_local = source.is_local();
+        let mut lane_of = Lane::new(lane, name.clone(), timing, is_local, own.stop, kept, context);
+        lane_of.removes_old = !retention.is_all();
         for (place, cause) in refused.into_iter().enumerate() {
             if let Some(cause) = cause {
                 lane_of.values[place].end(lane, place, ended(cause), context);
@@ -146,7 +224,7 @@ impl Feed {
         if lane_of.is_over() {
             return lane_of;
         }
-        match threads(&name, source, outlets, lane, context) {
+        match threads(&name, source, outlets, hold.is_some(), lane, context) {
             Ok(threads) => lane_of.begin(threads),
             Err(error) => {
                 for (place, value) in lane_of.values.iter_mut().enumerate() {
@@ -170,11 +248,12 @@ fn threads(
     name: &str,
     source: Box<dyn Source>,
     mut outlets: Vec<Outlet>,
+    is_held: bool,
     lane: usize,
     context: &Context<'_>,
 ) -> io::Result<Threads> {
     let line = Line { lane, messages: context.messages.clone() };
-    let (is_held, clock) = (context.collector.hold.is_some(), Arc::clone(&context.clock));
+    let clock = Arc::clone(&context.clock);
     match (source.pace(), outlets.pop()) {
         (Pace::Own, Some(outlet)) => {
             Intake::start(name, source, outlet, is_held, clock, line).map(Threads::OwnPace)

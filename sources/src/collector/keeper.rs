@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::live;
+use super::message::Closing;
 use super::place::Place;
 use super::record::{Counts, LastError, Record};
 use super::report::Report;
 use super::schedule::nanoseconds;
 use super::session;
 use super::sink::{SharedSink, with};
-use super::writing::Note;
+use super::writing::{Last, Note};
 
 /// The live state is written so long after a change: it is less than two seconds old.
 const LIVE_DELAY: Duration = Duration::from_millis(1500);
@@ -28,7 +29,7 @@ const TEXT_CHARS_MAX: usize = 400;
 pub(super) struct Keeper {
     place: Arc<Place>,
     live: Option<PathBuf>,
-    _lock: File,
+    lock: File,
     record: Record,
     /// The counts of the runs before this one.
     before: Counts,
@@ -50,6 +51,7 @@ impl Keeper {
     pub(super) fn begin(
         sink: &SharedSink,
         source: String,
+        unit: Option<String>,
         interval: Option<Duration>,
         context: &mut Context<'_>,
     ) -> Option<Self> {
@@ -75,6 +77,7 @@ impl Keeper {
         let live = live::file(&directory, &place);
         let record = Record {
             source: cut(&source),
+            unit: unit.map(|unit| cut(&unit)),
             interval_ns: interval.map(nanoseconds),
             process: std::process::id(),
             started_ns: now_ns,
@@ -94,7 +97,7 @@ impl Keeper {
         let mut keeper = Self {
             place: Arc::new(place),
             live,
-            _lock: lock,
+            lock,
             record,
             before,
             live_ns: None,
@@ -103,7 +106,7 @@ impl Keeper {
             is_failing: false,
             has_turned: false,
         };
-        keeper.write(true, false, context);
+        keeper.write(true, context);
         Some(keeper)
     }
 
@@ -121,19 +124,28 @@ impl Keeper {
         let store_ns = self.store_ns();
         let is_live_due = self.live_ns.is_some_and(|live_ns| live_ns <= now_ns);
         if is_live_due || store_ns <= now_ns {
-            self.write(store_ns <= now_ns, false, context);
+            self.write(store_ns <= now_ns, context);
         }
         self.live_ns.unwrap_or(u64::MAX).min(self.store_ns())
     }
 
     /// Writes down the last counts, and how the run ended.
-    pub(super) fn end(mut self, report: &Report, failure: Option<&str>, context: &mut Context<'_>) {
+    pub(super) fn end(
+        mut self,
+        report: &Report,
+        failure: Option<&str>,
+        closing: Option<Closing>,
+        context: &mut Context<'_>,
+    ) {
         self.take(report, 0, context);
         if let Some(failure) = failure {
             self.note_error(failure, context);
         }
         self.record.ended = Some(report.ended_by.as_str().to_owned());
-        self.write(true, true, context);
+        self.record.updated_ns = context.wall_ns();
+        let last = Some(Last { _lock: self.lock, _closing: closing });
+        let Self { place, live, record, .. } = self;
+        context.writing.put(Note { place, live, record, to_store: true, last });
     }
 
     fn take(&mut self, report: &Report, held: u64, context: &Context<'_>) {
@@ -171,7 +183,7 @@ impl Keeper {
         }
     }
 
-    fn write(&mut self, to_store: bool, is_last: bool, context: &mut Context<'_>) {
+    fn write(&mut self, to_store: bool, context: &mut Context<'_>) {
         self.record.updated_ns = context.wall_ns();
         self.live_ns = None;
         if to_store {
@@ -182,7 +194,7 @@ impl Keeper {
             live: self.live.clone(),
             record: self.record.clone(),
             to_store,
-            is_last,
+            last: None,
         });
     }
 }

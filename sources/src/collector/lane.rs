@@ -2,13 +2,15 @@
 
 mod polling;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::back_off::BackOff;
 use super::context::Context;
 use super::intake::Intake;
 use super::jitter;
-use super::message::{Answer, End, Given, News};
+use super::message::{Answer, Closing, End, Given, News};
 use super::poller::Poller;
 use super::report::{Cause, EndedBy};
 use super::schedule::{Schedule, nanoseconds};
@@ -19,6 +21,12 @@ use crate::source::SourceError;
 pub(super) struct Timing {
     pub(super) interval: Duration,
     pub(super) deadline: Option<Duration>,
+    /// Polls follow the wall clock.
+    pub(super) is_aligned: bool,
+    /// What the part of the interval that polls are moved by is drawn from.
+    pub(super) jitter: Option<u64>,
+    /// How long it is left alone at most when it keeps failing.
+    pub(super) retry_max: Duration,
     /// When it was added, since the start of the run.
     pub(super) start_ns: u64,
 }
@@ -56,13 +64,20 @@ pub(super) struct Lane {
     threads: Threads,
     interval: Duration,
     deadline: Option<Duration>,
+    is_aligned: bool,
     schedule: Schedule,
     back_off: BackOff,
     is_local: bool,
+    /// Old observations are removed from a store of it.
+    pub(super) removes_old: bool,
     state: State,
     /// The source itself has ended.
     has_ended: bool,
     is_removed: bool,
+    /// Ends what a poll waits for, where the source heeds it.
+    stop: Option<Arc<AtomicBool>>,
+    /// Until the threads of a source that is removed have ended.
+    closing: Option<Closing>,
     /// Its threads wait for the word to go on.
     is_waited_for: bool,
     /// Time in which the machine was suspended that makes no whole tick yet.
@@ -74,15 +89,15 @@ impl Lane {
     pub(super) fn new(
         number: usize,
         name: String,
-        Timing { interval, deadline, start_ns }: Timing,
+        Timing { interval, deadline, is_aligned, jitter, retry_max, start_ns }: Timing,
         is_local: bool,
+        stop: Option<Arc<AtomicBool>>,
         values: Vec<Value>,
         context: &Context<'_>,
     ) -> Self {
-        let collector = context.collector;
-        let offset_ns = collector.jitter.map_or(0, |seed| jitter::offset_ns(seed, &name, interval));
-        let schedule = Schedule::new(interval, offset_ns, collector.duration);
-        let schedule = match collector.aligned {
+        let offset_ns = jitter.map_or(0, |seed| jitter::offset_ns(seed, &name, interval));
+        let schedule = Schedule::new(interval, offset_ns, context.collector.duration);
+        let schedule = match is_aligned {
             true => {
                 let mut aligned = schedule.aligned(context.wall_ahead_ns());
                 aligned.skip_to(start_ns);
@@ -90,7 +105,7 @@ impl Lane {
             }
             false => schedule.begun_at(start_ns),
         };
-        let back_off = BackOff::new(collector.longest_retry(interval));
+        let back_off = BackOff::new(retry_max);
         let (state, threads) = (State::Over, Threads::None);
         Self {
             number,
@@ -98,12 +113,16 @@ impl Lane {
             threads,
             interval,
             deadline,
+            is_aligned,
             schedule,
             back_off,
             is_local,
+            removes_old: false,
             state,
             has_ended: false,
             is_removed: false,
+            stop,
+            closing: None,
             is_waited_for: false,
             slept_ns: 0,
             values,
@@ -221,11 +240,11 @@ impl Lane {
 
     /// Sees to it that what is held is stored in time.
     fn hold(&mut self, context: &mut Context<'_>) {
-        let Some(hold) = context.collector.hold else { return };
-        if self.values.iter().any(|value| !value.held.is_empty()) {
-            context.flush_at(context.now_ns().saturating_add(nanoseconds(hold)));
-        }
         for (place, value) in self.values.iter_mut().enumerate() {
+            let Some(hold) = value.hold else { return };
+            if !value.held.is_empty() {
+                context.flush_at(hold, context.now_ns().saturating_add(nanoseconds(hold)));
+            }
             if value.is_full() {
                 value.flush(self.number, place, context);
             }
@@ -239,9 +258,12 @@ impl Lane {
         }
     }
 
-    pub(super) fn flush(&mut self, context: &mut Context<'_>) {
+    /// Stores what is held of the values that may be held so long.
+    pub(super) fn flush(&mut self, hold: Duration, context: &mut Context<'_>) {
         for (place, value) in self.values.iter_mut().enumerate() {
-            value.flush(self.number, place, context);
+            if value.hold.unwrap_or_default() == hold {
+                value.flush(self.number, place, context);
+            }
         }
     }
 
@@ -300,11 +322,19 @@ impl Lane {
     }
 
     /// Ends it: what it has read is stored.
-    pub(super) fn remove(&mut self) {
+    pub(super) fn remove(&mut self, closing: &Closing) {
         self.is_removed = true;
-        for value in &mut self.values {
-            value.is_removed = true;
+        self.closing = Some(closing.clone());
+        if let Some(stop) = &self.stop {
+            stop.store(true, Ordering::SeqCst);
         }
+        for value in &mut self.values {
+            value.remove(closing.clone());
+        }
+    }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.is_removed
     }
 
     /// Why there are no more polls, where somebody has asked for that.
@@ -326,5 +356,6 @@ impl Lane {
             Threads::OwnPace(intake) => intake.finish(self.has_ended),
             Threads::None => {}
         }
+        self.closing = None;
     }
 }

@@ -1,6 +1,7 @@
 //! What the threads of a run tell the one that keeps the schedule.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use gaugelog::{Error, Observation};
 
@@ -15,10 +16,13 @@ pub(super) enum Message {
     /// A source is to be collected from too.
     Add(Box<Feed>),
     /// The source with a value of this name is to be removed.
-    Remove(String),
+    Remove(String, Closing),
     /// A source, counted from 0, has something to tell.
     Lane { lane: usize, news: News },
 }
+
+/// Held, as clones, by all that a source which is removed still keeps open; nothing is sent.
+pub(super) type Closing = Sender<()>;
 
 #[derive(Debug)]
 pub(super) enum News {

@@ -72,6 +72,8 @@ impl From<&Report> for Counts {
 pub struct Record {
     /// The source's description.
     pub source: String,
+    /// What its values are measured in, if that is known.
+    pub unit: Option<String>,
     /// The time between polls, or none for a source with a pace of its own.
     pub interval_ns: Option<u64>,
     /// The process that collects, or collected last.

@@ -85,10 +85,9 @@ impl Scheduler {
     /// Does what is due, and says when there is something to do next.
     fn step(&mut self, context: &mut Context<'_>) -> u64 {
         let now_ns = context.now_ns();
-        if context.flush_ns.is_some_and(|flush_ns| flush_ns <= now_ns) {
-            context.flush_ns = None;
+        for hold in context.due_flushes() {
             for lane in &mut self.lanes {
-                lane.flush(context);
+                lane.flush(hold, context);
             }
         }
         let mut next_ns = u64::MAX;
@@ -100,14 +99,14 @@ impl Scheduler {
         }
         context.writing.begin();
         self.lanes.iter_mut().for_each(Lane::retire);
-        if !context.collector.retention.is_all() {
+        if self.lanes.iter().any(|lane| lane.removes_old && !lane.is_over()) {
             if now_ns >= self.trim_ns {
                 self.trim_ns = now_ns.saturating_add(nanoseconds(TRIM));
                 self.trim();
             }
             next_ns = next_ns.min(self.trim_ns);
         }
-        next_ns.min(context.flush_ns.unwrap_or(u64::MAX))
+        next_ns.min(context.next_flush_ns())
     }
 
     /// Waits for a message until something is due, and hears all that are there.
@@ -128,11 +127,13 @@ impl Scheduler {
         match message {
             Message::Lane { lane, news } => self.lanes[lane].hear(news, context),
             Message::Add(feed) => self.add(*feed, context.now_ns(), context),
-            Message::Remove(name) => {
+            Message::Remove(name, closing) => {
                 let is_named = |lane: &&mut Lane| {
-                    !lane.is_over() && lane.values.iter().any(|value| value.name == name)
+                    !lane.is_removed() && lane.values.iter().any(|value| value.name == name)
                 };
-                self.lanes.iter_mut().filter(is_named).for_each(Lane::remove);
+                for lane in self.lanes.iter_mut().filter(is_named) {
+                    lane.remove(&closing);
+                }
             }
             Message::Stop => {}
         }

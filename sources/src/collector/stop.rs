@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::message::Message;
 
@@ -18,7 +18,16 @@ use super::message::Message;
 #[derive(Clone, Default)]
 pub struct Stop {
     flag: Arc<AtomicBool>,
-    listeners: Arc<Mutex<Vec<Sender<Message>>>>,
+    listeners: Arc<Mutex<Listeners>>,
+}
+
+/// What is done when the flag is set.
+#[derive(Default)]
+struct Listeners {
+    /// Collectors that are woken.
+    collectors: Vec<Sender<Message>>,
+    /// Flags that are set too.
+    flags: Vec<Weak<AtomicBool>>,
 }
 
 impl Stop {
@@ -31,9 +40,12 @@ impl Stop {
     /// Sets the flag and wakes the collectors that heed it. Not for a signal handler: let
     /// a thread wait for the signal and call this.
     pub fn set(&self) {
+        let mut listeners = self.listeners();
         self.flag.store(true, Ordering::SeqCst);
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|listener| listener.send(Message::Stop).is_ok());
+        for flag in listeners.flags.drain(..).filter_map(|flag| flag.upgrade()) {
+            flag.store(true, Ordering::SeqCst);
+        }
+        listeners.collectors.retain(|listener| listener.send(Message::Stop).is_ok());
     }
 
     /// Whether somebody has set it.
@@ -49,9 +61,35 @@ impl Stop {
         Arc::clone(&self.flag)
     }
 
+    /// A flag for one source, which is set with this one, and may be set alone to end that
+    /// source: for [`Settings::stop`](crate::Settings::stop) and
+    /// [`Feed::stop`](crate::Feed::stop).
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// let stop = gaugelog_sources::Stop::new();
+    /// let (one, other) = (stop.for_one(), stop.for_one());
+    /// one.store(true, Ordering::SeqCst);
+    /// assert!(!other.load(Ordering::SeqCst) && !stop.is_set());
+    /// stop.set();
+    /// assert!(other.load(Ordering::SeqCst));
+    /// ```
+    #[must_use]
+    pub fn for_one(&self) -> Arc<AtomicBool> {
+        let mut listeners = self.listeners();
+        let flag = Arc::new(AtomicBool::new(self.is_set()));
+        listeners.flags.retain(|flag| flag.strong_count() > 0);
+        listeners.flags.push(Arc::downgrade(&flag));
+        flag
+    }
+
     /// Has a collector woken from now on.
     pub(super) fn wake(&self, listener: Sender<Message>) {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+        self.listeners().collectors.push(listener);
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,7 +9,7 @@ use gaugelog::{Error, Observation};
 
 use super::context::Context;
 use super::keeper::Keeper;
-use super::message::{Batch, Outcome};
+use super::message::{Batch, Closing, Outcome};
 use super::report::{Cause, CollectError, EndedBy, Event, Report};
 use super::schedule::nanoseconds;
 use super::sink::SharedSink;
@@ -50,6 +50,8 @@ pub(super) struct Value {
     /// The word for a batch that the store has refused.
     pub(super) again: Sender<Again>,
     retry_ns: Option<u64>,
+    /// How long observations may be held; none are without.
+    pub(super) hold: Option<Duration>,
     pub(super) held: Vec<Observation>,
     /// What a thread is storing of what was held, and whether for the last time.
     flushing: Option<(Arc<Vec<Observation>>, bool)>,
@@ -57,6 +59,7 @@ pub(super) struct Value {
     ending: Option<Ending>,
     /// The source is being removed.
     pub(super) is_removed: bool,
+    closing: Option<Closing>,
     /// Ticks missed that nobody was told of yet.
     missed_untold: u64,
     remind_ns: u64,
@@ -69,6 +72,7 @@ impl Value {
         sink: Option<SharedSink>,
         keeper: Option<Keeper>,
         again: Sender<Again>,
+        hold: Option<Duration>,
     ) -> Self {
         Self {
             number,
@@ -79,10 +83,12 @@ impl Value {
             outcome: None,
             again,
             retry_ns: None,
+            hold,
             held: Vec::new(),
             flushing: None,
             ending: None,
             is_removed: false,
+            closing: None,
             missed_untold: 0,
             remind_ns: 0,
         }
@@ -181,7 +187,8 @@ impl Value {
     /// Gives the word for a refused batch when it is time, or when the run is over, and
     /// says when it next has something to do.
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> u64 {
-        if let (Some(Err(error)), true) = (&self.outcome, context.others_go_on) {
+        if let (Some(Err(error)), true) = (&self.outcome, context.others_go_on && !self.is_removed)
+        {
             if context.now_ns() >= self.remind_ns {
                 self.remind_ns = context.now_ns().saturating_add(nanoseconds(REMIND));
                 context.tell(self.number, Event::Ended(error));
@@ -217,7 +224,8 @@ impl Value {
         } else {
             // No thread can be had at the moment; the next flush tries again.
             self.held = Arc::unwrap_or_clone(batch);
-            context.flush_at(context.now_ns().saturating_add(nanoseconds(RETRY_PAUSE)));
+            let again_ns = context.now_ns().saturating_add(nanoseconds(RETRY_PAUSE));
+            context.flush_at(self.hold.unwrap_or_default(), again_ns);
         }
     }
 
@@ -278,10 +286,21 @@ impl Value {
         log::info!("{}: {}", self.name, failure.as_deref().unwrap_or(report.ended_by.as_str()));
         self.ending = None;
         self.sink = None;
-        self.outcome = Some(ended);
+        let closing = self.closing.take();
         if let Some(keeper) = self.keeper.take() {
-            keeper.end(&report, failure.as_deref(), context);
+            keeper.end(&report, failure.as_deref(), closing, context);
         }
+        if let (Err(error), true) = (&ended, self.is_removed) {
+            context.tell(self.number, Event::Ended(error));
+        }
+        self.outcome = Some(ended);
+    }
+
+    /// Ends it: what it has read is stored.
+    pub(super) fn remove(&mut self, closing: Closing) {
+        self.is_removed = true;
+        // Where the run of this value is over, nothing more is told of it.
+        self.closing = (!self.is_over()).then_some(closing);
     }
 
     pub(super) fn miss(&mut self, ticks: u64) {

@@ -2,10 +2,12 @@
 //! poll.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use super::message::Closing;
 use super::place::{Place, replace};
 use super::record::Record;
 
@@ -18,7 +20,13 @@ pub(super) struct Note {
     /// It belongs into the store too.
     pub(super) to_store: bool,
     /// The run is over: the live state is removed.
-    pub(super) is_last: bool,
+    pub(super) last: Option<Last>,
+}
+
+/// What is let go of once the last record is written: whoever collects there next finds it.
+pub(super) struct Last {
+    pub(super) _lock: File,
+    pub(super) _closing: Option<Closing>,
 }
 
 #[derive(Default)]
@@ -103,7 +111,7 @@ fn write_all(shared: &Shared) {
 }
 
 fn write(note: &Note, is_failing: &mut bool) {
-    let Note { place, live, record, to_store, is_last } = note;
+    let Note { place, live, record, to_store, last } = note;
     let Ok(text) = record.to_text() else { return };
     let written = live.as_ref().map(|live| replace(live, &text));
     if let Some(Err(error)) = &written {
@@ -121,7 +129,7 @@ fn write(note: &Note, is_failing: &mut bool) {
             }
         }
     }
-    if let (Some(live), true) = (live, *is_last && !*is_failing) {
+    if let (Some(live), true) = (live, last.is_some() && !*is_failing) {
         let _ = std::fs::remove_file(live);
     }
 }

@@ -7,8 +7,10 @@ use base64::prelude::BASE64_STANDARD;
 use fluent_uri::{Uri, UriRef};
 use percent_encoding::percent_decode_str;
 use ureq::http;
-use ureq::http::HeaderValue;
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use ureq::http::{HeaderMap, HeaderValue};
 
+use super::headers::Headers;
 use crate::quote::quoted;
 use crate::spec::without_secrets;
 
@@ -20,8 +22,8 @@ pub(super) struct Address {
     /// Without user and fragment.
     uri: Uri<String>,
     origin: Origin,
-    /// What proves who we are, for this origin alone.
-    authorization: Option<HeaderValue>,
+    /// What may prove who we are, for this origin alone.
+    headers: HeaderMap,
 }
 
 /// The server that an address is of: what may see its secrets.
@@ -52,10 +54,10 @@ impl Address {
             return Err("its port is not a number from 1 to 65535".to_owned());
         }
         let port = port.unwrap_or(if is_https { 443 } else { 80 });
-        let authorization = match authority.userinfo() {
-            Some(user) => Some(basic(user.as_str())?),
-            None => None,
-        };
+        let mut headers = HeaderMap::new();
+        if let Some(user) = authority.userinfo() {
+            headers.insert(AUTHORIZATION, basic(user.as_str())?);
+        }
         let origin = Origin { is_https, host: authority.host().to_ascii_lowercase(), port };
         let without_user = {
             let Origin { host, port, .. } = &origin;
@@ -64,7 +66,7 @@ impl Address {
             format!("{scheme}://{host}:{port}{}{query}", uri.path())
         };
         let uri = Uri::parse(without_user).map_err(|_| "it is no address".to_owned())?;
-        Ok(Self { uri, origin, authorization })
+        Ok(Self { uri, origin, headers })
     }
 
     pub(super) fn is_https(&self) -> bool {
@@ -85,18 +87,45 @@ impl Address {
         if self.origin.is_https && !there.origin.is_https {
             return Err(format!("a redirect leads from https to \"{}\"", shown()));
         }
-        let is_same = self.origin == there.origin;
-        there.authorization = self.authorization.clone().filter(|_| is_same);
+        there.headers.clear();
+        if self.is_same_server(&there) {
+            there.headers.clone_from(&self.headers);
+        }
         Ok(there)
     }
 
-    /// What is asked for, as the HTTP library takes it.
-    pub(super) fn request(&self) -> Result<http::Request<()>, String> {
-        let mut request = http::Request::get(self.uri.as_str());
-        if let Some(authorization) = &self.authorization {
-            request = request.header(http::header::AUTHORIZATION, authorization);
+    /// Has further headers sent to this server.
+    pub(super) fn add_headers(&mut self, headers: Headers) -> Result<(), String> {
+        let headers = headers.into_map();
+        if headers.contains_key(AUTHORIZATION) && self.headers.contains_key(AUTHORIZATION) {
+            return Err("it names a user, and there is a token or an Authorization header too; \
+                        remove one"
+                .to_owned());
         }
-        request.body(()).map_err(|_| "it is no address of a page".to_owned())
+        self.headers.extend(headers);
+        Ok(())
+    }
+
+    pub(super) fn is_same_server(&self, other: &Self) -> bool {
+        self.origin == other.origin
+    }
+
+    /// What is asked for, as the HTTP library takes it; with a body, by POST.
+    pub(super) fn request<'a>(
+        &self,
+        body: Option<&'a str>,
+    ) -> Result<http::Request<&'a [u8]>, String> {
+        let method = if body.is_some() { http::Method::POST } else { http::Method::GET };
+        let mut request = http::Request::builder().method(method).uri(self.uri.as_str());
+        if let Some(headers) = request.headers_mut() {
+            headers.clone_from(&self.headers);
+            if body.is_some() {
+                let json = HeaderValue::from_static("application/json");
+                headers.entry(CONTENT_TYPE).or_insert(json);
+            }
+        }
+        let body = body.unwrap_or_default().as_bytes();
+        request.body(body).map_err(|_| "it is no address of a page".to_owned())
     }
 }
 
@@ -205,7 +234,7 @@ mod tests {
     fn addresses_are_taken_apart() {
         let address = parsed("HTTP://me:p%40ss@Host.example:8080/a/b?k=v");
         assert_eq!(address.uri, "http://host.example:8080/a/b?k=v");
-        assert_eq!(address.authorization.unwrap(), "Basic bWU6cEBzcw==");
+        assert_eq!(address.headers[AUTHORIZATION], "Basic bWU6cEBzcw==");
         assert_eq!(parsed("https://h").origin, parsed("https://h:443/x").origin);
         assert_eq!(parsed("http://[::1]/").origin.to_string(), "http://[::1]:80");
         assert_ne!(parsed("http://h").origin, parsed("https://h").origin);
@@ -264,17 +293,17 @@ mod tests {
             let there = from.redirected(location).unwrap();
             assert_eq!(there.uri, to);
             let keeps = !to.contains("other");
-            assert_eq!(there.authorization.is_some(), keeps, "{location}");
+            assert_eq!(!there.headers.is_empty(), keeps, "{location}");
         }
     }
 
     #[test]
     fn secrets_do_not_come_back_from_another_server() {
         let there = parsed("https://me:pw@h/").redirected("https://other/").unwrap();
-        assert_eq!(there.redirected("https://h/").unwrap().authorization, None);
+        assert!(there.redirected("https://h/").unwrap().headers.is_empty());
         // Nor does a server lend us its own.
         let there = parsed("https://h/").redirected("https://you:pw@other/").unwrap();
-        assert_eq!(there.authorization, None);
+        assert!(there.headers.is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use ureq::config::Config;
-use ureq::http::{Response, StatusCode, header};
+use ureq::http::{Method, Request, Response, StatusCode, header};
 use ureq::{Agent, Body, Error, Proxy};
 
 use super::address::Address;
@@ -47,27 +47,51 @@ pub(super) fn fetch(
     agent: &Agent,
     guard: &Guard,
     first: &Address,
+    body: Option<&str>,
     limits: Limits,
 ) -> Result<Text, String> {
     let Limits { deadline, page_bytes_max } = limits;
     let begun = Instant::now();
     let explain = |error| explained(error, deadline);
-    let mut address = first.clone();
+    let (mut address, mut body) = (first.clone(), body);
     for redirects in 0..=REDIRECTS_MAX {
         let left = deadline.saturating_sub(begun.elapsed());
         if left.is_zero() {
             return Err(explain(Error::Timeout(ureq::Timeout::Global)));
         }
         guard.redirected(redirects > 0);
-        let request = address.request()?;
-        let request = agent.configure_request(request).timeout_global(Some(left)).build();
-        let response = agent.run(request).map_err(explain)?;
+        let request = address.request(body)?;
+        let response = ask(agent, request, left).map_err(explain)?;
         match location(&response)? {
-            Some(location) => address = address.redirected(&location)?,
+            Some(location) => {
+                let there = address.redirected(&location)?;
+                body = body.filter(|_| is_sent_on(response.status()));
+                if body.is_some() && !there.is_same_server(first) {
+                    return Err("a redirect leads to another server, to which the body is not \
+                                sent; name that address itself"
+                        .to_owned());
+                }
+                address = there;
+            }
             None => return page(response, page_bytes_max, explain),
         }
     }
     Err(format!("there are more than {REDIRECTS_MAX} redirects"))
+}
+
+/// Asks for a page.
+fn ask(agent: &Agent, request: Request<&[u8]>, left: Duration) -> Result<Response<Body>, Error> {
+    if request.method() == Method::POST {
+        return agent.run(agent.configure_request(request).timeout_global(Some(left)).build());
+    }
+    // The HTTP library sends no body by GET, and refuses one.
+    let request = request.map(|_| ());
+    agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
+}
+
+/// Whether a redirect is followed with the body that was sent; others are by GET.
+fn is_sent_on(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
 }
 
 /// Where a response leads, if it is a redirect.
@@ -102,7 +126,9 @@ fn page(
     let reader = response.body_mut().as_reader();
     let broken = reader.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).err();
     let too_large = || {
-        format!("the page has more than {bytes_max} bytes; --page-max sets how many it may have")
+        format!(
+            "the page has more than {bytes_max} bytes; --page-max (page_max in a file) allows more"
+        )
     };
     if bytes.len() as u64 > bytes_max {
         return Err(too_large());

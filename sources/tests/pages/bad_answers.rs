@@ -80,7 +80,8 @@ fn pages_that_break_off_are_errors() {
 
 #[test]
 fn a_page_that_is_too_large_is_refused_also_when_it_was_small() {
-    let too_large = "the page has more than 1048576 bytes; --page-max sets how many it may have";
+    let too_large =
+        "the page has more than 1048576 bytes; --page-max (page_max in a file) allows more";
     let page = format!("{}7", " ".repeat(1 << 20));
     assert_eq!(error(&Server::page(&page).url("/")), too_large);
     let bomb = gzip_of_blanks(200 << 20);

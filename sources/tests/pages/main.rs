@@ -5,6 +5,7 @@ mod bad_answers;
 mod good_answers;
 mod hostile;
 mod redirects;
+mod requests;
 mod secrets;
 mod server;
 mod slow_servers;

@@ -22,7 +22,7 @@ impl Lane {
                 self.end(by, context);
                 return u64::MAX;
             }
-            if context.collector.aligned {
+            if self.is_aligned {
                 self.schedule.follow(context.now_ns(), context.wall_ahead_ns());
             }
             // Not the end of the duration counts: what is due before it is polled, late or not.
@@ -36,7 +36,7 @@ impl Lane {
             let now_ns = context.now_ns();
             if due_ns > now_ns {
                 let look_ns = now_ns.saturating_add(nanoseconds(CLOCK_LOOK));
-                return if context.collector.aligned { due_ns.min(look_ns) } else { due_ns };
+                return if self.is_aligned { due_ns.min(look_ns) } else { due_ns };
             }
             if at_once && (self.state == State::Hung || self.is_blocked()) {
                 let _ = self.schedule.advance(now_ns);

@@ -1,0 +1,203 @@
+//! A source as a configuration has it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use gaugelog_sources::{Adjusted, Adjustment, Feed, Registry, Settings, Source, without_secrets};
+
+use super::document::Field;
+use super::terms::{KEYS, Key, Kind, Terms, adjust, unknown};
+use crate::collect::{DEADLINE_GRACE, check_name};
+
+const RATE: &str = "rate:";
+
+/// A source: what it is, the values that are stored, and what holds for it.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) values: Vec<Value>,
+    pub(super) terms: Terms,
+}
+
+/// What goes into a store, and is called like that.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) name: String,
+    spec: String,
+    adjustment: Adjustment,
+}
+
+impl Entry {
+    /// Reads the table of a source, for which these hold unless it says otherwise.
+    pub(super) fn read(source: &Field<'_>, defaults: &Terms) -> Result<Self, String> {
+        let name = source.key;
+        check_name(name).map_err(|why| source.wrong_key(why))?;
+        let fields = source.table()?;
+        let mut terms = defaults.clone();
+        let (mut spec, mut values) = (None, None);
+        for field in &fields {
+            match field.key {
+                "spec" | "url" if spec.is_some() => {
+                    return Err(field.wrong("there are spec and url; leave one of them out"));
+                }
+                "spec" => spec = Some((field, field.text()?)),
+                "url" => spec = Some((field, address(field)?)),
+                "values" => values = Some(field),
+                key if KEYS.iter().any(|known| known.name == key) => terms.heed(field)?,
+                _ => return Err(unknown(field, &KEYS.map(|key| key.name), "a source")),
+            }
+        }
+        let (spec_field, spec) = spec.ok_or_else(|| {
+            source.wrong_key("it says not what to collect; add url = \"…\" or spec = \"…\"")
+        })?;
+        check_kinds(&fields, spec)?;
+        if is_page(spec) {
+            terms.read_ca_file().map_err(|why| spec_field.wrong(why))?;
+        } else {
+            terms.ca_file = None;
+        }
+        let values = match values {
+            Some(values) => several(values, spec, &terms.adjustment)?,
+            None => {
+                let (spec, adjustment) = (spec.to_owned(), terms.adjustment.clone());
+                vec![Value { name: name.to_owned(), spec, adjustment }]
+            }
+        };
+        let entry = Self { name: name.to_owned(), values, terms };
+        // What is wrong with the spec is known where its line is.
+        // That any certificate is believed is said when it is opened for use.
+        let settings = entry.terms.settings().insecure(false);
+        entry.open_with(&settings).map_err(|why| spec_field.wrong(why))?;
+        Ok(entry)
+    }
+
+    /// Opens the source; the flag ends what a poll waits for.
+    pub(crate) fn open(&self, stop: Arc<AtomicBool>) -> Result<Box<dyn Source>, String> {
+        self.open_with(&self.terms.settings().stop(stop))
+    }
+
+    fn open_with(&self, settings: &Settings) -> Result<Box<dyn Source>, String> {
+        let specs: Vec<&str> = self.values.iter().map(|value| value.spec.as_str()).collect();
+        let opened = Registry::standard().open_all(&specs, settings);
+        let mut opened = opened.map_err(|error| error.to_string())?.into_iter();
+        let (Some(first), None) = (opened.next(), opened.next()) else {
+            return Err("its values are not of one page or program".to_owned());
+        };
+        let adjustments = self.values.iter().map(|value| value.adjustment.clone()).collect();
+        Ok(Box::new(Adjusted::new(first.source, adjustments)))
+    }
+
+    /// How it is polled and stored; the seed is for those that are moved by chance.
+    pub(crate) fn apply(&self, feed: Feed, seed: u64) -> Feed {
+        let Terms { every, align, deadline, retry_max, sync, jitter, .. } = self.terms;
+        let mut feed = feed
+            .interval(every)
+            .align(align)
+            .deadline(deadline.saturating_add(DEADLINE_GRACE))
+            .retention(self.terms.retention());
+        if let Some(pause) = retry_max {
+            feed = feed.retry_max(pause);
+        }
+        if let Some(hold) = sync {
+            feed = feed.hold(hold);
+        }
+        if jitter { feed.jitter(seed) } else { feed }
+    }
+
+    /// Whether it is standard input, of which there is one.
+    pub(crate) fn is_standard_input(&self) -> bool {
+        self.values.iter().any(|value| scheme(&value.spec) == "stdin")
+    }
+}
+
+/// The values of a page or a program: `NAME = "#/what"`, or a table with that as `at`.
+fn several(field: &Field<'_>, spec: &str, defaults: &Adjustment) -> Result<Vec<Value>, String> {
+    if !is_page(spec) && scheme(spec) != "exec" {
+        return Err(field.wrong("they are for pages and for programs (exec:)"));
+    }
+    if is_page(spec) && spec.contains('#') {
+        return Err(field.wrong(
+            "the address says with # what to take from the page; leave it out \
+                                there, or leave the values out",
+        ));
+    }
+    let mut values = Vec::new();
+    for value in field.table()? {
+        check_name(value.key).map_err(|why| value.wrong_key(why))?;
+        let mut adjustment = defaults.clone();
+        let at = if value.is_table() {
+            let mut at = None;
+            for part in value.table()? {
+                match part.key {
+                    "at" => at = Some(part),
+                    _ => adjust(&mut adjustment, &part)?,
+                }
+            }
+            at.ok_or_else(|| value.wrong_key("it says not what to take; add at = \"#/…\""))?
+        } else {
+            value
+        };
+        let name = value.key.to_owned();
+        values.push(Value { name, spec: part(spec, &at)?, adjustment });
+    }
+    if values.is_empty() {
+        return Err(field.wrong("name at least one, as in values = { temp = \"#/temp\" }"));
+    }
+    Ok(values)
+}
+
+/// The spec of a value: of the whole page or program, this.
+fn part(spec: &str, at: &Field<'_>) -> Result<String, String> {
+    let text = at.text()?;
+    let (rate, fragment) = match text.strip_prefix(RATE) {
+        Some(fragment) => (RATE, fragment),
+        None => ("", text),
+    };
+    if !fragment.starts_with('#') {
+        let why = "it begins with #, as in \"#/temp\" or \"rate:#/rain\"";
+        return Err(at.wrong(why));
+    }
+    let gap = if is_page(spec) { "" } else { " " };
+    Ok(format!("{rate}{spec}{gap}{fragment}"))
+}
+
+fn address<'d>(field: &Field<'d>) -> Result<&'d str, String> {
+    let url = field.text()?;
+    if !is_page(url) || url.starts_with(RATE) {
+        let shown = without_secrets(url);
+        let why = format!(
+            "{shown:?} does not begin with http:// or https://; other sources are \
+                           a spec = \"…\""
+        );
+        return Err(field.wrong(why));
+    }
+    Ok(url)
+}
+
+/// Refuses keys that mean nothing to such a source.
+fn check_kinds(fields: &[Field<'_>], spec: &str) -> Result<(), String> {
+    for field in fields {
+        let Some(Key { kind, .. }) = KEYS.iter().find(|key| key.name == field.key) else {
+            continue;
+        };
+        let only_for = match kind {
+            Kind::Page if !is_page(spec) => "pages, http:// or https://",
+            Kind::StandardInput if scheme(spec) != "stdin" => "stdin",
+            Kind::Polled if scheme(spec) == "stdin" => {
+                "sources that are polled; stdin comes at its own pace"
+            }
+            _ => continue,
+        };
+        return Err(field.wrong_key(format_args!("this is for {only_for}; leave it out here")));
+    }
+    Ok(())
+}
+
+fn scheme(spec: &str) -> &str {
+    let spec = spec.strip_prefix(RATE).unwrap_or(spec);
+    spec.split(':').next().unwrap_or_default()
+}
+
+fn is_page(spec: &str) -> bool {
+    matches!(scheme(spec), "http" | "https")
+}

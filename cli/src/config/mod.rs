@@ -1,0 +1,153 @@
+//! Files of sources, in TOML: `docs/configuration.md` explains them.
+//!
+//! ```text
+//! files ─▶ Document ─▶ Terms, the defaults of a file
+//!              └─────▶ Entry, a source: what it is, its values, its own Terms
+//! ```
+//!
+//! Two configurations are compared source by source: what is equal goes on. So an
+//! [`Entry`] holds all that makes a difference to its source, also what the files that it
+//! names hold, and not the line that it stands in.
+
+pub(crate) mod check;
+mod document;
+mod entry;
+mod files;
+mod terms;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use document::{Document, Field, fields};
+pub(crate) use entry::Entry;
+use terms::{KEYS, Terms, unknown};
+
+use crate::exit::Exit;
+use crate::output;
+
+/// What the files of a configuration say.
+pub(crate) struct Configuration {
+    pub(crate) sources: Vec<Configured>,
+}
+
+/// A source, and where it stands.
+pub(crate) struct Configured {
+    pub(crate) entry: Entry,
+    /// `FILE:LINE`.
+    pub(crate) place: String,
+}
+
+/// All that is wrong with a configuration: a line each, with file, line and way out.
+#[derive(Debug)]
+pub(crate) struct Wrong(pub(crate) Vec<String>);
+
+impl From<Wrong> for Exit {
+    fn from(Wrong(mut problems): Wrong) -> Self {
+        match problems.pop() {
+            Some(only) if problems.is_empty() => Self::Error(only),
+            last => {
+                for problem in problems.into_iter().chain(last) {
+                    output::say("gaugelog", &format!("error: {problem}"));
+                }
+                Self::Told
+            }
+        }
+    }
+}
+
+/// Reads the files; a directory stands for each `*.toml` in it. Everything is checked, but
+/// whether a source answers.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Configuration, Wrong> {
+    let files = files::listed(paths).map_err(|problem| Wrong(vec![problem]))?;
+    let (mut documents, mut problems) = (Vec::new(), Vec::new());
+    for path in &files {
+        match Document::read(path) {
+            Ok(document) => documents.push(document),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let mut sources = Vec::new();
+    for document in &documents {
+        read(document, &mut sources, &mut problems);
+    }
+    problems.extend(clashes(&sources));
+    if problems.is_empty() && sources.is_empty() {
+        let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+        problems.push(format!("{}: there is no source; write a [source.NAME]", names.join(", ")));
+    }
+    if problems.is_empty() { Ok(Configuration { sources }) } else { Err(Wrong(problems)) }
+}
+
+/// Reads what one file says.
+fn read(document: &Document, sources: &mut Vec<Configured>, problems: &mut Vec<String>) {
+    let table = match document.parse() {
+        Ok(table) => table,
+        Err(problem) => return problems.push(problem),
+    };
+    let (tables, settings): (Vec<Field<'_>>, Vec<Field<'_>>) =
+        fields(document, table.get_ref()).into_iter().partition(|field| field.key == "source");
+    let mut defaults = Terms::default();
+    for field in &settings {
+        if let Err(problem) = heed_default(&mut defaults, field) {
+            problems.push(problem);
+        }
+    }
+    for source in tables {
+        match source.table() {
+            Err(_) => problems.push(source.wrong_key("write a table for each, [source.NAME]")),
+            Ok(fields) => {
+                for field in fields {
+                    match Entry::read(&field, &defaults) {
+                        Ok(entry) => sources.push(Configured { entry, place: field.place() }),
+                        Err(problem) => problems.push(problem),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Heeds a key at the top of a file.
+fn heed_default(defaults: &mut Terms, field: &Field<'_>) -> Result<(), String> {
+    match KEYS.iter().find(|key| key.name == field.key) {
+        Some(key) if key.may_be_default => defaults.heed(field),
+        Some(_) => Err(field.wrong_key("this is for one source; write it below its [source.NAME]")),
+        None => {
+            let defaults = KEYS.iter().filter(|key| key.may_be_default).map(|key| key.name);
+            let known: Vec<&str> = defaults.chain(["source"]).collect();
+            Err(unknown(field, &known, "the top of a file"))
+        }
+    }
+}
+
+/// Names that there are twice, and a second standard input.
+fn clashes(sources: &[Configured]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (mut named, mut stored) = (HashMap::new(), HashMap::new());
+    let mut input = None;
+    for Configured { entry, place } in sources {
+        if let Some(other) = named.insert(&entry.name, place) {
+            let name = &entry.name;
+            problems.push(format!("{place}: {name}: it is at {other} too; rename one of them"));
+            continue;
+        }
+        for value in &entry.values {
+            if let Some(other) = stored.insert(&value.name, place) {
+                let name = &value.name;
+                problems.push(format!(
+                    "{place}: {name}: a value of the source at {other} is called so too, and \
+                     has the same store; rename one of them"
+                ));
+            }
+        }
+        if entry.is_standard_input()
+            && let Some(other) = input.replace(place)
+        {
+            problems.push(format!("{place}: stdin: it is at {other} too; there is only one"));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests;
