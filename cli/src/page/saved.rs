@@ -74,6 +74,7 @@ fn store(name: &str, window: &Window, columns: usize) -> gaugelog::Result<Value>
     store["first"] = json!(seconds(first.timestamp_ns));
     store["last"] = json!(seconds(last.timestamp_ns));
     store["latest"] = json!({ "time": seconds(last.timestamp_ns), "value": last.value });
+    store["span"] = json!(summary.max().zip(summary.min()).map(|(max, min)| max - min));
     store["start"] = json!(seconds(first.timestamp_ns));
     if summary.count() <= columns as u64 {
         let all = window.iter().collect::<gaugelog::Result<Vec<_>>>()?;

@@ -14,6 +14,7 @@ const source = {
       first: it.first && it.first.time_ns / 1e9,
       last: it.last && it.last.time_ns / 1e9,
       latest: it.latest && { time: it.latest.time_ns / 1e9, value: it.latest.value },
+      span: it.max - it.min,
       alarms: alarms(it),
     }));
     return { title: folder, stores: described };

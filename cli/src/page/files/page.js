@@ -8,7 +8,6 @@ const FOLLOW_EVERY = 1000;
 // Where nothing is followed, only what the list of stores says may change.
 const LIST_EVERY = 10;
 const LOAD_AFTER = 60;
-const CARD_DIGITS = 14;
 const SHOWN_FIRST = 6;
 const LABEL_WIDTH_LEAST = 44;
 // What is further from the pointer is shown only within its usual distance, in pixels.
@@ -191,7 +190,8 @@ function draw() {
     const isIn = ({ columns }) => columns.first.some((time, at) => time < to && columns.last[at] >= from);
     if (!group.some(isIn)) figure.append(note("no observation in this time"));
   }
-  alignCharts();
+  // After all of them have measured their labels.
+  queueMicrotask(alignCharts);
   describeWindow();
 }
 
@@ -234,8 +234,7 @@ function storeButton(store, place) {
   button.append(swatch, part("span", "name", store.name));
   const latest = part("span", "latest");
   if (store.latest) {
-    const value = Number(store.latest.value.toPrecision(CARD_DIGITS));
-    latest.append(part("b", "", numberText(value)), ` ${timeText(store.latest.time, page.zone, 0)}`);
+    latest.append(part("b", "", valueText(store.latest.value, store.span)), ` ${timeText(store.latest.time, page.zone, 0)}`);
   }
   button.title = `${countText(store.observations)} observations`;
   button.append(latest, ...store.alarms.map((text) => part("span", "alarm", text)));
@@ -280,7 +279,7 @@ function hover(plot, shown) {
   const near = found.filter(({ columns, at }) => at >= 0 && isNear(columns, at, time, reach));
   if (near.length === 0) return hideHover();
   const box = element("hover");
-  box.replaceChildren(hoverTable(near, plot.scales.y.max - plot.scales.y.min));
+  box.replaceChildren(hoverTable(near));
   box.hidden = false;
   const over = plot.over.getBoundingClientRect();
   const { width, height } = box.getBoundingClientRect();
@@ -295,14 +294,13 @@ function isNear({ first, last, usual }, at, time, reach) {
   return distance <= Math.max(reach, GAP * usual) && last[at] >= page.window.from && first[at] <= page.window.to;
 }
 
-function hoverTable(near, valueSpan) {
+function hoverTable(near) {
   const table = document.createElement("table");
   const isOne = near.every(({ columns, at }) => columns.count[at] === 1);
   const head = table.createTHead().insertRow();
   const labels = isOne ? ["time", "value"] : ["time", "mean", "min", "max", "count"];
   head.append(part("th", ""), ...labels.map((text) => part("td", "", text)));
   const body = table.createTBody();
-  const digits = Math.max(digitsFor(page.window.to - page.window.from), isOne ? 3 : 0);
   for (const { name, place, columns, at } of near) {
     const row = body.insertRow();
     const heading = part("th", "");
@@ -310,7 +308,11 @@ function hoverTable(near, valueSpan) {
     swatch.style.background = colour(place, page.isDark);
     heading.append(swatch, name);
     const [min, max, mean] = [columns.min[at], columns.max[at], columns.mean[at]];
-    const time = timeText((columns.first[at] + columns.last[at]) / 2, page.zone, digits);
+    const middle = (columns.first[at] + columns.last[at]) / 2;
+    const hasFraction = isOne && middle % 1 !== 0;
+    const digits = Math.max(digitsFor(page.window.to - page.window.from), hasFraction ? 3 : 0);
+    const time = timeText(middle, page.zone, hasFraction || !isOne ? digits : 0);
+    const valueSpan = Math.max(...columns.max) - Math.min(...columns.min);
     const values = isOne
       ? [numberText(mean)]
       : [...[mean, min, max].map((value) => valueText(value, valueSpan)), countText(columns.count[at])];

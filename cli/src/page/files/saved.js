@@ -11,8 +11,8 @@ const source = {
   unit: saved.unit,
 
   async overview() {
-    const stores = saved.stores.map(({ name, observations, first, last, latest, missing }) => (
-      { name, observations, next: observations, first, last, latest, alarms: missing }
+    const stores = saved.stores.map(({ name, observations, first, last, latest, span, missing }) => (
+      { name, observations, next: observations, first, last, latest, span, alarms: missing }
     ));
     return { title: saved.title, stores };
   },
