@@ -36,12 +36,16 @@ mod json;
 mod listing;
 mod logging;
 mod output;
+#[cfg(feature = "serve")]
+mod page;
 mod place;
 pub mod plot;
 mod python_float;
 mod queue;
 mod repair;
 mod seal;
+#[cfg(feature = "serve")]
+mod serve;
 pub mod service;
 mod service_manager;
 mod signals;

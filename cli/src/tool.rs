@@ -14,6 +14,8 @@ use crate::config;
 use crate::exit::{self, Exit};
 #[cfg(feature = "help-files")]
 use crate::help_files;
+#[cfg(feature = "serve")]
+use crate::serve;
 use crate::{arguments, collect, copy, listing, logging, repair, seal, status, trim, verify};
 
 const EXAMPLES: &str = "\
@@ -30,6 +32,7 @@ Examples:
   gaugelog stats room.log --since today --every 1h
   gaugelog tail room.log -f
   gaugelog export room.log -o room.csv
+  gaugelog serve house
   gaugelog verify room.log
   gaugelog copy room.log /backup/room.log
   gaugelog trim room.log --keep 90d
@@ -75,6 +78,9 @@ enum Command {
     Import(import::Arguments),
     /// Add one observation.
     Add(add::Arguments),
+    /// Show stores in a browser, and answer programs over HTTP.
+    #[cfg(feature = "serve")]
+    Serve(serve::Arguments),
     /// Read a whole store, check every checksum and recompute every statistic; list what
     /// does not match, and exit 1 if anything does.
     Verify(verify::Arguments),
@@ -116,6 +122,8 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Add(arguments) => add::run(&arguments),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Repair(arguments) => repair::run(&arguments),
         Command::Seal(arguments) => seal::run(&arguments),

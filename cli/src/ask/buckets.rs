@@ -38,6 +38,21 @@ impl FromStr for Every {
     }
 }
 
+impl Every {
+    /// How long a bucket is, at least.
+    #[cfg(feature = "serve")]
+    pub(crate) fn least(self) -> Duration {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        match self {
+            Self::Time(width) => width,
+            // When clocks are put forward.
+            Self::Day => HOUR * 23,
+            Self::Week => HOUR * 24 * 7,
+            Self::Month => HOUR * 24 * 28,
+        }
+    }
+}
+
 /// A bucket that holds something.
 pub(super) struct Bucket {
     pub(super) start_ns: i64,

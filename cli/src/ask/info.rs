@@ -118,7 +118,7 @@ fn info(store: &Named, range: &Range) -> Result<(Info, Result<(), Exit>), Exit> 
 }
 
 /// What the files of a directory take: blocks, which space written ahead counts to.
-fn bytes_on_disk(path: &Path) -> io::Result<u64> {
+pub(crate) fn bytes_on_disk(path: &Path) -> io::Result<u64> {
     const BLOCK: u64 = 512;
     let mut bytes = 0;
     for entry in fs::read_dir(path)? {

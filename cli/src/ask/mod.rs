@@ -2,14 +2,14 @@
 //! their time, and how a row of statistics is printed.
 
 pub(crate) mod add;
-mod buckets;
+pub(crate) mod buckets;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;
-mod moment;
-mod range;
-mod rows;
-mod statistics;
+pub(crate) mod moment;
+pub(crate) mod range;
+pub(crate) mod rows;
+pub(crate) mod statistics;
 pub(crate) mod stats;
 pub(crate) mod stores;
 mod table;

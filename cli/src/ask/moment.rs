@@ -12,7 +12,7 @@ const FORMS: &str = "write a time such as -1h, now, today, yesterday, 14:00, 202
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, String> {
+pub(crate) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, String> {
     let text = text.trim();
     let here = now.to_zoned_datetime(zone.time_zone().clone());
     if let Some(ago) = text.strip_prefix('-') {

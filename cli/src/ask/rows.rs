@@ -7,13 +7,13 @@ use crate::json;
 use crate::utc::Clock;
 
 /// Writes observations with times in a range's zone.
-pub(super) struct Rows<'r> {
+pub(crate) struct Rows<'r> {
     range: &'r Range,
     clock: Clock,
 }
 
 impl<'r> Rows<'r> {
-    pub(super) fn new(range: &'r Range) -> Self {
+    pub(crate) fn new(range: &'r Range) -> Self {
         Self { range, clock: Clock::default() }
     }
 
@@ -53,7 +53,7 @@ impl<'r> Rows<'r> {
     }
 
     /// `{"time": "…", "value": …}`, without a line end.
-    pub(super) fn json(&mut self, buffer: &mut Vec<u8>, observation: Observation) {
+    pub(crate) fn json(&mut self, buffer: &mut Vec<u8>, observation: Observation) {
         buffer.extend_from_slice(b"{\"time\": \"");
         self.time(buffer, observation.timestamp_ns);
         buffer.extend_from_slice(b"\", \"value\": ");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_have_all_digits_and_no_more() {
+    pub(crate) fn rows_have_all_digits_and_no_more() {
         for (time_ns, expected) in [
             (0, "1970-01-01T00:00:00Z,14.2\n"),
             (250_000_000, "1970-01-01T00:00:00.250Z,14.2\n"),

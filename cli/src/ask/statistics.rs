@@ -11,7 +11,7 @@ const DIGITS: usize = 6;
 
 /// What a row says.
 #[derive(Clone, Debug)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Whose it is.
     pub(super) store: String,
     /// Of a bucket, when it begins.
@@ -60,7 +60,7 @@ impl Row {
     }
 
     /// One object, with a line end.
-    pub(super) fn to_json(&self, range: &Range) -> Vec<u8> {
+    pub(crate) fn to_json(&self, range: &Range) -> Vec<u8> {
         let mut line = b"{\"store\": ".to_vec();
         json::string(&mut line, &self.store);
         if let Some(start) = self.start_ns {

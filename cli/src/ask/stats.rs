@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 }
 
 /// A quantile, from 0 to 1.
-pub(super) fn quantile(text: &str) -> Result<f64, String> {
+pub(crate) fn quantile(text: &str) -> Result<f64, String> {
     let read = text.trim().parse().ok().filter(|q| (0.0..=1.0).contains(q));
     read.ok_or_else(|| "a quantile is a number from 0 to 1, such as 0.95".to_owned())
 }
@@ -82,10 +82,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 
 /// What is asked of each store.
 #[derive(Clone, Copy)]
-struct Asked<'a> {
-    range: &'a Range,
-    every: Option<Every>,
-    quantiles: &'a [f64],
+pub(crate) struct Asked<'a> {
+    pub(crate) range: &'a Range,
+    pub(crate) every: Option<Every>,
+    pub(crate) quantiles: &'a [f64],
 }
 
 /// A part of the time: when it begins, if it is a bucket, and what one store has there.
@@ -96,12 +96,16 @@ impl Asked<'_> {
     fn side_by_side(self, stores: &[Named], snapshots: &[Snapshot]) -> Result<Vec<Row>, Exit> {
         let mut rows = Vec::new();
         for (store, snapshot) in stores.iter().zip(snapshots) {
-            for (start_ns, summary, window) in self.parts(snapshot)? {
-                rows.push(self.row(&store.name, start_ns, summary, &[window])?);
-            }
+            rows.extend(self.of_one(&store.name, snapshot)?);
         }
         rows.sort_by_key(|row| row.start_ns);
         Ok(rows)
+    }
+
+    /// A row for each part of one store, in order of time.
+    pub(crate) fn of_one(self, store: &str, snapshot: &Snapshot) -> Result<Vec<Row>, Exit> {
+        let parts = self.parts(snapshot)?.into_iter();
+        parts.map(|(start, summary, window)| self.row(store, start, summary, &[window])).collect()
     }
 
     /// A row for each part, of all stores together.

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "no test program uses all of it")]
 
+pub(crate) mod http;
 pub(crate) mod tool;
 
 use std::fs::File;

@@ -1,0 +1,70 @@
+// Columns: what a store has in each of equal intervals of time. One object of lists, in
+// order of time, with intervals that hold nothing left out. Times are seconds since 1970.
+//
+//   first, last   the times of the earliest and the latest observation of a column
+//   count, min, max, mean
+//   usual         the usual distance of two observations, one number
+"use strict";
+
+// A line is never drawn over a gap of more than this many usual distances.
+const GAP = 10;
+
+// The distance of two observations that is usual: the median of that of each column.
+function usualDistance(columns) {
+  const { first, last, count } = columns;
+  let distances = [];
+  for (let at = 0; at < count.length; at++) {
+    if (count[at] > 1) distances.push((last[at] - first[at]) / (count[at] - 1));
+  }
+  if (distances.length * 4 < count.length) {
+    distances = first.slice(1).map((time, at) => time - last[at]);
+  }
+  distances.sort((left, right) => left - right);
+  return distances[distances.length >> 1] || 0;
+}
+
+// The lists that a chart draws: x, max, min, mean, and which column each point is. A point
+// of nulls stands in each gap.
+function drawn(columns) {
+  const { first, last, count, min, max, mean, usual } = columns;
+  const gap = GAP * usual;
+  const lists = { x: [], max: [], min: [], mean: [], column: [] };
+  for (let at = 0; at < count.length; at++) {
+    if (at > 0 && first[at] - last[at - 1] > gap && gap > 0) {
+      lists.x.push((last[at - 1] + first[at]) / 2);
+      for (const name of ["max", "min", "mean", "column"]) lists[name].push(null);
+    }
+    lists.x.push((first[at] + last[at]) / 2);
+    lists.max.push(max[at]);
+    lists.min.push(min[at]);
+    lists.mean.push(mean[at]);
+    lists.column.push(at);
+  }
+  return lists;
+}
+
+// The number of the column whose time is nearest; -1 where there is none.
+function nearestColumn(columns, time) {
+  const { first, last } = columns;
+  const middle = (at) => (first[at] + last[at]) / 2;
+  let low = 0;
+  let high = first.length;
+  while (low < high) {
+    const at = (low + high) >> 1;
+    if (middle(at) < time) low = at + 1; else high = at;
+  }
+  const isBefore = low > 0 && (low === first.length || time - middle(low - 1) < middle(low) - time);
+  return isBefore ? low - 1 : low < first.length ? low : -1;
+}
+
+// The grid for a window that is shown on so many pixels, with a margin for moving it. Its
+// width is a power of two of microseconds and its lines do not depend on the window: what
+// is drawn does not change while it moves.
+function gridFor(from, to, pixels) {
+  const span = to - from;
+  const least = (span / Math.min(Math.max(pixels, 100), 1300)) * 0.75 * 1e6;
+  const width = 2 ** Math.max(0, Math.ceil(Math.log2(least))) / 1e6;
+  const start = Math.floor((from - span / 4) / width);
+  const end = Math.ceil((to + span / 4) / width);
+  return { from: start * width, width, count: end - start };
+}

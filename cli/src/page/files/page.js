@@ -1,0 +1,416 @@
+// The page: which stores, which time, and what somebody does with them.
+"use strict";
+
+const SPANS = [["1 h", 3600], ["6 h", 21600], ["1 d", 86400], ["1 w", 604800], ["1 mo", 2592000], ["1 y", 31536000]];
+// Nothing is finer than what a number of seconds can say.
+const SPAN_LEAST = 0.002;
+const FOLLOW_EVERY = 1000;
+// Where nothing is followed, only what the list of stores says may change.
+const LIST_EVERY = 10;
+const LOAD_AFTER = 60;
+const SHOWN_FIRST = 6;
+const LABEL_WIDTH_LEAST = 44;
+// What is further from the pointer is shown only within its usual distance, in pixels.
+const NEAR = 12;
+const HEIGHT = { apart: 210, together: 420 };
+
+const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+const element = (id) => document.getElementById(id);
+
+let title = "";
+let stores = [];
+const hidden = new Set();
+const loaded = new Map();
+let loading = null;
+let loadTimer = 0;
+let plots = [];
+let isLive = false;
+let looks = 0;
+let isTogether = false;
+let isPrinting = false;
+
+const page = {
+  window: { from: 0, to: 1 },
+  zone: source.zone ?? ownZone,
+  ownZone,
+  unit: source.unit,
+  isDark: false,
+  width: 0,
+  height: 0,
+  labelWidth: 0,
+  show(from, to) {
+    setLive(false);
+    moveTo(from, to);
+  },
+  all: () => showAll(),
+  hover: (plot, shown) => hover(plot, shown),
+};
+
+// ---- the window of time
+
+function extent(of) {
+  const filled = of.filter((store) => store.observations > 0);
+  if (filled.length === 0) return null;
+  return [Math.min(...filled.map((it) => it.first)), Math.max(...filled.map((it) => it.last))];
+}
+
+function shownStores() {
+  return stores.filter((store) => !hidden.has(store.name));
+}
+
+function moveTo(from, to) {
+  const all = extent(stores) ?? [0, 1];
+  const widest = Math.max(all[1] - all[0], 1) * 4;
+  const middle = (from + to) / 2;
+  const half = Math.min(Math.max(to - from, SPAN_LEAST), widest) / 2;
+  page.window = { from: middle - half, to: middle + half };
+  redraw();
+  loadSoon();
+}
+
+function showAll() {
+  const all = extent(shownStores()) ?? extent(stores);
+  if (all === null) return;
+  const margin = (all[1] - all[0]) * 0.01 || 1;
+  page.show(all[0] - margin, all[1] + margin);
+}
+
+function showLatest(span) {
+  const all = extent(shownStores()) ?? extent(stores);
+  if (all === null) return;
+  const margin = span * 0.01;
+  moveTo(all[1] + margin - span, all[1] + margin);
+}
+
+function zoom(factor) {
+  const { from, to } = page.window;
+  const end = isLive ? to : (from + to) / 2;
+  const [before, after] = [(end - from) * factor, (to - end) * factor];
+  moveTo(end - before, end + after);
+}
+
+function move(part) {
+  const { from, to } = page.window;
+  const by = (to - from) * part;
+  page.show(from + by, to + by);
+}
+
+// ---- data
+
+function loadSoon() {
+  clearTimeout(loadTimer);
+  loadTimer = setTimeout(load, LOAD_AFTER);
+}
+
+async function load() {
+  loading?.abort();
+  const mine = new AbortController();
+  loading = mine;
+  const { from, to } = page.window;
+  const grid = gridFor(from, to, page.width);
+  try {
+    await Promise.all(shownStores().map(async (store) => {
+      const columns = await source.columns(store.name, grid, mine.signal);
+      if (!mine.signal.aborted) loaded.set(store.name, { ...columns, usual: usualDistance(columns) });
+    }));
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    return tell(error.message);
+  }
+  if (mine.signal.aborted) return;
+  const missing = shownStores().flatMap((it) => (loaded.get(it.name).missing ?? []).map((text) => `${it.name}: ${text}`));
+  tell(missing.length > 0 ? `This cannot be read, and is not shown:\n${missing.slice(0, 5).join("\n")}` : "");
+  draw();
+  document.body.dataset.loaded = `${from} ${to}`;
+}
+
+function tell(text) {
+  element("note").textContent = text;
+}
+
+async function refresh() {
+  const found = await source.overview();
+  const before = stores.map(({ name }) => name).join("\n");
+  const grew = found.stores.some((store) => !hidden.has(store.name) && store.next !== stores.find(({ name }) => name === store.name)?.next);
+  stores = found.stores;
+  title = found.title;
+  const isNew = before !== stores.map(({ name }) => name).join("\n");
+  listStores();
+  return grew || isNew;
+}
+
+async function follow() {
+  looks += 1;
+  if (document.hidden || (!isLive && looks % LIST_EVERY > 0)) return;
+  try {
+    if (await refresh() && isLive) showLatest(page.window.to - page.window.from);
+  } catch (error) {
+    tell(`The server does not answer: ${error.message}`);
+  }
+}
+
+function setLive(yes) {
+  isLive = yes && source.isLive;
+  press("live", isLive);
+}
+
+// ---- drawing
+
+function redraw() {
+  hideHover();
+  describeWindow();
+  for (const plot of plots) plot.redraw(true, true), plot.setScale("x", { min: page.window.from, max: page.window.to });
+}
+
+function draw() {
+  const shown = shownStores();
+  const main = element("charts");
+  for (const plot of plots) plot.destroy();
+  plots = [];
+  main.replaceChildren();
+  page.labelWidth = LABEL_WIDTH_LEAST;
+  page.isDark = darkness.matches && !isPrinting;
+  page.width = isPrinting ? 700 : main.clientWidth;
+  page.height = isTogether ? HEIGHT.together : HEIGHT.apart;
+  const known = shown.filter((store) => loaded.has(store.name));
+  const drawable = known.map((store) => ({
+    name: store.name, place: stores.findIndex(({ name }) => name === store.name), columns: loaded.get(store.name),
+  }));
+  const groups = isTogether ? [drawable] : drawable.map((store) => [store]);
+  for (const group of groups.filter((it) => it.length > 0)) {
+    const figure = document.createElement("section");
+    figure.className = "chart";
+    const heading = document.createElement("h2");
+    heading.textContent = group.map(({ name }) => name).join(", ");
+    figure.append(heading);
+    main.append(figure);
+    plots.push(chart(figure, group, page));
+    const { from, to } = page.window;
+    const isIn = ({ columns }) => columns.first.some((time, at) => time < to && columns.last[at] >= from);
+    if (!group.some(isIn)) figure.append(note("no observation in this time"));
+  }
+  // After all of them have measured their labels.
+  queueMicrotask(alignCharts);
+  describeWindow();
+}
+
+// Charts that were drawn before a later one needed more room for its labels.
+function alignCharts() {
+  for (const plot of plots) {
+    if (plot.axes[1]._size !== page.labelWidth) plot.redraw(false, true);
+  }
+}
+
+function note(text) {
+  const paragraph = document.createElement("p");
+  paragraph.className = "empty";
+  paragraph.textContent = text;
+  return paragraph;
+}
+
+function describeWindow() {
+  const { from, to } = page.window;
+  const digits = digitsFor(to - from);
+  const text = `${timeText(from, page.zone, digits)} to ${timeText(to, page.zone, digits)} (${page.zone}), ${spanText(to - from)}`;
+  element("window").textContent = stores.length > 0 ? text : "There is no store here yet.";
+}
+
+function listStores() {
+  element("title").textContent = title || "Gaugelog";
+  document.title = title ? `${title} – Gaugelog` : "Gaugelog";
+  const focused = document.activeElement?.dataset?.store;
+  element("stores").replaceChildren(...stores.map(storeButton));
+  if (focused) [...element("stores").children].find((it) => it.dataset.store === focused)?.focus();
+}
+
+function storeButton(store, place) {
+  const button = document.createElement("button");
+  button.dataset.store = store.name;
+  button.setAttribute("aria-pressed", String(!hidden.has(store.name)));
+  button.onclick = () => toggle(store.name);
+  const swatch = part("span", "swatch");
+  swatch.style.background = swatch.style.borderColor = colour(place, darkness.matches && !isPrinting);
+  button.append(swatch, part("span", "name", store.name));
+  const latest = part("span", "latest");
+  if (store.latest) {
+    latest.append(part("b", "", valueText(store.latest.value, store.span)), ` ${timeText(store.latest.time, page.zone, 0)}`);
+  }
+  button.title = `${countText(store.observations)} observations`;
+  button.append(latest, ...store.alarms.map((text) => part("span", "alarm", text)));
+  return button;
+}
+
+function part(tag, name, text = "") {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  made.textContent = text;
+  return made;
+}
+
+function toggle(name) {
+  if (!hidden.delete(name)) hidden.add(name);
+  listStores();
+  draw();
+  loadSoon();
+}
+
+function press(id, yes) {
+  element(id).setAttribute("aria-pressed", String(yes));
+}
+
+// ---- what is under the pointer
+
+function hideHover() {
+  element("hover").hidden = true;
+}
+
+function hover(plot, shown) {
+  const { left, top } = plot.cursor;
+  // A chart whose line follows that of another one has no pointer over it.
+  if (left < 0 || !plot.over.matches(":hover")) {
+    if (!plots.some((it) => it.over.matches(":hover"))) hideHover();
+    return;
+  }
+  const time = plot.posToVal(left, "x");
+  const { from, to } = page.window;
+  const found = shown.map((store) => ({ ...store, at: nearestColumn(store.columns, time) }));
+  const reach = (NEAR * (to - from)) / plot.over.clientWidth;
+  const near = found.filter(({ columns, at }) => at >= 0 && isNear(columns, at, time, reach));
+  if (near.length === 0) return hideHover();
+  const box = element("hover");
+  box.replaceChildren(hoverTable(near));
+  box.hidden = false;
+  const over = plot.over.getBoundingClientRect();
+  const { width, height } = box.getBoundingClientRect();
+  const x = over.left + left + 16;
+  box.style.left = `${x + width > innerWidth - 8 ? Math.max(8, over.left + left - width - 16) : x}px`;
+  box.style.top = `${Math.max(8, Math.min(over.top + top + 16, innerHeight - height - 8))}px`;
+}
+
+// Whether a column is worth showing at a time: not from the other side of a gap.
+function isNear({ first, last, usual }, at, time, reach) {
+  const distance = Math.max(first[at] - time, time - last[at]);
+  return distance <= Math.max(reach, GAP * usual) && last[at] >= page.window.from && first[at] <= page.window.to;
+}
+
+function hoverTable(near) {
+  const table = document.createElement("table");
+  const isOne = near.every(({ columns, at }) => columns.count[at] === 1);
+  const head = table.createTHead().insertRow();
+  const labels = isOne ? ["time", "value"] : ["time", "mean", "min", "max", "count"];
+  head.append(part("th", ""), ...labels.map((text) => part("td", "", text)));
+  const body = table.createTBody();
+  for (const { name, place, columns, at } of near) {
+    const row = body.insertRow();
+    const heading = part("th", "");
+    const swatch = part("span", "swatch");
+    swatch.style.background = colour(place, page.isDark);
+    heading.append(swatch, name);
+    const [min, max, mean] = [columns.min[at], columns.max[at], columns.mean[at]];
+    const middle = (columns.first[at] + columns.last[at]) / 2;
+    const hasFraction = isOne && middle % 1 !== 0;
+    const digits = Math.max(digitsFor(page.window.to - page.window.from), hasFraction ? 3 : 0);
+    const time = timeText(middle, page.zone, hasFraction || !isOne ? digits : 0);
+    const valueSpan = Math.max(...columns.max) - Math.min(...columns.min);
+    const values = isOne
+      ? [numberText(mean)]
+      : [...[mean, min, max].map((value) => valueText(value, valueSpan)), countText(columns.count[at])];
+    row.append(heading, ...[time, ...values].map((text) => part("td", "", text)));
+  }
+  return table;
+}
+
+// ---- controls
+
+function setTogether(yes) {
+  isTogether = yes;
+  press("together", yes);
+  draw();
+}
+
+function setZone(isUtc) {
+  page.zone = isUtc ? "UTC" : source.zone ?? ownZone;
+  press("utc", isUtc);
+  listStores();
+  draw();
+}
+
+function toggleLive() {
+  setLive(!isLive);
+  if (isLive) showLatest(page.window.to - page.window.from);
+}
+
+function spanButtons() {
+  const buttons = SPANS.map(([text, span]) => {
+    const button = part("button", "", text);
+    button.title = `The latest ${text}`;
+    button.onclick = () => showLatest(span);
+    return button;
+  });
+  const all = part("button", "", "All");
+  all.title = "All there is (0)";
+  all.onclick = showAll;
+  element("spans").replaceChildren(...buttons, all);
+}
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const keys = {
+    ArrowLeft: () => move(-0.2),
+    ArrowRight: () => move(0.2),
+    "+": () => zoom(0.5),
+    "=": () => zoom(0.5),
+    "-": () => zoom(2),
+    0: showAll,
+    Home: showAll,
+    End: () => showLatest(page.window.to - page.window.from),
+    l: toggleLive,
+    t: () => setTogether(!isTogether),
+    u: () => setZone(page.zone !== "UTC"),
+  };
+  const store = /^[1-9]$/.test(event.key) ? stores[event.key - 1] : undefined;
+  const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!act && !store) return;
+  event.preventDefault();
+  if (act) act(); else toggle(store.name);
+}
+
+function print(yes) {
+  isPrinting = yes;
+  listStores();
+  draw();
+}
+
+async function begin() {
+  spanButtons();
+  element("live").onclick = toggleLive;
+  element("live").hidden = element("saving").hidden = !source.isLive;
+  element("save").onclick = () => { location.href = source.saved(page.window, page.zone); };
+  element("together").onclick = () => setTogether(!isTogether);
+  element("utc").onclick = () => setZone(page.zone !== "UTC");
+  press("utc", page.zone === "UTC");
+  element("zoom-in").onclick = () => zoom(0.5);
+  element("zoom-out").onclick = () => zoom(2);
+  addEventListener("keydown", onKey);
+  addEventListener("resize", () => { if (!isPrinting) { draw(); loadSoon(); } });
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
+  darkness.addEventListener("change", () => { listStores(); draw(); });
+  page.width = element("charts").clientWidth;
+  try {
+    await refresh();
+  } catch (error) {
+    return tell(`The server does not answer: ${error.message}`);
+  }
+  for (const { name } of stores.slice(SHOWN_FIRST)) hidden.add(name);
+  listStores();
+  const all = extent(shownStores());
+  // Of a store that grows, the latest day; else all of it.
+  const isRecent = all !== null && source.isLive && Date.now() / 1000 - all[1] < 86400 && all[1] - all[0] > 86400;
+  if (isRecent) showLatest(86400); else showAll();
+  setLive(isRecent);
+  if (source.isLive) setInterval(follow, FOLLOW_EVERY);
+}
+
+begin();

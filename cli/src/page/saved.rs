@@ -1,0 +1,175 @@
+//! The page as one file, with as many columns of each store as there is room for.
+
+use std::ops::Bound;
+use std::time::Duration;
+
+use gaugelog::{Bucket, Observation, Snapshot, Summary, Window};
+use serde_json::{Value, json};
+
+/// The file is smaller than this.
+const BYTES_MAX: usize = 2_000_000;
+/// Columns or observations of all stores together: some 60 bytes each.
+const COLUMNS_MAX: usize = 24_000;
+/// As many as the engine makes.
+const INTERVALS_MAX: usize = 1 << 20;
+/// Of a column's width, which it is as precise as.
+const TICKS: u64 = 256;
+/// Digits of what the values of a store differ by.
+const DIGITS: i32 = 6;
+/// What an f64 needs at most.
+const DIGITS_MAX: i32 = 17;
+
+/// What a saved page shows.
+pub(crate) struct Saved<'a> {
+    pub(crate) title: &'a str,
+    /// Of the values; empty if it is not known.
+    pub(crate) unit: &'a str,
+    /// The name of a time zone, such as `Europe/Berlin` or `UTC`.
+    pub(crate) zone: &'a str,
+    /// The stores by name. One that is read around damage is shown with what it misses.
+    pub(crate) stores: &'a [(String, Snapshot)],
+    /// The part of their time that is shown.
+    pub(crate) times: (Bound<i64>, Bound<i64>),
+}
+
+impl Saved<'_> {
+    /// One HTML file, of less than 2 MB, that needs nothing else.
+    ///
+    /// # Errors
+    /// Those of the stores.
+    pub(crate) fn to_html(&self) -> gaugelog::Result<String> {
+        let mut columns = COLUMNS_MAX;
+        loop {
+            let html = super::in_one_file(&self.data(columns)?.to_string());
+            if html.len() < BYTES_MAX || columns < 2 {
+                return Ok(html);
+            }
+            columns /= 2;
+        }
+    }
+
+    fn data(&self, columns: usize) -> gaugelog::Result<Value> {
+        let each = (columns / self.stores.len().max(1)).max(1);
+        let one = |(name, snapshot): &(String, Snapshot)| {
+            let mut store = store(name, &snapshot.window(self.times), each)?;
+            let missing = snapshot.missing();
+            store["missing"] = missing.iter().map(ToString::to_string).collect();
+            Ok(store)
+        };
+        let stores = self.stores.iter().map(one);
+        let stores = stores.collect::<gaugelog::Result<Vec<_>>>()?;
+        Ok(json!({ "title": self.title, "unit": self.unit, "zone": self.zone, "stores": stores }))
+    }
+}
+
+/// A store with at most so many columns, or all of its observations.
+fn store(name: &str, window: &Window, columns: usize) -> gaugelog::Result<Value> {
+    let summary = window.summary()?;
+    let mut store = json!({ "name": name, "observations": summary.count() });
+    let (Some(first), Some(last)) = (summary.first(), summary.last()) else {
+        store["after"] = json!([]);
+        store["mean"] = json!([]);
+        return Ok(store);
+    };
+    store["first"] = json!(seconds(first.timestamp_ns));
+    store["last"] = json!(seconds(last.timestamp_ns));
+    store["latest"] = json!({ "time": seconds(last.timestamp_ns), "value": last.value });
+    store["span"] = json!(summary.max().zip(summary.min()).map(|(max, min)| max - min));
+    store["start"] = json!(seconds(first.timestamp_ns));
+    if summary.count() <= columns as u64 {
+        let all = window.iter().collect::<gaugelog::Result<Vec<_>>>()?;
+        add_observations(&mut store, first, &all);
+    } else {
+        add_columns(&mut store, first, &finest(window, first, last, columns)?, &summary);
+    }
+    Ok(store)
+}
+
+fn add_observations(store: &mut Value, first: Observation, all: &[Observation]) {
+    let offsets = all.iter().map(|it| it.timestamp_ns.abs_diff(first.timestamp_ns));
+    let offsets: Vec<u64> = offsets.collect();
+    let tick = offsets.iter().fold(0, |tick, offset| common_divisor(tick, *offset)).max(1);
+    store["tick"] = json!(tick as f64 / 1e9);
+    store["after"] = json!(differences(offsets.iter().map(|offset| offset / tick)));
+    store["mean"] = json!(all.iter().map(|it| it.value).collect::<Vec<_>>());
+}
+
+fn add_columns(store: &mut Value, first: Observation, columns: &[Bucket], whole: &Summary) {
+    let width = columns.windows(2).map(|pair| pair[0].start_ns.abs_diff(pair[1].start_ns)).min();
+    let tick = (width.unwrap_or(1) / TICKS).max(1);
+    let ticks = |found: Option<Observation>| {
+        found.map_or(0, |it| it.timestamp_ns.abs_diff(first.timestamp_ns) / tick)
+    };
+    let firsts = columns.iter().map(|column| ticks(column.summary.first()));
+    let lasts = columns.iter().map(|it| ticks(it.summary.last()) - ticks(it.summary.first()));
+    let digits = digits_of(whole);
+    let values = |value: fn(&Summary) -> Option<f64>| {
+        columns
+            .iter()
+            .map(|it| value(&it.summary).map(|it| rounded(it, digits)))
+            .collect::<Vec<_>>()
+    };
+    store["tick"] = json!(tick as f64 / 1e9);
+    store["lasts"] = json!(lasts.collect::<Vec<_>>());
+    store["after"] = json!(differences(firsts));
+    store["count"] = json!(columns.iter().map(|it| it.summary.count()).collect::<Vec<_>>());
+    store["min"] = json!(values(Summary::min));
+    store["max"] = json!(values(Summary::max));
+    store["mean"] = json!(values(Summary::mean));
+}
+
+/// The narrowest columns of which there are not too many. Where much of the time is
+/// empty, they are narrower.
+fn finest(
+    window: &Window,
+    first: Observation,
+    last: Observation,
+    most: usize,
+) -> gaugelog::Result<Vec<Bucket>> {
+    let span = last.timestamp_ns.abs_diff(first.timestamp_ns).max(1);
+    let of = |count: usize| {
+        let width = span / (count as u64) + 1;
+        window.buckets(Duration::from_nanos(width), first.timestamp_ns)
+    };
+    let mut count = most;
+    let mut found = of(count)?;
+    while found.len() <= most / 2 && count < INTERVALS_MAX {
+        count = (count * 2).min(INTERVALS_MAX);
+        let finer = of(count)?;
+        if finer.len() > most {
+            break;
+        }
+        found = finer;
+    }
+    Ok(found)
+}
+
+fn differences(ascending: impl Iterator<Item = u64>) -> Vec<u64> {
+    let mut before = 0;
+    ascending.map(|it| it - std::mem::replace(&mut before, it)).collect()
+}
+
+fn common_divisor(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { common_divisor(other, one % other) }
+}
+
+fn seconds(time_ns: i64) -> f64 {
+    time_ns as f64 / 1e9
+}
+
+/// How many digits of a value show what the values of a store differ by.
+fn digits_of(whole: &Summary) -> usize {
+    let (min, max) = (whole.min().unwrap_or(0.0), whole.max().unwrap_or(0.0));
+    let ratio = min.abs().max(max.abs()) / (max - min);
+    // All digits of equal values, and where no f64 holds the difference.
+    let suffice = |digits: &i32| ratio > 0.0 && 10_f64.powi(digits - DIGITS) >= ratio;
+    let digits = (DIGITS..DIGITS_MAX).find(suffice).unwrap_or(DIGITS_MAX);
+    usize::try_from(digits).expect("6 to 17")
+}
+
+/// A number to so many digits.
+fn rounded(value: f64, digits: usize) -> f64 {
+    let decimals = digits - 1;
+    let read = format!("{value:.decimals$e}").parse().ok();
+    read.filter(|read: &f64| read.is_finite()).unwrap_or(value)
+}

@@ -1,0 +1,229 @@
+//! `/api/v1/`: what stores hold, in JSON. Each answer has a bounded size.
+
+use std::path::Path;
+
+use gaugelog::{Observation, Snapshot};
+use hyper::header::{self, HeaderValue};
+use serde_json::{Value, json};
+
+use super::answer::{Answer, JSON, Refusal};
+use super::columns::Columns;
+use super::overview::{Overview, bytes, missing, snapshot};
+use super::query::Query;
+use crate::ask::buckets::Every;
+use crate::ask::range::Range;
+use crate::ask::rows::Rows;
+use crate::ask::stats::{Asked, quantile};
+use crate::ask::stores::Named;
+use crate::page::Saved;
+
+/// As wide as the widest screen.
+const COLUMNS_MAX: usize = 4_000;
+const COLUMNS_DEFAULT: usize = 1_000;
+const BUCKETS_MAX: u128 = 5_000;
+const VALUES_MAX: usize = 10_000;
+const VALUES_DEFAULT: usize = 1_000;
+const QUANTILES_MAX: usize = 20;
+/// An exact quantile may take a look at each observation.
+const QUANTILE_OBSERVATIONS_MAX: u64 = 10_000_000;
+
+/// `/api/v1/stores`.
+pub(super) fn stores(dir: &Path, stores: &[Named]) -> Answer {
+    let range = utc();
+    let all: Vec<Value> = stores.iter().map(|it| Overview::of(it).to_json(&range)).collect();
+    Answer::json(&json!({ "folder": folder(dir), "stores": all }))
+}
+
+/// `/saved.html`: the page as one file, to keep or to send.
+pub(super) fn saved(dir: &Path, stores: &[Named], query: &Query) -> Result<Answer, Refusal> {
+    query.only(&["since", "until", "since_ns", "until_ns", "tz"])?;
+    let range = query.range()?;
+    // One that cannot be read is not in it.
+    let readable = |store: &Named| Some((store.name.clone(), snapshot(store).ok()?));
+    let stores: Vec<(String, Snapshot)> = stores.iter().filter_map(readable).collect();
+    let zone = range.zone.time_zone().iana_name().unwrap_or("UTC");
+    let saved =
+        Saved { title: &folder(dir), unit: "", zone, stores: &stores, times: range.bounds() };
+    let name = HeaderValue::from_static("attachment; filename=\"gaugelog.html\"");
+    let answer = Answer::new("text/html; charset=utf-8", saved.to_html()?);
+    Ok(Answer { headers: vec![(header::CONTENT_DISPOSITION, name)], ..answer })
+}
+
+/// The name of the folder that is served.
+fn folder(dir: &Path) -> String {
+    let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    whole.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// `/api/v1/stores/NAME`.
+pub(super) fn store(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+    query.only(&[])?;
+    let mut object = Overview::of(store).to_json(&utc());
+    object["bytes"] = bytes(store).into();
+    Ok(Answer::json(&object))
+}
+
+/// `/api/v1/stores/NAME/stats`.
+pub(super) fn stats(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+    query.only(&["since", "until", "since_ns", "until_ns", "tz", "quantile"])?;
+    rows(store, query, None, &[0.5])
+}
+
+/// `/api/v1/stores/NAME/buckets`.
+pub(super) fn buckets(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+    query.only(&["every", "since", "until", "since_ns", "until_ns", "tz", "quantile"])?;
+    let every = query.read("every")?.ok_or_else(|| {
+        Refusal::bad("every is missing: the width of a bucket, such as 5m, or day, week, month")
+    })?;
+    rows(store, query, Some(every), &[])
+}
+
+/// The rows that `gaugelog stats --json` prints.
+fn rows(
+    store: &Named,
+    query: &Query,
+    every: Option<Every>,
+    quantiles_default: &[f64],
+) -> Result<Answer, Refusal> {
+    let range = query.range()?;
+    let quantiles = match query.get("quantile") {
+        Some("") => Vec::new(),
+        Some(text) => {
+            text.split(',').map(quantile).collect::<Result<_, _>>().map_err(Refusal::bad)?
+        }
+        None => quantiles_default.to_vec(),
+    };
+    let snapshot = snapshot(store)?;
+    check(&snapshot, &range, every, quantiles.len(), query)?;
+    let asked = Asked { range: &range, every, quantiles: &quantiles };
+    let rows = asked.of_one(&store.name, &snapshot)?;
+    let mut text = b"{\"rows\": [".to_vec();
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
+            text.push(b',');
+        }
+        text.extend_from_slice(row.to_json(&range).trim_ascii_end());
+    }
+    text.extend_from_slice(b"], \"missing\": ");
+    text.extend_from_slice(json!(missing(&snapshot)).to_string().as_bytes());
+    text.extend_from_slice(b"}\n");
+    Ok(Answer::new(JSON, text))
+}
+
+/// Refuses what would take too long, or more memory than there is for it.
+fn check(
+    snapshot: &Snapshot,
+    range: &Range,
+    every: Option<Every>,
+    quantiles: usize,
+    query: &Query,
+) -> Result<(), Refusal> {
+    if quantiles > QUANTILES_MAX {
+        return Err(Refusal::bad(format!("more than {QUANTILES_MAX} quantiles")));
+    }
+    let summary = range.window(snapshot).summary()?;
+    let is_asked = query.get("quantile").is_some_and(|text| !text.is_empty());
+    if quantiles > 0 && summary.count() > QUANTILE_OBSERVATIONS_MAX {
+        let why = if is_asked { "" } else { "; quantile= leaves the median out" };
+        return Err(Refusal::bad(format!(
+            "quantiles of more than {QUANTILE_OBSERVATIONS_MAX} observations are not computed \
+             here: choose a shorter time, or use `gaugelog stats`{why}"
+        )));
+    }
+    let (Some(every), Some(first), Some(last)) = (every, summary.first(), summary.last()) else {
+        return Ok(());
+    };
+    let span = last.timestamp_ns.abs_diff(first.timestamp_ns);
+    if u128::from(span) / every.least().as_nanos() >= BUCKETS_MAX {
+        return Err(Refusal::bad(format!(
+            "more than {BUCKETS_MAX} buckets; choose a wider one with every, or a shorter time"
+        )));
+    }
+    Ok(())
+}
+
+/// `/api/v1/stores/NAME/columns`.
+pub(super) fn columns(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+    query.only(&["since", "until", "since_ns", "until_ns", "tz", "count"])?;
+    let range = query.range()?;
+    let count = query.count("count", COLUMNS_MAX)?.unwrap_or(COLUMNS_DEFAULT);
+    let snapshot = snapshot(store)?;
+    let columns = Columns::of(&range.window(&snapshot), &range, count)?;
+    Ok(Answer::new(JSON, columns.to_json(&store.name, &missing(&snapshot))))
+}
+
+/// `/api/v1/stores/NAME/values`.
+pub(super) fn values(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+    query.only(&["since", "until", "since_ns", "until_ns", "tz", "from", "last", "limit"])?;
+    let range = query.range()?;
+    let limit = query.count("limit", VALUES_MAX)?.unwrap_or(VALUES_DEFAULT);
+    let snapshot = snapshot(store)?;
+    let has_range = range.since.is_some() || range.until.is_some();
+    let last = query.count("last", VALUES_MAX)?;
+    let first: Option<u64> = match (query.read("from")?, last) {
+        (None, None) => None,
+        (Some(from), None) if !has_range => Some(from),
+        (None, Some(last)) if !has_range => {
+            Some(snapshot.end_sequence().saturating_sub(last as u64))
+        }
+        _ => {
+            return Err(Refusal::bad("give one of since and until, from, or last; not several"));
+        }
+    };
+    let limit = last.unwrap_or(limit);
+    let mut list = List::new(&range, limit);
+    let Some(first) = first else {
+        let is_cut = list.add(range.window(&snapshot).iter())?;
+        return Ok(list.finish(&json!({ "truncated": is_cut, "missing": missing(&snapshot) })));
+    };
+    let mut next = first.max(snapshot.first_sequence());
+    let rows = snapshot.by_sequence(first..).take(limit).map(|row| {
+        row.map(|(sequence, observation)| {
+            next = sequence + 1;
+            observation
+        })
+    });
+    list.add(rows)?;
+    Ok(list.finish(&json!({ "next": next, "missing": missing(&snapshot) })))
+}
+
+fn utc() -> Range {
+    Range { since: None, until: None, zone: gaugelog_sources::Zone::default() }
+}
+
+/// Observations as `gaugelog tail --json` prints them.
+struct List<'r> {
+    rows: Rows<'r>,
+    limit: usize,
+    text: Vec<u8>,
+}
+
+impl<'r> List<'r> {
+    fn new(range: &'r Range, limit: usize) -> Self {
+        Self { rows: Rows::new(range), limit, text: b"{\"values\": [".to_vec() }
+    }
+
+    /// Adds as many as may be; whether there are more.
+    fn add(
+        &mut self,
+        found: impl Iterator<Item = gaugelog::Result<Observation>>,
+    ) -> Result<bool, Refusal> {
+        let mut found = found;
+        for at in 0..self.limit {
+            let Some(observation) = found.next() else { return Ok(false) };
+            if at > 0 {
+                self.text.extend_from_slice(b", ");
+            }
+            self.rows.json(&mut self.text, observation?);
+        }
+        found.next().transpose().map(|more| more.is_some()).map_err(Refusal::from)
+    }
+
+    /// With these other fields.
+    fn finish(mut self, fields: &Value) -> Answer {
+        self.text.extend_from_slice(b"], ");
+        self.text.extend_from_slice(fields.to_string().trim_start_matches('{').as_bytes());
+        self.text.push(b'\n');
+        Answer::new(JSON, self.text)
+    }
+}

@@ -1,0 +1,79 @@
+//! Two threads that compute answers, and a bounded queue before them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{io, thread};
+
+use hyper::StatusCode;
+use hyper::header::RETRY_AFTER;
+use tokio::sync::oneshot;
+
+use super::answer::{Answer, Refusal};
+
+/// The machine has other things to do.
+const THREADS: usize = 2;
+/// More requests than these wait for nothing but their deadline.
+const QUEUE_MAX: usize = 128;
+/// How long a request waits for its answer, its time in the queue included.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads.
+#[derive(Debug)]
+pub(super) struct Pool(SyncSender<Job>);
+
+impl Pool {
+    pub(super) fn new() -> io::Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE_MAX);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for number in 0..THREADS {
+            let receiver = Arc::clone(&receiver);
+            let name = format!("answers-{number}");
+            thread::Builder::new().name(name).spawn(move || work_through(&receiver))?;
+        }
+        Ok(Self(sender))
+    }
+
+    /// What `work` answers, which a thread of the pool does. Who has gone meanwhile, or has
+    /// waited too long, costs no work that has not begun.
+    pub(super) async fn answer(
+        &self,
+        work: impl FnOnce() -> Result<Answer, Refusal> + Send + 'static,
+    ) -> Result<Answer, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let job = move || {
+            if !sender.is_closed() {
+                let _ = sender.send(work());
+            }
+        };
+        self.0.try_send(Box::new(job)).map_err(|_| busy("too many requests wait for an answer"))?;
+        match tokio::time::timeout(ANSWERED_WITHIN, receiver).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(_)) => {
+                Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "it could not be answered"))
+            }
+            Err(_) => {
+                let seconds = ANSWERED_WITHIN.as_secs();
+                Err(busy(&format!(
+                    "it takes longer than {seconds} s; ask for a shorter time, or use the command"
+                )))
+            }
+        }
+    }
+}
+
+fn busy(text: &str) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).with(RETRY_AFTER, "1")
+}
+
+fn work_through(jobs: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        // One request's panic is not the end of all others.
+        let _ = catch_unwind(AssertUnwindSafe(job));
+    }
+}
