@@ -8,6 +8,8 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Parser, Subcommand};
 
+#[cfg(feature = "plot")]
+use crate::ask::plot;
 use crate::ask::{add, export, import, info, stats, tail};
 #[cfg(feature = "config")]
 use crate::config;
@@ -30,6 +32,7 @@ Examples:
   mosquitto_sub -t x | gaugelog collect stdin
   gaugelog collect normal:mean=20,std_dev=0.5,seed=7 --for 1m --log room.log --out /tmp
   gaugelog stats room.log --since today --every 1h
+  gaugelog plot house --since today -o house.png
   gaugelog tail room.log -f
   gaugelog export room.log -o room.csv
   gaugelog serve house
@@ -72,6 +75,9 @@ enum Command {
     Info(info::Arguments),
     /// Print the latest observations, and follow what arrives.
     Tail(tail::Arguments),
+    /// Draw stores over time, or the distribution of their values.
+    #[cfg(feature = "plot")]
+    Plot(Box<plot::Arguments>),
     /// Write everything in a store as csv or JSON.
     Export(export::Arguments),
     /// Read observations from CSV or JSON.
@@ -119,6 +125,8 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
+        #[cfg(feature = "plot")]
+        Command::Plot(arguments) => plot::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Add(arguments) => add::run(&arguments),

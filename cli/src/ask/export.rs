@@ -1,12 +1,10 @@
 //! `gaugelog export`: everything in a store, or the statistics of its buckets, as a file.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use gaugelog::{Observation, Snapshot, Window};
-use tempfile::NamedTempFile;
 
 use super::buckets::{Every, buckets};
 use super::range::{Range, RangeOptions};
@@ -14,9 +12,8 @@ use super::rows::Rows;
 use super::statistics::{Row, csv_heading};
 use super::stats::quantile;
 use super::stores::{self, Named};
-use super::{reported, snapshot};
+use super::{reported, snapshot, whole_file};
 use crate::exit::Exit;
-use crate::explain::way_out_of_io;
 use crate::output;
 
 const EXAMPLES: &str = "\
@@ -74,8 +71,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let snapshot = snapshot(store)?;
     match &arguments.output {
         None => write(arguments, store, &snapshot, &range, &mut output::stdout())
-            .map_err(|failure| failure.in_words(|error| Exit::of_output(&error)))?,
-        Some(path) => write_file(path, |file| write(arguments, store, &snapshot, &range, file))?,
+            .map_err(|failure| failure.in_words(&|error| Exit::of_output(error)))?,
+        Some(path) => whole_file::write(path, |file, refused| {
+            write(arguments, store, &snapshot, &range, file)
+                .map_err(|failure| failure.in_words(refused))
+        })?,
     }
     reported(&snapshot)
 }
@@ -93,30 +93,12 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    fn in_words(self, of_output: impl FnOnce(io::Error) -> Exit) -> Exit {
+    fn in_words(self, of_output: &dyn Fn(&io::Error) -> Exit) -> Exit {
         match self {
             Self::Store(exit) => exit,
-            Self::Output(error) => of_output(error),
+            Self::Output(error) => of_output(&error),
         }
     }
-}
-
-/// Writes a file beside its place and moves it there when it is whole and on the disk.
-fn write_file(
-    path: &Path,
-    write: impl FnOnce(&mut File) -> Result<(), Failure>,
-) -> Result<(), Exit> {
-    let refused = |error: &io::Error| {
-        let way_out = way_out_of_io(error).unwrap_or("name another file with --output FILE");
-        Exit::Error(format!("{}: cannot write the file: {error}; {way_out}", path.display()))
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file =
-        NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(|error| refused(&error))?;
-    write(file.as_file_mut()).map_err(|failure| failure.in_words(|error| refused(&error)))?;
-    file.as_file().sync_all().map_err(|error| refused(&error))?;
-    file.persist(path).map_err(|failure| refused(&failure.error))?;
-    Ok(())
 }
 
 fn write(

@@ -7,6 +7,8 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod moment;
+#[cfg(feature = "plot")]
+pub(crate) mod plot;
 pub(crate) mod range;
 pub(crate) mod rows;
 pub(crate) mod statistics;
@@ -14,6 +16,7 @@ pub(crate) mod stats;
 pub(crate) mod stores;
 mod table;
 pub(crate) mod tail;
+mod whole_file;
 
 use gaugelog::{Options, Snapshot};
 

@@ -62,7 +62,7 @@ fn why_no_store(path: &Path) -> Option<gaugelog::Error> {
 }
 
 /// The last part of a path, also of `.`, as it may be printed.
-fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     let whole = path.file_name().is_none().then(|| fs::canonicalize(path).ok()).flatten();
     let path = whole.as_deref().unwrap_or(path);
     escaped(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).into_owned()

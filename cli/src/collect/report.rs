@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use gaugelog::{Observation, Store};
+use gaugelog::{Observation, Snapshot, Store};
 use gaugelog_sources::{EndedBy, Record, Report};
 
+use crate::ask::stores as named;
 use crate::exit::Exit;
 use crate::figures::{count, coverage, figure, figure_or_dash};
 use crate::output::{self, shown};
-use crate::service::{draw_distribution, draw_series, metrics};
+use crate::plot::{self, Binning, Drawing, Look, Source};
+use crate::service::{metrics, publish};
 use crate::utc::Clock;
 
 const DIGITS: usize = 10;
@@ -35,15 +37,32 @@ pub(super) fn print(
     rows.push(("first", moment(summary.first())));
     rows.push(("last", moment(summary.last())));
     output::print(table(&rows).as_bytes())?;
-    let pictures = [
-        ("over time", shown(&draw_series(&snapshot, out)?)),
-        ("distribution", shown(&draw_distribution(&snapshot, out)?)),
-    ];
-    output::print(table(&pictures).as_bytes())?;
+    output::print(table(&pictures(store, &snapshot, out)?).as_bytes())?;
     for damage in snapshot.missing() {
         output::say("gaugelog", &format!("error: {damage}"));
     }
     Ok(())
+}
+
+/// Draws the store over time and the distribution of its values; both pictures are named
+/// after it.
+fn pictures(
+    store: &Store,
+    snapshot: &Snapshot,
+    out: &Path,
+) -> Result<[(&'static str, String); 2], Exit> {
+    let name = named::name(store.path());
+    let sources = [Source { name: Some(name.clone()), window: snapshot.window(..) }];
+    let look = Look::default();
+    let published = |kind: &str, drawing: &Drawing| {
+        publish(out, &format!("{name}-{kind}"), drawing).map(|path| shown(&path))
+    };
+    let series = plot::series(&sources, &look)?;
+    let distribution = plot::distribution(&sources, Binning::Round, &look)?;
+    Ok([
+        ("over time", published("time", &series)?),
+        ("distribution", published("dist", &distribution)?),
+    ])
 }
 
 fn sentence(totals: &Report) -> String {

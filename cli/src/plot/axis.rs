@@ -101,20 +101,6 @@ impl ValueAxis {
             .collect()
     }
 
-    /// Labels of given values `width` apart: as many decimals as tell them
-    /// apart at a glance, none that are zero in all of them.
-    pub(super) fn labels(&self, values: &[f64], width: f64) -> Vec<String> {
-        let width = self.own_length(width);
-        let own: Vec<f64> = values.iter().map(|&value| self.own(value)).collect();
-        let most = if width > 0.0 { decimals_of(width) + 1 } else { 2 };
-        let exact = |decimals: usize| {
-            let unit = 10f64.powi(i32::try_from(decimals).unwrap_or(0));
-            own.iter().all(|v| ((v * unit).round() / unit - v).abs() <= width * 5e-3)
-        };
-        let decimals = (0..most).find(|&decimals| exact(decimals)).unwrap_or(most);
-        own.into_iter().map(|own| self.label(own, decimals)).collect()
-    }
-
     fn label(&self, own: f64, decimals: usize) -> String {
         let text = number::fixed(own, decimals);
         let sign = if self.base_text.is_some() && own > 0.0 { "+" } else { "" };
@@ -235,12 +221,5 @@ mod tests {
         let axis = ValueAxis::counts(1.0, 0.1);
         let labels: Vec<_> = axis.whole_ticks(6).into_iter().map(|(_, label)| label).collect();
         assert_eq!(labels.join(" "), "0 1");
-    }
-
-    #[test]
-    fn edges_have_the_decimals_that_they_need() {
-        let axis = ValueAxis::new(0.0, 100.0, 0.0);
-        assert_eq!(axis.labels(&[0.0, 10.0, 20.0], 10.0).join(" "), "0 10 20");
-        assert_eq!(axis.labels(&[8.1278, 9.5942], 1.4664).join(" "), "8.1 9.6");
     }
 }

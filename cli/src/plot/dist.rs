@@ -1,135 +1,300 @@
 //! The distribution: how many observations fall into each bin.
 
 use std::f64::consts::TAU;
+use std::ops::RangeInclusive;
 
-use gaugelog::Histogram;
+use gaugelog::{Histogram, Window};
 
 use super::axis::ValueAxis;
-use super::canvas::{Canvas, Drawn, colour};
-use super::frame::{self, Frame, Swatch, Tick};
-use super::{Figures, PlotError};
+use super::bins;
+use super::columns::Grid;
+use super::frame::{Entry, Page, Swatch};
+use super::look::{Figures, Look, Source};
+use super::series::{extent, in_words, series_legend};
+use super::shapes::{Drawing, Point};
+use super::theme::PALE;
 
-const TITLE: &str = "Distribution of observations";
+/// How many bins are for people, if there are so many different values.
+const BINS: RangeInclusive<i128> = 20..=100;
 
-const TICKS_UP: u32 = 9;
+/// From how many columns a sample of the values comes.
+const SAMPLE_COLUMNS: u32 = 400;
 
-/// At most this many bin edges are labelled.
-const EDGES_LABELLED_MAX: usize = 12;
+/// A bin that holds anything is at least so many pixels high.
+const BAR_MIN: f64 = 3.0;
 
 /// A normal curve says nothing about fewer observations or bins than these.
 const CURVE_COUNT_MIN: u64 = 20;
 const CURVE_BINS_MIN: usize = 5;
 
-/// A curve this many times higher than the highest bar fits the data so badly
-/// that it would only flatten the bars.
-const CURVE_HEIGHT_MAX: f64 = 1.6;
-
 /// Straight pieces of the curve.
 const CURVE_PIECES: u32 = 240;
 
-/// Draws the distribution as PNG, of [`super::WIDTH`] × [`super::HEIGHT`] pixels.
-///
-/// `None`, or a histogram without a finite bin: a picture that says that there
-/// are no observations yet. Mean and median are marked where `figures` has them.
+/// The bins of a distribution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Binning {
+    /// This number of equal bins from the smallest value to the largest, as numpy has them.
+    Equal(usize),
+    /// As wide as the data asks for, with round edges.
+    Round,
+}
+
+/// Draws the distributions of series. None of them holding anything: a picture that says
+/// so. Equal values are said in words, unless there are bins as numpy has them.
 ///
 /// # Errors
-///
-/// [`PlotError`], which no finite input causes.
+/// Those of the stores.
 pub fn distribution(
-    histogram: Option<&Histogram>,
-    figures: &Figures,
-) -> Result<Vec<u8>, PlotError> {
-    let Some(bins) = histogram.and_then(Bins::of) else { return frame::empty(TITLE) };
-    let curve = Curve::of(&bins, figures);
-    let highest = curve.as_ref().map_or(bins.highest, |curve| curve.height.max(bins.highest));
-    let counts = ValueAxis::counts(highest, 0.06);
-    let ticks = counts.whole_ticks(TICKS_UP);
-    let frame = Frame::beside(&ticks);
-    let mut canvas = Canvas::new();
-    frame::header(&mut canvas, TITLE, figures)?;
-    frame.vertical_axis(&mut canvas, &ticks, &counts.title("count"))?;
-    let mut legend = vec![(Swatch::Area(colour::BAR, 1.0), "observations")];
-    bins.draw(&mut canvas, frame, &counts)?;
+    sources: &[Source],
+    binning: Binning,
+    look: &Look,
+) -> gaugelog::Result<Drawing> {
+    let names: Vec<Option<&str>> = sources.iter().map(|it| it.name.as_deref()).collect();
+    let figures: Vec<Figures> = sources.iter().map(figures).collect::<gaugelog::Result<_>>()?;
+    let title = look.title("distribution of ", &names, "");
+    let page = Page::new(look, &title, &in_words(&figures, look));
+    let windows: Vec<&Window> = sources.iter().map(|it| &it.window).collect();
+    let Some((low, high)) = values(&figures) else { return Ok(page.notice(look.nothing())) };
+    if low == high && binning == Binning::Round {
+        let count = figures.iter().map(|it| it.count).sum();
+        return Ok(page.notice(&equal(count, low, look)));
+    }
+    let histograms = match binning {
+        Binning::Equal(count) => equal_bins(&windows, count)?,
+        Binning::Round => round_bins(&windows, &figures, &BINS)?,
+    };
+    Ok(draw(page, &names, &figures, &histograms, look))
+}
+
+fn figures(source: &Source) -> gaugelog::Result<Figures> {
+    let median = source.window.quantile(0.5)?;
+    Ok(Figures { median, ..Figures::from(&source.window.summary()?) })
+}
+
+/// The smallest and the largest value.
+pub(super) fn values(figures: &[Figures]) -> Option<(f64, f64)> {
+    let low = figures.iter().filter_map(|it| it.min).reduce(f64::min)?;
+    let high = figures.iter().filter_map(|it| it.max).reduce(f64::max)?;
+    Some((low, high))
+}
+
+/// What is said where there is nothing to compare.
+pub(super) fn equal(count: u64, value: f64, look: &Look) -> String {
+    let value = look.value(value);
+    match count {
+        1 => format!("The only observation is {value}"),
+        count => format!("All {} observations are {value}", super::number::count(count)),
+    }
+}
+
+fn equal_bins(windows: &[&Window], count: usize) -> gaugelog::Result<Vec<Histogram>> {
+    let counted = windows.iter().map(|window| window.histogram(count));
+    Ok(counted.collect::<gaugelog::Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Histograms of the same bins for all windows.
+///
+/// # Errors
+/// Those of the stores.
+pub(super) fn round_bins(
+    windows: &[&Window],
+    figures: &[Figures],
+    wanted: &RangeInclusive<i128>,
+) -> gaugelog::Result<Vec<Histogram>> {
+    let (Some(ends), Some((first, last))) = (values(figures), extent(figures)) else {
+        return Ok(Vec::new());
+    };
+    let grid = Grid::covering(first, last, SAMPLE_COLUMNS);
+    let mut sample = Vec::new();
+    for window in windows {
+        for it in grid.columns(window)? {
+            sample.extend([it.first.value, it.last.value, it.min, it.max]);
+        }
+    }
+    if let Some(found) = bins::histograms(windows, ends, &sample, wanted)? {
+        return Ok(found);
+    }
+    let edges = equal_edges(ends, *wanted.start());
+    let counted = windows.iter().map(|window| window.histogram(&edges[..]));
+    Ok(counted.collect::<gaugelog::Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// Equal bins of values for which there are no round ones: as many as f64 can tell apart.
+fn equal_edges((low, high): (f64, f64), count: i128) -> Vec<f64> {
+    let part = |number: i128| number as f64 / count as f64;
+    let edge = |number: i128| low * (1.0 - part(number)) + high * part(number);
+    let mut edges: Vec<f64> = (0..count).map(edge).filter(|edge| *edge < high).collect();
+    edges.dedup();
+    edges[0] = low;
+    edges.push(high);
+    edges
+}
+
+/// Draws histograms that have finite edges.
+fn draw(
+    mut page: Page,
+    names: &[Option<&str>],
+    figures: &[Figures],
+    histograms: &[Histogram],
+    look: &Look,
+) -> Drawing {
+    let ends = |it: &Histogram| Some((*it.edges.first()?, *it.edges.last()?));
+    let (low, high) = histograms
+        .iter()
+        .filter_map(ends)
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |all, (low, high)| {
+            (all.0.min(low), all.1.max(high))
+        });
+    let values = ValueAxis::new(low, high, 0.03);
+    let curve = match (figures, histograms) {
+        ([figures], [histogram]) if look.has_normal => Curve::of(histogram, figures, &values),
+        _ => None,
+    };
+    let bars = Bars { histograms, is_share: histograms.len() > 1, values };
+    let highest = bars.highest().max(curve.as_ref().map_or(0.0, |curve| curve.height));
+    let heights = ValueAxis::counts(highest, 0.06);
+    let legend = legend(&page, names, figures, curve.is_some());
+    let heights_title = if bars.is_share { "share in %" } else { "count" };
+    let is_whole = !bars.is_share;
+    page.axis_of_values(&heights.title(heights_title), &legend, |most| match is_whole {
+        true => heights.whole_ticks(most),
+        false => heights.ticks(most),
+    });
+    bars.draw(&mut page, &heights);
     if let Some(curve) = &curve {
-        curve.draw(&mut canvas, frame, &counts)?;
-        legend.push((Swatch::Line(colour::MUTED), "normal distribution"));
+        curve.draw(&mut page, &bars.values, &heights);
+    }
+    if let [figures] = figures {
+        marks(&mut page, figures, &bars.values);
+    }
+    let ticks = bars.values.ticks(page.frame.ticks_across());
+    page.horizontal_axis(&ticks, &bars.values.title(&look.axis(names)));
+    page.legend(&legend);
+    page.drawing
+}
+
+fn legend(page: &Page, names: &[Option<&str>], figures: &[Figures], has_curve: bool) -> Vec<Entry> {
+    let theme = page.theme;
+    let [figures] = figures else {
+        return series_legend(names, figures, theme);
+    };
+    let mut legend = vec![(Swatch::Area(theme.bar, 1.0), "observations".to_owned())];
+    if has_curve {
+        legend.push((Swatch::Line(theme.muted), "normal distribution".to_owned()));
+    }
+    if figures.mean.is_some() {
+        legend.push((Swatch::Line(theme.mean), "mean".to_owned()));
+    }
+    if figures.median.is_some() {
+        legend.push((Swatch::Dashes(theme.median), "median".to_owned()));
+    }
+    legend
+}
+
+/// Mean and median, from above the bars to the axis.
+fn marks(page: &mut Page, figures: &Figures, values: &ValueAxis) {
+    let (frame, theme) = (page.frame, page.theme);
+    let x = |value: f64| frame.x(values.fraction(value).clamp(0.0, 1.0));
+    let ends = |x: f64| ((x, frame.top - 4.0), (x, frame.bottom));
+    if let Some(mean) = figures.mean {
+        let (from, to) = ends(x(mean));
+        page.drawing.line(from, to, 2.0, theme.mean);
     }
     // Dashes last: they show the line below where both are the same.
-    let top = frame.top - 4.0;
-    for (name, value) in [("mean", figures.mean), ("median", figures.median)] {
-        let Some(value) = value.filter(|v| v.is_finite()) else { continue };
-        let x = frame.x(bins.axis.fraction(value).clamp(0.0, 1.0));
-        let (from, to) = ((x, top), (x, frame.bottom));
-        let swatch = if name == "mean" {
-            canvas.line(from, to, 2.0, colour::MEAN)?;
-            Swatch::Line(colour::MEAN)
-        } else {
-            canvas.dashes(from, to, 2.0, 6.0, colour::MEDIAN)?;
-            Swatch::Dashes(colour::MEDIAN)
-        };
-        legend.push((swatch, name));
+    if let Some(median) = figures.median {
+        let (from, to) = ends(x(median));
+        page.drawing.dashes(from, to, 2.0, 6.0, theme.median);
     }
-    frame.horizontal_axis(&mut canvas, &bins.ticks(), &bins.axis.title("value"))?;
-    frame.legend(&mut canvas, &legend)?;
-    canvas.finish()
 }
 
-/// A histogram that can be drawn, and the axis of its values.
-struct Bins<'a> {
-    edges: &'a [f64],
-    counts: &'a [u64],
-    axis: ValueAxis,
-    /// The largest count.
-    highest: f64,
+/// Histograms, as counts or as shares of each series in percent.
+struct Bars<'a> {
+    histograms: &'a [Histogram],
+    is_share: bool,
+    values: ValueAxis,
 }
 
-impl<'a> Bins<'a> {
-    fn of(histogram: &'a Histogram) -> Option<Self> {
-        let bins = histogram.counts.len().min(histogram.edges.len().saturating_sub(1));
-        let edges = histogram.edges.get(..=bins).filter(|edges| edges.len() > 1)?;
-        if !edges.iter().all(|edge| edge.is_finite()) {
-            return None;
+impl Bars<'_> {
+    fn height(&self, histogram: &Histogram, count: u64) -> f64 {
+        let total: f64 = histogram.counts.iter().map(|count| *count as f64).sum();
+        match self.is_share && total > 0.0 {
+            true => count as f64 * 100.0 / total,
+            false => count as f64,
         }
-        let counts = &histogram.counts[..bins];
-        let highest = counts.iter().copied().max().unwrap_or(0) as f64;
-        Some(Self { edges, counts, axis: ValueAxis::new(edges[0], edges[bins], 0.03), highest })
+    }
+
+    fn highest(&self) -> f64 {
+        let highest =
+            |it: &Histogram| self.height(it, it.counts.iter().copied().max().unwrap_or(0));
+        self.histograms.iter().map(highest).fold(0.0, f64::max)
+    }
+
+    fn draw(&self, page: &mut Page, heights: &ValueAxis) {
+        if let [histogram] = self.histograms {
+            return self.filled(page, heights, histogram);
+        }
+        let colours = page.theme.series.into_iter().cycle();
+        let outlines: Vec<_> = self
+            .histograms
+            .iter()
+            .map(|histogram| self.outline(page, heights, histogram))
+            .zip(colours)
+            .collect();
+        for (outline, colour) in &outlines {
+            page.drawing.area(outline.clone(), *colour, PALE);
+        }
+        for (outline, colour) in outlines {
+            page.drawing.path(outline, 2.0, colour);
+        }
     }
 
     /// One rectangle a bin, over the bin's own edges.
-    fn draw(&self, canvas: &mut Canvas, frame: Frame, counts: &ValueAxis) -> Drawn {
-        for (i, &count) in self.counts.iter().enumerate() {
-            let mut left = frame.x(self.axis.fraction(self.edges[i]));
-            let mut right = frame.x(self.axis.fraction(self.edges[i + 1]));
-            if right - left < 1.0 && self.counts.len() == 1 {
-                // One bin without width: a value that cannot be told from its neighbours.
-                (left, right) = (left - 30.0, right + 30.0);
+    fn filled(&self, page: &mut Page, heights: &ValueAxis, histogram: &Histogram) {
+        for (edges, count) in histogram.edges.windows(2).zip(&histogram.counts) {
+            if *count == 0 {
+                continue;
             }
+            let (left, right, top) = self.place(page, heights, edges, *count as f64);
             // A hair of paper between bars that have room for it.
             let hair = if right - left > 6.0 { 1.0 } else { 0.0 };
-            if count > 0 {
-                // Even one among millions leaves a trace.
-                let top = frame.y(counts.fraction(count as f64)).min(frame.bottom - 1.5);
-                let low = (right.round() - hair, frame.bottom);
-                canvas.rect((left.round(), top), low, colour::BAR, 1.0)?;
-            }
+            let right = (right.round() - hair).max(left.round() + 1.0);
+            page.drawing.rect((left, top), (right, page.frame.bottom), page.theme.bar, 1.0);
         }
-        Ok(())
     }
 
-    /// The bin edges; every second, third, … one where there are many.
-    fn ticks(&self) -> Vec<Tick> {
-        let every = self.edges.len().div_ceil(EDGES_LABELLED_MAX);
-        let shown: Vec<f64> = self.edges.iter().copied().step_by(every).collect();
-        let bins = self.counts.len() as f64;
-        let width = self.edges[self.counts.len()] / bins - self.edges[0] / bins;
-        let labels = self.axis.labels(&shown, width);
-        shown.iter().map(|&edge| self.axis.fraction(edge)).zip(labels).collect()
+    /// The steps of a histogram, from the axis and back to it.
+    fn outline(&self, page: &Page, heights: &ValueAxis, histogram: &Histogram) -> Vec<Point> {
+        let mut outline = Vec::with_capacity(histogram.counts.len() * 2 + 2);
+        for (edges, count) in histogram.edges.windows(2).zip(&histogram.counts) {
+            let height = self.height(histogram, *count);
+            let (left, right, top) = self.place(page, heights, edges, height);
+            if outline.is_empty() {
+                outline.push((left, page.frame.bottom));
+            }
+            outline.extend([(left, top), (right, top)]);
+        }
+        outline.extend(outline.last().map(|(right, _)| (*right, page.frame.bottom)));
+        outline
+    }
+
+    /// Left, right and top of a bin.
+    fn place(
+        &self,
+        page: &Page,
+        heights: &ValueAxis,
+        edges: &[f64],
+        height: f64,
+    ) -> (f64, f64, f64) {
+        let frame = page.frame;
+        let (left, right) =
+            (frame.x(self.values.fraction(edges[0])), frame.x(self.values.fraction(edges[1])));
+        let top = frame.y(heights.fraction(height));
+        (left, right, if height > 0.0 { top.min(frame.bottom - BAR_MIN) } else { top })
     }
 }
 
 /// The normal distribution of the same mean and deviation, as counts a bin.
-struct Curve<'a> {
-    bins: &'a Bins<'a>,
+struct Curve {
     /// In the value axis' own numbers, as is the deviation.
     mean: f64,
     deviation: f64,
@@ -137,38 +302,26 @@ struct Curve<'a> {
     height: f64,
 }
 
-impl<'a> Curve<'a> {
+impl Curve {
     /// `None` where such a curve would say nothing about the data.
-    fn of(bins: &'a Bins<'a>, figures: &Figures) -> Option<Self> {
-        let many = figures.count >= CURVE_COUNT_MIN && bins.counts.len() >= CURVE_BINS_MIN;
-        let mean = figures.mean.filter(|v| many && v.is_finite())?;
-        let deviation = figures.std_dev.filter(|v| v.is_finite() && *v > 0.0)?;
-        let (mean, deviation) = (bins.axis.own(mean), bins.axis.own_length(deviation));
-        let own = |edge: usize| bins.axis.own(bins.edges[edge]);
-        let width = (own(bins.counts.len()) - own(0)) / bins.counts.len() as f64;
-        let total: f64 = bins.counts.iter().map(|&count| count as f64).sum();
-        let height = total * width / (deviation * TAU.sqrt());
-        // Also refuses what is not a number.
-        (height > 0.0 && height <= bins.highest * CURVE_HEIGHT_MAX).then_some(Self {
-            bins,
-            mean,
-            deviation,
-            height,
-        })
+    fn of(histogram: &Histogram, figures: &Figures, values: &ValueAxis) -> Option<Self> {
+        let bins = histogram.counts.len();
+        let is_said = figures.count >= CURVE_COUNT_MIN && bins >= CURVE_BINS_MIN;
+        let mean = values.own(figures.mean.filter(|_| is_said)?);
+        let deviation = values.own_length(figures.std_dev.filter(|it| *it > 0.0)?);
+        let width =
+            (values.own(histogram.edges[bins]) - values.own(histogram.edges[0])) / bins as f64;
+        let height = figures.count as f64 * width / (deviation * TAU.sqrt());
+        height.is_finite().then_some(Self { mean, deviation, height })
     }
 
-    fn draw(&self, canvas: &mut Canvas, frame: Frame, counts: &ValueAxis) -> Drawn {
-        let mut before = None;
-        for i in 0..=CURVE_PIECES {
-            let part = f64::from(i) / f64::from(CURVE_PIECES);
-            let z = (self.bins.axis.own_at(part) - self.mean) / self.deviation;
-            let count = self.height * (-0.5 * z * z).exp();
-            let place = frame.at(part, counts.fraction(count));
-            if let Some(before) = before {
-                canvas.line(before, place, 1.5, colour::MUTED)?;
-            }
-            before = Some(place);
-        }
-        Ok(())
+    fn draw(&self, page: &mut Page, values: &ValueAxis, heights: &ValueAxis) {
+        let place = |piece: u32| {
+            let part = f64::from(piece) / f64::from(CURVE_PIECES);
+            let z = (values.own_at(part) - self.mean) / self.deviation;
+            page.frame.at(part, heights.fraction(self.height * (-0.5 * z * z).exp()))
+        };
+        let points = (0..=CURVE_PIECES).map(place).collect();
+        page.drawing.path(points, 1.5, page.theme.muted);
     }
 }

@@ -3,18 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::{HEIGHT, WIDTH};
-
 const PALETTE_MAX: usize = 256;
 
-/// Encodes RGB pixels of the picture's size.
+/// Encodes RGB pixels of a picture of this size.
 ///
 /// Up to 256 colours are kept exactly; beyond that the most frequent are, and
 /// the rest (rare blends at edges) become their nearest.
-pub(super) fn png(pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
+pub(super) fn png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, png::EncodingError> {
     let (palette, indices) = indexed(pixels);
     let mut bytes = Vec::with_capacity(32 * 1024);
-    let mut encoder = png::Encoder::new(&mut bytes, WIDTH, HEIGHT);
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_palette(palette.concat());

@@ -1,8 +1,7 @@
 //! The embedded letters: two weights of Inter, see `fonts/README.md`.
 //!
-//! `ab_glyph` is asked directly: the text of `plotters` sets every glyph on a
-//! whole pixel and drops its left side bearing, which reads unevenly at the
-//! size of an axis label.
+//! `ab_glyph` reads the font and covers pixels. Letters stand where the font says, also
+//! between pixels.
 
 use std::sync::LazyLock;
 
@@ -70,6 +69,48 @@ pub(super) fn draw(
         }
         x += scaled.h_advance(id);
     }
+}
+
+/// Units of the embedded font in an em.
+#[cfg(feature = "plot")]
+pub(super) const UNITS: f64 = 2048.0;
+
+/// The letters of a text and where they stand, in units of the font.
+#[cfg(feature = "plot")]
+pub(super) fn placed(face_of: Face, text: &str) -> Vec<(char, f64)> {
+    let font = face(face_of);
+    let mut x = 0.0;
+    let place = |letter: char| {
+        let at = x;
+        x += f64::from(font.h_advance_unscaled(font.glyph_id(letter)));
+        (letter, at)
+    };
+    text.chars().map(place).collect()
+}
+
+/// The outline of a letter as a path of SVG, in units of the font, y downwards.
+#[cfg(feature = "plot")]
+pub(super) fn outline(face_of: Face, letter: char) -> String {
+    use ab_glyph::{OutlineCurve, Point};
+
+    let font = face(face_of);
+    let Some(outline) = font.outline(font.glyph_id(letter)) else { return String::new() };
+    let at = |point: Point| format!("{} {}", point.x, 0.0 - point.y);
+    let mut path = String::new();
+    let mut pen = None;
+    for curve in outline.curves {
+        let (start, end, piece) = match curve {
+            OutlineCurve::Line(a, b) => (a, b, format!("L{}", at(b))),
+            OutlineCurve::Quad(a, b, c) => (a, c, format!("Q{} {}", at(b), at(c))),
+            OutlineCurve::Cubic(a, b, c, d) => (a, d, format!("C{} {} {}", at(b), at(c), at(d))),
+        };
+        if pen != Some(start) {
+            path.push_str(&format!("M{}", at(start)));
+        }
+        path.push_str(&piece);
+        pen = Some(end);
+    }
+    path
 }
 
 /// Whether the font has all letters of a text.

@@ -45,6 +45,20 @@ pub(super) fn figure(value: f64, resolution: Option<f64>) -> String {
     }
 }
 
+/// A value with all the digits that tell it from its neighbours.
+pub(super) fn exact(value: f64) -> String {
+    let text = format!("{value:e}");
+    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let digits = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    match power.parse::<i32>().unwrap_or(0) {
+        size @ -5..15 => {
+            let decimals = i32::try_from(digits).unwrap_or(0) - size;
+            fixed(value, usize::try_from(decimals).unwrap_or(0))
+        }
+        _ => scientific(value, digits),
+    }
+}
+
 /// `1.234 × 10⁻³¹⁰`, without trailing zeros.
 pub(super) fn scientific(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$e}");
@@ -116,6 +130,20 @@ mod tests {
         assert_eq!(figure(1e9 + 0.00027, Some(1e-3)), "1,000,000,000.0003");
         assert_eq!(figure(14.123456, Some(2.0)), "14.12");
         assert_eq!(figure(5.0, Some(1e-300)), "5");
+    }
+
+    #[test]
+    fn a_value_in_words_has_all_its_digits() {
+        for (value, text) in [
+            (21.5, "21.5"),
+            (-0.0, "0"),
+            (1e12 + 0.125, "1,000,000,000,000.125"),
+            (-1e-9, "−1 × 10⁻⁹"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1500.0, "1,500"),
+        ] {
+            assert_eq!(exact(value), text);
+        }
     }
 
     #[test]

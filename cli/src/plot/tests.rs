@@ -1,26 +1,104 @@
-//! The pictures, decoded again and looked at.
+//! The pictures of small stores, decoded again and looked at.
 
-use gaugelog::{Column, Histogram, Observation};
+use gaugelog::{Observation, Store};
+use tempfile::TempDir;
 
-use super::canvas::{Rgb, colour};
-use super::{Figures, HEIGHT, SERIES_COLUMNS, WIDTH, distribution, font, series};
+use super::shapes::{Drawing, Shape};
+use super::theme::{self, LIGHT, Rgb};
+use super::{Binning, HEIGHT, Look, Source, WIDTH, distribution, font, series};
 
 /// 2021-06-01T12:00:00Z.
-const NOON: i64 = 1_622_548_800_000_000_000;
+const NOON: i64 = 1_622_548_800 * SECOND;
 
 const SECOND: i64 = 1_000_000_000;
+
+/// A store, as long as it is asked.
+struct Shown {
+    source: Source,
+    _dir: TempDir,
+}
+
+impl Shown {
+    fn new(name: Option<&str>, observations: &[(i64, f64)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::create(dir.path().join("store")).unwrap();
+        let all: Vec<Observation> =
+            observations.iter().map(|(time, value)| Observation::new(*time, *value)).collect();
+        store.append_batch(&all).unwrap();
+        let window = store.snapshot().unwrap().window(..);
+        Self { source: Source { name: name.map(str::to_owned), window }, _dir: dir }
+    }
+
+    fn over_time(&self, look: &Look) -> Drawing {
+        series(std::slice::from_ref(&self.source), look).unwrap()
+    }
+
+    fn distribution(&self, binning: Binning) -> Drawing {
+        distribution(std::slice::from_ref(&self.source), binning, &Look::default()).unwrap()
+    }
+}
+
+/// Observations a second apart.
+fn seconds(values: impl IntoIterator<Item = f64>) -> Vec<(i64, f64)> {
+    (NOON..).step_by(1_000_000_000).zip(values).collect()
+}
+
+/// Noise from −1 to 1.
+fn noise(count: u32) -> impl Iterator<Item = f64> {
+    (0..count).map(|at| (f64::from(at) * 0.618_034).fract() * 2.0 - 1.0)
+}
+
+fn texts(drawing: &Drawing) -> Vec<&str> {
+    let shapes = drawing.shapes.iter();
+    shapes
+        .filter_map(|shape| match shape {
+            Shape::Text { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn is_dot(points: &[(f64, f64)]) -> bool {
+    points.iter().all(|point| *point == points[0])
+}
+
+/// The lines of a colour that are no dots and not in the legend.
+fn paths(drawing: &Drawing, of: Rgb) -> Vec<&[(f64, f64)]> {
+    let shapes = drawing.shapes.iter();
+    let lines = shapes.filter_map(|shape| match shape {
+        Shape::Line { points, colour, .. } if *colour == of => Some(points.as_slice()),
+        _ => None,
+    });
+    lines.filter(|points| !is_dot(points) && points[0].1 > 122.0).collect()
+}
+
+fn dots(drawing: &Drawing) -> usize {
+    let shapes = drawing.shapes.iter();
+    shapes.filter(|shape| matches!(shape, Shape::Line { points, .. } if is_dot(points))).count()
+}
+
+/// The areas of a colour that are not in the legend.
+fn areas(drawing: &Drawing, of: Rgb) -> Vec<&[(f64, f64)]> {
+    let shapes = drawing.shapes.iter();
+    let areas = shapes.filter_map(|shape| match shape {
+        Shape::Area { outline, colour, .. } if *colour == of => Some(outline.as_slice()),
+        _ => None,
+    });
+    areas.filter(|outline| outline.iter().any(|(_, y)| *y > 130.0)).collect()
+}
 
 struct Picture {
     pixels: Vec<u8>,
 }
 
 impl Picture {
-    fn of(png: &[u8]) -> Self {
+    fn of(drawing: &Drawing) -> Self {
+        let png = drawing.png().unwrap();
         let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
         decoder.set_transformations(png::Transformations::EXPAND);
-        let mut reader = decoder.read_info().expect("a PNG");
-        let mut pixels = vec![0; reader.output_buffer_size().expect("a small picture")];
-        let info = reader.next_frame(&mut pixels).expect("whole");
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width, info.height), (WIDTH, HEIGHT));
         assert_eq!(info.color_type, png::ColorType::Rgb);
         Self { pixels }
@@ -31,142 +109,224 @@ impl Picture {
         (self.pixels[i], self.pixels[i + 1], self.pixels[i + 2])
     }
 
-    /// How many pixels of a colour a column of the plot has, below the legend.
-    fn in_column(&self, x: u32, rgb: Rgb) -> usize {
-        (122..HEIGHT).filter(|&y| self.at(x, y) == rgb).count()
-    }
-
-    /// Leftmost and rightmost column of the plot with a colour.
-    fn extent(&self, rgb: Rgb) -> (u32, u32) {
-        let mut columns = (0..WIDTH).filter(|&x| self.in_column(x, rgb) > 0);
-        let first = columns.next().expect("the colour is there");
-        (first, columns.next_back().unwrap_or(first))
-    }
-
     /// Pixels that are not paper.
     fn ink(&self, (x0, y0): (u32, u32), (x1, y1): (u32, u32)) -> usize {
-        let row = |y: u32| (x0..x1).filter(move |&x| self.at(x, y) != colour::PAPER).count();
+        let row = |y: u32| (x0..x1).filter(move |&x| self.at(x, y) != LIGHT.paper).count();
         (y0..y1).map(row).sum()
     }
-}
 
-fn column(time_ns: i64, value: f64) -> Column {
-    let at = Observation::new(time_ns, value);
-    Column { start_ns: time_ns, count: 1, first: at, last: at, min: value, max: value }
-}
-
-fn figures(count: u64, mean: f64, std_dev: f64) -> Figures {
-    Figures { count, mean: Some(mean), std_dev: Some(std_dev), ..Figures::default() }
-}
-
-fn drawn(columns: &[Column], figures: &Figures) -> Picture {
-    Picture::of(&series(columns, figures).expect("drawn"))
-}
-
-fn bars(edges: Vec<f64>, counts: Vec<u64>, figures: &Figures) -> Picture {
-    let histogram = Histogram { edges, counts };
-    Picture::of(&distribution(Some(&histogram), figures).expect("drawn"))
+    fn count(&self, of: Rgb) -> usize {
+        self.pixels.chunks(3).filter(|it| (it[0], it[1], it[2]) == of).count()
+    }
 }
 
 #[test]
 fn an_empty_store_is_a_picture_that_says_so() {
-    let none = Figures::default();
-    for png in [series(&[], &none), distribution(None, &none)] {
-        let picture = Picture::of(&png.expect("drawn"));
-        let notice = picture.ink((450, 340), (750, 385));
-        assert!(notice > 500, "{notice} pixels of letters in the middle");
+    let store = Shown::new(None, &[]);
+    for drawing in [store.over_time(&Look::default()), store.distribution(Binning::Equal(10))] {
+        assert!(texts(&drawing).contains(&"No observations yet"));
+        let picture = Picture::of(&drawing);
+        assert!(picture.ink((450, 300), (750, 400)) > 500, "letters in the middle");
         assert!(picture.ink((32, 20), (400, 60)) > 500, "a title");
     }
 }
 
 #[test]
-fn a_series_has_ink_wherever_it_has_data() {
-    let columns: Vec<_> =
-        (0..1000).map(|i| column(NOON + i * SECOND, (i as f64 / 50.0).sin())).collect();
-    let picture = drawn(&columns, &figures(1000, 0.0, 0.7));
-    let (first, last) = picture.extent(colour::SERIES);
-    assert!(first > 70 && last < WIDTH - 32 && last - first > 1000, "{first} to {last}");
-    let thin = (first..=last).filter(|&x| picture.ink((x, 122), (x + 1, 600)) == 0).count();
-    assert_eq!(thin, 0);
-    let series: usize = (first..=last).map(|x| picture.in_column(x, colour::SERIES)).sum();
-    assert!(series > 500, "{series} pixels of the full colour");
+fn one_observation_is_said_in_words() {
+    let look = Look { unit: Some("°C".to_owned()), ..Look::default() };
+    let store = Shown::new(Some("room"), &[(NOON + SECOND / 2, 21.5)]);
+    let drawing = store.over_time(&look);
+    let words = texts(&drawing);
+    assert!(words.contains(&"1 observation  ·  21.5 °C at 2021-06-01 12:00:00.5 UTC"), "{words:?}");
+    assert_eq!((dots(&drawing), paths(&drawing, LIGHT.mean).len()), (1, 0));
 }
 
 #[test]
-fn a_column_reaches_from_its_minimum_to_its_maximum() {
-    let mut columns: Vec<_> =
-        (0..500).map(|i| column(NOON + i * SECOND, f64::from(i32::from(i % 2 == 0)))).collect();
-    columns[250] = Column { count: 9, min: -50.0, max: 50.0, ..columns[250] };
-    let picture = drawn(&columns, &figures(509, 0.5, 5.0));
-    let (first, last) = picture.extent(colour::SERIES);
-    // The stroke may stand between two columns of pixels and colour both in part.
-    let blue = |x: u32| (122..600).filter(|&y| picture.at(x, y).0 < 150).count();
-    let tallest = (first..=last).max_by_key(|&x| blue(x)).expect("columns");
-    let middle = first.midpoint(last);
-    assert!(tallest.abs_diff(middle) <= 3, "the spike is at {tallest}, the middle at {middle}");
-    let spike = blue(tallest);
-    assert!((400..440).contains(&spike), "{spike} pixels high");
+fn name_and_unit_stand_in_title_and_axis() {
+    let look = Look { unit: Some("°C".to_owned()), ..Look::default() };
+    let store = Shown::new(Some("room"), &seconds([1.0, 2.0]));
+    let drawing = store.over_time(&look);
+    let words = texts(&drawing);
+    assert!(words.contains(&"room over time, in °C") && words.contains(&"room (°C)"), "{words:?}");
+    let plain = Shown::new(None, &seconds([1.0, 2.0])).over_time(&Look::default());
+    let words = texts(&plain);
+    assert!(words.contains(&"Observations over time") && words.contains(&"value"), "{words:?}");
 }
 
 #[test]
-fn the_line_breaks_where_data_is_missing_for_long() {
-    let columns: Vec<_> = (0..400)
-        .filter(|i| !(100..300).contains(i))
-        .map(|i| column(NOON + i * SECOND, 14.0))
-        .collect();
-    let picture = drawn(&columns, &figures(200, 14.0, 0.0));
-    let (first, last) = picture.extent(colour::SERIES);
-    let part = |percent: u32| first + (last - first) * percent / 100;
-    let within =
-        |from, to| (part(from)..part(to)).map(|x| picture.in_column(x, colour::SERIES)).sum();
-    let (before, gap, after): (usize, usize, usize) =
-        (within(2, 23), within(27, 73), within(77, 98));
-    assert!(before > 100 && after > 100, "{before} and {after} pixels around the gap");
-    assert_eq!(gap, 0);
-}
-
-#[test]
-fn few_observations_have_markers() {
-    let columns: Vec<_> = (0..5).map(|i| column(NOON + i * SECOND, i as f64)).collect();
-    let picture = drawn(&columns, &figures(5, 2.0, 1.4));
-    let (first, last) = picture.extent(colour::SERIES);
-    // The second and fourth stand a quarter and three quarters of the way.
-    for quarter in [1, 3] {
-        let x = first + 4 + (last - first - 8) * quarter / 4;
-        let marker = picture.in_column(x, colour::SERIES);
-        assert!(marker >= 6, "{marker} pixels at {x}");
-    }
-    let one = drawn(&columns[..1], &figures(1, 0.0, 0.0));
-    let (left, right) = one.extent(colour::SERIES);
-    assert!((5..=9).contains(&(right - left)), "one disc, {left} to {right}");
-}
-
-#[test]
-fn bars_are_as_high_as_their_counts() {
-    let counts = vec![8, 4, 2, 0, 1, 6, 8, 3, 5, 7];
-    let edges: Vec<f64> = (0..=10).map(f64::from).collect();
-    let picture = bars(edges, counts.clone(), &Figures::default());
-    let (left, right) = picture.extent(colour::BAR);
-    let centre = |bin: u32| left + (right + 1 - left) * (2 * bin + 1) / 20;
-    let heights: Vec<usize> =
-        (0..10).map(|bin| picture.in_column(centre(bin), colour::BAR)).collect();
-    assert!(heights[0] > 400, "{heights:?}");
-    for (bin, &count) in counts.iter().enumerate() {
-        let expected = heights[0] as f64 * count as f64 / 8.0;
-        assert!((heights[bin] as f64 - expected).abs() <= 2.0, "bin {bin}: {heights:?}");
+fn few_observations_have_dots_and_from_ten_on_a_deviation() {
+    for (count, deviations) in [(9, 0), (10, 1)] {
+        let drawing = Shown::new(None, &seconds(noise(count))).over_time(&Look::default());
+        assert_eq!(dots(&drawing), count as usize);
+        assert_eq!(areas(&drawing, LIGHT.mean).len(), deviations, "of {count}");
     }
 }
 
 #[test]
-fn mean_and_median_are_marked_where_they_are() {
-    let edges: Vec<f64> = (0..=10).map(f64::from).collect();
-    let figures = Figures { median: Some(7.5), ..figures(10, 2.5, 1.0) };
-    let picture = bars(edges, vec![1; 10], &figures);
-    let (left, right) = picture.extent(colour::BAR);
-    for (rgb, part) in [(colour::MEAN, 0.25), (colour::MEDIAN, 0.75)] {
-        let (from, to) = picture.extent(rgb);
-        let expected = f64::from(left) + part * f64::from(right - left);
-        assert!((f64::from(from.midpoint(to)) - expected).abs() < 3.0, "{from} to {to}");
+fn dense_data_is_a_pale_band_with_a_dark_line_and_no_dot() {
+    let drawing = Shown::new(None, &seconds(noise(50_000))).over_time(&Look::default());
+    let [band] = areas(&drawing, LIGHT.series[0])[..] else { panic!("one band") };
+    let [line] = paths(&drawing, LIGHT.series[0])[..] else { panic!("one line") };
+    assert_eq!(dots(&drawing), 0);
+    let height = |of: &[(f64, f64)]| {
+        let y = of.iter().map(|(_, y)| *y);
+        y.clone().fold(0.0, f64::max) - y.fold(f64::INFINITY, f64::min)
+    };
+    assert!(height(band) > 350.0 && height(line) < 100.0, "{} {}", height(band), height(line));
+    assert!((1_000..1_100).contains(&line.len()), "{} columns", line.len());
+    // The band of the deviation lies over the other.
+    let position = |of: Rgb| {
+        let is_area = |shape: &Shape| matches!(shape, Shape::Area { colour, .. } if *colour == of);
+        drawing.shapes.iter().position(is_area).unwrap()
+    };
+    assert!(position(LIGHT.series[0]) < position(LIGHT.mean));
+    let picture = Picture::of(&drawing);
+    assert!(picture.count(LIGHT.series[0]) < 20_000, "no slab");
+}
+
+#[test]
+fn columns_of_dense_data_are_whole_pixels() {
+    let drawing = Shown::new(None, &seconds(noise(50_000))).over_time(&Look::default());
+    let [band] = areas(&drawing, LIGHT.series[0])[..] else { panic!("one band") };
+    assert!(band.iter().all(|(x, _)| (x - x.round()).abs() < 1e-6), "{:?}", &band[..9]);
+}
+
+#[test]
+fn no_line_crosses_a_gap() {
+    // Of the width, the second gap is one percent.
+    let all = seconds((0..6_000).map(|at| f64::from(at % 7)));
+    let is_there = |(at, _): &(usize, &(i64, f64))| {
+        !(1_000..3_000).contains(at) && !(5_000..5_060).contains(at)
+    };
+    let kept: Vec<(i64, f64)> =
+        all.iter().enumerate().filter(is_there).map(|(_, observation)| *observation).collect();
+    let drawing = Shown::new(None, &kept).over_time(&Look::default());
+    let runs = paths(&drawing, LIGHT.series[0]);
+    assert_eq!(runs.len(), 3);
+    let gap = |left: usize| runs[left + 1][0].0 - runs[left][runs[left].len() - 1].0;
+    assert!((300.0..420.0).contains(&gap(0)), "{}", gap(0));
+    assert!((8.0..16.0).contains(&gap(1)), "{}", gap(1));
+}
+
+#[test]
+fn bursts_stand_alone_and_can_be_seen() {
+    let month = 30 * 86_400 * SECOND;
+    let burst = |at: i64| seconds(noise(1_000)).into_iter().map(move |(t, v)| (t + at * month, v));
+    let all: Vec<(i64, f64)> = (0..3).flat_map(burst).collect();
+    let drawing = Shown::new(None, &all).over_time(&Look::default());
+    assert!(paths(&drawing, LIGHT.series[0]).iter().all(|line| line.len() == 2), "short strokes");
+    for band in areas(&drawing, LIGHT.series[0]) {
+        let x = band.iter().map(|(x, _)| *x);
+        let wide = x.clone().fold(0.0, f64::max) - x.fold(f64::INFINITY, f64::min);
+        assert!(wide >= 3.0, "{band:?}");
+    }
+    assert_eq!(areas(&drawing, LIGHT.series[0]).len(), 3);
+}
+
+#[test]
+fn an_outlier_is_as_dark_as_the_line() {
+    let mut all = seconds(noise(20_000));
+    all[9_000].1 = 100.0;
+    let drawing = Shown::new(None, &all).over_time(&Look::default());
+    let spikes = paths(&drawing, LIGHT.series[0]);
+    let [_, spike] = spikes[..] else { panic!("{}", spikes.len()) };
+    assert!(spike[0].1 - spike[1].1 > 350.0, "{spike:?}");
+}
+
+#[test]
+fn the_legend_shows_the_colours_that_are_drawn() {
+    let drawing = Shown::new(None, &seconds(noise(50_000))).over_time(&Look::default());
+    for colour in [LIGHT.series[0], LIGHT.mean] {
+        let opacity = |shape: &Shape| match shape {
+            Shape::Area { colour: of, opacity, .. } if *of == colour => Some(*opacity),
+            _ => None,
+        };
+        let all: Vec<f64> = drawing.shapes.iter().filter_map(opacity).collect();
+        assert!(all.len() == 2 && all[0] == all[1], "{all:?}");
+    }
+    let words = texts(&drawing);
+    for name in ["mean of each pixel", "minimum to maximum", "mean", "mean ± std dev"] {
+        assert!(words.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn several_series_have_their_names_and_colours() {
+    let rooms = [("attic", 1.0), ("cellar", 2.0), ("hall", 3.0)]
+        .map(|(name, value)| Shown::new(Some(name), &seconds([value, value + 1.0])));
+    let sources: Vec<Source> = rooms.iter().map(|room| room.source.clone()).collect();
+    let drawing = series(&sources, &Look::default()).unwrap();
+    for (at, name) in ["attic, mean 1.5", "cellar, mean 2.5", "hall, mean 3.5"].iter().enumerate() {
+        assert!(texts(&drawing).contains(name), "{:?}", texts(&drawing));
+        assert_eq!(paths(&drawing, LIGHT.series[at]).len(), 1);
+    }
+    assert!(texts(&drawing).contains(&"attic, cellar and hall over time"));
+    let drawing = distribution(&sources, Binning::Round, &Look::default()).unwrap();
+    assert!(texts(&drawing).contains(&"share in %"));
+    assert_eq!(areas(&drawing, LIGHT.series[2]).len(), 1);
+}
+
+#[test]
+fn the_service_has_ten_bins_from_minimum_to_maximum() {
+    let all = seconds((0..110).map(|at| f64::from(at % 11)));
+    let drawing = Shown::new(None, &all).distribution(Binning::Equal(10));
+    let bars = areas(&drawing, LIGHT.bar);
+    let heights: Vec<f64> = bars.iter().map(|bar| bar[2].1 - bar[0].1).collect();
+    assert_eq!(heights.len(), 10);
+    // The last of numpy's bins holds its upper edge too.
+    assert!(heights[..9].iter().all(|height| (height - heights[9] / 2.0).abs() <= 1.0));
+}
+
+#[test]
+fn a_bin_that_holds_anything_is_three_pixels_high() {
+    let mut values = vec![1.0; 5_000];
+    values.extend([2.0, 3.0]);
+    let drawing = Shown::new(None, &seconds(values)).distribution(Binning::Round);
+    let bars = areas(&drawing, LIGHT.bar);
+    let heights: Vec<f64> = bars.iter().map(|bar| bar[2].1 - bar[0].1).collect();
+    assert!(heights.len() == 3 && heights[0] > 350.0, "{heights:?}");
+    assert!(heights[1..].iter().all(|height| *height >= 3.0), "{heights:?}");
+}
+
+#[test]
+fn equal_values_are_said_in_words() {
+    let store = Shown::new(Some("room"), &seconds([5.0; 1_000]));
+    let drawing = store.distribution(Binning::Round);
+    assert!(texts(&drawing).contains(&"All 1,000 observations are 5"));
+    assert!(areas(&drawing, LIGHT.bar).is_empty());
+    let words = "1,000 observations, all equal to 5";
+    assert!(texts(&store.over_time(&Look::default())).contains(&words));
+}
+
+#[test]
+fn a_normal_curve_is_drawn_when_asked_for() {
+    let store = Shown::new(None, &seconds(noise(1_000)));
+    for (has_normal, curves) in [(false, 0), (true, 1)] {
+        let look = Look { has_normal, ..Look::default() };
+        let sources = std::slice::from_ref(&store.source);
+        let drawing = distribution(sources, Binning::Round, &look).unwrap();
+        assert_eq!(paths(&drawing, LIGHT.muted).len(), curves);
+    }
+}
+
+#[test]
+fn nothing_is_cut_off_at_any_size() {
+    let name = "a store with a name that is longer than its picture is wide".repeat(2);
+    let store = Shown::new(Some(&name), &seconds(noise(300).map(|it| 1e12 + it)));
+    for (width, height) in [(320, 240), (600, 338), (1200, 675), (2400, 900)] {
+        let look = Look { width, height, ..Look::default() };
+        let drawings = [
+            store.over_time(&look),
+            distribution(std::slice::from_ref(&store.source), Binning::Round, &look).unwrap(),
+        ];
+        for drawing in drawings {
+            for shape in &drawing.shapes {
+                let Shape::Text { left, style, text } = shape else { continue };
+                let right = left.0 + style.width(text);
+                assert!(left.0 >= 0.0 && right <= f64::from(width), "{text:?} in {width}");
+                assert!(left.1 > 10.0, "{text:?} in {height}");
+            }
+        }
     }
 }
 
@@ -174,74 +334,66 @@ fn mean_and_median_are_marked_where_they_are() {
 fn any_finite_input_is_a_picture_with_clear_margins() {
     let values = [0.0, -0.0, 5e-324, -1e-310, 1.0, 1e9, 1e9 + 1e-7, -1e16, 1e308, f64::MIN];
     let times = [i64::MIN, -1, 0, NOON, NOON + 1, NOON + SECOND, i64::MAX];
-    let (mut at, mut pictures) = (0_usize, 0);
-    while pictures < 60 {
+    let mut at = 0_usize;
+    for _ in 0..40 {
         // A walk through all combinations that visits them unevenly.
         at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let pick = |shift: u32| at >> shift;
-        let value = |shift: u32| values[pick(shift) % values.len()];
-        let time = |shift: u32| times[pick(shift) % times.len()];
-        let mut columns = vec![column(time(20), value(24)), column(time(28), value(32))];
-        columns.sort_by_key(|c| c.start_ns);
-        columns[1].max = columns[1].max.max(value(36));
-        let figures = Figures {
-            min: Some(value(20)),
-            max: Some(value(22)),
-            median: Some(value(26)),
-            ..figures(at as u64, value(40), value(44).abs())
-        };
-        let histogram = Histogram {
-            edges: vec![value(24).min(value(32)), value(24).max(value(32))],
-            counts: vec![at as u64],
-        };
-        for png in [series(&columns, &figures), distribution(Some(&histogram), &figures)] {
-            let picture = Picture::of(&png.expect("drawn"));
+        let pick = |shift: u32| (at >> shift) % 10;
+        let observation = |shift: u32| (times[pick(shift) % times.len()], values[pick(shift + 3)]);
+        let all = [20, 26, 32, 38].map(observation);
+        let store = Shown::new(Some("x"), &all[..1 + pick(50) % 4]);
+        let drawings = [
+            store.over_time(&Look::default()),
+            store.distribution(Binning::Round),
+            store.distribution(Binning::Equal(10)),
+        ];
+        for drawing in drawings {
+            let picture = Picture::of(&drawing);
             let (w, h, m) = (WIDTH, HEIGHT, 6);
             let edges = picture.ink((0, 0), (w, m))
                 + picture.ink((0, h - m), (w, h))
                 + picture.ink((0, 0), (m, h))
                 + picture.ink((w - m, 0), (w, h));
-            assert_eq!(edges, 0, "{columns:?} {figures:?}");
-            pictures += 1;
+            assert_eq!(edges, 0, "{all:?}");
         }
     }
 }
 
 #[test]
-fn nonsense_is_drawn_as_far_as_it_makes_sense() {
-    let nan = Figures { mean: Some(f64::NAN), std_dev: Some(f64::INFINITY), ..Figures::default() };
-    drawn(&[column(NOON, f64::NAN), column(NOON, 1.0), column(NOON - 5, f64::INFINITY)], &nan);
-    drawn(&[column(NOON, 1.0), column(NOON - SECOND, 2.0)], &nan);
-    for (edges, counts) in [
-        (vec![], vec![]),
-        (vec![1.0], vec![3]),
-        (vec![1.0, 1.0], vec![3]),
-        (vec![1e300, 1e300], vec![u64::MAX]),
-        (vec![2.0, 1.0, f64::NAN], vec![3, 4]),
-        (vec![3.0, 2.0, 1.0], vec![3, 4, 5]),
-        ((0..=5000).map(f64::from).collect(), vec![u64::MAX; 5000]),
-    ] {
-        bars(edges, counts, &nan);
-    }
+fn the_same_data_is_the_same_small_picture() {
+    let store = Shown::new(None, &seconds(noise(20_000)));
+    let png = store.over_time(&Look::default()).png().unwrap();
+    assert_eq!(png, store.over_time(&Look::default()).png().unwrap());
+    assert!(png.len() < 100_000, "{} bytes", png.len());
 }
 
 #[test]
-fn the_same_data_is_the_same_bytes() {
-    let columns: Vec<_> = (NOON..)
-        .step_by(1_000_000_000)
-        .take(SERIES_COLUMNS)
-        .map(|ns| column(ns, (ns / SECOND % 997 * 31 % 97) as f64))
-        .collect();
-    let figures = figures(SERIES_COLUMNS as u64, 48.0, 28.0);
-    let png = series(&columns, &figures).expect("drawn");
-    assert_eq!(png, series(&columns, &figures).expect("drawn"));
-    assert!(png.len() < 100_000, "{} bytes", png.len());
+fn dark_pictures_are_dark() {
+    let look = Look { is_dark: true, ..Look::default() };
+    let drawing = Shown::new(None, &seconds(noise(100))).over_time(&look);
+    let picture = Picture::of(&drawing);
+    let paper = picture.count(theme::DARK.paper);
+    assert!(paper > (WIDTH * HEIGHT / 2) as usize, "{paper} pixels of paper");
+    assert_eq!(picture.count(LIGHT.paper), 0);
+}
+
+#[cfg(feature = "plot")]
+#[test]
+fn svg_has_the_texts_as_labels_and_the_letters_as_outlines() {
+    let look = Look { title: Some("a < b & \"c\"".to_owned()), ..Look::default() };
+    let svg = Shown::new(None, &seconds(noise(100))).over_time(&look).svg();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    assert!(svg.contains("<title>a &lt; b &amp; &quot;c&quot;</title>"));
+    assert!(svg.contains("aria-label=\"mean ± std dev\"") && !svg.contains("<text"));
+    let named = svg.matches("<path id=\"g").count();
+    let used = svg.matches("<use href=\"#g").count();
+    assert!(named > 20 && used > named, "{used} uses of {named} letters");
 }
 
 #[test]
 fn the_embedded_font_has_every_letter_in_use() {
     let ascii: String = (' '..='~').collect();
     assert!(font::covers(&ascii));
-    assert!(font::covers("−–·±×µ⁻⁰¹²³⁴⁵⁶⁷⁸⁹"));
+    assert!(font::covers("−–·±×µ⁻⁰¹²³⁴⁵⁶⁷⁸⁹…°ΩäéßÅ‰₂€"));
     assert!(!font::covers("漢"));
 }

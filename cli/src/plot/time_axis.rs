@@ -1,10 +1,10 @@
-//! An axis of time, in UTC. `plotters` knows no ticks for time; these fall
-//! where a calendar or a clock has round numbers.
+//! An axis of time. Ticks fall where a calendar or a clock of its zone has round numbers.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::Offset;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{Offset, TimeZone};
 
+use super::look::Look;
 use super::number;
 
 const SECOND: i128 = 1_000_000_000;
@@ -51,6 +51,8 @@ pub(super) struct TimeAxis {
     last: i128,
     low: i128,
     high: i128,
+    zone: TimeZone,
+    zone_name: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,23 +64,36 @@ enum Step {
 
 impl TimeAxis {
     /// An axis from the first to the last time and a little beyond both.
-    pub(super) fn new(first_ns: i64, last_ns: i64) -> Self {
+    pub(super) fn new(first_ns: i64, last_ns: i64, look: &Look) -> Self {
         let (first, last) = (i128::from(first_ns), i128::from(last_ns.max(first_ns)));
         let margin = match last - first {
             0 => SECOND / 2,
             span => (span / 50).max(20),
         };
-        Self { first, last, low: first - margin, high: last + margin }
+        let (low, high) = (first - margin, last + margin);
+        let (zone, zone_name) = (look.zone.clone(), look.zone_name(first_ns));
+        Self { first, last, low, high, zone, zone_name }
+    }
+
+    /// The same axis, on which `width_ns` are a pixel of the `pixels` that it has.
+    pub(super) fn on_pixels(self, width_ns: i128, pixels: u32) -> Self {
+        let whole = width_ns * i128::from(pixels);
+        let low = self.first - (whole - (self.last - self.first)) / 2 / width_ns * width_ns;
+        Self { low, high: low + whole, ..self }
+    }
+
+    /// The same axis without what is beyond both ends.
+    #[cfg(feature = "plot")]
+    pub(super) fn exactly(self) -> Self {
+        if self.first == self.last {
+            return self;
+        }
+        Self { low: self.first, high: self.last, ..self }
     }
 
     /// Where a time stands: 0 at the low end, 1 at the high end.
-    pub(super) fn fraction(&self, ns: i64) -> f64 {
-        self.fraction_of(i128::from(ns)).clamp(-0.5, 1.5)
-    }
-
-    /// What part of the axis a duration takes.
-    pub(super) fn part(&self, ns: i128) -> f64 {
-        ns as f64 / (self.high - self.low) as f64
+    pub(super) fn fraction(&self, ns: i128) -> f64 {
+        self.fraction_of(ns).clamp(-0.5, 1.5)
     }
 
     fn fraction_of(&self, ns: i128) -> f64 {
@@ -116,29 +131,41 @@ impl TimeAxis {
 
     fn fixed_ticks(&self, step: i128) -> Vec<i128> {
         let origin = if step % (7 * DAY) == 0 { MONDAY } else { 0 };
-        let first = (self.low - origin + step - 1).div_euclid(step) * step + origin;
-        (0..64).map(|i| first + i * step).take_while(|&ns| ns <= self.high).collect()
+        let offset = self.offset_at(self.low);
+        let first = (self.low + offset - origin).div_euclid(step) * step + origin;
+        let mut ticks: Vec<i128> = Vec::new();
+        for local in (0..64).map(|i| first + i * step) {
+            // Offsets are whole quarters of an hour: below that, none is looked up.
+            let ns = if step < HOUR { local - offset } else { self.instant(local) };
+            if ns > self.high {
+                break;
+            }
+            if ns >= self.low && ticks.last().is_none_or(|before| *before < ns) {
+                ticks.push(ns);
+            }
+        }
+        ticks
     }
 
     fn month_ticks(&self, step: i32) -> Vec<i128> {
-        let from = civil(self.low);
+        let from = self.civil(self.low);
         let months = i32::from(from.year()) * 12 + i32::from(from.month()) - 1;
         let first = months.div_euclid(step) * step;
         (0..64)
-            .filter_map(|i| first_of_month(first + i * step))
+            .filter_map(|i| self.first_of_month(first + i * step))
             .skip_while(|&ns| ns < self.low)
             .take_while(|&ns| ns <= self.high)
             .collect()
     }
 
     fn label(&self, ns: i128, step: Step) -> String {
-        let time = civil(ns);
+        let time = self.civil(ns);
         match step {
             Step::Months(months) if months % 12 == 0 => time.strftime("%Y").to_string(),
             Step::Months(_) => time.strftime("%b %Y").to_string(),
             Step::Fixed(step) => match self.offset(step) {
                 Some(offset) => offset.label(ns, step),
-                None if step >= DAY || ns.rem_euclid(DAY) == 0 => date_label(time.date()),
+                None if step >= DAY || time.time() == Time::midnight() => date_label(time.date()),
                 None if step >= MINUTE => time.strftime("%H:%M").to_string(),
                 None if step >= SECOND => time.strftime("%H:%M:%S").to_string(),
                 None => {
@@ -167,20 +194,45 @@ impl TimeAxis {
         if let Step::Fixed(step) = self.step(ticks_max)
             && let Some(FromInstant { instant, .. }) = self.offset(step)
         {
-            let time = civil(instant);
+            let time = self.civil(instant);
             let part = match instant.rem_euclid(SECOND) {
                 0 => String::new(),
                 ns if ns % 1_000_000 == 0 => format!(".{:03}", ns / 1_000_000),
                 ns => format!(".{:06}", ns / 1_000),
             };
-            return format!("time after {}{part} UTC", time.strftime("%Y-%m-%d %H:%M:%S"));
+            let (time, zone) = (time.strftime("%Y-%m-%d %H:%M:%S"), &self.zone_name);
+            return format!("time after {time}{part} {zone}");
         }
-        let (first, last) = (civil(self.first).date(), civil(self.last).date());
+        let (first, last) = (self.civil(self.first).date(), self.civil(self.last).date());
+        let zone = &self.zone_name;
         if first == last {
-            format!("time (UTC) on {first}")
+            format!("time ({zone}) on {first}")
         } else {
-            format!("time (UTC), {first} – {last}")
+            format!("time ({zone}), {first} – {last}")
         }
+    }
+
+    fn civil(&self, ns: i128) -> DateTime {
+        self.zone.to_datetime(timestamp(ns))
+    }
+
+    fn offset_at(&self, ns: i128) -> i128 {
+        i128::from(self.zone.to_offset(timestamp(ns)).seconds()) * SECOND
+    }
+
+    /// When clocks of the zone show a time, given as if it were one of UTC.
+    fn instant(&self, local: i128) -> i128 {
+        let shown = Offset::UTC.to_datetime(timestamp(local));
+        let instant = self.zone.to_timestamp(shown);
+        instant.map_or(local, |instant| instant.as_nanosecond())
+    }
+
+    /// The first instant of a month, counted from January of the year 0.
+    fn first_of_month(&self, months: i32) -> Option<i128> {
+        let year = i16::try_from(months.div_euclid(12)).ok()?;
+        let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
+        let midnight = Date::new(year, month, 1).ok()?.at(0, 0, 0, 0);
+        Some(self.zone.to_timestamp(midnight).ok()?.as_nanosecond())
     }
 }
 
@@ -215,18 +267,10 @@ fn date_label(date: Date) -> String {
     date.strftime("%b %-d").to_string()
 }
 
-fn civil(ns: i128) -> DateTime {
-    // The margin of an axis reaches some years beyond 64 bits of nanoseconds,
-    // a calendar some thousands.
-    Offset::UTC.to_datetime(Timestamp::from_nanosecond(ns).unwrap_or_default())
-}
-
-/// The first instant of a month, counted from January of the year 0.
-fn first_of_month(months: i32) -> Option<i128> {
-    let year = i16::try_from(months.div_euclid(12)).ok()?;
-    let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
-    let midnight = Date::new(year, month, 1).ok()?.at(0, 0, 0, 0);
-    Some(Offset::UTC.to_timestamp(midnight).ok()?.as_nanosecond())
+fn timestamp(ns: i128) -> Timestamp {
+    // The margin of an axis reaches some years beyond 64 bits of nanoseconds, a calendar
+    // some thousands.
+    Timestamp::from_nanosecond(ns).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -238,7 +282,7 @@ mod tests {
 
     fn axis(span_ns: i128) -> (String, String) {
         let last = NOON + i64::try_from(span_ns).expect("fits");
-        let axis = TimeAxis::new(NOON, last);
+        let axis = TimeAxis::new(NOON, last, &Look::default());
         let ticks: Vec<_> = axis.ticks(8).into_iter().map(|(_, label)| label).collect();
         (axis.title(8), ticks.join(" "))
     }
@@ -279,7 +323,7 @@ mod tests {
         while span < i128::from(i64::MAX) {
             for first in [i64::MIN, -1, 0, NOON + 123_456_789] {
                 let last = i64::try_from(i128::from(first) + span).unwrap_or(i64::MAX);
-                let axis = TimeAxis::new(first, last);
+                let axis = TimeAxis::new(first, last, &Look::default());
                 let ticks = axis.ticks(8);
                 assert!((1..=9).contains(&ticks.len()), "{first} + {span}: {ticks:?}");
                 assert!(ticks.windows(2).all(|t| t[0].0 < t[1].0 && t[0].1 != t[1].1), "{ticks:?}");
@@ -292,8 +336,24 @@ mod tests {
 
     #[test]
     fn the_whole_of_64_bits_is_an_axis() {
-        let axis = TimeAxis::new(i64::MIN, i64::MAX);
+        let axis = TimeAxis::new(i64::MIN, i64::MAX, &Look::default());
         let labels: Vec<_> = axis.ticks(8).into_iter().map(|(_, label)| label).collect();
         assert_eq!(labels.join(" "), "1700 1800 1900 2000 2100 2200");
+    }
+
+    #[test]
+    fn ticks_are_round_on_the_clocks_of_the_zone() {
+        let zone = TimeZone::get("Europe/Berlin").expect("zones are built in");
+        let look = Look { zone, ..Look::default() };
+        let hour = i64::try_from(HOUR).expect("fits");
+        // Clocks go back from 03:00 to 02:00 in this night.
+        let evening = 1_792_864_800 * 1_000_000_000;
+        let axis = TimeAxis::new(evening, evening + 18 * hour, &look);
+        let labels: Vec<_> = axis.ticks(8).into_iter().map(|(_, label)| label).collect();
+        assert_eq!(labels.join(" "), "21:00 Oct 25 03:00 06:00 09:00 12:00");
+        assert_eq!(axis.title(8), "time (Europe/Berlin), 2026-10-24 – 2026-10-25");
+        let axis = TimeAxis::new(evening, evening + 3 * hour, &look);
+        let labels: Vec<_> = axis.ticks(4).into_iter().map(|(_, label)| label).collect();
+        assert_eq!(labels.join(" "), "20:00 21:00 22:00 23:00");
     }
 }

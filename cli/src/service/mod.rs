@@ -18,7 +18,7 @@ use crate::exit::{self, Exit};
 use crate::{output, place};
 use add::Number;
 
-pub(crate) use plot::{draw_distribution, draw_series};
+pub(crate) use plot::publish;
 pub(crate) use stats::metrics;
 
 const PROGRAM: Program = Program {

@@ -1,0 +1,219 @@
+//! `gaugelog plot`: a picture of stores, as a file or on the terminal.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use gaugelog::Snapshot;
+use gaugelog_sources::escaped;
+use rustix::stdio;
+use rustix::termios::{isatty, tcgetwinsize};
+
+use super::range::{Range, RangeOptions};
+use super::stores::{self, Named};
+use super::{reported, snapshot, whole_file};
+use crate::exit::Exit;
+use crate::output;
+use crate::plot::{self, Binning, Drawing, Look, Source, terminal};
+use crate::service::publish;
+
+const EXAMPLES: &str = "\
+Examples:
+  gaugelog plot room.log --since -1h
+  gaugelog plot house --since today --tz Europe/Berlin --unit °C -o house.png
+  gaugelog plot room.log --dist --dark -o room.svg
+  gaugelog plot room.log --title \"The cellar in June\" --size 1600x900 -o .
+
+A picture is a .png or .svg file. If -o names a folder, a new PNG in there is named after the
+stores and the unit, and its path is printed. Without -o the picture is text, as wide as the
+terminal.
+
+Where several observations share a pixel, a pale band reaches from the smallest to the
+largest, and the dark line is their mean. A line is not drawn over a gap of more than ten
+times the usual distance. Bins of a distribution follow Freedman and Diaconis.";
+
+/// Without a terminal, text is as wide and high as this.
+const TEXT_SIZE: (u16, u16) = (80, 24);
+
+/// What to draw, and how.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Stores, or folders of stores; up to 8 in one picture.
+    #[arg(value_name = "STORE", required = true)]
+    stores: Vec<PathBuf>,
+    #[command(flatten)]
+    range: RangeOptions,
+    /// Draw the distribution of the values.
+    #[arg(long)]
+    dist: bool,
+    /// Draw the normal distribution of the same mean and deviation over the bars.
+    #[arg(long, requires = "dist")]
+    normal: bool,
+    /// The .png or .svg file to write, or a folder for a PNG [default: text].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The title [default: the names of the stores].
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    title: Option<String>,
+    /// The unit of the values, such as °C.
+    #[arg(long, value_name = "UNIT", allow_hyphen_values = true)]
+    unit: Option<String>,
+    /// Light marks on dark paper.
+    #[arg(long)]
+    dark: bool,
+    /// Width and height in pixels.
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1200x675")]
+    size: Size,
+}
+
+/// Width and height of a picture in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size(u32, u32);
+
+impl Size {
+    const MIN: Self = Self(320, 240);
+    const MAX: Self = Self(8_000, 8_000);
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let size = text.split_once('x').and_then(|(width, height)| {
+            Some(Self(width.trim().parse().ok()?, height.trim().parse().ok()?))
+        });
+        let (Self(width_min, height_min), Self(width_max, height_max)) = (Self::MIN, Self::MAX);
+        size.filter(|Self(width, height)| {
+            (width_min..=width_max).contains(width) && (height_min..=height_max).contains(height)
+        })
+        .ok_or_else(|| {
+            format!(
+                "write width and height in pixels, from {width_min}x{height_min} to \
+                 {width_max}x{height_max}, such as 1200x675"
+            )
+        })
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    let target = Target::of(arguments.output.as_deref())?;
+    let range = arguments.range.range()?;
+    let stores = stores::named(&arguments.stores)?;
+    if stores.len() > plot::SERIES_MAX {
+        return Err(Exit::Error(format!(
+            "{} stores are too many for one picture, which has room for {}; name fewer",
+            stores.len(),
+            plot::SERIES_MAX
+        )));
+    }
+    let snapshots = stores.iter().map(snapshot).collect::<Result<Vec<_>, _>>()?;
+    let sources = sources(&stores, &snapshots, &range);
+    let look = look(arguments, &range);
+    match target {
+        Target::Text => print(arguments.dist, &sources, &look)?,
+        Target::Folder(folder) => {
+            let path =
+                publish(folder, &stem(arguments, &stores), &draw(arguments, &sources, &look)?)?;
+            output::print(format!("{}\n", output::shown(&path)).as_bytes())?;
+        }
+        Target::Png(path) => {
+            let png = draw(arguments, &sources, &look)?.png();
+            let png =
+                png.map_err(|error| Exit::Error(format!("cannot encode the picture: {error}")))?;
+            write(path, &png)?;
+        }
+        Target::Svg(path) => write(path, draw(arguments, &sources, &look)?.svg().as_bytes())?,
+    }
+    // Each store's damage is reported, also where that of the first fails the command.
+    snapshots.iter().map(reported).fold(Ok(()), Result::and)
+}
+
+/// Where the picture goes.
+enum Target<'a> {
+    Text,
+    Folder(&'a Path),
+    Png(&'a Path),
+    Svg(&'a Path),
+}
+
+impl<'a> Target<'a> {
+    fn of(output: Option<&'a Path>) -> Result<Self, Exit> {
+        let Some(path) = output else { return Ok(Self::Text) };
+        if path.is_dir() {
+            return Ok(Self::Folder(path));
+        }
+        let extension = path.extension().map(OsStr::to_ascii_lowercase);
+        match extension.as_deref().and_then(OsStr::to_str) {
+            Some("png") => Ok(Self::Png(path)),
+            Some("svg") => Ok(Self::Svg(path)),
+            _ => Err(Exit::Error(format!(
+                "{}: this kind of picture cannot be written; name a .png or .svg file, or a \
+                 folder that exists",
+                path.display()
+            ))),
+        }
+    }
+}
+
+fn sources(stores: &[Named], snapshots: &[Snapshot], range: &Range) -> Vec<Source> {
+    let source = |(store, snapshot): (&Named, &Snapshot)| Source {
+        name: Some(store.name.clone()),
+        window: range.window(snapshot),
+    };
+    stores.iter().zip(snapshots).map(source).collect()
+}
+
+fn look(arguments: &Arguments, range: &Range) -> Look {
+    let Size(width, height) = arguments.size;
+    let text = |text: &Option<String>| text.as_ref().map(|text| escaped(text).into_owned());
+    Look {
+        width,
+        height,
+        is_dark: arguments.dark,
+        zone: range.zone.time_zone().clone(),
+        title: text(&arguments.title),
+        unit: text(&arguments.unit),
+        is_part: range.since.is_some() || range.until.is_some(),
+        has_normal: arguments.normal,
+    }
+}
+
+fn draw(arguments: &Arguments, sources: &[Source], look: &Look) -> Result<Drawing, Exit> {
+    Ok(match arguments.dist {
+        true => plot::distribution(sources, Binning::Round, look)?,
+        false => plot::series(sources, look)?,
+    })
+}
+
+/// The beginning of a picture's name: the stores, the unit and the kind.
+fn stem(arguments: &Arguments, stores: &[Named]) -> String {
+    let kind = if arguments.dist { "dist" } else { "time" };
+    let names = stores.iter().map(|store| store.name.as_str());
+    let parts: Vec<&str> = names.chain(arguments.unit.as_deref()).chain([kind]).collect();
+    parts.join("-").replace(|letter: char| letter == '/' || letter.is_whitespace(), "-")
+}
+
+fn write(path: &Path, picture: &[u8]) -> Result<(), Exit> {
+    whole_file::write(path, |file, refused| file.write_all(picture).map_err(|it| refused(&it)))
+}
+
+/// Draws with letters, as wide as the terminal, and in colours if it is one.
+fn print(is_dist: bool, sources: &[Source], look: &Look) -> Result<(), Exit> {
+    let out = stdio::stdout();
+    let is_terminal = isatty(out);
+    let size = tcgetwinsize(out).ok().filter(|_| is_terminal);
+    let (columns, rows) = size
+        .map(|size| (size.ws_col, size.ws_row))
+        .filter(|(columns, rows)| *columns > 0 && *rows > 0)
+        .unwrap_or(TEXT_SIZE);
+    let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+    let paper = terminal::Paper { columns: columns.into(), rows: rows.into(), has_colours };
+    let text = match is_dist {
+        true => terminal::distribution(sources, look, paper)?,
+        false => terminal::series(sources, look, paper)?,
+    };
+    output::print(text.as_bytes())
+}

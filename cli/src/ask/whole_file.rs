@@ -1,0 +1,35 @@
+//! A file that appears whole or not at all.
+
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tempfile::Builder;
+
+use crate::exit::Exit;
+use crate::explain::way_out_of_io;
+
+/// Writes a file beside its place and moves it there when it is whole and on the disk.
+/// `write` gets the file, and what makes an error of writing to it into words.
+///
+/// # Errors
+/// Those of `write` and of the file system.
+pub(super) fn write(
+    path: &Path,
+    write: impl FnOnce(&mut File, &dyn Fn(&io::Error) -> Exit) -> Result<(), Exit>,
+) -> Result<(), Exit> {
+    let refused = |error: &io::Error| {
+        let way_out = way_out_of_io(error).unwrap_or("name another file with --output FILE");
+        Exit::Error(format!("{}: cannot write the file: {error}; {way_out}", path.display()))
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // A temporary file is its owner's alone by default.
+    let readable = Permissions::from_mode(0o666);
+    let file = Builder::new().permissions(readable).tempfile_in(folder.unwrap_or(Path::new(".")));
+    let mut file = file.map_err(|error| refused(&error))?;
+    write(file.as_file_mut(), &refused)?;
+    file.as_file().sync_all().map_err(|error| refused(&error))?;
+    file.persist(path).map_err(|failure| refused(&failure.error))?;
+    Ok(())
+}
