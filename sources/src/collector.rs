@@ -90,9 +90,10 @@ pub use stop::Stop;
 /// What became of the polls is kept with the store, in its `collector.json`, for this
 /// run and for all: [`Record::read`]. The live state, at most two seconds old, lies in
 /// memory: in `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/gaugelog` or `/run/gaugelog`, else in
-/// the store. The store's own is written every ten minutes where something has changed,
-/// when a source begins to fail or recovers, and at the end, unsynced. Of several that
-/// collect into one store at once each keeps its own beside the others'.
+/// the store. The store's own is written every ten minutes (every hour where observations
+/// are held) where something has changed, when a source begins to fail or recovers, and at
+/// the end, unsynced. Of several that collect into one store at once each keeps its own
+/// beside the others'.
 ///
 /// # Time
 /// An observation bears the time that its source gives it, else the wall clock when

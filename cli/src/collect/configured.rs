@@ -204,7 +204,9 @@ impl Running {
         for Newcomer { entry, source, stop } in newcomers {
             let directory = |name: &String| self.log.join(name);
             let names = entry.values.iter().map(|value| &value.name);
-            let value = |name: &String| Value { name: name.clone(), directory: directory(name) };
+            let is_held = entry.is_held();
+            let value =
+                |name: &String| Value { name: name.clone(), directory: directory(name), is_held };
             inputs.push(Input { source, values: names.map(value).collect() });
             entries.push((entry, stop));
         }

@@ -56,6 +56,8 @@ pub(super) struct Value {
     pub(super) name: String,
     /// Where its store is or will be.
     pub(super) directory: PathBuf,
+    /// Observations are held, and stored together after a while.
+    pub(super) is_held: bool,
 }
 
 /// Opens all of them, `[NAME=]SPEC` each; pages at one address are one source of several
@@ -65,6 +67,7 @@ pub(super) fn open(
     sources: &[String],
     settings: &Settings,
     log: &Path,
+    is_held: bool,
 ) -> Result<Vec<Input>, Exit> {
     let senseless = |why: &str| Exit::Usage(format!("error: {}\n", escaped(why)));
     let alone = sources.len() == 1;
@@ -85,7 +88,7 @@ pub(super) fn open(
             )));
         }
         specs.push(spec);
-        values.push(Some(Value { name, directory }));
+        values.push(Some(Value { name, directory, is_held }));
     }
     let opened = Registry::standard().open_all(&specs, settings);
     let opened = opened.map_err(|error| senseless(&error.to_string()))?;
@@ -134,7 +137,7 @@ mod tests {
     fn stores_lie_where_they_are_expected() {
         let directories = |texts: &[&str]| -> Result<Vec<PathBuf>, Exit> {
             let sources: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-            let inputs = open(&sources, &Settings::new(), Path::new("log"))?;
+            let inputs = open(&sources, &Settings::new(), Path::new("log"), false)?;
             Ok(inputs.into_iter().flat_map(|it| it.values).map(|it| it.directory).collect())
         };
         for (texts, expected) in [

@@ -155,7 +155,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     }
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let settings = arguments.settings(&stop)?;
-    let inputs = input::open(&arguments.sources, &settings, &arguments.log)?;
+    let inputs =
+        input::open(&arguments.sources, &settings, &arguments.log, arguments.sync.is_some())?;
     signals::adopt_orphans(inputs.iter().any(|input| input.source.name() == "exec"));
     arguments.check_pace(&inputs)?;
     if !arguments.quiet {

@@ -30,7 +30,7 @@ pub(super) fn open(inputs: &[Input], log: &Path) -> Result<Vec<Opened>, Exit> {
     } else if let Some(parent) = log.parent() {
         make_directory(parent)?;
     }
-    Ok(values().map(|value| open_or_create(&value.directory)).collect())
+    Ok(values().map(open_or_create).collect())
 }
 
 /// Makes the directory for the stores of several sources.
@@ -75,8 +75,10 @@ fn cannot(path: &Path, doing: &str, error: &io::Error) -> Exit {
     Exit::Error(format!("{}: cannot {doing}: {error}{way_out}", path.display()))
 }
 
-fn open_or_create(path: &Path) -> Opened {
-    let options = Options::new().lock_wait(LOCK_WAIT);
+fn open_or_create(value: &Value) -> Opened {
+    let path = &value.directory;
+    // What is held spares a flash card.
+    let options = Options::new().lock_wait(LOCK_WAIT).late_marks(value.is_held);
     // A directory that somebody made for it, such as a service's own, is empty.
     let is_absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotAStore);
     let absent = match options.open(path) {

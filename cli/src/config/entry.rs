@@ -104,6 +104,11 @@ impl Entry {
         if jitter { feed.jitter(seed) } else { feed }
     }
 
+    /// Whether observations are held, and stored together after a while.
+    pub(crate) fn is_held(&self) -> bool {
+        self.terms.sync.is_some()
+    }
+
     /// Whether it is standard input, of which there is one.
     pub(crate) fn is_standard_input(&self) -> bool {
         self.values.iter().any(|value| scheme(&value.spec) == "stdin")

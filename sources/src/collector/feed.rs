@@ -205,9 +205,9 @@ impl Feed {
                 Err(error) => (None, Some(Cause::Store(error))),
             };
             let unit = source.unit(place);
-            let keeper = sink
-                .as_ref()
-                .and_then(|sink| Keeper::begin(sink, description, unit, interval, context));
+            let keeper = sink.as_ref().and_then(|sink| {
+                Keeper::begin(sink, description, unit, interval, hold.is_some(), context)
+            });
             outlets.push(Outlet { sink: sink.clone(), again: word });
             let number = numbers.next().unwrap_or(usize::MAX);
             kept.push(Value::new(number, name, sink, keeper, again, hold));

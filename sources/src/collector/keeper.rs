@@ -20,6 +20,9 @@ use super::writing::{Last, Note};
 const LIVE_DELAY: Duration = Duration::from_millis(1500);
 /// What has changed is written into the store so often.
 const STORE_PAUSE: Duration = Duration::from_secs(600);
+/// The same where observations are held, which is to spare a flash card: such a write
+/// takes some 16 blocks.
+const HELD_STORE_PAUSE: Duration = Duration::from_secs(3600);
 /// Where a source begins to fail or recovers, so often.
 const TURN_PAUSE: Duration = Duration::from_secs(60);
 /// Texts are cut to so many characters.
@@ -35,8 +38,9 @@ pub(super) struct Keeper {
     before: Counts,
     /// When the live state is to be written, since it has changed.
     live_ns: Option<u64>,
-    /// When the store's own was written.
+    /// When the store's own was written, and how long after that it is written again.
     stored_ns: u64,
+    store_pause: Duration,
     /// There is something that the store's own does not say.
     is_behind: bool,
     /// The last poll that was counted has failed.
@@ -53,6 +57,7 @@ impl Keeper {
         source: String,
         unit: Option<String>,
         interval: Option<Duration>,
+        is_held: bool,
         context: &mut Context<'_>,
     ) -> Option<Self> {
         let directory = with(sink, |sink| sink.directory().map(ToOwned::to_owned))?;
@@ -102,6 +107,7 @@ impl Keeper {
             before,
             live_ns: None,
             stored_ns: context.now_ns(),
+            store_pause: if is_held { HELD_STORE_PAUSE } else { STORE_PAUSE },
             is_behind: false,
             is_failing: false,
             has_turned: false,
@@ -176,7 +182,7 @@ impl Keeper {
 
     /// When the store's own is to be written.
     fn store_ns(&self) -> u64 {
-        let pause = if self.has_turned { TURN_PAUSE } else { STORE_PAUSE };
+        let pause = if self.has_turned { TURN_PAUSE } else { self.store_pause };
         match self.is_behind {
             true => self.stored_ns.saturating_add(nanoseconds(pause)),
             false => u64::MAX,

@@ -1,12 +1,13 @@
 //! The counts of a store's polls, as they are kept beside it.
 //!
 //! `collector.json` in the store's directory, which the engine ignores: one object,
-//! replaced every ten minutes, where a source begins to fail or recovers, and at the end of
-//! a run, unsynced. It names the file with the live state, which is at most two seconds old
-//! and lies where writing wears nothing out. A power cut loses the counts since, and
-//! nothing of the store. Whoever collects holds a lock meanwhile, so what the file says of
-//! a run that was cut off is not taken for one that goes on; where several collect at once,
-//! each has a [place](super::place) of its own.
+//! replaced every ten minutes (every hour where observations are held), where a source
+//! begins to fail or recovers, and at the end of a run, unsynced. It names the file with
+//! the live state, which is at most two seconds old and lies where writing wears nothing
+//! out. A power cut loses the counts since, and nothing of the store. Whoever collects
+//! holds a lock meanwhile, so what the file says of a run that was cut off is not taken for
+//! one that goes on; where several collect at once, each has a [place](super::place) of
+//! its own.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

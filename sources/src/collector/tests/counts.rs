@@ -110,6 +110,29 @@ fn the_store_is_written_every_ten_minutes_and_the_live_state_within_two_seconds(
 }
 
 #[test]
+fn where_observations_are_held_the_store_is_written_every_hour() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Arc::new(TestClock::default());
+    let path = dir.path().to_owned();
+    let source = script(Pace::Scheduled, move |n| {
+        if n == 0 {
+            wait_until(|| kept(&path).is_some());
+        }
+        if n > 2 {
+            // So the thread that writes has caught up.
+            wait_until(|| record(&path).run.polls >= n - 2);
+        }
+        let kept = kept(&path).unwrap();
+        assert!(kept.live.is_none() || kept.run.polls <= n / 3600 * 3600, "{n}: {kept:?}");
+        Ok(value(n).filter(|_| n < 700))
+    });
+    let memory = Memory::in_directory(dir.path());
+    let held = collector(&clock).hold(Duration::from_secs(60));
+    held.collect("script", source, &memory, &mut |_| {}).unwrap();
+    assert_eq!(kept(dir.path()).unwrap().run.polls, 700);
+}
+
+#[test]
 fn a_turn_for_the_worse_is_written_down_within_a_minute() {
     let dir = tempfile::tempdir().unwrap();
     let clock = Arc::new(TestClock::default());
