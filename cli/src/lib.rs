@@ -25,6 +25,7 @@ pub mod control;
 mod copy;
 mod drain;
 mod duration;
+mod each;
 mod exit;
 mod explain;
 mod figures;
