@@ -109,7 +109,8 @@ fn a_terminal_that_goes_ends_a_collector_with_a_file_of_sources_too() {
     let file = dir.path().join("house.toml");
     ends_with_its_terminal("gaugelog.log/run", |spec| {
         fs::write(&file, format!("[source.run]\nspec = '{spec}'\nevery = '10ms'\n")).unwrap();
-        vec!["--config".to_owned(), file.display().to_string()]
+        // It would end at the first line that it prints.
+        vec!["--quiet".to_owned(), "--config".to_owned(), file.display().to_string()]
     });
 }
 

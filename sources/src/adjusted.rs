@@ -81,10 +81,10 @@ impl<S: Source> Source for Adjusted<S> {
         let description = self.source.value_description(value);
         match self.adjustments.get(value).filter(|it| it.changes_value()) {
             Some(Adjustment { offset, scale, .. }) if *offset == 0.0 => {
-                format!("{description}, times {scale}")
+                format!("{description}, times {}", shown(*scale))
             }
             Some(Adjustment { offset, scale, .. }) => {
-                format!("{description}, plus {offset}, times {scale}")
+                format!("{description}, plus {}, times {}", shown(*offset), shown(*scale))
             }
             None => description,
         }
@@ -110,6 +110,12 @@ impl<S: Source> Source for Adjusted<S> {
         };
         Ok(Some(readings.into_iter().enumerate().map(adjust).collect()))
     }
+}
+
+/// A number with few zeros: `0.001`, `1e-9`.
+fn shown(number: f64) -> String {
+    let text = format!("{number:?}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -148,6 +154,7 @@ mod tests {
     #[test]
     fn each_value_is_adjusted_by_what_is_its_own() {
         let first = Adjustment { offset: 1.0, scale: 2.0, unit: None };
+        assert_eq!([2.0, 0.001, 1e-9, -273.15].map(shown), ["2", "0.001", "1e-9", "-273.15"]);
         let second = Adjustment { unit: Some("m/s".to_owned()), ..Adjustment::default() };
         let mut source = Adjusted::new(Pair, vec![first, second]);
         let readings = source.poll_all().unwrap().unwrap();

@@ -20,6 +20,7 @@ Examples:
 
 /// What to do with files of sources.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
