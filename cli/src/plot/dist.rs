@@ -262,10 +262,15 @@ impl Bars<'_> {
         }
     }
 
-    /// The steps of a histogram, from the axis and back to it.
+    /// The steps of a histogram, from the axis and back to it, without empty bins at its
+    /// ends.
     fn outline(&self, page: &Page, heights: &ValueAxis, histogram: &Histogram) -> Vec<Point> {
+        let is_filled = |count: &u64| *count > 0;
+        let first = histogram.counts.iter().position(is_filled).unwrap_or(0);
+        let end = histogram.counts.iter().rposition(is_filled).map_or(0, |last| last + 1);
         let mut outline = Vec::with_capacity(histogram.counts.len() * 2 + 2);
-        for (edges, count) in histogram.edges.windows(2).zip(&histogram.counts) {
+        let bins = histogram.edges.windows(2).zip(&histogram.counts);
+        for (edges, count) in bins.take(end).skip(first) {
             let height = self.height(histogram, *count);
             let (left, right, top) = self.place(page, heights, edges, height);
             if outline.is_empty() {

@@ -4,8 +4,10 @@ use std::ops::RangeInclusive;
 
 use gaugelog::{Histogram, Window};
 
+use super::axis::ValueAxis;
 use super::columns::{Column, Grid, runs};
 use super::dist::{equal, round_bins, values as ends};
+use super::frame::Tick;
 use super::look::{Figures, Look, Source};
 use super::number;
 use super::series::{extent, in_words, values};
@@ -77,53 +79,55 @@ pub(crate) fn series(sources: &[Source], look: &Look, paper: Paper) -> gaugelog:
     let names: Vec<Option<&str>> = sources.iter().map(|it| it.name.as_deref()).collect();
     let figures = |source: &Source| Ok(Figures::from(&source.window.summary()?));
     let figures: Vec<Figures> = sources.iter().map(figures).collect::<gaugelog::Result<_>>()?;
-    let mut text = paper.head(&look.title("", &names, " over time"), &in_words(&figures, look));
+    let head = paper.head(&look.title("", &names, " over time"), &in_words(&figures, look));
     let (Some((first, last)), Some(values)) = (extent(&figures), values(&figures)) else {
-        text.push_str(&format!("{}\n", look.nothing()));
-        return Ok(text);
+        return Ok(format!("{head}{}\n", look.nothing()));
     };
-    if names.len() > 1 {
-        let named = names
-            .iter()
-            .zip(0..)
-            .map(|(name, at)| paper.coloured(at, &format!("━ {}", name.unwrap_or("value"))));
-        text.push_str(&format!("{}\n", named.collect::<Vec<_>>().join("  ")));
-    }
     let rows = (paper.rows - OTHER_ROWS).min(paper.columns / 4);
     let ticks = values.ticks(u32::try_from(rows / 3).unwrap_or(2).max(2));
-    let labels = ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
-    let mut dots = Dots::new(paper.columns.saturating_sub(labels + 2).max(10), rows);
+    let wide = ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
+    let mut dots = Dots::new(paper.columns.saturating_sub(wide + 2).max(10), rows);
     let grid = Grid::covering(first, last, u32::try_from(dots.width).unwrap_or(u32::MAX));
-    let place = |column: &Column| {
-        let middle =
-            i128::from(column.first.timestamp_ns).midpoint(column.last.timestamp_ns.into());
-        (middle - i128::from(first)) as f64 / (i128::from(last) - i128::from(first)) as f64
-    };
     for (source, series) in sources.iter().zip(0..) {
-        for run in runs(&grid.columns(&source.window)?) {
-            let mut before = None;
-            for column in run {
-                let x = dots.x(place(column));
-                let y = |value: f64| dots.y(values.fraction(value));
-                let (top, bottom, mean) = (y(column.max), y(column.min), y(column.mean));
-                dots.band(x, (top, bottom), series);
-                dots.line(before.unwrap_or((x, mean)), (x, mean), series);
-                before = Some((x, mean));
-            }
-        }
-    }
-    let marked: Vec<(usize, &str)> =
-        ticks.iter().map(|(part, label)| (dots.y(*part) / 4, label.as_str())).collect();
-    for (row, line) in dots.lines(paper).iter().enumerate() {
-        let label = marked.iter().find(|(at, _)| *at == row).map(|(_, label)| *label);
-        let side = if label.is_some() { '┤' } else { '│' };
-        text.push_str(&format!("{:>labels$} {side}{line}\n", label.unwrap_or("")));
+        dots.series(&grid.columns(&source.window)?, (first, last), &values, series);
     }
     let times = TimeAxis::new(first, last, look).exactly();
-    text.push_str(&below(&times, labels, dots.cells()));
-    let title = times.title(fitting(dots.cells()));
-    text.push_str(&format!("{:labels$}  {title}; {}\n", "", values.title(&look.axis(&names))));
-    Ok(text)
+    let cells = dots.cells();
+    Ok([
+        head,
+        legend(&names, paper),
+        beside(&dots, &ticks, wide, paper),
+        below(&times, wide, cells),
+        format!(
+            "{:wide$}  {}; {}\n",
+            "",
+            times.title(fitting(cells)),
+            values.title(&look.axis(&names))
+        ),
+    ]
+    .concat())
+}
+
+/// The names of several series in their colours.
+fn legend(names: &[Option<&str>], paper: Paper) -> String {
+    if names.len() < 2 {
+        return String::new();
+    }
+    let name = |(name, series): (&Option<&str>, usize)| {
+        paper.coloured(series, &format!("━ {}", name.unwrap_or("value")))
+    };
+    let names: Vec<String> = names.iter().zip(0..).map(name).collect();
+    format!("{}\n", names.join("  "))
+}
+
+/// The dots, beside the axis of values.
+fn beside(dots: &Dots, ticks: &[Tick], wide: usize, paper: Paper) -> String {
+    let line = |(row, line): (usize, &String)| {
+        let label = ticks.iter().find(|(part, _)| dots.y(*part) / 4 == row);
+        let (label, side) = label.map_or(("", '│'), |(_, label)| (label.as_str(), '┤'));
+        format!("{label:>wide$} {side}{line}\n")
+    };
+    dots.lines(paper).iter().enumerate().map(line).collect()
 }
 
 /// The axis of time and the labels of its ticks.
@@ -236,6 +240,30 @@ impl Dots {
     /// The row of dots at a part of the height from below.
     fn y(&self, part: f64) -> usize {
         nearest(1.0 - part, self.height)
+    }
+
+    /// The columns of a series: pale from minimum to maximum, and a line through the means.
+    fn series(
+        &mut self,
+        columns: &[Column],
+        (first, last): (i64, i64),
+        values: &ValueAxis,
+        series: usize,
+    ) {
+        let (first, last) = (i128::from(first), i128::from(last));
+        for run in runs(columns) {
+            let mut before = None;
+            for column in run {
+                let ends = [column.first, column.last].map(|it| i128::from(it.timestamp_ns));
+                let middle = ends[0].midpoint(ends[1]);
+                let x = self.x((middle - first) as f64 / (last - first) as f64);
+                let [top, mean, bottom] = [column.max, column.mean, column.min]
+                    .map(|value| self.y(values.fraction(value)));
+                self.band(x, (top, bottom), series);
+                self.line(before.unwrap_or((x, mean)), (x, mean), series);
+                before = Some((x, mean));
+            }
+        }
     }
 
     fn line(&mut self, from: (usize, usize), to: (usize, usize), series: usize) {
