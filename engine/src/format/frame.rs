@@ -149,16 +149,18 @@ pub(crate) fn encode_rows(
     let start = into.len();
     let count = u16::try_from(rows.len()).expect("at most FRAME_ROWS_MAX rows");
     assert!(count > 0 && u64::from(count) <= FRAME_ROWS_MAX, "a frame of {count} rows");
-    into.resize(start + UNIT_USIZE * (1 + rows.len()), 0);
-    let frame = &mut into[start..];
-    LE::write_u16(&mut frame[4..], count);
-    LE::write_u16(&mut frame[6..], KIND_ROWS);
-    LE::write_u32(&mut frame[8..], sequence);
-    LE::write_u32(&mut frame[12..], synced_to);
-    for (row, bytes) in rows.iter().zip(frame[UNIT_USIZE..].chunks_exact_mut(UNIT_USIZE)) {
-        LE::write_i64(bytes, row.timestamp_ns);
-        LE::write_f64(&mut bytes[8..], row.value);
+    into.reserve(UNIT_USIZE * (1 + rows.len()));
+    let mut header = [0; UNIT_USIZE];
+    LE::write_u16(&mut header[4..], count);
+    LE::write_u16(&mut header[6..], KIND_ROWS);
+    LE::write_u32(&mut header[8..], sequence);
+    LE::write_u32(&mut header[12..], synced_to);
+    into.extend_from_slice(&header);
+    for row in rows {
+        into.extend_from_slice(&row.timestamp_ns.to_le_bytes());
+        into.extend_from_slice(&row.value.to_le_bytes());
     }
+    let frame = &mut into[start..];
     let checksum = seed.checksum(offset, &frame[4..]);
     LE::write_u32(frame, checksum);
 }
