@@ -7,6 +7,7 @@
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use super::CHUNK;
+use super::checksum::checksum;
 use crate::observation::Observation;
 
 /// Bytes of a frame's header, of a row, and what every offset is a multiple of.
@@ -102,15 +103,13 @@ pub(crate) struct Seed(u32);
 
 impl Seed {
     pub(crate) fn of_log(id: u64) -> Self {
-        Self(crc32fast::hash(&id.to_le_bytes()))
+        Self(checksum(0, &id.to_le_bytes()))
     }
 
     /// An odd factor, so that no two places of a log have the same start.
     fn checksum(self, offset: u64, bytes: &[u8]) -> u32 {
         let place = u32::try_from(offset / UNIT).unwrap_or(u32::MAX).wrapping_mul(0x9E37_79B1);
-        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ place);
-        hasher.update(bytes);
-        hasher.finalize()
+        checksum(self.0 ^ place, bytes)
     }
 
     /// Whether `frame`, the whole of one, is valid at `offset`.
