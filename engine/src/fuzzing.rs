@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::chunk::reader::{Chunk, Page, Wanted};
-use crate::chunk::writer::{Contents, encode};
+use crate::chunk::writer::{Contents, encode, summarise};
 use crate::error::{Damage, Result};
 use crate::format::chunk::{Header, Place};
 use crate::format::frame::{self, Kind, Seed};
@@ -183,7 +183,8 @@ pub fn seal(
 ) -> Vec<u8> {
     let place = Place { store, number, source_log, seal, predecessor };
     let contents = Contents { place, observations, lost, is_accepted: false };
-    encode(&contents, &mut Edge::starting_at(u64::from(number) * CHUNK_LEAVES))
+    let mut edge = Edge::starting_at(u64::from(number) * CHUNK_LEAVES);
+    encode(&contents, &summarise(&contents, &mut edge))
 }
 
 /// All that a chunk gives.

@@ -39,7 +39,9 @@ pub(crate) fn read(directory: &Directory) -> Result<Manifest> {
         }
     })?;
     let (first, second) = (copy(&file, 0)?, copy(&file, 1)?);
-    let (record, damage) = match (first, second) {
+    let decoded = decode(&first);
+    let second = if first == second { decoded.clone() } else { decode(&second) };
+    let (record, damage) = match (decoded, second) {
         (Ok(first), Ok(second)) if first == second => {
             let longer = file.opened_with() > MANIFEST_BYTES as u64;
             let detail = "bytes follow the manifest that are no part of it";
@@ -66,14 +68,22 @@ pub(crate) fn read(directory: &Directory) -> Result<Manifest> {
     Ok(Manifest { record, file, damage })
 }
 
-/// The first or the second copy. Sectors that cannot be read count as corrupt.
-fn copy(file: &DiskFile, number: usize) -> Result<std::result::Result<Record, Invalid>> {
+/// The bytes of the first or the second copy; `None` if they cannot be read.
+fn copy(file: &DiskFile, number: usize) -> Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; RECORD_BYTES];
     match file.read((number * RECORD_BYTES) as u64, &mut bytes) {
-        Ok(read) => Ok(Record::decode(&bytes[..read])),
-        Err(error) if error.is_device_failure() => Ok(Err(Invalid::Checksum)),
+        Ok(read) => {
+            bytes.truncate(read);
+            Ok(Some(bytes))
+        }
+        Err(error) if error.is_device_failure() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What cannot be read counts as corrupt.
+fn decode(copy: &Option<Vec<u8>>) -> std::result::Result<Record, Invalid> {
+    copy.as_deref().map_or(Err(Invalid::Checksum), Record::decode)
 }
 
 fn damage(file: &DiskFile, offset: usize, detail: String) -> Damage {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::reader::{Chunk, Page, Wanted};
-use super::writer::{Contents, Summaries, encode_with};
+use super::writer::{Contents, Summaries, encode};
 use crate::error::Result;
 use crate::format::chunk::Place;
 use crate::format::{CHUNK_LEAVES, LEAF};
@@ -51,7 +51,7 @@ impl Chunk {
         let lost = complement(place.sequences(), &kept);
         let contents =
             Contents { place, observations: &observations, lost: &lost, is_accepted: true };
-        let bytes = encode_with(&contents, &Summaries { leaves, nodes });
+        let bytes = encode(&contents, &Summaries { leaves, nodes });
         Ok(Repaired { bytes, lost: self.rows() - observations.len() as u64 })
     }
 }

@@ -33,12 +33,6 @@ pub(crate) struct Summaries {
     pub(crate) nodes: Vec<Node>,
 }
 
-/// The bytes of a chunk whose leaves come after what `edge` covers; they are added
-/// to it.
-pub(crate) fn encode(contents: &Contents<'_>, edge: &mut Edge) -> Vec<u8> {
-    encode_with(contents, &summarise(contents, edge))
-}
-
 /// The summaries of a chunk whose leaves come after what `edge` covers; they are
 /// added to it. It takes a hundredth of the time of the rest.
 pub(crate) fn summarise(contents: &Contents<'_>, edge: &mut Edge) -> Summaries {
@@ -61,7 +55,7 @@ pub(crate) fn summarise(contents: &Contents<'_>, edge: &mut Edge) -> Summaries {
 }
 
 /// The bytes of a chunk with these summaries.
-pub(crate) fn encode_with(contents: &Contents<'_>, summaries: &Summaries) -> Vec<u8> {
+pub(crate) fn encode(contents: &Contents<'_>, summaries: &Summaries) -> Vec<u8> {
     let place = &contents.place;
     let lost = lost_runs(contents);
     let rows = rows_of_leaves(&lost);

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
+use super::checksum::checksum;
 use super::summary::{self, SUMMARY_BYTES};
 use super::{CHUNK, LEAF};
 use crate::stats::summary::Summary;
@@ -56,14 +57,13 @@ impl Place {
             Part::Page(Column::Values, leaf) => (2, leaf),
             Part::Sketch => (3, 0),
         };
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&self.store.to_le_bytes());
-        hasher.update(&self.seal.to_le_bytes());
-        hasher.update(&self.number.to_le_bytes());
-        hasher.update(&u32::to_le_bytes(kind));
-        hasher.update(&leaf.to_le_bytes());
-        hasher.update(bytes);
-        hasher.finalize()
+        let mut place = [0; 32];
+        LE::write_u64(&mut place, self.store);
+        LE::write_u64(&mut place[8..], self.seal);
+        LE::write_u32(&mut place[16..], self.number);
+        LE::write_u32(&mut place[20..], kind);
+        LE::write_u64(&mut place[24..], leaf);
+        checksum(checksum(0, &place), bytes)
     }
 }
 

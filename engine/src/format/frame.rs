@@ -7,6 +7,7 @@
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use super::CHUNK;
+use super::checksum::checksum;
 use crate::observation::Observation;
 
 /// Bytes of a frame's header, of a row, and what every offset is a multiple of.
@@ -102,15 +103,13 @@ pub(crate) struct Seed(u32);
 
 impl Seed {
     pub(crate) fn of_log(id: u64) -> Self {
-        Self(crc32fast::hash(&id.to_le_bytes()))
+        Self(checksum(0, &id.to_le_bytes()))
     }
 
     /// An odd factor, so that no two places of a log have the same start.
     fn checksum(self, offset: u64, bytes: &[u8]) -> u32 {
         let place = u32::try_from(offset / UNIT).unwrap_or(u32::MAX).wrapping_mul(0x9E37_79B1);
-        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ place);
-        hasher.update(bytes);
-        hasher.finalize()
+        checksum(self.0 ^ place, bytes)
     }
 
     /// Whether `frame`, the whole of one, is valid at `offset`.
@@ -149,16 +148,18 @@ pub(crate) fn encode_rows(
     let start = into.len();
     let count = u16::try_from(rows.len()).expect("at most FRAME_ROWS_MAX rows");
     assert!(count > 0 && u64::from(count) <= FRAME_ROWS_MAX, "a frame of {count} rows");
-    into.resize(start + UNIT_USIZE * (1 + rows.len()), 0);
-    let frame = &mut into[start..];
-    LE::write_u16(&mut frame[4..], count);
-    LE::write_u16(&mut frame[6..], KIND_ROWS);
-    LE::write_u32(&mut frame[8..], sequence);
-    LE::write_u32(&mut frame[12..], synced_to);
-    for (row, bytes) in rows.iter().zip(frame[UNIT_USIZE..].chunks_exact_mut(UNIT_USIZE)) {
-        LE::write_i64(bytes, row.timestamp_ns);
-        LE::write_f64(&mut bytes[8..], row.value);
+    into.reserve(UNIT_USIZE * (1 + rows.len()));
+    let mut header = [0; UNIT_USIZE];
+    LE::write_u16(&mut header[4..], count);
+    LE::write_u16(&mut header[6..], KIND_ROWS);
+    LE::write_u32(&mut header[8..], sequence);
+    LE::write_u32(&mut header[12..], synced_to);
+    into.extend_from_slice(&header);
+    for row in rows {
+        into.extend_from_slice(&row.timestamp_ns.to_le_bytes());
+        into.extend_from_slice(&row.value.to_le_bytes());
     }
+    let frame = &mut into[start..];
     let checksum = seed.checksum(offset, &frame[4..]);
     LE::write_u32(frame, checksum);
 }

@@ -1,6 +1,7 @@
 //! The bytes of the three files, one file a record, encoder and decoder side by
 //! side. `FORMAT.md` beside this crate's sources is their specification.
 
+mod checksum;
 pub(crate) mod chunk;
 pub(crate) mod frame;
 pub(crate) mod names;

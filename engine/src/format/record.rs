@@ -3,6 +3,7 @@
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
+use super::checksum::checksum;
 use super::summary::{self, SUMMARY_BYTES};
 use super::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
 use crate::stats::summary::Summary;
@@ -121,7 +122,7 @@ impl Record {
             LE::write_u64(&mut bytes[at + 8..], node.index);
             summary::encode(&node.summary, &mut bytes[at + 16..]);
         }
-        let checksum = crc32fast::hash(&bytes[12..]);
+        let checksum = checksum(0, &bytes[12..]);
         LE::write_u32(&mut bytes[8..], checksum);
         bytes
     }
@@ -132,7 +133,7 @@ impl Record {
         if bytes[..8] != *MAGIC {
             return Err(Invalid::Magic);
         }
-        if LE::read_u32(&bytes[8..]) != crc32fast::hash(&bytes[12..]) {
+        if LE::read_u32(&bytes[8..]) != checksum(0, &bytes[12..]) {
             return Err(Invalid::Checksum);
         }
         let version = LE::read_u32(&bytes[12..]);

@@ -15,6 +15,9 @@ use crate::format::frame::{
 use crate::observation::Observation;
 use crate::os::disk::DiskFile;
 
+/// After this many bytes the disk is given work, so that a later sync waits for less.
+const WRITE_OUT_BYTES: u64 = 1 << 20;
+
 /// The bytes of a mark.
 type Mark = [u8; UNIT_USIZE];
 
@@ -97,6 +100,9 @@ impl LogWriter {
         self.written_to = self.written_to.max(reached);
         self.buffer = bytes;
         written?;
+        if end.offset / WRITE_OUT_BYTES > self.end.offset / WRITE_OUT_BYTES {
+            self.file.start_write_out(self.durable.offset..end.offset);
+        }
         self.end = end;
         self.marked = false;
         Ok(())

@@ -31,6 +31,7 @@ pub(crate) enum Operation {
         offset: u64,
         length: usize,
     },
+    StartWriteOut,
     Sync,
     /// Of `NAME.tmp` to `NAME`; the path is that of `NAME`.
     Rename,

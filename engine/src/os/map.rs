@@ -1,7 +1,8 @@
 //! How the bytes of a file come into memory: through read-only maps, or by
 //! position where a map is refused or not wanted.
 //!
-//! This is the only module with `unsafe`. Its contract:
+//! This is the only module with `unsafe`, so the one other call that needs it is here
+//! too. The contract of the maps:
 //!
 //! * A map is read-only, and a window of at most 512 KiB, so a large file costs
 //!   little resident memory.
@@ -13,10 +14,12 @@
 //! * No reference into a map is ever made: other processes write to the same
 //!   pages. Bytes are copied out through a raw pointer, and the copy is checked,
 //!   never the map.
-#![allow(unsafe_code, reason = "memory maps cannot be had without it")]
+#![allow(unsafe_code, reason = "neither memory maps nor sync_file_range can be had without it")]
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +53,17 @@ struct Mapped {
 struct Window {
     start: u64,
     map: MmapRaw,
+}
+
+/// Starts writing a part of `file` to the disk, without waiting for it. Only a hint: a
+/// sync says whether it succeeded.
+pub(super) fn start_write_out(file: &File, part: Range<u64>) -> io::Result<()> {
+    let (offset, bytes) = (part.start.cast_signed(), (part.end - part.start).cast_signed());
+    // SAFETY: the call takes no pointer, and the descriptor is open while `file` lives.
+    let done = unsafe {
+        libc::sync_file_range(file.as_raw_fd(), offset, bytes, libc::SYNC_FILE_RANGE_WRITE)
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 impl Bytes {

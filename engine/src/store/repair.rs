@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Store;
 use super::rebuild::rebuild;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::{Contents, Summaries, encode_with};
+use crate::chunk::writer::{Contents, Summaries, encode};
 use crate::error::{ErrorKind, Result};
 use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
@@ -201,7 +201,7 @@ impl<'a> Repairing<'a> {
             self.directory.set_aside(&name, ASIDE)?;
             self.lock.sync_directory()?;
         }
-        let bytes = encode_with(&contents, &Summaries { leaves, nodes });
+        let bytes = encode(&contents, &Summaries { leaves, nodes });
         self.repair.lost += CHUNK;
         self.write(number, &bytes)?;
         Ok(seal)

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::{Contents, encode_with, summarise};
+use crate::chunk::writer::{Contents, encode, summarise};
 use crate::error::ErrorKind;
 
 /// Two copies of a store of one chunk that each went on to three.
@@ -155,7 +155,7 @@ fn other_rows_under_right_checksums_are_noticed() {
             let leaf = |leaf| chunk.leaf(leaf).expect("sound").clone();
             summaries.leaves = (0..CHUNK_LEAVES).map(leaf).collect();
         }
-        std::fs::write(chunk_path(&path, 0), encode_with(&contents, &summaries)).expect("written");
+        std::fs::write(chunk_path(&path, 0), encode(&contents, &summaries)).expect("written");
         let store = Store::open(&path).expect("opened");
         assert!(!store.verify().expect("verified").is_sound(), "{forged:?}");
         let snapshot = store.snapshot().expect("a snapshot");

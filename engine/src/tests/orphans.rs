@@ -1,7 +1,9 @@
 //! Which files that no manifest lists are removed, and which are kept.
 
+use super::disk_watch::{Event, no_space, record as record_operations};
 use super::*;
 use crate::format::names::chunk_name;
+use crate::os::disk::Operation;
 
 #[test]
 fn what_a_killed_process_left_is_removed_at_the_next_rotation() {
@@ -15,6 +17,28 @@ fn what_a_killed_process_left_is_removed_at_the_next_rotation() {
     let listed: Vec<_> = names(&path).into_iter().filter(|name| name.ends_with(".tmp")).collect();
     assert!(listed.is_empty(), "{listed:?}");
     assert_holds(&path, &observations(0..7_000));
+}
+
+/// Several chunks are written before the first of them is synced.
+#[test]
+fn sealing_that_fails_leaves_no_temporary_files() {
+    for failing in ["0000000000.chunk.tmp", "0000000002.chunk.tmp", "0000000000.chunk"] {
+        let (_guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        let refuse = move |_: &Path, event: &Event| match event.operation {
+            Operation::Write { .. } | Operation::Rename if event.file == failing => Err(no_space()),
+            _ => Ok(()),
+        };
+        let append = || store.append_batch(&observations(0..9_000)).expect("appended");
+        let (_, events) = record_operations(refuse, append);
+        assert!(events.iter().any(|event| event.file == failing), "{events:?}");
+        let left: Vec<_> = names(&path).into_iter().filter(|it| it.ends_with(".tmp")).collect();
+        assert!(left.is_empty(), "{left:?}");
+        assert_eq!(record(&path).sealed_end, 0);
+        store.seal().expect("sealed");
+        assert_eq!(record(&path).sealed_end, 4);
+        assert_holds(&path, &observations(0..9_000));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The one way in: observations become frames of the log, then durable, then chunks.
 
 pub(crate) mod append;
+mod encoding;
 mod first;
 pub(crate) mod handle;
 pub(crate) mod orphans;

@@ -1,8 +1,9 @@
 //! Sealing: the log's full chunks become chunk files.
 
+use super::encoding::{Unencoded, encode_each};
 use super::rotate::draw_identity;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::{Contents, encode};
+use crate::chunk::writer::{Contents, summarise};
 use crate::error::{Error, Result};
 use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, chunk_name};
@@ -10,8 +11,9 @@ use crate::format::record::Record;
 use crate::format::{CHUNK, LEAF};
 use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
-use crate::os::disk::Directory;
+use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// What a log holds of a range of sequence numbers.
@@ -49,6 +51,12 @@ impl Held {
         })?;
         Ok(held)
     }
+
+    /// The content of the chunk at `place`.
+    pub(super) fn contents(&self, place: Place) -> Contents<'_> {
+        let Self { observations, lost, is_accepted, .. } = self;
+        Contents { place, observations, lost, is_accepted: *is_accepted }
+    }
 }
 
 /// What sealing has made.
@@ -81,35 +89,92 @@ pub(crate) fn seal(
     record: &mut Record,
 ) -> Result<Sealed> {
     let mut sealed = Sealed { has_losses: false };
-    while u64::from(record.sealed_end) * CHUNK + CHUNK <= limit {
-        let number = record.sealed_end;
-        let Some(next) = number.checked_add(1) else {
-            return Err(full(directory));
-        };
-        let first = u64::from(number) * CHUNK;
-        let held = Held::read(log, first..first + CHUNK, losses)?;
+    let end = limit / CHUNK;
+    let count = end.saturating_sub(record.sealed_end.into());
+    let chunks = (0..count).map(|_| {
+        let (place, held) = next_chunk(directory, log, losses, record)?;
         sealed.has_losses |= !held.is_accepted;
-        let seal = draw_identity(directory)?;
-        let place = Place {
-            store: record.store,
-            number,
-            source_log: log.head().id,
-            seal,
-            predecessor: record.last_seal,
-        };
-        let contents = Contents {
-            place,
-            observations: &held.observations,
-            lost: &held.lost,
-            is_accepted: held.is_accepted || losses == Losses::Accepted,
-        };
-        let bytes = encode(&contents, &mut record.edge);
-        make_way(directory, lock, log.head().id, record.store, number)?;
-        directory.replace_file(&chunk_name(number), &bytes)?;
-        record.sealed_end = next;
-        record.last_seal = seal;
-    }
+        let held = Held { is_accepted: held.is_accepted || losses == Losses::Accepted, ..held };
+        let summaries = summarise(&held.contents(place), &mut record.edge);
+        Ok(Unencoded { place, held, summaries })
+    });
+    let mut written = Unsynced { directory, files: VecDeque::new() };
+    encode_each(count, chunks, |place, bytes| {
+        make_way(directory, lock, place)?;
+        written.add(chunk_name(place.number), bytes)?;
+        if written.files.len() < UNSYNCED_MAX { Ok(()) } else { written.sync() }
+    })?;
+    written.sync()?;
     Ok(sealed)
+}
+
+/// Chunks that are written before the first of them is synced: that makes the disk write
+/// what the file system notes about all of them.
+const UNSYNCED_MAX: usize = 4;
+
+/// Chunks that are written under temporary names, which are removed if sealing fails.
+struct Unsynced<'a> {
+    directory: &'a Directory,
+    /// With the names that they get.
+    files: VecDeque<(String, DiskFile)>,
+}
+
+impl Unsynced<'_> {
+    fn add(&mut self, name: String, bytes: &[u8]) -> Result<()> {
+        let temporary = format!("{name}.tmp");
+        match self.directory.write_unsynced(&temporary, bytes) {
+            Ok(file) => {
+                file.start_write_out(0..bytes.len() as u64);
+                self.files.push_back((name, file));
+                Ok(())
+            }
+            Err(error) => {
+                drop(self.directory.remove(&temporary));
+                Err(error)
+            }
+        }
+    }
+
+    /// Syncs them and gives them their names.
+    fn sync(&mut self) -> Result<()> {
+        while let Some((name, file)) = self.files.front() {
+            file.sync()?;
+            self.directory.rename(name)?;
+            self.files.pop_front();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unsynced<'_> {
+    fn drop(&mut self) {
+        for (name, _) in &self.files {
+            drop(self.directory.remove(&format!("{name}.tmp")));
+        }
+    }
+}
+
+/// Takes the next chunk into `record`, but for its nodes, and reads what it is made of.
+fn next_chunk(
+    directory: &Directory,
+    log: &Log,
+    losses: Losses,
+    record: &mut Record,
+) -> Result<(Place, Held)> {
+    let number = record.sealed_end;
+    let next = number.checked_add(1).ok_or_else(|| full(directory))?;
+    let first = u64::from(number) * CHUNK;
+    let held = Held::read(log, first..first + CHUNK, losses)?;
+    let place = Place {
+        store: record.store,
+        number,
+        source_log: log.head().id,
+        seal: draw_identity(directory)?,
+        predecessor: record.last_seal,
+    };
+    record.sealed_end = next;
+    record.last_seal = place.seal;
+    Ok((place, held))
 }
 
 fn full(directory: &Directory) -> Error {
@@ -123,13 +188,13 @@ fn full(directory: &Directory) -> Error {
 
 /// A file of the name that is in the way is kept under another one, unless an earlier
 /// attempt to seal the same log has left it.
-fn make_way(directory: &Directory, lock: &Lock, log: u64, store: u64, number: u32) -> Result<()> {
-    let name = chunk_name(number);
+fn make_way(directory: &Directory, lock: &Lock, place: Place) -> Result<()> {
+    let name = chunk_name(place.number);
     if directory.identity(&name)?.is_none() {
         return Ok(());
     }
-    match Chunk::open(directory, store, number, true) {
-        Ok(chunk) if chunk.place().source_log == log => Ok(()),
+    match Chunk::open(directory, place.store, place.number, true) {
+        Ok(chunk) if chunk.place().source_log == place.source_log => Ok(()),
         _ => {
             directory.set_aside(&name, ASIDE)?;
             // Before another file has the name.

@@ -88,13 +88,19 @@ impl Writer {
     /// [`ErrorKind::Invalid`] for a value that is not finite; if the buffer is full,
     /// as [`flush`](Writer::flush). After an error of a flush the observation is not
     /// buffered.
+    #[inline]
     pub fn push(&mut self, observation: Observation) -> Result<()> {
-        check(self.shared.path(), observation)?;
-        if self.buffer.len() >= BUFFER_OBSERVATIONS_MAX {
-            self.flush()?;
+        if self.buffer.len() >= BUFFER_OBSERVATIONS_MAX || !observation.value.is_finite() {
+            self.make_way(observation)?;
         }
         self.buffer.push(observation);
         Ok(())
+    }
+
+    #[cold]
+    fn make_way(&mut self, observation: Observation) -> Result<()> {
+        check(self.shared.path(), observation)?;
+        self.flush()
     }
 
     /// Stores what was pushed. Under [`SyncPolicy::Always`], or if the interval of

@@ -186,7 +186,7 @@ fn nodes_above_the_chunk_are_stored_with_it() {
         let place = Place { number, ..PLACE };
         let all = slow_sensor();
         let contents = Contents { place, observations: &all, lost: &[], is_accepted: false };
-        shelf.put(number, &encode(&contents, &mut edge));
+        shelf.put(number, &encode(&contents, &summarise(&contents, &mut edge)));
         let chunk = Chunk::open(&shelf.directory, PLACE.store, number, true).expect("whole");
         levels.push(chunk.nodes().len());
         for (node, above) in chunk.nodes().iter().zip(0..) {

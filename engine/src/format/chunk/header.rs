@@ -10,6 +10,7 @@ use std::ops::Range;
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use super::{CODEC_BYTES, Codec, Column, LEAF_BYTES, Place, Section};
+use crate::format::checksum::checksum;
 use crate::format::record::{Invalid, VERSION};
 use crate::format::summary::{self, SUMMARY_BYTES};
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
@@ -189,7 +190,7 @@ impl Header {
             }
         }
         bytes.extend(self.header_bytes.to_le_bytes());
-        let checksum = crc32fast::hash(&bytes[COVERED_FROM..]);
+        let checksum = checksum(0, &bytes[COVERED_FROM..]);
         LE::write_u32(&mut bytes[CHECKSUM_AT..], checksum);
         bytes
     }
@@ -213,7 +214,7 @@ impl Header {
         if Self::stated_bytes(bytes)? != bytes.len() {
             return Err(Invalid::Fields);
         }
-        if LE::read_u32(&bytes[CHECKSUM_AT..]) != crc32fast::hash(&bytes[COVERED_FROM..]) {
+        if LE::read_u32(&bytes[CHECKSUM_AT..]) != checksum(0, &bytes[COVERED_FROM..]) {
             return Err(Invalid::Checksum);
         }
         let version = LE::read_u32(&bytes[COVERED_FROM..]);

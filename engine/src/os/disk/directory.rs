@@ -168,6 +168,13 @@ impl Directory {
 
     /// Creates the file `name`, replacing a rest of an earlier attempt, and syncs it.
     pub(crate) fn write_new(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
+        let file = self.write_unsynced(name, content)?;
+        file.sync()?;
+        Ok(file)
+    }
+
+    /// As [`write_new`](Self::write_new), but for the sync.
+    pub(crate) fn write_unsynced(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
         let file = match self.create_file(name) {
             // Left by a process that was killed, perhaps after a sync of it had
             // failed: what is written there again may never reach the disk.
@@ -178,7 +185,6 @@ impl Directory {
             created => created,
         }?;
         file.write(0, content)?;
-        file.sync()?;
         Ok(file)
     }
 

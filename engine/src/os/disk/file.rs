@@ -1,6 +1,7 @@
 //! A file of a store.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use rustix::io::Errno;
 
 use super::{Identity, Operation, announce_write, call, refuse_unreadable, uninterrupted};
 use crate::error::{Error, Result};
+use crate::os::map::start_write_out;
 
 /// A file of a store, opened.
 #[derive(Debug)]
@@ -62,6 +64,13 @@ impl DiskFile {
                 .and_then(|()| self.file.write_all_at(bytes, offset))
         };
         uninterrupted(write).map_err(|error| Error::io(&self.path, "write", error).at(offset))
+    }
+
+    /// Starts writing a part to the disk, so that the next sync has less to wait for. That
+    /// the file system does not do so is no error.
+    pub(crate) fn start_write_out(&self, part: Range<u64>) {
+        let start = || start_write_out(&self.file, part.clone());
+        drop(call(&self.path, Operation::StartWriteOut, start));
     }
 
     /// Forces what was written, and the length, to the disk.
