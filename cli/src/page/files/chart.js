@@ -42,7 +42,7 @@ function valueBounds(low, high) {
 function chart(element, stores, page) {
   const lists = stores.map((store) => drawn(store.columns));
   const tables = lists.map(({ x, max, min, mean }) => [x, max, min, mean]);
-  const data = tables.length === 1 ? tables[0] : uPlot.join(tables);
+  const data = tables.length === 1 ? tables[0] : joined(tables);
   const ink = page.isDark ? "#9aa5b1" : "#5b6570";
   const edge = page.isDark ? "#2a3036" : "#e6e9ed";
   const series = [{}];
@@ -87,6 +87,12 @@ function chart(element, stores, page) {
   const plot = new uPlot(options, data, element);
   moveable(plot, page);
   return plot;
+}
+
+// Tables with times of their own as one. A gap covers the times of the others within it.
+function joined(tables) {
+  const EXPAND = 2;
+  return uPlot.join(tables, tables.map((table) => table.map((_, at) => (at === 0 ? 0 : EXPAND))));
 }
 
 // Dots where points are far apart, and where a point has gaps on both sides.
