@@ -95,9 +95,11 @@ function joined(tables) {
   return uPlot.join(tables, tables.map((table) => table.map((_, at) => (at === 0 ? 0 : EXPAND))));
 }
 
-// Dots where points are far apart, and where a point has gaps on both sides.
+// Dots where observations are far apart, and where a point has gaps on both sides. A point
+// that stands for several has none.
 function dots(plot, at, isShown) {
   const [times, values] = [plot.data[0], plot.data[at]];
+  const isOne = (index) => plot.data[at - 2][index] === plot.data[at - 1][index];
   const [from, to] = plot.series[0].idxs;
   const filled = [];
   for (let index = from; index <= to; index++) {
@@ -105,7 +107,7 @@ function dots(plot, at, isShown) {
   }
   const x = (index) => plot.valToPos(times[index], "x");
   const isSparse = filled.length < 2 || (x(filled.at(-1)) - x(filled[0])) / (filled.length - 1) > DOTS_APART;
-  if (isSparse) return filled;
+  if (isSparse && filled.every(isOne)) return filled;
   const ends = (index, step) => {
     let next = index + step;
     while (values[next] === undefined && next >= 0 && next < values.length) next += step;

@@ -184,7 +184,7 @@ function draw() {
     main.append(figure);
     plots.push(chart(figure, group, page));
     const { from, to } = page.window;
-    const isIn = ({ columns }) => columns.first.some((time, at) => time < to && columns.last[at] >= from);
+    const isIn = ({ columns }) => columns.first.some((time, at) => time <= to && columns.last[at] >= from);
     if (!group.some(isIn)) figure.append(note("no observation in this time"));
   }
   // After all of them have measured their labels.
