@@ -1,39 +1,65 @@
-//! `gaugelog copy`: a consistent copy of a store, while it is in use.
+//! `gaugelog copy`: a consistent copy of stores, while they are in use.
 
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gaugelog::Store;
+use serde_json::json;
 
+use crate::ask::stores;
+use crate::each::{Form, each};
 use crate::exit::Exit;
 use crate::figures::{count, plural};
-use crate::output::{self, shown};
+use crate::output::shown;
 use crate::verify::in_words;
 
 const EXAMPLES: &str = "\
 Examples:
   gaugelog copy room.log /backup/room.log
-  gaugelog copy room.log \"room-$(date +%F).log\"
-  gaugelog copy room.log /mnt/stick/room.log && gaugelog verify /mnt/stick/room.log";
+  gaugelog copy house /backup/house         # each store in the folder
+  gaugelog copy room.log \"room-$(date +%F).log\"";
 
 /// What to copy, and where to.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The directory of the store; programs may go on appending to it.
+    /// A store, or a folder of stores; programs may go on appending.
     #[arg(value_name = "STORE")]
     store: PathBuf,
-    /// The directory of the copy, which must not exist yet, or be empty.
+    /// The directory of the copy, which must not exist yet, or be empty. The copies of a
+    /// folder's stores have their names in there.
     #[arg(value_name = "DEST")]
     destination: PathBuf,
+    #[command(flatten)]
+    form: Form,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    let Arguments { store, destination } = arguments;
+    let Arguments { store, destination, form } = arguments;
+    let all = stores::at(store)?;
+    if all.contains(store) {
+        return copy(store, destination, *form);
+    }
+    match fs::create_dir(destination) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(Exit::Error(format!("{}: {error}", shown(destination))));
+        }
+        _ => {}
+    }
+    each(&all, |path| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        copy(path, &destination.join(name), *form)
+    })
+}
+
+fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
     let copied = Store::open_read_only(store)
         .and_then(|store| store.copy_to(destination))
         .map_err(|error| in_words(&error))?;
     let text =
         format!("{}: {} observation{} copied\n", shown(destination), count(copied), plural(copied));
-    output::print(text.as_bytes())
+    let object = json!({ "store": store, "destination": destination, "observations": copied });
+    form.print(&text, &object)
 }

@@ -23,6 +23,7 @@ pub mod control;
 mod copy;
 mod drain;
 mod duration;
+mod each;
 mod exit;
 mod explain;
 mod figures;

@@ -1,13 +1,13 @@
 //! `gaugelog repair`: makes a damaged store whole, without what is lost.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use gaugelog::{Repair, Store};
+use serde_json::json;
 
+use crate::each::Stores;
 use crate::exit::Exit;
 use crate::figures::{count, plural};
-use crate::output::{self, shown};
+use crate::output::shown;
 use crate::verify::in_words;
 
 const EXAMPLES: &str = "\
@@ -16,19 +16,27 @@ Examples:
   cp -a room.log room.log.before            # if the disk may still give something back
   gaugelog repair room.log";
 
-/// Which store to repair.
+/// Which stores to repair. A sound store stays as it is.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The directory of the store. A sound store stays as it is.
-    #[arg(value_name = "STORE")]
-    store: PathBuf,
+    #[command(flatten)]
+    stores: Stores,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    let path = &arguments.store;
-    let repair = Store::repair(path).map_err(|error| in_words(&error))?;
-    output::print(format!("{}: {}", shown(path), report(&repair)).as_bytes())
+    let stores = &arguments.stores;
+    stores.each(|path| {
+        let repair = Store::repair(path).map_err(|error| in_words(&error))?;
+        let object = json!({
+            "store": path,
+            "rewritten": repair.rewritten,
+            "lost": repair.lost,
+            "manifest_rebuilt": repair.is_manifest_rebuilt,
+            "orphans": repair.orphans,
+        });
+        stores.form.print(&format!("{}: {}", shown(path), report(&repair)), &object)
+    })
 }
 
 fn report(repair: &Repair) -> String {

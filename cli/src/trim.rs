@@ -1,15 +1,16 @@
 //! `gaugelog trim`: removes the oldest observations of a store.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use gaugelog::Store;
 use gaugelog_sources::Retention;
+use serde_json::json;
 
+use crate::each::Stores;
 use crate::exit::Exit;
 use crate::figures::{count, plural};
-use crate::output::{self, shown};
+use crate::output::shown;
 use crate::verify::in_words;
 use crate::{duration, size};
 
@@ -17,16 +18,15 @@ const EXAMPLES: &str = "\
 Examples:
   gaugelog trim room.log --keep 90d
   gaugelog trim room.log --keep-bytes 1GiB
-  gaugelog trim room.log --keep 365d --keep-bytes 500MB";
+  gaugelog trim house --keep 365d --keep-bytes 500MB    # each store in the folder";
 
 /// What to keep.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 #[command(group = ArgGroup::new("limit").args(["keep", "keep_bytes"]).required(true).multiple(true))]
 pub(crate) struct Arguments {
-    /// The directory of the store; it may be in use.
-    #[arg(value_name = "STORE")]
-    store: PathBuf,
+    #[command(flatten)]
+    stores: Stores,
     #[command(flatten)]
     keep: Keep,
 }
@@ -52,11 +52,13 @@ impl Keep {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    let path = &arguments.store;
-    let removed = Store::open(path)
-        .and_then(|store| arguments.keep.retention().apply(&store))
-        .map_err(|error| in_words(&error))?;
-    let text =
-        format!("{}: {} observation{} removed\n", shown(path), count(removed), plural(removed));
-    output::print(text.as_bytes())
+    let (stores, retention) = (&arguments.stores, arguments.keep.retention());
+    stores.each(|path| {
+        let removed = Store::open(path)
+            .and_then(|store| retention.apply(&store))
+            .map_err(|error| in_words(&error))?;
+        let text =
+            format!("{}: {} observation{} removed\n", shown(path), count(removed), plural(removed));
+        stores.form.print(&text, &json!({ "store": path, "removed": removed }))
+    })
 }

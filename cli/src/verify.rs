@@ -1,37 +1,71 @@
 //! `gaugelog verify`: checks every checksum of a store and recomputes its statistics.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
 use gaugelog::{Error, ErrorKind, Options, Verification};
 use gaugelog_sources::escaped;
+use serde_json::json;
 
+use crate::each::Stores;
 use crate::exit::Exit;
 use crate::explain;
 use crate::figures::{count, plural};
-use crate::output::{self, shown};
+use crate::output::shown;
 
-/// Which store to verify.
+const EXAMPLES: &str = "\
+Examples:
+  gaugelog verify room.log
+  gaugelog verify house                     # each store in the folder
+  gaugelog verify house --json | jq -r 'select(.damage != []) | .store'";
+
+/// Which stores to verify; nothing in them is changed.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The directory of the store; nothing in it is changed, and it may be in use.
-    #[arg(value_name = "STORE")]
-    store: PathBuf,
+    #[command(flatten)]
+    stores: Stores,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    let path = &arguments.store;
-    let opened = Options::new().positioned_reads(true).open_read_only(path);
-    let verified = opened.and_then(|store| store.verify()).map_err(|error| in_words(&error))?;
-    let mut text = format!("{}: {}\n", shown(path), contents(&verified));
+    let stores = &arguments.stores;
+    stores.each(|path| {
+        let opened = Options::new().positioned_reads(true).open_read_only(path);
+        let verified = opened.and_then(|store| store.verify()).map_err(|error| in_words(&error))?;
+        stores.form.print(&report(path, &verified), &object(path, &verified))?;
+        match verified.is_sound() {
+            true => Ok(()),
+            false => Err(Exit::Error(verdict(path, &verified))),
+        }
+    })
+}
+
+fn object(path: &Path, verified: &Verification) -> serde_json::Value {
+    let damage: Vec<String> = verified.damage.iter().map(ToString::to_string).collect();
+    json!({
+        "store": path,
+        "observations": verified.observations,
+        "readable": verified.readable,
+        "chunks": verified.chunks,
+        "accepted_as_lost": verified.accepted,
+        "dropped_bytes": verified.dropped_bytes,
+        "damage": damage,
+        "damage_unlisted": verified.damage_unlisted,
+    })
+}
+
+fn report(path: &Path, verified: &Verification) -> String {
+    let mut text = format!("{}: {}\n", shown(path), contents(verified));
     if verified.is_sound() {
         text.push_str("every checksum matches, and every statistic is that of the observations\n");
-        return output::print(text.as_bytes());
     }
     for damage in &verified.damage {
         text.push_str(&format!("{}\n", escaped(&damage.to_string())));
     }
-    output::print(text.as_bytes())?;
+    text
+}
+
+fn verdict(path: &Path, verified: &Verification) -> String {
     let places = verified.damage.len() as u64 + verified.damage_unlisted;
     let (s, are) = if places == 1 { ("", "is") } else { ("s", "are") };
     let mut verdict =
@@ -45,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         "; `simple_service --log {path} --dump` prints what can be read, \
          `gaugelog repair {path}` accepts the loss"
     ));
-    Err(Exit::Error(verdict))
+    verdict
 }
 
 /// What a store holds, in a line.

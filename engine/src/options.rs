@@ -40,6 +40,7 @@ pub struct Options {
     pub(crate) lock_wait: Duration,
     pub(crate) log_bytes_max: u64,
     pub(crate) positioned_reads: bool,
+    pub(crate) late_marks: bool,
 }
 
 /// The smallest limit of a log that can be asked for, in bytes.
@@ -54,7 +55,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sync always, wait 10 s for the lock, 64 MiB of log, mapped reads.
+    /// Sync always, wait 10 s for the lock, 64 MiB of log, mapped reads, marks at once.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -62,6 +63,7 @@ impl Options {
             lock_wait: Duration::from_secs(10),
             log_bytes_max: 64 << 20,
             positioned_reads: false,
+            late_marks: false,
         }
     }
 
@@ -94,6 +96,19 @@ impl Options {
     #[must_use]
     pub const fn positioned_reads(mut self, yes: bool) -> Self {
         self.positioned_reads = yes;
+        self
+    }
+
+    /// After a sync, leave it to the next append, to [`Store::sync`](crate::Store::sync) or
+    /// to the closing of the store to write down what is durable. That spares a flash card
+    /// a sixth of what an append of a few observations a minute writes.
+    ///
+    /// Meanwhile [`Snapshot::durable_end`](crate::Snapshot::durable_end) lags behind by one
+    /// append, and damage to that append is taken for an append that was cut off. If the
+    /// program is killed, the next one copies the log.
+    #[must_use]
+    pub const fn late_marks(mut self, yes: bool) -> Self {
+        self.late_marks = yes;
         self
     }
 

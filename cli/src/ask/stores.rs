@@ -23,12 +23,21 @@ pub(crate) struct Named {
 pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
     let mut all = Vec::new();
     for path in paths {
-        let found = within(path).map_err(|error| {
-            Exit::Error(format!("{error}; name a store, or a folder with stores in it"))
-        })?;
-        all.extend(found.into_iter().map(|path| Named { name: name(&path), path }));
+        all.extend(at(path)?.into_iter().map(|path| Named { name: name(&path), path }));
     }
     Ok(all)
+}
+
+/// The stores that a path leads to: itself, or those in there.
+///
+/// # Errors
+/// [`Exit::Error`] where there is none.
+pub(crate) fn at(path: &Path) -> Result<Vec<PathBuf>, Exit> {
+    within(path).map_err(|error| {
+        Exit::Error(format!(
+            "{error}; name the directory of a store, or a folder with stores in it"
+        ))
+    })
 }
 
 /// The store at `path`, or the stores in there, in order of their names. A store that

@@ -66,6 +66,11 @@ impl LogWriter {
         self.durable
     }
 
+    /// A mark stands at the end.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked
+    }
+
     pub(crate) fn unsynced_bytes(&self) -> u64 {
         self.end.offset - self.durable.offset
     }
@@ -97,20 +102,21 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Forces what was written to the disk and leaves a mark, itself unsynced.
+    /// Forces what was written to the disk.
     pub(crate) fn sync(&mut self) -> Result<()> {
-        if self.durable == self.end {
-            return Ok(());
+        if self.durable != self.end {
+            self.file.sync()?;
+            self.durable = self.end;
         }
-        self.file.sync()?;
-        self.durable = self.end;
-        self.mark();
         Ok(())
     }
 
-    /// Leaves a mark at the end. Without one the next writer that finds this end copies
+    /// Leaves a mark at the end, itself unsynced, if none stands there. Without one the next writer that finds this end copies
     /// what it cannot know to be durable; that is no error.
     pub(crate) fn mark(&mut self) {
+        if self.marked {
+            return;
+        }
         let mark = self.mark_bytes();
         self.written_to = self.written_to.max(self.end.offset + UNIT);
         self.marked = self.file.write(self.end.offset, &mark).is_ok();

@@ -26,6 +26,68 @@ fn confirmed_frames_are_appended_to_in_place() {
     assert_eq!(log_path(&path), before);
 }
 
+fn late(path: &Path) -> Store {
+    Options::new().late_marks(true).open_or_create(path).expect("opened")
+}
+
+#[test]
+fn a_mark_is_put_off_until_the_next_append_or_until_the_store_is_closed() {
+    let (_guard, path) = place();
+    let store = late(&path);
+    let durable_end = || Store::open(&path).and_then(|it| it.snapshot()).map(|it| it.durable_end());
+    for end in 1..4 {
+        let (_, events) = record_events(|| append_each(&store, end * 10 - 10..end * 10));
+        let writes = events.iter().filter(|event| {
+            matches!(event.operation, Operation::Write { .. }) && event.file.ends_with(".log")
+        });
+        assert!(end == 1 || writes.count() == 10, "{events:?}");
+        assert_eq!(durable_end().expect("a snapshot"), end * 10 - 1);
+    }
+    let before = log_path(&path);
+    drop(store);
+    assert_eq!(durable_end().expect("a snapshot"), 30);
+    append_each(&Store::open(&path).expect("opened"), 30..31);
+    assert_eq!(log_path(&path), before, "nothing was copied");
+    assert_holds(&path, &observations(0..31));
+}
+
+#[test]
+fn a_sync_leaves_the_mark_that_was_put_off() {
+    let (_guard, path) = place();
+    let store = late(&path);
+    append_each(&store, 0..3);
+    store.sync().expect("synced");
+    assert_eq!(store.snapshot().expect("a snapshot").durable_end(), 3);
+}
+
+/// What nobody wrote down as durable may be a writer's that died before its sync.
+#[test]
+fn what_a_killed_process_had_not_marked_is_copied() {
+    let (_guard, path) = place();
+    let store = late(&path);
+    append_each(&store, 0..3);
+    std::mem::forget(store);
+    let before = log_path(&path);
+    append_each(&Store::open(&path).expect("opened"), 3..4);
+    assert_ne!(log_path(&path), before, "a new log");
+    assert_holds(&path, &observations(0..4));
+}
+
+#[test]
+fn no_mark_is_left_where_others_have_gone_on() {
+    let (_guard, path) = place();
+    let (one, other) = (late(&path), Store::open_or_create(&path).expect("opened"));
+    for n in 0..20 {
+        append_each(if n % 2 == 0 { &one } else { &other }, n * 3..n * 3 + 3);
+    }
+    append_each(&one, 60..61);
+    append_each(&other, 61..62);
+    let (_, events) = record_events(|| drop(one));
+    let wrote = |event: &Event| matches!(event.operation, Operation::Write { .. });
+    assert!(!events.iter().any(wrote), "{events:?}");
+    assert_holds(&path, &observations(0..62));
+}
+
 #[test]
 fn an_unsynced_append_after_unconfirmed_frames_copies_nothing() {
     let (_guard, path) = place();

@@ -33,6 +33,8 @@ const PORTION: usize = 64 * 1024;
 pub(crate) struct How {
     /// Synced before it returns.
     pub(crate) durable: bool,
+    /// A mark is left after that sync.
+    pub(crate) marked: bool,
     /// Space written ahead where the file grows.
     pub(crate) ahead_bytes: u64,
     /// The log is sealed when it has a full chunk and this length in bytes.
@@ -172,7 +174,10 @@ impl Appending {
             self.seal_if_large(lock, how)?;
         }
         if how.durable {
-            self.sync(lock)?;
+            self.sync_unmarked(lock)?;
+        }
+        if how.durable && how.marked {
+            self.leave_mark();
         }
         self.kept = self.log.end();
         self.seal_if_due(lock, before, how);
@@ -202,8 +207,26 @@ impl Appending {
         })
     }
 
-    /// Makes everything that was written durable, and so acknowledged.
+    /// Makes everything that was written durable, and so acknowledged, and leaves a mark.
     pub(crate) fn sync(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
+        self.sync_unmarked(lock)?;
+        self.leave_mark();
+        Ok(())
+    }
+
+    /// Writes down what is durable, where a mark may stand.
+    pub(crate) fn leave_mark(&mut self) {
+        if !self.is_not_continuable && !self.has_unsynced() {
+            self.log.mark();
+        }
+    }
+
+    /// Everything is durable, and no mark says so.
+    pub(crate) fn lacks_mark(&self) -> bool {
+        !self.is_not_continuable && !self.has_unsynced() && !self.log.is_marked()
+    }
+
+    fn sync_unmarked(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
         if self.has_unconfirmed {
             self.sync_and_rotate(lock)?;
         }

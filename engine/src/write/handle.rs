@@ -100,8 +100,9 @@ impl Shared {
         self.queue.append(observations, |all| {
             self.locked(|session| {
                 let durable = writer::is_durable(self.options.sync, session.unsynced_since());
+                let marked = !self.options.late_marks;
                 let ahead_bytes = writer::ahead_once(durable, all.len());
-                session.append(all, How { durable, ahead_bytes, seal_from_bytes: 0 })
+                session.append(all, How { durable, marked, ahead_bytes, seal_from_bytes: 0 })
             })
         })
     }
@@ -109,11 +110,14 @@ impl Shared {
 
 impl Drop for Shared {
     /// Under [`SyncPolicy::Every`], syncs what is still due; call [`Store::sync`] to
-    /// learn of an error.
+    /// learn of an error. Leaves the mark that [`Options::late_marks`] has put off.
     fn drop(&mut self) {
         let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let lacks_mark = memory.lacks_mark();
         if memory.unsynced_since().is_some() && matches!(self.options.sync, SyncPolicy::Every(_)) {
             drop(self.locked(Session::sync));
+        } else if lacks_mark {
+            drop(self.locked(Session::leave_mark));
         }
     }
 }

@@ -30,6 +30,12 @@ impl Memory {
     pub(crate) fn unsynced_since(&self) -> Option<Instant> {
         self.unsynced_since.filter(|_| self.process == std::process::id())
     }
+
+    /// What this process appended is durable, and no mark says so.
+    pub(crate) fn lacks_mark(&self) -> bool {
+        self.process == std::process::id()
+            && self.appending.as_ref().is_some_and(Appending::lacks_mark)
+    }
 }
 
 /// The lock, held, and what is known under it.
@@ -157,6 +163,16 @@ impl Session {
             }
             Err(failure) => Err(self.fail(failure, &[])),
         }
+    }
+
+    /// Leaves the mark that was put off, unless others have gone on.
+    pub(crate) fn leave_mark(&mut self) -> Result<()> {
+        self.check_process()?;
+        match &mut self.memory.appending {
+            Some(known) if known.is_current()? => known.leave_mark(),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Runs `work` on what is known of the store; where nothing was ever appended the

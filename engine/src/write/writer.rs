@@ -128,10 +128,12 @@ impl Writer {
     fn how(&mut self) -> How {
         let options = self.shared.options();
         let (policy, log_bytes_max) = (options.sync, options.log_bytes_max);
+        let marked = !options.late_marks;
         let durable = is_durable(policy, self.session().unsynced_since());
         let single = durable && self.buffer.len() <= AHEAD_OBSERVATIONS_MAX;
         How {
             durable,
+            marked,
             ahead_bytes: if single { AHEAD_BYTES_HELD } else { 0 },
             seal_from_bytes: if policy == SyncPolicy::Always { 0 } else { log_bytes_max },
         }

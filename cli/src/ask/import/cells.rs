@@ -1,10 +1,12 @@
 //! What the cells of a file mean: times, numbers, missing values.
 
+use std::borrow::Cow;
+
 use gaugelog_sources::TimeFormat;
-use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use super::Arguments;
 
@@ -26,11 +28,28 @@ impl Times {
     /// The time of a cell, in nanoseconds since 1970; the error is in words.
     pub(super) fn parse(&self, text: &str) -> Result<i64, String> {
         let text = text.trim();
+        match end_of_day(text) {
+            None => self.moment(text),
+            Some(midnight) => self.moment(&midnight).and_then(|time_ns| {
+                self.next_day(time_ns).ok_or_else(|| format!("{text:?} has no next day"))
+            }),
+        }
+    }
+
+    /// 24 o'clock is 0 o'clock of the next day.
+    fn next_day(&self, time_ns: i64) -> Option<i64> {
+        let time = Timestamp::from_nanosecond(time_ns.into()).ok()?;
+        let day = time.to_zoned_datetime(self.known.zone.time_zone().clone());
+        nanoseconds(day.checked_add(1.day()).ok()?.timestamp())
+    }
+
+    fn moment(&self, text: &str) -> Result<i64, String> {
         if let Some(form) = &self.strftime {
             return self
                 .of_form(text, form)
                 .ok_or_else(|| format!("{text:?} is no time of the form {form}"));
         }
+        let text = &with_hyphens(text);
         // A day alone is its beginning.
         if text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2 {
             return self
@@ -61,6 +80,22 @@ impl Times {
         };
         nanoseconds(time)
     }
+}
+
+/// `2026/06/01` as `2026-06-01`: with the year first, it can mean nothing else.
+fn with_hyphens(text: &str) -> Cow<'_, str> {
+    match text.as_bytes() {
+        [_, _, _, _, b'/', _, _, b'/', ..] => text.replacen('/', "-", 2).into(),
+        _ => text.into(),
+    }
+}
+
+/// The same time with 0 o'clock for 24 o'clock, which ends a day as in weather files.
+fn end_of_day(text: &str) -> Option<String> {
+    ["24:00", "24:00:00"].iter().find_map(|end| {
+        let day = text.strip_suffix(end)?;
+        day.ends_with([' ', 'T']).then(|| format!("{day}00{}", &end[2..]))
+    })
 }
 
 fn nanoseconds(time: Timestamp) -> Option<i64> {
@@ -136,6 +171,11 @@ mod tests {
             (None, "1970-01-02 00:00", DAY),
             (None, "1970-01-02T00:00:00.000000001Z", DAY + 1),
             (Some("%d.%m.%Y"), "02.01.1970", DAY),
+            (None, "1970/01/02", DAY),
+            (None, "1970/01/02 06:00", DAY + DAY / 4),
+            (None, "1970-01-01 24:00", DAY),
+            (None, "1970-01-01T24:00:00", DAY),
+            (Some("%d.%m.%Y %H:%M"), "31.12.1969 24:00", 0),
             (Some("%Y"), "1970", 0),
             (Some("%Y-%m"), "1970-02", 31 * DAY),
             (Some("%m/%d/%Y %H:%M"), "01/02/1970 01:00", DAY + DAY / 24),
@@ -145,6 +185,10 @@ mod tests {
         }
         let unit = "ms".parse().ok();
         assert_eq!(times(None, unit).parse("86400000"), Ok(DAY));
+        let dates = [(None, "01/02/1970"), (None, "1970-01-01 25:00"), (None, "24:00")];
+        for (form, text) in dates {
+            assert!(times(form, None).parse(text).is_err(), "{text}");
+        }
         for (form, text) in [(None, "noon"), (None, "14"), (Some("%Y"), "x"), (Some("%H"), "12")] {
             assert!(times(form, None).parse(text).is_err(), "{text}");
         }

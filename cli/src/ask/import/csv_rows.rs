@@ -56,7 +56,7 @@ impl Rows for CsvRows {
         let mut reader =
             csv_reader(self.layout.delimiter).buffer_capacity(1 << 18).from_reader(input);
         let (mut cells, mut joined) = (StringRecord::new(), String::new());
-        let mut is_heading = self.layout.heading.is_some();
+        let mut before = self.layout.preamble + usize::from(self.layout.heading.is_some());
         let mut number = 0;
         loop {
             match reader.read_record(&mut cells) {
@@ -64,7 +64,8 @@ impl Rows for CsvRows {
                 Ok(false) => return Ok(()),
                 Err(error) => return Err(refused_by_csv(error)),
             }
-            if std::mem::take(&mut is_heading) {
+            if before > 0 {
+                before -= 1;
                 continue;
             }
             let line = cells.position().map_or(0, csv::Position::line);

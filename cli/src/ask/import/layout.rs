@@ -14,7 +14,9 @@ const SAMPLE_ROWS: usize = 100;
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     pub(super) delimiter: u8,
-    /// The names of the columns, if the first row has them.
+    /// Rows about the file, before the heading.
+    pub(super) preamble: usize,
+    /// The names of the columns, if the file has them.
     pub(super) heading: Option<Vec<String>>,
     /// The columns whose cells, joined by a blank, are the time; none, if there is no time.
     pub(super) time: Vec<usize>,
@@ -46,6 +48,8 @@ pub(super) fn understand(
     if rows.is_empty() {
         return Err("there is no row in it; name a file with observations".to_owned());
     }
+    let preamble = preamble(&rows, &times, &numbers);
+    rows.drain(..preamble);
     let heading = is_heading(&rows, &times, &numbers)
         .then(|| rows.remove(0).iter().map(|cell| cell.trim().to_owned()).collect());
     let columns = Columns { heading, rows, times: &times, numbers: &numbers };
@@ -60,7 +64,7 @@ pub(super) fn understand(
     };
     let example = columns.example(&time, value);
     let Columns { heading, .. } = columns;
-    Ok(Layout { delimiter, heading, time, value, times, numbers, example })
+    Ok(Layout { delimiter, preamble, heading, time, value, times, numbers, example })
 }
 
 /// The delimiter that divides the lines into the most equal number of cells.
@@ -105,6 +109,24 @@ fn is_heading(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> bool {
     let Some((first, rest)) = rows.split_first() else { return false };
     let data = |row: &StringRecord| row.iter().filter(|cell| is_datum(cell)).count();
     data(first) == 0 || rest.first().is_some_and(|second| data(first) < data(second).min(2))
+}
+
+/// How many rows are about the file: those shorter than the heading after them, which has
+/// no datum in it. Without such a heading every row counts.
+fn preamble(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> usize {
+    let width = rows.iter().map(StringRecord::len).max().unwrap_or(0);
+    let shorter = rows.iter().take_while(|row| row.len() < width).count();
+    let is_name = |cell: &str| {
+        let cell = cell.trim();
+        !cell.is_empty() && cell.parse::<f64>().is_err() && times.parse(cell).is_err()
+    };
+    let names = rows.get(shorter).is_some_and(|row| row.iter().all(is_name));
+    let has_rows = rows.get(shorter + 1).is_some_and(|row| has_number(row, numbers));
+    if names && has_rows { shorter } else { 0 }
+}
+
+fn has_number(row: &StringRecord, numbers: &Numbers) -> bool {
+    row.iter().any(|cell| matches!(numbers.parse(cell), Ok(Some(_))))
 }
 
 /// The sample of a file, while its columns are found.
@@ -153,7 +175,7 @@ impl Columns<'_> {
         (0..self.count()).find(is_time).ok_or_else(|| {
             format!(
                 "no column has times that are understood; name it with --time and say how it is \
-                 written with --time-format or --time-unit, or give --start and --rate; the columns \
+                 written with --time-format or --time-unit, or give --start and --rate or --every; the columns \
                  are {}",
                 self.list()
             )
@@ -206,13 +228,17 @@ impl Layout {
             None => format!("column {}", at + 1),
         };
         let time = match &self.time[..] {
-            [] => "none; from --start on, --rate a second".to_owned(),
+            [] => "none; made from --start".to_owned(),
             columns => columns.iter().map(|at| name(*at)).collect::<Vec<_>>().join(", and "),
         };
         format!(
             "delimiter  {:?}\nheading    {}\ntime       {time}\nvalue      {}\nfirst row  {}\n",
             char::from(self.delimiter),
-            if self.heading.is_some() { "the first row" } else { "none" },
+            match (&self.heading, self.preamble) {
+                (None, _) => "none".to_owned(),
+                (Some(_), 0) => "the first row".to_owned(),
+                (Some(_), before) => format!("row {}", before + 1),
+            },
             name(self.value),
             self.example,
         )

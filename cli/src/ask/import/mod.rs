@@ -10,12 +10,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use gaugelog::{Observation, Options, Store, SyncPolicy, Writer};
 use gaugelog_sources::{TimeUnit, Zone};
 use jiff::Timestamp;
 
 use super::moment;
+use crate::duration;
 use crate::exit::Exit;
 use crate::explain::explained;
 use crate::figures::{count, figure, plural};
@@ -28,11 +29,12 @@ Examples:
   gaugelog import room.log room.csv --dry-run
   gaugelog import co2.log co2.csv --time date --value co2 --missing -99.99
   gaugelog import pulse.log pulse.txt --start 2026-06-01 --rate 250
+  gaugelog import ozone.log airquality.csv --value Ozone --start 1973-05-01 --every 1d
   gaugelog import stock.log stock.csv --time Date --value Close --time-format %d.%m.%Y --delimiter ';' --decimal-comma
   simple_service --dump | gaugelog import copy.log -
 
-It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading and
-the columns; --dry-run shows what it understood and imports nothing. An empty cell, NA, NaN
+It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading,
+also below a line or two about the file, and the columns; --dry-run shows what it understood and imports nothing. An empty cell, NA, NaN
 and null are a missing value: the row is skipped and counted. Any other cell that is no
 number, and any time that is none, ends the import with an error. The rows before it are in
 the store; the error says how to go on.";
@@ -40,6 +42,7 @@ the store; the error says how to go on.";
 /// What to import, and how it is written.
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("pace").args(["rate", "every"]))]
 pub(crate) struct Arguments {
     /// The directory of the store, which is created if there is none.
     #[arg(value_name = "STORE")]
@@ -73,11 +76,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT,...", value_delimiter = ',', allow_hyphen_values = true)]
     missing: Vec<String>,
     /// The file has no times: the first value is of this time.
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "rate", conflicts_with_all = ["time", "time_format", "time_unit"])]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "pace", conflicts_with_all = ["time", "time_format", "time_unit"])]
     start: Option<String>,
     /// How many values there are in a second, with --start.
     #[arg(long, value_name = "NUMBER", requires = "start", value_parser = rate)]
     rate: Option<f64>,
+    /// How long after one value the next one is, with --start, such as 10m or 1d.
+    #[arg(long, value_name = "DUR", requires = "start", value_parser = duration::parse)]
+    every: Option<Duration>,
     /// Skip this many rows, the heading not counted.
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     skip: u64,
@@ -140,16 +146,32 @@ trait Rows {
 #[derive(Clone, Copy, Debug)]
 struct Paced {
     start_ns: i64,
-    rate: f64,
+    pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    /// So many values a second.
+    Rate(f64),
+    /// A value each so many nanoseconds.
+    Every(i64),
 }
 
 impl Paced {
     /// The time of a row, counted from 0.
     fn time(self, row: u64) -> Result<i64, String> {
         let outside = || "its time is outside the years 1678 to 2261".to_owned();
+        let rate = match self.pace {
+            Pace::Rate(rate) => rate,
+            Pace::Every(interval_ns) => {
+                let row = i64::try_from(row).ok();
+                let elapsed = row.and_then(|row| row.checked_mul(interval_ns));
+                return elapsed.and_then(|it| self.start_ns.checked_add(it)).ok_or_else(outside);
+            }
+        };
         // Whole seconds apart, so that a long file keeps its nanoseconds.
-        let seconds = (row as f64 / self.rate).floor();
-        let rest = (row as f64 - seconds * self.rate) / self.rate;
+        let seconds = (row as f64 / rate).floor();
+        let rest = (row as f64 - seconds * rate) / rate;
         let elapsed = Duration::try_from_secs_f64(seconds)
             .ok()
             .zip(Duration::try_from_secs_f64(rest.max(0.0)).ok())
@@ -190,12 +212,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 }
 
 fn paced(arguments: &Arguments) -> Result<Option<Paced>, Exit> {
-    let Some((start, rate)) = arguments.start.as_ref().zip(arguments.rate) else { return Ok(None) };
+    let Some(start) = &arguments.start else { return Ok(None) };
+    let pace = match (arguments.rate, arguments.every) {
+        (Some(rate), _) => Pace::Rate(rate),
+        (None, Some(every)) => Pace::Every(i64::try_from(every.as_nanos()).unwrap_or(i64::MAX)),
+        (None, None) => return Ok(None),
+    };
     let zone = arguments.tz.clone().unwrap_or_default();
     let start_ns = moment::parse(start, Timestamp::now(), &zone).map_err(|why| {
         Exit::Usage(format!("error: invalid value {start:?} for '--start': {why}\n"))
     })?;
-    Ok(Some(Paced { start_ns, rate }))
+    Ok(Some(Paced { start_ns, pace }))
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Exit> {
@@ -357,12 +384,15 @@ mod tests {
 
     #[test]
     fn paced_times_do_not_drift() {
-        let paced = Paced { start_ns: 5, rate: 250.0 };
+        let paced = Paced { start_ns: 5, pace: Pace::Rate(250.0) };
         assert_eq!(paced.time(0), Ok(5));
         assert_eq!(paced.time(1), Ok(4_000_005));
         assert_eq!(paced.time(250 * 86_400 * 365), Ok(365 * 86_400 * 1_000_000_000 + 5));
-        let slow = Paced { start_ns: 0, rate: 1.0 / 60.0 };
+        let slow = Paced { start_ns: 0, pace: Pace::Rate(1.0 / 60.0) };
         assert_eq!(slow.time(3), Ok(180_000_000_000));
-        assert!(Paced { start_ns: i64::MAX, rate: 1.0 }.time(1).is_err());
+        let daily = Paced { start_ns: 7, pace: Pace::Every(86_400_000_000_000) };
+        assert_eq!(daily.time(1_000), Ok(86_400_000_000_000_007));
+        assert!(daily.time(u64::MAX).is_err());
+        assert!(Paced { start_ns: i64::MAX, pace: Pace::Rate(1.0) }.time(1).is_err());
     }
 }

@@ -97,7 +97,7 @@ function joined(tables) {
 
 // Dots where observations are far apart, and where a point has gaps on both sides. A point
 // that stands for several has none.
-function dots(plot, at, isShown) {
+function dots(plot, at) {
   const [times, values] = [plot.data[0], plot.data[at]];
   const isOne = (index) => plot.data[at - 2][index] === plot.data[at - 1][index];
   const [from, to] = plot.series[0].idxs;
@@ -107,13 +107,13 @@ function dots(plot, at, isShown) {
   }
   const x = (index) => plot.valToPos(times[index], "x");
   const isSparse = filled.length < 2 || (x(filled.at(-1)) - x(filled[0])) / (filled.length - 1) > DOTS_APART;
-  if (isSparse && filled.every(isOne)) return filled;
   const ends = (index, step) => {
     let next = index + step;
     while (values[next] === undefined && next >= 0 && next < values.length) next += step;
     return values[next] == null;
   };
-  return filled.filter((index) => ends(index, -1) && ends(index, 1));
+  const isAlone = (index) => ends(index, -1) && ends(index, 1);
+  return filled.filter((index) => (isSparse && isOne(index)) || isAlone(index));
 }
 
 function valueLabels(plot, splits, _axis, _space, step) {

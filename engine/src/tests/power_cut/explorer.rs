@@ -92,7 +92,11 @@ impl Explorer {
         let mut explorer = Self {
             workload,
             seed: mix(seed, workload.name.bytes().fold(0, |mixed, byte| mix(mixed, byte.into()))),
-            options: Options { log_bytes_max: workload.log_bytes_max, ..Options::new() },
+            options: Options {
+                log_bytes_max: workload.log_bytes_max,
+                late_marks: workload.late_marks,
+                ..Options::new()
+            },
             place: Place::new(),
             moments: Vec::new(),
             figures: Figures::default(),

@@ -18,6 +18,8 @@ pub(super) struct Workload {
     pub(super) name: &'static str,
     /// At how many bytes a held writer that does not sync seals.
     pub(super) log_bytes_max: u64,
+    /// Marks are left by the next append.
+    pub(super) late_marks: bool,
     /// What was done before, and is on the disk but for these sectors of the
     /// log's frames, which were lost with the power.
     pub(super) before: &'static [Step],
@@ -32,6 +34,7 @@ pub(super) struct Workload {
 pub(super) const PLAIN: Workload = Workload {
     name: "",
     log_bytes_max: 16 * 1024,
+    late_marks: false,
     before: &[],
     lost_sectors: &[],
     steps: &[],
@@ -80,6 +83,29 @@ pub(super) const WORKLOADS: &[Workload] = &[
         name: "blocks",
         steps: &[Open(ALWAYS), Append(1_500), Append(FEW), Append(300), Append(1)],
         ..FILLED
+    },
+    Workload {
+        name: "late-marks",
+        late_marks: true,
+        before: A_FEW,
+        steps: &[
+            Open(ALWAYS),
+            Append(FEW),
+            Append(3),
+            Drop,
+            Open(ALWAYS),
+            Append(FEW),
+            Open(ALWAYS),
+            Append(1),
+            Use(1),
+            Append(MORE),
+            Die,
+            Open(ALWAYS),
+            Append(FEW),
+            Sync,
+            Append(1),
+        ],
+        ..PLAIN
     },
     Workload {
         name: "held",
