@@ -12,7 +12,7 @@ pub(crate) use saved::Saved;
 const HTML: &str = include_str!("files/live.html");
 
 /// The scripts and styles that the page names, in the order in which it does.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("uplot.css", include_str!("uplot/uPlot.min.css")),
     ("page.css", include_str!("files/page.css")),
     ("uplot.js", include_str!("uplot/uPlot.iife.min.js")),
@@ -20,6 +20,7 @@ const FILES: [(&str, &str); 8] = [
     ("columns.js", include_str!("files/columns.js")),
     ("live.js", include_str!("files/live.js")),
     ("chart.js", include_str!("files/chart.js")),
+    ("hover.js", include_str!("files/hover.js")),
     ("page.js", include_str!("files/page.js")),
 ];
 const SAVED: &str = include_str!("files/saved.js");

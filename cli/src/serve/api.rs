@@ -1,15 +1,14 @@
 //! `/api/v1/`: what stores hold, in JSON. Each answer has a bounded size.
 
-use std::path::Path;
-
 use gaugelog::{Observation, Snapshot};
 use hyper::header::{self, HeaderValue};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, JSON, Refusal};
 use super::columns::Columns;
-use super::overview::{Overview, bytes, missing, snapshot};
+use super::overview::{Overview, bytes, missing};
 use super::query::Query;
+use super::stores::{Stores, snapshot};
 use crate::ask::buckets::Every;
 use crate::ask::range::Range;
 use crate::ask::rows::Rows;
@@ -28,35 +27,31 @@ const QUANTILES_MAX: usize = 20;
 const QUANTILE_OBSERVATIONS_MAX: u64 = 10_000_000;
 
 /// `/api/v1/stores`.
-pub(super) fn stores(dir: &Path, stores: &[Named]) -> Answer {
+pub(super) fn stores(stores: &Stores) -> Answer {
     let range = utc();
-    let all: Vec<Value> = stores.iter().map(|it| Overview::of(it).to_json(&range)).collect();
-    Answer::json(&json!({ "folder": folder(dir), "stores": all }))
+    let all = stores.all();
+    let all: Vec<Value> = all.iter().map(|it| Overview::of(it).to_json(&range)).collect();
+    Answer::json(&json!({ "folder": stores.folder(), "stores": all }))
 }
 
 /// `/saved.html`: the page as one file, to keep or to send.
-pub(super) fn saved(dir: &Path, stores: &[Named], query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn saved(stores: &Stores, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz"])?;
     let range = query.range()?;
     // One that cannot be read is not in it.
-    let readable = |store: &Named| Some((store.name.clone(), snapshot(store).ok()?));
-    let stores: Vec<(String, Snapshot)> = stores.iter().filter_map(readable).collect();
+    let readable = |store: Named| Some((stores.snapshot_again(&store).ok()?, store.name));
+    let all = stores.all().into_iter().filter_map(readable);
+    let all: Vec<(String, Snapshot)> = all.map(|(snapshot, name)| (name, snapshot)).collect();
     let zone = range.zone.time_zone().iana_name().unwrap_or("UTC");
-    let saved =
-        Saved { title: &folder(dir), unit: "", zone, stores: &stores, times: range.bounds() };
+    let title = stores.folder();
+    let saved = Saved { title: &title, unit: "", zone, stores: &all, times: range.bounds() };
     let name = HeaderValue::from_static("attachment; filename=\"gaugelog.html\"");
     let answer = Answer::new("text/html; charset=utf-8", saved.to_html()?);
     Ok(Answer { headers: vec![(header::CONTENT_DISPOSITION, name)], ..answer })
 }
 
-/// The name of the folder that is served.
-fn folder(dir: &Path) -> String {
-    let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    whole.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 /// `/api/v1/stores/NAME`.
-pub(super) fn store(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn store(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&[])?;
     let mut object = Overview::of(store).to_json(&utc());
     object["bytes"] = bytes(store).into();
@@ -64,13 +59,13 @@ pub(super) fn store(store: &Named, query: &Query) -> Result<Answer, Refusal> {
 }
 
 /// `/api/v1/stores/NAME/stats`.
-pub(super) fn stats(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn stats(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz", "quantile"])?;
     rows(store, query, None, &[0.5])
 }
 
 /// `/api/v1/stores/NAME/buckets`.
-pub(super) fn buckets(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn buckets(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["every", "since", "until", "since_ns", "until_ns", "tz", "quantile"])?;
     let every = query.read("every")?.ok_or_else(|| {
         Refusal::bad("every is missing: the width of a bucket, such as 5m, or day, week, month")
@@ -143,17 +138,17 @@ fn check(
 }
 
 /// `/api/v1/stores/NAME/columns`.
-pub(super) fn columns(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn columns(stores: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz", "count"])?;
     let range = query.range()?;
     let count = query.count("count", COLUMNS_MAX)?.unwrap_or(COLUMNS_DEFAULT);
-    let snapshot = snapshot(store)?;
+    let snapshot = stores.snapshot_again(store)?;
     let columns = Columns::of(&range.window(&snapshot), &range, count)?;
     Ok(Answer::new(JSON, columns.to_json(&store.name, &missing(&snapshot))))
 }
 
 /// `/api/v1/stores/NAME/values`.
-pub(super) fn values(store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn values(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz", "from", "last", "limit"])?;
     let range = query.range()?;
     let limit = query.count("limit", VALUES_MAX)?.unwrap_or(VALUES_DEFAULT);
@@ -224,6 +219,8 @@ impl<'r> List<'r> {
         self.text.extend_from_slice(b"], ");
         self.text.extend_from_slice(fields.to_string().trim_start_matches('{').as_bytes());
         self.text.push(b'\n');
+        // It may wait for its reader.
+        self.text.shrink_to_fit();
         Answer::new(JSON, self.text)
     }
 }

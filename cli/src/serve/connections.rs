@@ -15,7 +15,7 @@ const READING_MAX: Duration = Duration::from_secs(20);
 /// How long a client may take to read an answer.
 const WRITING_MAX: Duration = Duration::from_secs(20);
 /// Of all answers that clients have not read yet.
-const UNSENT_BYTES_MAX: usize = 16 << 20;
+const UNSENT_BYTES_MAX: usize = 12 << 20;
 
 /// What a connection does.
 #[derive(Clone, Copy, Debug, PartialEq)]

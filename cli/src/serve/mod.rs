@@ -8,7 +8,8 @@
 //! ```
 //!
 //! One thread speaks HTTP and reads no store. The pool's threads compute answers, each
-//! whole in memory and of bounded size. Nothing is kept between requests.
+//! whole in memory and of bounded size. Between requests nothing is kept but, of large
+//! stores, summaries that do not change.
 
 mod access;
 mod answer;
@@ -21,6 +22,7 @@ mod overview;
 mod pool;
 mod query;
 mod site;
+mod stores;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

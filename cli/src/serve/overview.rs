@@ -1,21 +1,15 @@
 //! What there is to say of a store without a question: its observations, its damage, its
 //! collector.
 
-use gaugelog::{Observation, Options, Snapshot, Summary};
+use gaugelog::{Observation, Snapshot, Summary};
 use gaugelog_sources::{LastError, Record};
 use serde_json::{Value, json};
 
+use super::stores::snapshot;
 use crate::ask::info::bytes_on_disk;
 use crate::ask::range::Range;
 use crate::ask::stores::Named;
 use crate::explain::explained;
-
-/// A snapshot read around damage, by position: a file that is cut short under a read is an
-/// error and no signal, and what is read is no memory of this process.
-pub(super) fn snapshot(store: &Named) -> gaugelog::Result<Snapshot> {
-    let options = Options::new().positioned_reads(true);
-    options.snapshot(&store.path).map(|snapshot| snapshot.skip_damage())
-}
 
 /// A store, as far as it can be read.
 pub(super) struct Overview {

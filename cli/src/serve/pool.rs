@@ -44,14 +44,17 @@ impl Pool {
         work: impl FnOnce() -> Result<Answer, Refusal> + Send + 'static,
     ) -> Result<Answer, Refusal> {
         let (sender, receiver) = oneshot::channel();
+        // The thread goes on when its answer has been taken: what is computed and not yet
+        // counted among the unread answers is one for each thread.
+        let (hold, taken) = sync_channel::<()>(0);
         let job = move || {
-            if !sender.is_closed() {
-                let _ = sender.send(work());
+            if !sender.is_closed() && sender.send((work(), hold)).is_ok() {
+                let _ = taken.recv();
             }
         };
         self.0.try_send(Box::new(job)).map_err(|_| busy("too many requests wait for an answer"))?;
         match tokio::time::timeout(ANSWERED_WITHIN, receiver).await {
-            Ok(Ok(answered)) => answered,
+            Ok(Ok((answered, _taken))) => answered,
             Ok(Err(_)) => {
                 Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "it could not be answered"))
             }

@@ -12,21 +12,22 @@ use super::access::Access;
 use super::answer::{Answer, Refusal};
 use super::pool::Pool;
 use super::query::Query;
+use super::stores::Stores;
 use super::{api, metrics};
-use crate::ask::stores::{self, Named};
+use crate::ask::stores::Named;
 use crate::page;
 
 /// A folder of stores, who may see it, and who computes what is seen.
 #[derive(Debug)]
 pub(super) struct Site {
-    dir: PathBuf,
+    stores: Stores,
     access: Access,
     pool: Pool,
 }
 
 impl Site {
     pub(super) fn new(dir: PathBuf, access: Access) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { dir, access, pool: Pool::new()? }))
+        Ok(Arc::new(Self { stores: Stores::new(dir), access, pool: Pool::new()? }))
     }
 
     pub(super) async fn answer(self: &Arc<Self>, request: Parts) -> Answer {
@@ -53,29 +54,16 @@ impl Site {
 
     fn computed(&self, place: &Place, query: &Query) -> Result<Answer, Refusal> {
         match place {
-            Place::Metrics => query.only(&[]).map(|()| metrics::metrics(&self.stores())),
-            Place::Saved => api::saved(&self.dir, &self.stores(), query),
-            Place::Stores => query.only(&[]).map(|()| api::stores(&self.dir, &self.stores())),
-            Place::Store(name, asked) => asked(&self.store(name)?, query),
+            Place::Metrics => query.only(&[]).map(|()| metrics::metrics(&self.stores.all())),
+            Place::Saved => api::saved(&self.stores, query),
+            Place::Stores => query.only(&[]).map(|()| api::stores(&self.stores)),
+            Place::Store(name, asked) => asked(&self.stores, &self.stores.named(name)?, query),
         }
-    }
-
-    /// The stores there are now; none in a folder that has none yet.
-    fn stores(&self) -> Vec<Named> {
-        stores::named(std::slice::from_ref(&self.dir)).unwrap_or_default()
-    }
-
-    fn store(&self, name: &str) -> Result<Named, Refusal> {
-        // Looked for among those there are: no name leads out of the folder.
-        self.stores().into_iter().find(|store| store.name == name).ok_or_else(|| {
-            let text = format!("{name} is no store here; /api/v1/stores lists them");
-            Refusal::new(StatusCode::NOT_FOUND, text)
-        })
     }
 }
 
 /// What is asked of one store.
-type Asked = fn(&Named, &Query) -> Result<Answer, Refusal>;
+type Asked = fn(&Stores, &Named, &Query) -> Result<Answer, Refusal>;
 
 /// An address whose answer is computed.
 enum Place {

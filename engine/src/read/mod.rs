@@ -20,6 +20,7 @@ mod nodes;
 mod overlap;
 mod parallel;
 mod quantile;
+mod remembered;
 mod scan;
 pub(crate) mod snapshot;
 pub(crate) mod time_order;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::chunk_nodes::ChunkNodes;
 use super::log_nodes::LogNodes;
 use super::missing::Missing;
+use super::remembered::Remembered;
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
@@ -63,6 +64,7 @@ pub(crate) struct Tree {
     /// What was lost before it was sealed, and is not accepted.
     sealed_losses: OnceLock<Vec<Damage>>,
     chunks: Mutex<Chunks>,
+    remembered: Remembered,
 }
 
 /// Chunks that are open.
@@ -104,7 +106,19 @@ impl Chunks {
 impl Tree {
     pub(crate) fn new(view: View) -> Self {
         let (log, sealed_losses) = (OnceLock::new(), OnceLock::new());
-        Self { view, log, sealed_losses, chunks: Mutex::default() }
+        let (chunks, remembered) = (Mutex::default(), Remembered::default());
+        Self { view, log, sealed_losses, chunks, remembered }
+    }
+
+    /// As [`new`](Self::new), and shares with `earlier` the summaries of whole chunks, if
+    /// the manifest states the same.
+    pub(crate) fn again(view: View, earlier: &Self) -> Self {
+        let is_same = view.record() == earlier.view.record();
+        let tree = Self::new(view);
+        match is_same {
+            true => Self { remembered: earlier.remembered.clone(), ..tree },
+            false => tree,
+        }
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -200,10 +214,16 @@ impl Tree {
         if let Some(known) = self.view.record().edge.nodes().iter().find(is_wanted) {
             return Ok(Some(known.summary.clone()));
         }
+        if let Some(summary) = self.remembered.get(node) {
+            return Ok(Some(summary));
+        }
         match self.chunk(last_number(node)) {
             Ok(chunk) => {
                 let known = chunk.chunk().nodes().iter().find(is_wanted);
-                Ok(known.map(|known| known.summary.clone()))
+                Ok(known.map(|known| {
+                    self.remembered.add(node, &known.summary);
+                    known.summary.clone()
+                }))
             }
             // It may not be wanted at all. If it is, its parts are looked for.
             Err(error) if error.damage().is_some() || error.kind() == ErrorKind::Removed => {

@@ -53,6 +53,12 @@ impl Snapshot {
         Self { tree: Arc::new(Tree::new(view)), missing: None }
     }
 
+    /// A later one, which shares what `earlier` has read of the sealed part, if that is
+    /// still the same.
+    pub(crate) fn again(view: View, earlier: &Self) -> Self {
+        Self { tree: Arc::new(Tree::again(view, &earlier.tree)), missing: None }
+    }
+
     /// How many observations there are, those that are lost included.
     #[must_use]
     pub fn len(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! Whatever was appended is read back, and every answer is that of the rows themselves.
 
+mod again;
 mod answers;
 mod damage;
 mod order;

@@ -42,7 +42,7 @@ function valueBounds(low, high) {
 function chart(element, stores, page) {
   const lists = stores.map((store) => drawn(store.columns));
   const tables = lists.map(({ x, max, min, mean }) => [x, max, min, mean]);
-  const data = tables.length === 1 ? tables[0] : uPlot.join(tables);
+  const data = tables.length === 1 ? tables[0] : joined(tables);
   const ink = page.isDark ? "#9aa5b1" : "#5b6570";
   const edge = page.isDark ? "#2a3036" : "#e6e9ed";
   const series = [{}];
@@ -89,9 +89,17 @@ function chart(element, stores, page) {
   return plot;
 }
 
-// Dots where points are far apart, and where a point has gaps on both sides.
-function dots(plot, at, isShown) {
+// Tables with times of their own as one. A gap covers the times of the others within it.
+function joined(tables) {
+  const EXPAND = 2;
+  return uPlot.join(tables, tables.map((table) => table.map((_, at) => (at === 0 ? 0 : EXPAND))));
+}
+
+// Dots where observations are far apart, and where a point has gaps on both sides. A point
+// that stands for several has none.
+function dots(plot, at) {
   const [times, values] = [plot.data[0], plot.data[at]];
+  const isOne = (index) => plot.data[at - 2][index] === plot.data[at - 1][index];
   const [from, to] = plot.series[0].idxs;
   const filled = [];
   for (let index = from; index <= to; index++) {
@@ -99,13 +107,13 @@ function dots(plot, at, isShown) {
   }
   const x = (index) => plot.valToPos(times[index], "x");
   const isSparse = filled.length < 2 || (x(filled.at(-1)) - x(filled[0])) / (filled.length - 1) > DOTS_APART;
-  if (isSparse) return filled;
   const ends = (index, step) => {
     let next = index + step;
     while (values[next] === undefined && next >= 0 && next < values.length) next += step;
     return values[next] == null;
   };
-  return filled.filter((index) => ends(index, -1) && ends(index, 1));
+  const isAlone = (index) => ends(index, -1) && ends(index, 1);
+  return filled.filter((index) => (isSparse && isOne(index)) || isAlone(index));
 }
 
 function valueLabels(plot, splits, _axis, _space, step) {

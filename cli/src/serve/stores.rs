@@ -1,0 +1,89 @@
+//! The stores of the folder that is served, and snapshots of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use gaugelog::{Options, Snapshot};
+use hyper::StatusCode;
+
+use super::answer::Refusal;
+use crate::ask::stores::{self, Named};
+
+/// The large stores that were asked last, whose next snapshot reads less: 7 MB each.
+const LARGE_KEPT: usize = 4;
+/// What a store is large from, in observations.
+const LARGE: u64 = 10_000_000;
+
+/// A store, or a folder of stores.
+#[derive(Debug)]
+pub(super) struct Stores {
+    dir: PathBuf,
+    /// Snapshots of large ones, the last one asked at the end.
+    earlier: Mutex<Vec<(PathBuf, Snapshot)>>,
+}
+
+impl Stores {
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self { dir, earlier: Mutex::default() }
+    }
+
+    /// The name of the folder.
+    pub(super) fn folder(&self) -> String {
+        let whole = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
+        whole.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Those that there are now; none in a folder that has none yet.
+    pub(super) fn all(&self) -> Vec<Named> {
+        stores::named(std::slice::from_ref(&self.dir)).unwrap_or_default()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Result<Named, Refusal> {
+        // Looked for among those there are: no name leads out of the folder.
+        self.all().into_iter().find(|store| store.name == name).ok_or_else(|| {
+            let text = format!("{name} is no store here; /api/v1/stores lists them");
+            Refusal::new(StatusCode::NOT_FOUND, text)
+        })
+    }
+
+    /// As [`snapshot`], for what reads much of the tree of summaries of a large store.
+    pub(super) fn snapshot_again(&self, store: &Named) -> gaugelog::Result<Snapshot> {
+        let path = &store.path;
+        let earlier = self.earlier(path);
+        let options = options();
+        let snapshot = match &earlier {
+            Some(earlier) => options.snapshot_again(path, earlier)?,
+            None => options.snapshot(path)?,
+        };
+        if snapshot.len() >= LARGE {
+            // Another one, which keeps no chunk open because nothing is asked of it.
+            self.keep(path, options.snapshot_again(path, &snapshot)?);
+        }
+        Ok(snapshot.skip_damage())
+    }
+
+    fn earlier(&self, path: &Path) -> Option<Snapshot> {
+        let all = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|(known, _)| known == path).map(|(_, snapshot)| snapshot.clone())
+    }
+
+    fn keep(&self, path: &Path, snapshot: Snapshot) {
+        let mut all = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(known, _)| known != path);
+        all.push((path.to_owned(), snapshot));
+        if all.len() > LARGE_KEPT {
+            all.remove(0);
+        }
+    }
+}
+
+/// A snapshot read around damage.
+pub(super) fn snapshot(store: &Named) -> gaugelog::Result<Snapshot> {
+    options().snapshot(&store.path).map(|snapshot| snapshot.skip_damage())
+}
+
+/// Read by position: a file that is cut short under a read is an error and no signal, and
+/// what is read is no memory of this process.
+fn options() -> Options {
+    Options::new().positioned_reads(true)
+}
