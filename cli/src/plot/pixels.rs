@@ -12,7 +12,7 @@ use super::{encode, font};
 pub(super) fn png(drawing: &Drawing) -> Result<Vec<u8>, png::EncodingError> {
     let mut canvas = Canvas::new(drawing);
     drawing.shapes.iter().for_each(|shape| canvas.draw(shape));
-    encode::png(&canvas.pixels.concat(), drawing.width, drawing.height)
+    encode::png(canvas.pixels.as_flattened(), drawing.width, drawing.height)
 }
 
 struct Canvas {
