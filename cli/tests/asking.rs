@@ -368,7 +368,7 @@ fn what_makes_no_sense_is_refused_with_the_way_out() {
     }
     let nothing = dir.path().join("nothing");
     for command in ["stats", "export", "tail", "info"] {
-        tool(&[command], &[&nothing]).fails_naming(&["nothing", "name a store, or a folder"]);
+        tool(&[command], &[&nothing]).fails_naming(&["nothing", "or a folder with stores in it"]);
     }
     let other = dir.path().join("other");
     let far = vec![Observation::new(0, 1.0), Observation::new(NOON, 1.0)];

@@ -52,6 +52,7 @@ fn the_ending_of_the_name_says_what_is_written() {
         let found = ran(dir.path(), &["plot", "attic", "-o", name]);
         found.fails_naming(&[name, ".png or .svg", "folder"]);
     }
+    ran(dir.path(), &["plot", "attic", "-o", "cellar"]).fails_naming(&["cellar: this is a store"]);
     assert_eq!(names_in(dir.path()), ["a.png", "attic", "b.PNG", "c.svg", "cellar"]);
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use gaugelog::Snapshot;
+use gaugelog::{Snapshot, Store};
 use gaugelog_sources::escaped;
 use rustix::stdio;
 use rustix::termios::{isatty, tcgetwinsize};
@@ -143,7 +143,13 @@ impl<'a> Target<'a> {
     fn of(output: Option<&'a Path>) -> Result<Self, Exit> {
         let Some(path) = output else { return Ok(Self::Text) };
         if path.is_dir() {
-            return Ok(Self::Folder(path));
+            return match Store::open_read_only(path) {
+                Err(_) => Ok(Self::Folder(path)),
+                Ok(_) => Err(Exit::Error(format!(
+                    "{}: this is a store, not a place for a picture; name another with -o",
+                    path.display()
+                ))),
+            };
         }
         let extension = path.extension().map(OsStr::to_ascii_lowercase);
         match extension.as_deref().and_then(OsStr::to_str) {

@@ -127,17 +127,18 @@ impl Lattice {
             let (first, last) = ends(numbers, *factor);
             last - first + 1
         };
-        let is_round = |factor: &i128| {
-            let whole = self.multiple * factor;
-            round_numbers().take_while(|it| *it <= whole).any(|it| it == whole)
+        // A bin of a round number of steps, which narrow ones fill.
+        let factors = || {
+            let filled = round_numbers().filter(|whole| whole % self.multiple == 0);
+            filled.map(|whole| whole / self.multiple)
         };
         let ideal = ideal_width(counts).clamp(1e-3, NARROW_MAX.into());
         let distance = |factor: &i128| (*factor as f64 / ideal).ln().abs();
-        let fitting = round_numbers()
-            .take_while(|it| *it <= NARROW_MAX.into())
-            .filter(|factor| is_round(factor) && wanted.contains(&bins(factor)));
+        let fitting = factors()
+            .take_while(|factor| *factor <= NARROW_MAX.into())
+            .filter(|factor| wanted.contains(&bins(factor)));
         let nearest = fitting.min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        let few_enough = || round_numbers().find(|it| is_round(it) && bins(it) <= *wanted.end());
+        let few_enough = || factors().find(|factor| bins(factor) <= *wanted.end());
         nearest.or_else(few_enough).unwrap_or(1)
     }
 }
@@ -260,6 +261,19 @@ mod tests {
     #[test]
     fn more_values_have_narrower_bins() {
         assert!(bins(&bell(100_000)).1.len() > bins(&bell(1_000)).1.len());
+    }
+
+    #[test]
+    fn two_narrow_steps_make_bins_of_five_too() {
+        let values: Vec<f64> = (-93..=4_237).map(|tenths| f64::from(tenths) / 10.0).collect();
+        let lattice = Lattice::of(-9.3, 423.7, &values).expect("values differ");
+        let numbers = lattice.numbers(-9.3, 423.7);
+        let counts = vec![vec![1_000_000; lattice.edges(&numbers, 1).len() - 1]];
+        let edges = lattice.edges(&numbers, lattice.factor(&numbers, &counts, &(20..=100)));
+        assert_eq!(
+            (lattice.multiple, edges.len(), edges[0].round(), edges[1].round()),
+            (2, 88, -10.0, -5.0)
+        );
     }
 
     #[test]
