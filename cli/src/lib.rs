@@ -36,7 +36,7 @@ mod json;
 mod listing;
 mod logging;
 mod output;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "plot", feature = "serve"))]
 mod page;
 mod place;
 pub mod plot;

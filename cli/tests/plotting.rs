@@ -50,10 +50,26 @@ fn the_ending_of_the_name_says_what_is_written() {
     assert!(fs::read_to_string(dir.path().join("c.svg")).unwrap().starts_with("<svg "));
     for name in ["d.jpg", "picture", "e.pdf"] {
         let found = ran(dir.path(), &["plot", "attic", "-o", name]);
-        found.fails_naming(&[name, ".png or .svg", "folder"]);
+        found.fails_naming(&[name, ".png, .svg or .html", "folder"]);
     }
     ran(dir.path(), &["plot", "attic", "-o", "cellar"]).fails_naming(&["cellar: this is a store"]);
     assert_eq!(names_in(dir.path()), ["a.png", "attic", "b.PNG", "c.svg", "cellar"]);
+}
+
+#[test]
+fn a_page_has_the_stores_in_it_and_needs_nothing_else() {
+    let dir = house();
+    let arguments = ["plot", "attic", "cellar", "--title", "two <rooms>", "-o", "rooms.html"];
+    ran(dir.path(), &arguments).succeeds();
+    let page = fs::read_to_string(dir.path().join("rooms.html")).unwrap();
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    assert!(page.contains("two \\u003crooms>") && page.contains("uPlot"), "{}", &page[..2_000]);
+    for outside in ["src=\"", "href=\"http", "url(http"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let refused = ran(dir.path(), &["plot", "attic", "--dist", "-o", "dist.html"]);
+    refused.fails_naming(&["--dist", ".svg"]);
+    assert_eq!(names_in(dir.path()), ["attic", "cellar", "rooms.html"]);
 }
 
 #[test]

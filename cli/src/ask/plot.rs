@@ -16,6 +16,7 @@ use super::stores::{self, Named};
 use super::{reported, snapshot, whole_file};
 use crate::exit::Exit;
 use crate::output;
+use crate::page::Saved;
 use crate::plot::{self, Binning, Drawing, Look, Source, terminal};
 use crate::service::publish;
 
@@ -25,8 +26,10 @@ Examples:
   gaugelog plot house --since today --tz Europe/Berlin --unit °C -o house.png
   gaugelog plot room.log --dist --dark -o room.svg
   gaugelog plot room.log --title \"The cellar in June\" --size 1600x900 -o .
+  gaugelog plot house -o house.html
 
-A picture is a .png or .svg file. If -o names a folder, a new PNG in there is named after the
+A picture is a .png or .svg file. An .html file is a page to move and zoom in, with all that
+it needs in it. If -o names a folder, a new PNG in there is named after the
 stores and the unit, and its path is printed. Without -o the picture is text, as wide as the
 terminal.
 
@@ -52,7 +55,7 @@ pub(crate) struct Arguments {
     /// Draw the normal distribution of the same mean and deviation over the bars.
     #[arg(long, requires = "dist")]
     normal: bool,
-    /// The .png or .svg file to write, or a folder for a PNG [default: text].
+    /// The .png, .svg or .html file to write, or a folder for a PNG [default: text].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The title [default: the names of the stores].
@@ -126,6 +129,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
             write(path, &png)?;
         }
         Target::Svg(path) => write(path, draw(arguments, &sources, &look)?.svg().as_bytes())?,
+        Target::Html(path) => {
+            write(path, page(arguments, &stores, &snapshots, &range)?.as_bytes())?;
+        }
     }
     // Each store's damage is reported, also where that of the first fails the command.
     snapshots.iter().map(reported).fold(Ok(()), Result::and)
@@ -137,6 +143,7 @@ enum Target<'a> {
     Folder(&'a Path),
     Png(&'a Path),
     Svg(&'a Path),
+    Html(&'a Path),
 }
 
 impl<'a> Target<'a> {
@@ -155,9 +162,10 @@ impl<'a> Target<'a> {
         match extension.as_deref().and_then(OsStr::to_str) {
             Some("png") => Ok(Self::Png(path)),
             Some("svg") => Ok(Self::Svg(path)),
+            Some("html") => Ok(Self::Html(path)),
             _ => Err(Exit::Error(format!(
-                "{}: this kind of picture cannot be written; name a .png or .svg file, or a \
-                 folder that exists",
+                "{}: this kind of picture cannot be written; name a .png, .svg or .html \
+                 file, or a folder that exists",
                 path.display()
             ))),
         }
@@ -185,6 +193,33 @@ fn look(arguments: &Arguments, range: &Range) -> Look {
         is_part: range.since.is_some() || range.until.is_some(),
         has_normal: arguments.normal,
     }
+}
+
+/// The stores as a page in one file.
+fn page(
+    arguments: &Arguments,
+    stores: &[Named],
+    snapshots: &[Snapshot],
+    range: &Range,
+) -> Result<String, Exit> {
+    if arguments.dist {
+        return Err(Exit::Error(
+            "a page shows values over time alone; leave out --dist, or name a .png or .svg file"
+                .to_owned(),
+        ));
+    }
+    let names = stores.iter().map(|store| store.name.clone());
+    let stores: Vec<(String, Snapshot)> = names.zip(snapshots.iter().cloned()).collect();
+    let names: Vec<&str> = stores.iter().map(|(name, _)| name.as_str()).collect();
+    let names = names.join(", ");
+    let saved = Saved {
+        title: arguments.title.as_deref().unwrap_or(&names),
+        unit: arguments.unit.as_deref().unwrap_or_default(),
+        zone: range.zone.time_zone().iana_name().unwrap_or("UTC"),
+        stores: &stores,
+        times: range.bounds(),
+    };
+    Ok(saved.to_html()?)
 }
 
 fn draw(arguments: &Arguments, sources: &[Source], look: &Look) -> Result<Drawing, Exit> {
