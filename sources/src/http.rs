@@ -10,6 +10,7 @@ mod extract;
 mod fetch;
 mod guard;
 mod json;
+mod post;
 mod public;
 mod tls;
 mod trust;
@@ -28,6 +29,7 @@ use address::Address;
 use extract::Wanted;
 use fetch::Limits;
 use guard::{Guard, IsPublic};
+pub use post::{Answer, Post};
 pub use trust::Fingerprint;
 use trust::Trust;
 

@@ -50,7 +50,7 @@ pub use collector::{
     Report, Retention, Stop,
 };
 pub use exec::Program;
-pub use http::{Fingerprint, Page};
+pub use http::{Answer, Fingerprint, Page, Post};
 pub use line::{LineFormat, TimeColumn, TimeFormat, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use own_file::{Access, open_own};
