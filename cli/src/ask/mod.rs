@@ -5,6 +5,7 @@ pub(crate) mod add;
 mod buckets;
 pub(crate) mod export;
 pub(crate) mod import;
+mod influx;
 pub(crate) mod info;
 mod moment;
 mod range;
