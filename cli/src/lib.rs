@@ -27,6 +27,8 @@ mod each;
 mod exit;
 mod explain;
 mod figures;
+#[cfg(feature = "forward")]
+mod forward;
 mod instance;
 mod json;
 mod listing;

@@ -8,6 +8,8 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use crate::ask::{add, export, import, info, stats, tail};
 use crate::exit::{self, Exit};
+#[cfg(feature = "forward")]
+use crate::forward;
 use crate::{arguments, collect, copy, listing, logging, repair, seal, status, trim, verify};
 
 const EXAMPLES: &str = "\
@@ -22,6 +24,7 @@ Examples:
   gaugelog stats room.log --since today --every 1h
   gaugelog tail room.log -f
   gaugelog export room.log -o room.csv
+  gaugelog forward house --to http://localhost:9090/api/v1/write
   gaugelog verify room.log
   gaugelog copy room.log /backup/room.log
   gaugelog trim room.log --keep 90d
@@ -62,6 +65,9 @@ enum Command {
     Export(export::Arguments),
     /// Read observations from CSV or JSON.
     Import(import::Arguments),
+    /// Send what stores hold, and what they get, to Prometheus, Mimir or VictoriaMetrics.
+    #[cfg(feature = "forward")]
+    Forward(Box<forward::Arguments>),
     /// Add one observation.
     Add(add::Arguments),
     /// Read a whole store, check every checksum and recompute every statistic; list what
@@ -96,6 +102,8 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        #[cfg(feature = "forward")]
+        Command::Forward(arguments) => forward::run(&arguments),
         Command::Add(arguments) => add::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Repair(arguments) => repair::run(&arguments),
