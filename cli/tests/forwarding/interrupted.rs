@@ -8,11 +8,16 @@ use super::*;
 fn a_killed_forwarder_and_a_lost_cursor_cost_nothing() {
     const ALL: u64 = 300_000;
     let bench = Bench::holding(ALL);
-    let receiver = Receiver::start(|_| Act::TakeSlowly(Duration::from_millis(30)));
+    let receiver = Receiver::start(|_| Act::Take);
     for kill in 0..5 {
         let before = receiver.messages();
+        // Killed while messages are taken, or while one is not.
+        receiver.behave(move |message| match kill % 2 == 0 && message.number > before + 3 {
+            true => Act::Answer(503, "", ""),
+            false => Act::TakeSlowly(Duration::from_millis(30)),
+        });
         let mut running = bench.start(&receiver);
-        wait_until(|| receiver.messages() > before + 3);
+        wait_until(|| receiver.messages() > before + 4);
         running.0.kill().unwrap();
         running.0.wait().unwrap();
         let path = bench.cursor_path(&receiver);

@@ -13,7 +13,7 @@ mod refusing;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gaugelog::{Observation, Store};
+use gaugelog::{Observation, Options, Store, SyncPolicy};
 use program::Ran;
 use program::tool::{Running, ran, tool, wait_until};
 use receiver::{Act, Receiver};
@@ -116,6 +116,20 @@ fn everything_arrives_once_and_then_what_is_new() {
     assert_eq!(bench.cursor(&receiver)["next"], 70_010);
     // The engine and its commands take no notice of the cursor.
     program::tool::ran(bench.dir.path(), &["verify", "room.log"]).succeeds();
+}
+
+/// After a power cut another observation may take the number of one that was not synced.
+#[test]
+fn only_what_is_durable_leaves_the_machine() {
+    let bench = Bench::holding(10);
+    let receiver = Receiver::start(|_| Act::Take);
+    let store = Options::new().sync(SyncPolicy::Never).open(&bench.store).unwrap();
+    store.append_batch(&(10..20).map(observation).collect::<Vec<_>>()).unwrap();
+    succeeded(&bench.once(&receiver));
+    assert_eq!(receiver.samples(), samples(0..10));
+    store.sync().unwrap();
+    succeeded(&bench.once(&receiver));
+    assert_eq!((receiver.samples(), receiver.again()), (samples(0..20), 0));
 }
 
 #[test]
