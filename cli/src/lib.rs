@@ -29,6 +29,8 @@ mod each;
 mod exit;
 mod explain;
 mod figures;
+#[cfg(feature = "forward")]
+mod forward;
 #[cfg(feature = "help-files")]
 mod help_files;
 mod instance;

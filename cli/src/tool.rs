@@ -14,6 +14,8 @@ use crate::ask::{add, export, import, info, stats, tail};
 #[cfg(feature = "config")]
 use crate::config;
 use crate::exit::{self, Exit};
+#[cfg(feature = "forward")]
+use crate::forward;
 #[cfg(feature = "help-files")]
 use crate::help_files;
 #[cfg(feature = "serve")]
@@ -36,6 +38,7 @@ Examples:
   gaugelog tail room.log -f
   gaugelog export room.log -o room.csv
   gaugelog serve house
+  gaugelog forward house --to http://localhost:9090/api/v1/write
   gaugelog verify room.log
   gaugelog copy room.log /backup/room.log
   gaugelog trim room.log --keep 90d
@@ -82,6 +85,9 @@ enum Command {
     Export(export::Arguments),
     /// Read observations from CSV or JSON.
     Import(import::Arguments),
+    /// Send what stores hold, and what they get, to Prometheus, Mimir or VictoriaMetrics.
+    #[cfg(feature = "forward")]
+    Forward(Box<forward::Arguments>),
     /// Add one observation.
     Add(add::Arguments),
     /// Show stores in a browser, and answer programs over HTTP.
@@ -129,6 +135,8 @@ fn command(Arguments { verbose, command }: Arguments) -> Result<(), Exit> {
         Command::Plot(arguments) => plot::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        #[cfg(feature = "forward")]
+        Command::Forward(arguments) => forward::run(&arguments),
         Command::Add(arguments) => add::run(&arguments),
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => serve::run(&arguments),

@@ -11,6 +11,7 @@ mod fetch;
 mod guard;
 mod headers;
 mod json;
+mod post;
 mod public;
 mod tls;
 mod trust;
@@ -31,6 +32,7 @@ use extract::Wanted;
 use fetch::Limits;
 use guard::{Guard, IsPublic};
 pub use headers::Headers;
+pub use post::{Answer, Post};
 pub use trust::Fingerprint;
 use trust::Trust;
 

@@ -52,7 +52,7 @@ pub use collector::{
     Removal, Report, Retention, Stop,
 };
 pub use exec::Program;
-pub use http::{Fingerprint, Headers, Page};
+pub use http::{Answer, Fingerprint, Headers, Page, Post};
 pub use line::{LineFormat, TimeColumn, TimeFormat, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use own_file::{Access, open_own};

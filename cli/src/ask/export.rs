@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use gaugelog::{Observation, Snapshot, Window};
 
 use super::buckets::{Every, buckets};
+use super::influx;
 use super::range::{Range, RangeOptions};
 use super::rows::Rows;
 use super::statistics::{Row, csv_heading};
@@ -22,6 +23,7 @@ Examples:
   gaugelog export room.log --since 2026-11-01 --until 2026-12-01 -o november.csv
   gaugelog export room.log --every 1h --tz Europe/Berlin -o hours.csv
   gaugelog export room.log --format jsonl | gzip > room.jsonl.gz
+  gaugelog export room.log --format influx | influx write --bucket house --precision ns
 
 Observations come in the order of arrival, times with all their digits and values so that
 they read back as the same bits. With --every there is a row for each bucket that holds an
@@ -45,7 +47,8 @@ pub(crate) struct Arguments {
     /// Quantiles of each bucket, from 0 to 1.
     #[arg(long, value_name = "Q,...", value_delimiter = ',', value_parser = quantile, requires = "every")]
     quantile: Vec<f64>,
-    /// csv, jsonl (an object a line) or json (one array).
+    /// csv, jsonl (an object a line), json (one array) or influx (line protocol with
+    /// nanoseconds; the measurement is the name of the store's directory).
     #[arg(long, value_name = "FORMAT", default_value = "csv", hide_possible_values = true)]
     format: Format,
     /// The file to write, which appears whole or not at all [default: standard output].
@@ -58,9 +61,14 @@ enum Format {
     Csv,
     Jsonl,
     Json,
+    Influx,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    if arguments.format == Format::Influx && arguments.every.is_some() {
+        let why = "--format influx is for observations; use csv or jsonl with --every";
+        return Err(Exit::Usage(format!("error: {why}\n")));
+    }
     let range = arguments.range.range()?;
     let [store] = &stores::named(std::slice::from_ref(&arguments.store))?[..] else {
         return Err(Exit::Error(format!(
@@ -108,7 +116,9 @@ fn write(
     range: &Range,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let mut lines = Lines { format: arguments.format, buffer: Vec::new(), written: 0, out };
+    let measurement = influx::measurement(&store.name);
+    let (format, buffer) = (arguments.format, Vec::new());
+    let mut lines = Lines { format, measurement, buffer, written: 0, out };
     match arguments.every {
         None => {
             lines.begin("time,value\n");
@@ -143,6 +153,8 @@ fn write(
 /// Rows in a format, gathered to large writes.
 struct Lines<'w, W> {
     format: Format,
+    /// What line protocol calls the series.
+    measurement: String,
     buffer: Vec<u8>,
     /// How many rows there were.
     written: u64,
@@ -154,13 +166,14 @@ impl<W: Write> Lines<'_, W> {
         match self.format {
             Format::Csv => self.buffer.extend_from_slice(csv_heading.as_bytes()),
             Format::Json => self.buffer.push(b'['),
-            Format::Jsonl => {}
+            Format::Jsonl | Format::Influx => {}
         }
     }
 
     fn observation(&mut self, rows: &mut Rows<'_>, observation: Observation) -> io::Result<()> {
         match self.format {
             Format::Csv => rows.csv(&mut self.buffer, observation),
+            Format::Influx => influx::line(&mut self.buffer, &self.measurement, observation),
             _ => {
                 self.separate();
                 rows.json(&mut self.buffer, observation);

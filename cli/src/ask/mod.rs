@@ -5,6 +5,7 @@ pub(crate) mod add;
 pub(crate) mod buckets;
 pub(crate) mod export;
 pub(crate) mod import;
+mod influx;
 pub(crate) mod info;
 pub(crate) mod moment;
 #[cfg(feature = "plot")]

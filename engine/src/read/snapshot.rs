@@ -84,6 +84,24 @@ impl Snapshot {
         self.tree.view().end_sequence()
     }
 
+    /// The random number that the first append gave the store; 0 before. Another store in the
+    /// same place has another number, and a copy has the same.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// assert_eq!(store.snapshot()?.store_id(), 0);
+    /// store.append(Observation::new(10, 1.0))?;
+    /// assert_ne!(store.snapshot()?.store_id(), 0);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    #[must_use]
+    pub fn store_id(&self) -> u64 {
+        self.tree.view().record().store
+    }
+
     /// Observations before this sequence number survive a power cut, as far as the disk
     /// proves it. A program that sends observations elsewhere should stop there.
     #[must_use]

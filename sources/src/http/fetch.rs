@@ -145,7 +145,7 @@ fn page(
 }
 
 /// What went wrong, without the address, which may hold secrets.
-fn explained(error: Error, deadline: Duration) -> String {
+pub(super) fn explained(error: Error, deadline: Duration) -> String {
     let words = match error {
         Error::Timeout(_) => return format!("it took longer than {deadline:?}"),
         Error::HostNotFound => return "its host is not known".to_owned(),

@@ -4,6 +4,7 @@
 mod bad_answers;
 mod good_answers;
 mod hostile;
+mod posts;
 mod redirects;
 mod requests;
 mod secrets;

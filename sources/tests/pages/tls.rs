@@ -73,7 +73,7 @@ impl ResolvesServerCert for Always {
 }
 
 /// A server at 127.0.0.1, and a file with what is to be trusted.
-struct Site {
+pub(crate) struct Site {
     address: SocketAddr,
     directory: TempDir,
     certificate: CertificateDer<'static>,
@@ -81,7 +81,7 @@ struct Site {
 
 impl Site {
     /// With a certificate for a name that an authority has signed, which is trusted.
-    fn start(name: &str, answer: Vec<u8>) -> Self {
+    pub(crate) fn start(name: &str, answer: Vec<u8>) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -132,15 +132,15 @@ impl Site {
         Self { address, directory, certificate: shown.certificate }
     }
 
-    fn ca_file(&self) -> PathBuf {
+    pub(crate) fn ca_file(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}/", self.address)
     }
 
-    fn pin(&self) -> Fingerprint {
+    pub(crate) fn pin(&self) -> Fingerprint {
         let digest = ring::digest::digest(&ring::digest::SHA256, &self.certificate);
         let digits: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         digits.parse().unwrap()

@@ -1,0 +1,205 @@
+//! The next observations of a store, as samples of a receiver that keeps milliseconds.
+
+use clap::ValueEnum;
+use gaugelog::{Error, ErrorKind, Observation, Snapshot};
+
+use super::message::Sample;
+
+/// How many samples a message has at most, but for those of its last millisecond: 240 kB
+/// before compression.
+pub(super) const SAMPLES_MAX: usize = 10_000;
+/// However many fall into one millisecond.
+const SAMPLES_MOST: usize = 2 * SAMPLES_MAX;
+
+/// What becomes of observations that fall into the same millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Collisions {
+    /// The last to arrive is sent.
+    Last,
+    /// The first to arrive is sent, the others are listed as refused.
+    Refuse,
+    /// Each but the first goes to the next millisecond that is free.
+    Spread,
+}
+
+/// A sample and the observation that it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Outgoing {
+    pub(super) sample: Sample,
+    pub(super) sequence: u64,
+    pub(super) observation: Observation,
+}
+
+/// What is sent at once. Its memory is bounded.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// In the order of their times, one a millisecond.
+    pub(super) samples: Vec<Outgoing>,
+    /// The sequence number after all that the batch stands for.
+    pub(super) next: u64,
+    /// More may follow at once.
+    pub(super) is_full: bool,
+    /// How many observations another one of their millisecond replaced, or moved on.
+    pub(super) collided: u64,
+    /// Those of an occupied millisecond that are not to be sent.
+    pub(super) refused: Vec<Outgoing>,
+    /// How many observations cannot be read, and why.
+    pub(super) unreadable: u64,
+    pub(super) damage: Vec<Error>,
+}
+
+impl Batch {
+    /// The observations from `start` on and before `end`, as many as fit.
+    ///
+    /// # Errors
+    /// What ends reading before anything was read; damage does not.
+    pub(super) fn gather(
+        snapshot: &Snapshot,
+        start: u64,
+        end: u64,
+        collisions: Collisions,
+    ) -> Result<Self, Error> {
+        let mut batch = Self { next: start, ..Self::default() };
+        for found in snapshot.by_sequence(start..end) {
+            match found {
+                Ok((sequence, observation)) => {
+                    let outgoing = outgoing(sequence, observation);
+                    if batch.ends_before(&outgoing) {
+                        batch.is_full = true;
+                        break;
+                    }
+                    batch.push(outgoing, collisions);
+                    batch.next = sequence + 1;
+                }
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let lost = error.lost();
+                    batch.unreadable += lost.end.saturating_sub(lost.start);
+                    batch.next = batch.next.max(lost.end.min(end));
+                    batch.damage.push(error);
+                }
+                Err(error) if batch.next == start => return Err(error),
+                Err(_) => {
+                    // It comes again where the next batch begins.
+                    batch.is_full = true;
+                    break;
+                }
+            }
+        }
+        if !batch.is_full {
+            batch.next = end;
+        }
+        batch.resolve(collisions);
+        Ok(batch)
+    }
+
+    /// Whether the batch is full without this one. What falls into the millisecond of the
+    /// last one stays with it: another message could not resolve that.
+    fn ends_before(&self, outgoing: &Outgoing) -> bool {
+        let last = self.samples.last();
+        let is_same = last.is_some_and(|it| it.sample.time_ms == outgoing.sample.time_ms);
+        self.samples.len() >= if is_same { SAMPLES_MOST } else { SAMPLES_MAX }
+    }
+
+    fn push(&mut self, outgoing: Outgoing, collisions: Collisions) {
+        match self.samples.last_mut() {
+            // Millions may fall into one millisecond.
+            Some(last)
+                if collisions == Collisions::Last
+                    && last.sample.time_ms == outgoing.sample.time_ms =>
+            {
+                *last = outgoing;
+                self.collided += 1;
+            }
+            _ => self.samples.push(outgoing),
+        }
+    }
+
+    /// Brings the samples into the order of their times, and leaves one a millisecond.
+    fn resolve(&mut self, collisions: Collisions) {
+        // Stable: those of a millisecond stay in the order in which they arrived.
+        self.samples.sort_by_key(|it| it.sample.time_ms);
+        let mut resolved: Vec<Outgoing> = Vec::with_capacity(self.samples.len());
+        for mut outgoing in self.samples.drain(..) {
+            match resolved.last_mut() {
+                Some(last) if last.sample.time_ms >= outgoing.sample.time_ms => match collisions {
+                    Collisions::Last => {
+                        *last = outgoing;
+                        self.collided += 1;
+                    }
+                    Collisions::Refuse => self.refused.push(outgoing),
+                    Collisions::Spread => {
+                        outgoing.sample.time_ms = last.sample.time_ms.saturating_add(1);
+                        resolved.push(outgoing);
+                        self.collided += 1;
+                    }
+                },
+                _ => resolved.push(outgoing),
+            }
+        }
+        self.samples = resolved;
+    }
+}
+
+fn outgoing(sequence: u64, observation: Observation) -> Outgoing {
+    let time_ms = observation.timestamp_ns.div_euclid(1_000_000);
+    Outgoing { sample: Sample { time_ms, value: observation.value }, sequence, observation }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    fn gathered(times_ns: &[i64], collisions: Collisions) -> (Vec<(i64, f64)>, Batch) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = gaugelog::Store::create(dir.path().join("store")).unwrap();
+        let values = (0..).map(f64::from);
+        let observations: Vec<Observation> =
+            times_ns.iter().zip(values).map(|(ns, value)| Observation::new(*ns, value)).collect();
+        store.append_batch(&observations).unwrap();
+        let end = observations.len() as u64;
+        let batch = Batch::gather(&store.snapshot().unwrap(), 0, end, collisions).unwrap();
+        let samples = batch.samples.iter().map(|it| (it.sample.time_ms, it.sample.value));
+        (samples.collect(), batch)
+    }
+
+    #[test]
+    fn times_are_cut_to_the_millisecond_they_fall_into_and_sorted() {
+        let (samples, batch) = gathered(&[5 * MS + 999_999, -1, 3 * MS], Collisions::Last);
+        assert_eq!(samples, [(-1, 1.0), (3, 2.0), (5, 0.0)]);
+        assert_eq!((batch.next, batch.is_full, batch.collided), (3, false, 0));
+    }
+
+    #[test]
+    fn of_a_millisecond_one_is_sent_and_the_others_are_counted() {
+        let times = [2 * MS, 7, 8, 9, MS, 2 * MS];
+        let (samples, batch) = gathered(&times, Collisions::Last);
+        assert_eq!(samples, [(0, 3.0), (1, 4.0), (2, 5.0)]);
+        assert_eq!((batch.collided, batch.refused.len()), (3, 0));
+
+        let (samples, batch) = gathered(&times, Collisions::Refuse);
+        assert_eq!(samples, [(0, 1.0), (1, 4.0), (2, 0.0)]);
+        let refused: Vec<u64> = batch.refused.iter().map(|it| it.sequence).collect();
+        assert_eq!((batch.collided, refused), (0, vec![2, 3, 5]));
+
+        let (samples, batch) = gathered(&times, Collisions::Spread);
+        assert_eq!(samples, [(0, 1.0), (1, 2.0), (2, 3.0), (3, 4.0), (4, 0.0), (5, 5.0)]);
+        assert_eq!((batch.collided, batch.refused.len()), (5, 0));
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_does_not_end_within_a_millisecond() {
+        let most = i64::try_from(SAMPLES_MAX).unwrap();
+        let mut times: Vec<i64> = (0..most).map(|ms| ms * MS).collect();
+        times.extend([(most - 1) * MS + 1, most * MS]);
+        let (samples, batch) = gathered(&times, Collisions::Last);
+        assert_eq!((samples.len(), batch.next, batch.is_full), (SAMPLES_MAX, 10_001, true));
+        assert_eq!(samples[SAMPLES_MAX - 1], (most - 1, 10_000.0));
+
+        let (samples, batch) = gathered(&vec![0; 50_000], Collisions::Spread);
+        assert_eq!((samples.len(), batch.next, batch.is_full), (SAMPLES_MOST, 20_000, true));
+        let (samples, batch) = gathered(&vec![0; 50_000], Collisions::Last);
+        assert_eq!((samples.len(), batch.next, batch.collided), (1, 50_000, 49_999));
+    }
+}

@@ -1,0 +1,285 @@
+//! One store on its way to a receiver.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gaugelog::{ErrorKind, Options, Snapshot};
+
+use super::batch::{Batch, Collisions, Outgoing};
+use super::cursor::{Counts, Cursor, Found, Place, id_text};
+use super::delivery::{Delivery, Refusal};
+use super::message::Labels;
+use super::refused::List;
+use crate::exit::Exit;
+use crate::explain::explained;
+use crate::figures::{count, plural};
+use crate::output::{self, shown};
+
+/// How often the cursor is written while there is little to send: a write costs a flash
+/// memory some kilobytes. What a crash loses of it is sent twice.
+const SAVED_EVERY: Duration = Duration::from_secs(60);
+/// How often progress is reported while much is behind.
+const REPORTED_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the observations of all stores go, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Course {
+    pub(super) destination: String,
+    /// The name of the cursors.
+    pub(super) cursor: String,
+    pub(super) collisions: Collisions,
+}
+
+/// One store, its series, and how far it was sent.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) path: PathBuf,
+    pub(super) labels: Labels,
+    opened: Option<Opened>,
+    /// Of this run.
+    pub(super) counts: Counts,
+    reported: Instant,
+    /// The failure that was reported last, of those of this store.
+    failure: Option<Exit>,
+}
+
+/// A store that has observations, and its cursor.
+#[derive(Debug)]
+struct Opened {
+    place: Place,
+    cursor: Cursor,
+    list: List,
+    snapshot: Snapshot,
+    saved_at: Instant,
+    is_saved: bool,
+}
+
+/// What there was to do for a store.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Step {
+    /// A batch was sent, and there is more.
+    More,
+    /// All that was durable when the store was looked at was sent.
+    CaughtUp,
+    /// The run is to end.
+    Stopped,
+}
+
+impl Lane {
+    pub(super) fn new(path: PathBuf, labels: Labels) -> Self {
+        let (counts, reported) = (Counts::default(), Instant::now());
+        Self { path, labels, opened: None, counts, reported, failure: None }
+    }
+
+    /// Sends the next batch.
+    ///
+    /// # Errors
+    /// The store or the cursor cannot be used, or the receiver ends the run.
+    pub(super) fn step(&mut self, course: &Course, to: &mut Delivery<'_>) -> Result<Step, Exit> {
+        let Some(batch) = self.next_batch(course)? else {
+            self.save_if_due(false)?;
+            return Ok(Step::CaughtUp);
+        };
+        for damage in &batch.damage {
+            self.say(&format!("not sent, because it cannot be read: {damage}"));
+        }
+        let Some(refusals) = to.deliver(&self.labels, &batch.samples)? else {
+            return Ok(Step::Stopped);
+        };
+        self.advance(&batch, &refusals)?;
+        self.save_if_due(batch.is_full)?;
+        self.report(batch.is_full);
+        Ok(if batch.is_full { Step::More } else { Step::CaughtUp })
+    }
+
+    /// Writes the cursor, at the end of a run.
+    pub(super) fn finish(&mut self) -> Result<(), Exit> {
+        self.save_if_due(true)
+    }
+
+    /// Reports a failure of this store, once until it changes.
+    pub(super) fn failed(&mut self, failure: Exit) {
+        if self.failure.as_ref() != Some(&failure) {
+            if let Exit::Error(why) = &failure {
+                output::say("gaugelog", &format!("error: {why}"));
+            }
+            self.failure = Some(failure);
+        }
+        // It may be another store by now.
+        if let Some(opened) = &mut self.opened
+            && opened.is_saved
+        {
+            self.opened = None;
+        }
+    }
+
+    pub(super) fn recovered(&mut self) {
+        self.failure = None;
+    }
+
+    fn next_batch(&mut self, course: &Course) -> Result<Option<Batch>, Exit> {
+        // What retention removes meanwhile is read from another snapshot.
+        loop {
+            let Some(opened) = self.opened(course)? else { return Ok(None) };
+            let (next, end) = (opened.cursor.next, opened.snapshot.durable_end());
+            if next >= end {
+                return Ok(None);
+            }
+            match Batch::gather(&opened.snapshot, next, end, course.collisions) {
+                Ok(batch) => return Ok(Some(batch)),
+                Err(error) if error.kind() == ErrorKind::Removed => self.look_again(course)?,
+                Err(error) => return Err(Exit::Error(explained(&error))),
+            }
+        }
+    }
+
+    /// The store as it was seen last, or as it is now if all of that was sent.
+    fn opened(&mut self, course: &Course) -> Result<Option<&Opened>, Exit> {
+        let is_sent = |it: &Opened| it.cursor.next >= it.snapshot.durable_end();
+        if self.opened.as_ref().is_none_or(is_sent) {
+            self.look_again(course)?;
+        }
+        Ok(self.opened.as_ref())
+    }
+
+    /// Looks at the store, which may be another one by now.
+    fn look_again(&mut self, course: &Course) -> Result<(), Exit> {
+        let taken = Options::new().positioned_reads(true).snapshot(&self.path);
+        let snapshot = taken.map_err(|error| Exit::Error(explained(&error)))?;
+        if snapshot.store_id() == 0 {
+            self.opened = None;
+            return Ok(());
+        }
+        let id = id_text(snapshot.store_id());
+        match &mut self.opened {
+            Some(opened) if opened.cursor.store == id => opened.snapshot = snapshot,
+            _ => {
+                // Its lock goes first.
+                self.opened = None;
+                self.opened = Some(self.open(course, &id, snapshot)?);
+            }
+        }
+        self.note_removed();
+        Ok(())
+    }
+
+    /// Takes the cursor of a store, or begins one.
+    fn open(&self, course: &Course, id: &str, snapshot: Snapshot) -> Result<Opened, Exit> {
+        let place = Place::take(&self.path, &course.cursor)?;
+        let (first, end) = (snapshot.first_sequence(), snapshot.end_sequence());
+        let (destination, file) = (&course.destination, shown(place.path()));
+        let again = format!("all observations are sent, from {}, the first kept", count(first));
+        let found = match place.load()? {
+            Found::None => Err(format!("there is no cursor for {destination} yet; {again}")),
+            Found::Corrupt(why) => {
+                Err(format!("the cursor {file} is corrupt ({why}); {again}, some of them twice"))
+            }
+            Found::Cursor(cursor) if cursor.destination != *destination => {
+                return Err(Exit::Error(format!(
+                    "{file} is the cursor for {}; name another with --cursor NAME, or remove it \
+                     and all observations are sent",
+                    cursor.destination
+                )));
+            }
+            Found::Cursor(cursor) if cursor.store != id => {
+                Err(format!("another store has replaced the one of the cursor {file}; {again}"))
+            }
+            Found::Cursor(cursor) if cursor.next > end => Err(format!(
+                "the cursor {file} is at {}, but the store ends at {}, so it is an older copy; \
+                 {again}, some of them twice",
+                count(cursor.next),
+                count(end)
+            )),
+            Found::Cursor(cursor) => Ok(cursor),
+        };
+        let cursor = found.unwrap_or_else(|why| {
+            self.say(&why);
+            let (store, destination) = (id.to_owned(), destination.clone());
+            Cursor { store, destination, next: first, ..Cursor::default() }
+        });
+        let list = List::new(place.refused_path());
+        let (saved_at, is_saved) = (Instant::now(), true);
+        Ok(Opened { place, cursor, list, snapshot, saved_at, is_saved })
+    }
+
+    /// Counts what retention has removed before it was sent.
+    fn note_removed(&mut self) {
+        let Some(opened) = &mut self.opened else { return };
+        let (next, first) = (opened.cursor.next, opened.snapshot.first_sequence());
+        if next >= first {
+            return;
+        }
+        let removed = first - next;
+        opened.cursor.next = first;
+        opened.is_saved = false;
+        self.count(Counts { removed, ..Counts::default() });
+        let s = plural(removed);
+        self.say(&format!(
+            "{} observation{s} from {} on were removed by retention before they were sent",
+            count(removed),
+            count(next)
+        ));
+    }
+
+    /// Lists what was refused, and moves the cursor past a batch.
+    fn advance(&mut self, batch: &Batch, refusals: &[Refusal]) -> Result<(), Exit> {
+        let Some(opened) = &mut self.opened else { return Ok(()) };
+        let occupied = batch.refused.iter().map(|it| (it, "another one of its millisecond"));
+        let refused = refusals.iter().map(|(at, words)| (&batch.samples[*at], words.as_str()));
+        let all: Vec<(&Outgoing, &str)> = occupied.chain(refused).collect();
+        opened.list.add(all.iter().copied())?;
+        opened.cursor.next = batch.next;
+        opened.is_saved = false;
+        let path = shown(&opened.place.refused_path());
+        if let Some((outgoing, why)) = all.first() {
+            let (number, s) = (count(all.len() as u64), plural(all.len() as u64));
+            let first = count(outgoing.sequence);
+            let first = if all.len() == 1 { first } else { format!("the first is {first}") };
+            self.say(&format!(
+                "{number} observation{s} refused ({first}): {why}; listed in {path}"
+            ));
+        }
+        self.count(Counts {
+            sent: (batch.samples.len() - refusals.len()) as u64,
+            collided: batch.collided,
+            refused: all.len() as u64,
+            unreadable: batch.unreadable,
+            removed: 0,
+        });
+        Ok(())
+    }
+
+    fn count(&mut self, more: Counts) {
+        self.counts.add(more);
+        if let Some(opened) = &mut self.opened {
+            opened.cursor.counts.add(more);
+        }
+    }
+
+    fn save_if_due(&mut self, is_due: bool) -> Result<(), Exit> {
+        if let Some(opened) = &mut self.opened
+            && !opened.is_saved
+            && (is_due || opened.saved_at.elapsed() >= SAVED_EVERY)
+        {
+            opened.place.save(&opened.cursor)?;
+            opened.saved_at = Instant::now();
+            opened.is_saved = true;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, is_behind: bool) {
+        if let Some(opened) = &self.opened
+            && is_behind
+            && self.reported.elapsed() >= REPORTED_EVERY
+        {
+            let behind = opened.snapshot.durable_end().saturating_sub(opened.cursor.next);
+            self.say(&format!("{} sent, {} behind", count(self.counts.sent), count(behind)));
+            self.reported = Instant::now();
+        }
+    }
+
+    fn say(&self, text: &str) {
+        output::say("gaugelog", &format!("{}: {text}", shown(&self.path)));
+    }
+}

@@ -1,0 +1,157 @@
+//! The forwarder is killed, its cursor is lost, the store changes under it: all arrives.
+
+use std::time::Duration;
+
+use super::*;
+
+#[test]
+fn a_killed_forwarder_and_a_lost_cursor_cost_nothing() {
+    const ALL: u64 = 300_000;
+    let bench = Bench::holding(ALL);
+    let receiver = Receiver::start(|_| Act::Take);
+    for kill in 0..5 {
+        let before = receiver.messages();
+        // Killed while messages are taken, or while one is not.
+        receiver.behave(move |message| match kill % 2 == 0 && message.number > before + 3 {
+            true => Act::Answer(503, "", ""),
+            false => Act::TakeSlowly(Duration::from_millis(30)),
+        });
+        let mut running = bench.start(&receiver);
+        wait_until(|| receiver.messages() > before + 4);
+        running.0.kill().unwrap();
+        running.0.wait().unwrap();
+        let path = bench.cursor_path(&receiver);
+        match kill {
+            1 => fs::remove_file(path).unwrap(),
+            3 => {
+                let mut bytes = fs::read(&path).unwrap();
+                let at = bytes.len() / 2;
+                bytes[at] ^= 1;
+                fs::write(path, bytes).unwrap();
+            }
+            _ => {}
+        }
+    }
+    receiver.behave(|_| Act::Take);
+    let ran = bench.once(&receiver);
+    succeeded(&ran);
+    assert_eq!(receiver.samples(), samples(0..ALL));
+    assert!(receiver.again() > 0, "something was sent twice");
+}
+
+#[test]
+fn a_corrupt_cursor_is_reported() {
+    let bench = Bench::holding(3);
+    let receiver = Receiver::start(|_| Act::Take);
+    succeeded(&bench.once(&receiver));
+    fs::write(bench.cursor_path(&receiver), "{}").unwrap();
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(0));
+    assert!(ran.stderr.contains("is corrupt (missing field"), "{ran:?}");
+    assert_eq!((receiver.samples(), receiver.again()), (samples(0..3), 3));
+}
+
+#[test]
+fn another_store_in_its_place_is_sent_from_its_beginning() {
+    let bench = Bench::holding(5);
+    let receiver = Receiver::start(|_| Act::Take);
+    succeeded(&bench.once(&receiver));
+    let cursor = fs::read(bench.cursor_path(&receiver)).unwrap();
+    fs::remove_dir_all(&bench.store).unwrap();
+    append(&bench.store, 5..15);
+    fs::write(bench.cursor_path(&receiver), cursor).unwrap();
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(0));
+    assert!(ran.stderr.contains("another store has replaced"), "{ran:?}");
+    assert_eq!((receiver.samples(), receiver.again()), (samples(0..15), 0));
+}
+
+#[test]
+fn an_older_copy_in_its_place_is_noticed() {
+    let bench = Bench::holding(5);
+    let receiver = Receiver::start(|_| Act::Take);
+    program::tool::ran(bench.dir.path(), &["copy", "room.log", "copy"]).succeeds();
+    append(&bench.store, 5..9);
+    succeeded(&bench.once(&receiver));
+    let cursor = fs::read(bench.cursor_path(&receiver)).unwrap();
+    fs::remove_dir_all(&bench.store).unwrap();
+    fs::rename(bench.dir.path().join("copy"), &bench.store).unwrap();
+    fs::write(bench.cursor_path(&receiver), cursor).unwrap();
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(0));
+    assert!(ran.stderr.contains("so it is an older copy"), "{ran:?}");
+    assert_eq!(bench.cursor(&receiver)["next"], 5);
+}
+
+#[test]
+fn a_store_that_is_replaced_meanwhile_is_followed() {
+    let bench = Bench::holding(5);
+    let receiver = Receiver::start(|_| Act::Take);
+    let _running = bench.start(&receiver);
+    wait_until(|| receiver.samples().len() == 5);
+    append(&bench.dir.path().join("other"), 5..9);
+    fs::rename(&bench.store, bench.dir.path().join("old")).unwrap();
+    fs::rename(bench.dir.path().join("other"), &bench.store).unwrap();
+    wait_until(|| receiver.samples().len() == 9);
+    assert_eq!(receiver.again(), 0);
+}
+
+#[test]
+fn what_retention_removed_unsent_is_counted() {
+    let bench = Bench::holding(10);
+    let receiver = Receiver::start(|_| Act::Take);
+    succeeded(&bench.once(&receiver));
+    append(&bench.store, 10..140_000);
+    program::tool::ran(bench.dir.path(), &["trim", "room.log", "--keep-bytes", "1kB"]).succeeds();
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("131,062 observations from 10 on were removed"), "{ran:?}");
+    assert_eq!(bench.cursor(&receiver)["removed"], 131_062);
+    let arrived = [samples(0..10), samples(131_072..140_000)].concat();
+    assert_eq!(receiver.samples(), arrived);
+}
+
+#[test]
+fn what_damage_has_cost_is_reported_and_the_rest_arrives() {
+    let bench = Bench::holding(5_000);
+    let names = program::names_in(&bench.store);
+    let log = bench.store.join(names.iter().find(|name| name.ends_with(".log")).unwrap());
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[50_000] ^= 0x10;
+    fs::write(&log, bytes).unwrap();
+    let receiver = Receiver::start(|_| Act::Take);
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("not sent, because it cannot be read: "), "{ran:?}");
+    let cursor = bench.cursor(&receiver);
+    let lost = cursor["unreadable"].as_u64().unwrap();
+    assert!(lost > 0 && cursor["next"] == 5_000, "{cursor}");
+    assert_eq!(receiver.samples().len() as u64, 5_000 - lost);
+}
+
+#[test]
+fn two_forwarders_do_not_share_a_cursor() {
+    let bench = Bench::holding(1);
+    let receiver = Receiver::start(|_| Act::Take);
+    let _running = bench.start(&receiver);
+    wait_until(|| receiver.messages() > 0);
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("another process forwards this store"), "{ran:?}");
+    succeeded(&bench.forward(&receiver, &["--once", "--cursor", "mine"]));
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_dead_receiver() {
+    let bench = Bench::holding(1);
+    let receiver = Receiver::start(|_| Act::Answer(503, "Retry-After: 3600\r\n", ""));
+    for signal in [Signal::TERM, Signal::INT] {
+        let before = receiver.messages();
+        let mut running = bench.start(&receiver);
+        wait_until(|| receiver.messages() > before);
+        running.signal(signal);
+        wait_until(|| running.0.try_wait().unwrap().is_some());
+        assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    }
+    assert!(!bench.cursor_path(&receiver).exists());
+}

@@ -1,0 +1,147 @@
+//! Sending bytes to one address, for programs that pass observations on.
+
+use std::fmt;
+use std::io::Read;
+use std::time::Duration;
+
+use ureq::http::header::AUTHORIZATION;
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+use ureq::{Agent, Proxy};
+
+use super::address::Address;
+use super::fetch::explained;
+use super::trust::Trust;
+use super::{connect, tls};
+use crate::quote::{escaped, quoted};
+use crate::settings::Settings;
+use crate::source::SourceError;
+use crate::spec::without_secrets;
+
+/// How much of an answer is read.
+const ANSWER_BYTES_MAX: u64 = 4096;
+const ANSWER_CHARS_MAX: usize = 300;
+
+/// An address that bytes are posted to, over HTTP or HTTPS.
+///
+/// Who the server is, how long a request may take and whether a proxy is used follow the
+/// [`Settings`], as for a [`Page`](crate::Page). A user and a password in the address are
+/// sent and never shown; the query is not shown either. Redirects are not followed: they
+/// would send data elsewhere.
+///
+/// ```no_run
+/// use gaugelog_sources::{Post, Settings};
+/// let post = Post::open("http://localhost:9090/api/v1/write", &Settings::new())?;
+/// let answer = post.send(&[("content-type", "text/plain")], b"7")?;
+/// println!("{}: {} {}", post.shown(), answer.status, answer.text);
+/// # Ok::<(), gaugelog_sources::SourceError>(())
+/// ```
+pub struct Post {
+    agent: Agent,
+    address: Address,
+    shown: String,
+    deadline: Duration,
+}
+
+/// What a server answered to what was posted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The beginning of the answer, as one line that a terminal may be shown.
+    pub text: String,
+    headers: HeaderMap,
+}
+
+impl Answer {
+    /// A header, if the answer has it and it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl Post {
+    /// An address to post to; nothing is connected yet.
+    ///
+    /// # Errors
+    /// No such address, or a file of certificates that cannot be read.
+    pub fn open(address: &str, settings: &Settings) -> Result<Self, SourceError> {
+        if address.contains('#') {
+            return Err(SourceError::fatal("an address to send to has no #; remove it"));
+        }
+        let shown = escaped(&without_secrets(address)).into_owned();
+        let address = Address::parse(address).map_err(SourceError::fatal)?;
+        let trust = Trust::of(settings)?;
+        if address.is_https() && matches!(trust, Trust::Anybody) {
+            log::warn!("{shown}: whoever answers is believed: its certificate is not checked");
+        }
+        let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
+        let connector =
+            ().chain(ConnectProxyConnector::default()).chain(connect::Racing).chain(tls);
+        let proxy = if settings.proxy_from_environment { Proxy::try_from_env() } else { None };
+        let config = Agent::config_builder()
+            .proxy(proxy)
+            .timeout_global(Some(settings.deadline))
+            // Redirects and statuses are for the caller to judge.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .accept_encoding("identity")
+            .user_agent(concat!("gaugelog/", env!("CARGO_PKG_VERSION")))
+            .build();
+        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        Ok(Self { agent, address, shown, deadline: settings.deadline })
+    }
+
+    /// The address without what is secret.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether the address has a user and perhaps a password.
+    #[must_use]
+    pub fn names_user(&self) -> bool {
+        self.address
+            .request(None)
+            .is_ok_and(|request| request.headers().contains_key(AUTHORIZATION))
+    }
+
+    /// Posts bytes with these headers and waits for the answer, whatever its status.
+    ///
+    /// # Errors
+    /// A header that cannot be sent; a server that cannot be reached, is not believed, or
+    /// does not answer in time. The text follows the address and shows nothing secret.
+    pub fn send(&self, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, SourceError> {
+        let (mut parts, _) = self.address.request(None).map_err(SourceError::new)?.into_parts();
+        parts.method = Method::POST;
+        for (name, value) in headers {
+            let wrong = || SourceError::fatal(format!("the header {name} cannot be sent"));
+            let name = HeaderName::try_from(*name).map_err(|_| wrong())?;
+            let mut value = HeaderValue::try_from(*value).map_err(|_| wrong())?;
+            value.set_sensitive(name == AUTHORIZATION);
+            parts.headers.insert(name, value);
+        }
+        let answer = self.agent.run(Request::from_parts(parts, body));
+        let answer = answer.map_err(|error| SourceError::new(explained(error, self.deadline)))?;
+        let (parts, mut body) = answer.into_parts();
+        let mut text = Vec::new();
+        // What the status says holds, also if the words behind it break off.
+        let _ = body.as_reader().take(ANSWER_BYTES_MAX).read_to_end(&mut text);
+        Ok(Answer {
+            status: parts.status.as_u16(),
+            text: quoted(&text, ANSWER_CHARS_MAX),
+            headers: parts.headers,
+        })
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Post").field(&self.shown).finish()
+    }
+}
