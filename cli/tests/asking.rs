@@ -237,6 +237,18 @@ fn exported_rows_are_everything_in_order_of_arrival() {
 }
 
 #[test]
+fn line_protocol_has_nanoseconds() {
+    let dir = house(&[("living room.log", vec![Observation::new(NOON + 1, 21.5)])]);
+    let room = dir.path().join("living room.log");
+    let influx = ["export", "--format", "influx"];
+    let ran = tool(&influx, &[&room]).succeeds();
+    assert_eq!(ran.stdout, "living\\ room value=21.5 1780315200000000001\n");
+    let ran = tool(&[&influx[..], &["--every", "1h"]].concat(), &[&room]);
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("use csv or jsonl with --every"), "{ran:?}");
+}
+
+#[test]
 fn an_exported_file_is_whole_or_not_there() {
     let dir = house(&[("room", vec![Observation::new(NOON, 2.5)])]);
     let (room, file) = (dir.path().join("room"), dir.path().join("room.csv"));

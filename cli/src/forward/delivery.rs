@@ -132,7 +132,9 @@ impl<'a> Delivery<'a> {
     fn unfit(&mut self, why: &str) -> Result<(), Exit> {
         if self.is_once {
             let shown = self.receiver.post.shown();
-            return Err(Exit::Error(format!("{shown}: {why}; nothing is lost, try again then")));
+            return Err(Exit::Error(format!(
+                "{shown}: {why}; nothing is lost, try again after that"
+            )));
         }
         self.wait(why, None);
         Ok(())
