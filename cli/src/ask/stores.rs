@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gaugelog::{ErrorKind, Store};
-use gaugelog_sources::escaped;
+use gaugelog_sources::{escaped, without_secrets};
 
 use crate::exit::Exit;
 
@@ -34,6 +34,14 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
 /// [`Exit::Error`] where there is none.
 pub(crate) fn at(path: &Path) -> Result<Vec<PathBuf>, Exit> {
     within(path).map_err(|error| {
+        // There may be a password in it.
+        if let Some(address) = path.to_str().filter(|path| path.contains("://")) {
+            let shown = without_secrets(address);
+            return Exit::Error(format!(
+                "{}: this is an address, and no store; name the directory of a store",
+                escaped(&shown)
+            ));
+        }
         Exit::Error(format!(
             "{error}; name the directory of a store, or a folder with stores in it"
         ))
