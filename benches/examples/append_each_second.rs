@@ -5,7 +5,7 @@ use std::error::Error;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use gaugelog::{Observation, Store};
+use gaugelog::{Observation, Options};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (path, seconds) = (arguments.next().ok_or(usage)?, arguments.next().ok_or(usage)?);
     let together: usize = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let mut waiting = Vec::new();
-    let store = Store::create(path)?;
+    let store = Options::new().late_marks(together > 1).create(path)?;
     let begun = Instant::now();
     for second in 0..seconds.parse()? {
         thread::sleep(Duration::from_secs(second).saturating_sub(begun.elapsed()));

@@ -145,7 +145,9 @@ impl Lane {
 
     /// How many of its threads are at work, and will tell of it.
     pub(super) fn busy(&self) -> usize {
-        let waits = self.values.iter().any(Value::is_waiting_to_retry);
+        // What was held is stored by a thread of its own.
+        let is_waiting = |value: &Value| value.hold.is_none() && value.is_waiting_to_retry();
+        let waits = self.values.iter().any(is_waiting);
         let is_busy = match self.state {
             State::Polling { .. } | State::Storing => !waits,
             State::Flowing | State::Draining(_) => !waits && !self.is_blocked(),
