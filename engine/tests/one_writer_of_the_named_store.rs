@@ -13,7 +13,7 @@ use std::time::Duration;
 use gaugelog::{ErrorKind, Observation, Options, Store, SyncPolicy, Writer};
 use support::copies::copy_files;
 use support::mounts::{Mounted, run};
-use support::processes::{Process, again, amount, called, not_run, report};
+use support::processes::{Process, again, amount, called, copy_program, not_run, report};
 use support::{CHUNK, arrivals, assert_sound, file_names, log_path, place};
 
 const WRITERS: usize = 4;
@@ -293,7 +293,7 @@ fn a_user_who_may_only_read_cannot_hold_up_appends() {
     file_names(&path).iter().for_each(|name| allow(&path.join(name), 0o644));
     // The program may lie where that user may not go.
     let program = guard.path().join("program");
-    std::fs::copy(std::env::current_exe().expect("this program"), &program).expect("copied");
+    copy_program(&program);
     allow(&program, 0o755);
     let part = again("a_user_who_may_only_read", &path, "");
     let mut command = Command::new("setpriv");

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use gaugelog::{Error, ErrorKind, Observation, Options, Store};
 use support::mounts::run;
-use support::processes::{Process, again, called, not_run};
+use support::processes::{Process, again, called, copy_program, not_run};
 use support::{CHUNK, assert_sound, file_names, place};
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ fn as_another_user(part: &str, guard: &TempDir, path: &Path, directory: u32, fil
     allow(path, directory);
     // The program may lie where that user may not go.
     let program = guard.path().join("program");
-    std::fs::copy(std::env::current_exe().expect("this program"), &program).expect("copied");
+    copy_program(&program);
     allow(&program, 0o755);
     let part = again(part, path, "");
     let mut command = Command::new("setpriv");

@@ -21,6 +21,14 @@ pub fn again(part: &str, path: &Path, words: &str) -> Command {
     command
 }
 
+/// Copies this program, by a process of its own: another test's child would keep what this
+/// one writes open between its fork and its exec, and nothing runs that is open for writing.
+pub fn copy_program(to: &Path) {
+    let from = std::env::current_exe().expect("this program");
+    let status = Command::new("cp").arg(from).arg(to).status().expect("cp starts");
+    assert!(status.success(), "{status}");
+}
+
 /// The path and the words that this process was started with; `None` where it runs the
 /// tests.
 pub fn called() -> Option<(PathBuf, String)> {
