@@ -216,14 +216,19 @@ impl Appending {
 
     /// Writes down what is durable, where a mark may stand.
     pub(crate) fn leave_mark(&mut self) {
-        if !self.is_not_continuable && !self.has_unsynced() {
+        if self.may_be_marked() {
             self.log.mark();
         }
     }
 
     /// Everything is durable, and no mark says so.
     pub(crate) fn lacks_mark(&self) -> bool {
-        !self.is_not_continuable && !self.has_unsynced() && !self.log.is_marked()
+        self.may_be_marked() && !self.log.is_marked()
+    }
+
+    /// A mark is a proof that the manifest that lists the log is durable, too.
+    fn may_be_marked(&self) -> bool {
+        self.is_listing_durable && !self.is_not_continuable && !self.has_unsynced()
     }
 
     fn sync_unmarked(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {

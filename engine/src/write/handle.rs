@@ -113,7 +113,7 @@ impl Drop for Shared {
     /// learn of an error. Leaves the mark that [`Options::late_marks`] has put off.
     fn drop(&mut self) {
         let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let lacks_mark = memory.lacks_mark();
+        let lacks_mark = self.options.late_marks && memory.lacks_mark();
         if memory.unsynced_since().is_some() && matches!(self.options.sync, SyncPolicy::Every(_)) {
             drop(self.locked(Session::sync));
         } else if lacks_mark {
