@@ -133,20 +133,24 @@ fn a_full_memory_is_stored_early_and_lines_wait() {
 fn lines_whose_store_fails_for_good_end_the_run() {
     let clock = Arc::new(TestClock::default());
     let (_keeps_it_blocked, blocks) = mpsc::channel::<()>();
+    let memory = Memory::refusing(vec![lasting()]);
     let source = script(Pace::Own, {
-        let clock = Arc::clone(&clock);
+        let (clock, memory) = (Arc::clone(&clock), memory.clone());
         move |n| {
             if n == 10 {
-                // The clock may leap before what was read has come to be held.
-                (0..10).for_each(|_| clock.sleep(20 * SECOND));
+                // What was read may come to be held only after any of these leaps.
+                while !memory.0.refusals.lock().unwrap().is_empty() {
+                    clock.sleep(20 * SECOND);
+                }
                 let _ = blocks.recv();
             }
             Ok(value(n))
         }
     });
-    let memory = Memory::refusing(vec![lasting()]);
     let run = collector(&clock).hold(10 * SECOND);
     let error = run.collect("script", source, &memory, &mut |_| {}).unwrap_err();
+    // The source may have fallen asleep once more.
+    clock.pass(20_000 * MS);
     // The clock may be ahead of readings that are still on their way to be held.
     assert!((1..=10).contains(&error.unsaved), "{error:?}");
     assert_eq!(error.unsaved as u64, error.report.polls);
