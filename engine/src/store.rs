@@ -15,7 +15,7 @@ use crate::read::snapshot::Snapshot;
 use crate::view::View;
 use crate::write::append::Appending;
 use crate::write::handle::Shared;
-use crate::write::session::Session;
+use crate::write::session::{Memory, Session};
 use crate::write::writer::{self, Writer};
 
 mod copy;
@@ -115,8 +115,9 @@ impl Store {
         options: Options,
         is_read_only: bool,
         recovery: Recovery,
+        memory: Memory,
     ) -> Self {
-        let shared = Arc::new(Shared::new(directory, options, is_read_only));
+        let shared = Arc::new(Shared::new(directory, options, is_read_only, memory));
         Self { shared, recovery: Arc::new(recovery) }
     }
 

@@ -31,11 +31,19 @@ pub(crate) struct View {
 impl View {
     /// Looks at the store in `directory`: at its manifest and at the tail of its log.
     pub(crate) fn take(directory: &Arc<Directory>, positioned_reads: bool) -> Result<Self> {
+        Ok(Self::take_with_manifest(directory, positioned_reads)?.0)
+    }
+
+    /// As [`take`](Self::take), with the manifest that it goes by.
+    pub(crate) fn take_with_manifest(
+        directory: &Arc<Directory>,
+        positioned_reads: bool,
+    ) -> Result<(Self, Manifest)> {
         let mut manifest = manifest::read(directory)?;
         for _ in 0..ATTEMPTS_MAX {
             let log = open_log(directory, &manifest.record)?;
             if manifest.is_current(directory)? {
-                return Ok(Self::new(directory, manifest, log, positioned_reads));
+                return Ok((Self::new(directory, &manifest, log, positioned_reads), manifest));
             }
             manifest = manifest::read(directory)?;
         }
@@ -45,12 +53,12 @@ impl View {
 
     fn new(
         directory: &Arc<Directory>,
-        manifest: Manifest,
+        manifest: &Manifest,
         log: Opened,
         positioned_reads: bool,
     ) -> Self {
-        let Manifest { record, damage, .. } = manifest;
-        let mut damage: Vec<Damage> = damage.into_iter().collect();
+        let record = manifest.record.clone();
+        let mut damage: Vec<Damage> = manifest.damage.iter().cloned().collect();
         let (log, end_sequence) = match log {
             Opened::None => (None, record.log_first_sequence()),
             Opened::Log(log) => {

@@ -13,6 +13,8 @@ use crate::os::disk::{Directory, create_directory, sync_directory_at};
 use crate::os::lock::Lock;
 use crate::read::snapshot::Snapshot;
 use crate::view::View;
+use crate::write::append::Appending;
+use crate::write::session::Memory;
 
 impl Options {
     /// Creates a store at `path`, which must not exist, or be an empty directory but for
@@ -44,7 +46,7 @@ impl Options {
         }
         drop(lock);
         // Not by opening it: what then failed would be reported of a store that is there.
-        Ok(Store::new(directory, self.clone(), false, Recovery::default()))
+        Ok(Store::new(directory, self.clone(), false, Recovery::default(), Memory::default()))
     }
 
     /// Opens the store at `path` for reading and appending.
@@ -90,8 +92,10 @@ impl Options {
     /// As [`open`](Self::open), also with limits that are too small for others.
     pub(crate) fn open_unchecked(&self, path: &Path, is_read_only: bool) -> Result<Store> {
         let directory = open_directory(path)?;
-        let recovery = Recovery::of(&View::take(&directory, self.positioned_reads)?);
-        Ok(Store::new(directory, self.clone(), is_read_only, recovery))
+        let (view, manifest) = View::take_with_manifest(&directory, self.positioned_reads)?;
+        let recovery = Recovery::of(&view);
+        let known = if is_read_only { None } else { Appending::of_view(&view, manifest) };
+        Ok(Store::new(directory, self.clone(), is_read_only, recovery, Memory::of(known)))
     }
 
     /// A snapshot of the store at `path`, for a program that asks once: the same as that

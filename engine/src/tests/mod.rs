@@ -15,6 +15,7 @@ mod frames_in_their_place;
 mod held_writer;
 mod mixed_stores;
 mod order_of_syncs;
+mod opened_and_appended;
 mod orphans;
 mod possibly_stored;
 mod power_cut;

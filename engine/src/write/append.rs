@@ -12,14 +12,15 @@ use super::rotate::Keep;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::log_name;
 use crate::format::{CHUNK, LEAF};
-use crate::log::tail::Tail;
+use crate::log::tail::{Stop, Tail};
 use crate::log::writer::LogWriter;
 use crate::log::{Head, Place};
 use crate::manifest::{self, Manifest};
 use crate::observation::Observation;
 use crate::options::LOG_BYTES_MOST;
-use crate::os::disk::Directory;
+use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
+use crate::view::View;
 
 /// No more stays unsynced under any policy.
 const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
@@ -76,7 +77,6 @@ impl Appending {
                           goes on without it";
             Error::damaged(&directory.file_path(&name), 0, detail)
         })?;
-        let is_not_alone = file.has_other_names();
         let file = Arc::new(file);
         let tail = Tail::find(&file, &head)?;
         if let Some((offset, error)) = &tail.unreadable {
@@ -87,16 +87,46 @@ impl Appending {
             );
             return Err(Error::damaged(file.path(), *offset, detail));
         }
-        Ok(Some(Self {
+        Ok(Some(Self::resume(directory, manifest, file, head, &tail)))
+    }
+
+    /// Goes on from what opening the store has found, without the lock; `None` where that
+    /// is not enough. A mark says that all before it is durable, and so is never taken
+    /// back: whether the mark is still there is all that is left to look at, and
+    /// [`is_current`](Self::is_current) does.
+    pub(crate) fn of_view(view: &View, manifest: Manifest) -> Option<Self> {
+        let log = view.log()?;
+        let tail = log.tail();
+        let is_settled = tail.stop == Stop::Mark && tail.watermark == tail.end && tail.is_clean;
+        if !is_settled || !view.damage().is_empty() {
+            return None;
+        }
+        // An error is met again, and reported, by the first append.
+        let file = view.directory().open_file_for_writing(&log_name(log.head().id)).ok()?;
+        if file.identity() != log.file().identity() {
+            return None;
+        }
+        let head = *log.head();
+        Some(Self::resume(view.directory(), manifest, Arc::new(file), head, tail))
+    }
+
+    fn resume(
+        directory: &Arc<Directory>,
+        manifest: Manifest,
+        file: Arc<DiskFile>,
+        head: Head,
+        tail: &Tail,
+    ) -> Self {
+        Self {
             directory: Arc::clone(directory),
             is_listing_durable: tail.is_appended_to,
             has_unconfirmed: tail.watermark != tail.end,
-            is_not_continuable: !tail.is_clean || is_not_alone,
+            is_not_continuable: !tail.is_clean || file.has_other_names(),
             kept: tail.end,
-            log: LogWriter::resume(file, head, &tail),
+            log: LogWriter::resume(file, head, tail),
             manifest,
             seal_error: None,
-        }))
+        }
     }
 
     /// Whether the store is still as this value says, so that the tail need not be found

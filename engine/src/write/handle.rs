@@ -28,13 +28,18 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(directory: Arc<Directory>, options: Options, is_read_only: bool) -> Self {
+    pub(crate) fn new(
+        directory: Arc<Directory>,
+        options: Options,
+        is_read_only: bool,
+        memory: Memory,
+    ) -> Self {
         Self {
             directory,
             options,
             is_read_only,
             queue: Queue::default(),
-            memory: Mutex::default(),
+            memory: Mutex::new(memory),
             holder: Mutex::default(),
         }
     }

@@ -26,6 +26,11 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// Of what opening the store has found.
+    pub(crate) fn of(appending: Option<Appending>) -> Self {
+        Self { appending, process: std::process::id(), ..Self::default() }
+    }
+
     /// Since when something waits for a sync of this process.
     pub(crate) fn unsynced_since(&self) -> Option<Instant> {
         self.unsynced_since.filter(|_| self.process == std::process::id())
