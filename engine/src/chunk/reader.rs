@@ -58,7 +58,7 @@ pub(crate) struct Chunk {
     pub(super) bytes: Bytes,
     pub(super) header: Header,
     /// `None` if neither the summary nor its page can be read.
-    leaves: Vec<Option<Summary>>,
+    leaves: OnceLock<Vec<Option<Summary>>>,
     times: OnceLock<Option<TimesDecoder>>,
     values: OnceLock<Option<ValuesDecoder>>,
 }
@@ -102,10 +102,8 @@ impl Chunk {
         if [&header.times, &header.values].iter().any(|column| is_later(column.codec)) {
             return Err(parts::later_version(&bytes));
         }
-        let (times, values) = (OnceLock::new(), OnceLock::new());
-        let mut chunk = Self { bytes, header, leaves: Vec::new(), times, values };
-        chunk.leaves = chunk.read_leaves()?;
-        Ok(chunk)
+        let (leaves, times, values) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { bytes, header, leaves, times, values })
     }
 
     /// Gives back the memory map through which it is read. It stays open.
@@ -133,12 +131,23 @@ impl Chunk {
     /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it is damaged, and a page
     /// of the leaf too.
     pub(crate) fn leaf(&self, leaf: u64) -> Result<&Summary> {
-        let summary = usize::try_from(leaf).ok().and_then(|leaf| self.leaves.get(leaf));
-        summary.and_then(Option::as_ref).ok_or_else(|| {
+        self.leaf_or_damaged(leaf)?.ok_or_else(|| {
             let fault = Fault::Damaged("a leaf's summary and its page are damaged".into());
             let lost = self.header.place.leaf_sequences(leaf);
             fault.into_error(&self.bytes, self.header.leaf_offset(leaf), lost)
         })
+    }
+
+    /// As [`leaf`](Self::leaf); `None` if it is damaged.
+    pub(crate) fn leaf_or_damaged(&self, leaf: u64) -> Result<Option<&Summary>> {
+        let leaves = match self.leaves.get() {
+            Some(leaves) => leaves,
+            None => {
+                let read = self.read_leaves()?;
+                self.leaves.get_or_init(|| read)
+            }
+        };
+        Ok(usize::try_from(leaf).ok().and_then(|leaf| leaves.get(leaf)?.as_ref()))
     }
 
     /// How many observations it has.

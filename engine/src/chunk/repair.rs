@@ -44,8 +44,8 @@ impl Chunk {
                 Err(error) => return Err(error),
             }
             // Of a whole leaf this is what it was sealed with, if that was right.
-            let sealed = || self.leaf(leaf).cloned().unwrap_or(Summary::EMPTY);
-            leaves.push(if is_whole { page.summary() } else { sealed() });
+            let sealed = self.leaf_or_damaged(leaf)?.cloned().unwrap_or(Summary::EMPTY);
+            leaves.push(if is_whole { page.summary() } else { sealed });
         }
         let place = Place { predecessor, ..self.place() };
         let lost = complement(place.sequences(), &kept);

@@ -68,10 +68,10 @@ impl Chunk {
         let own = &self.header.nodes[0];
         let mut edge = Edge::starting_at(own.leaves().start);
         for leaf in 0..CHUNK_LEAVES {
-            match self.leaf(leaf) {
-                Ok(summary) => edge.push(summary.clone(), |_| {}),
+            match self.leaf_or_damaged(leaf)? {
+                Some(summary) => edge.push(summary.clone(), |_| {}),
                 // Reported with the leaf.
-                Err(_) => return Ok(()),
+                None => return Ok(()),
             }
         }
         let merged = edge.total(&Summary::EMPTY);

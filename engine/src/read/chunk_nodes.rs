@@ -56,7 +56,13 @@ impl ChunkNodes {
         level: u32,
         index: u64,
     ) -> Result<Option<&Summary>> {
-        let inner = self.inner.get_or_init(|| self.merged());
+        let inner = match self.inner.get() {
+            Some(inner) => inner,
+            None => {
+                let merged = self.merged()?;
+                self.inner.get_or_init(|| merged)
+            }
+        };
         // A repair may have had to count a leaf as empty.
         let merged = inner[1].as_ref().filter(|_| !self.has_lost());
         if merged.is_some_and(|merged| !has_same_bits(merged, self.own())) {
@@ -65,24 +71,28 @@ impl ChunkNodes {
         }
         let of_level = 1 << (CHUNK_LEVEL - level);
         let number = usize::try_from(of_level + index % of_level).expect("one of few nodes");
-        Ok(self.get(inner, number))
+        self.get(inner, number)
     }
 
     /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` where
     /// the summary of a leaf cannot be had.
-    fn merged(&self) -> Vec<Option<Summary>> {
+    fn merged(&self) -> Result<Vec<Option<Summary>>> {
         let mut inner = vec![None; INNER];
         for number in (1..INNER).rev() {
-            let [left, right] = [2 * number, 2 * number + 1].map(|child| self.get(&inner, child));
+            let (left, right) = (self.get(&inner, 2 * number)?, self.get(&inner, 2 * number + 1)?);
             inner[number] = left.zip(right).map(|(left, right)| left.merge(right));
         }
-        inner
+        Ok(inner)
     }
 
-    fn get<'a>(&'a self, inner: &'a [Option<Summary>], number: usize) -> Option<&'a Summary> {
+    fn get<'a>(
+        &'a self,
+        inner: &'a [Option<Summary>],
+        number: usize,
+    ) -> Result<Option<&'a Summary>> {
         match number.checked_sub(INNER) {
-            Some(leaf) => self.chunk.leaf(leaf as u64).ok(),
-            None => inner[number].as_ref(),
+            Some(leaf) => self.chunk.leaf_or_damaged(leaf as u64),
+            None => Ok(inner[number].as_ref()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder, ScopedJoinHandle};
 
@@ -13,33 +13,34 @@ use crate::error::Result;
 const THREADS_MAX: usize = 4;
 /// For fewer chunks no thread is begun.
 const CHUNKS_MIN: usize = 8;
-/// The values that one thread hands to another at once: 64 KiB.
-const PORTION: usize = 8 * 1024;
 
 /// Calls `work` with each number, a page to read into, and a function that takes values,
 /// on several threads. `each` gets these values, on this thread and in any order.
 /// Returns the sum of what `work` returned.
 pub(super) fn for_each_chunk(
     numbers: impl Iterator<Item = u32> + Clone + Send,
-    work: impl Fn(u32, &mut Page, &mut dyn FnMut(&[f64])) -> Result<u64> + Sync,
-    each: &mut dyn FnMut(&[f64]),
+    work: impl Fn(u32, &mut Page, &mut dyn FnMut(Vec<f64>)) -> Result<u64> + Sync,
+    each: &mut dyn FnMut(Vec<f64>),
 ) -> Result<u64> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
-    let queue = Queue { numbers: Mutex::new(numbers.clone()), has_failed: AtomicBool::new(false) };
+    let (numbers_left, has_failed) = (Mutex::new(numbers.clone()), AtomicBool::new(false));
+    let (queue, work) = (&Queue { numbers: numbers_left, has_failed }, &work);
     if threads == 1 || numbers.take(CHUNKS_MIN).count() < CHUNKS_MIN {
-        return queue.drain(&work, each);
+        return queue.drain(work, each);
     }
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(2 * threads);
         let begin = |_| {
             let sender = sender.clone();
-            Builder::new().spawn_scoped(scope, || queue.drain_to(&work, sender)).ok()
+            // The other thread receives until all senders are gone, so none is refused.
+            let drain = move || queue.drain(work, &mut |values| drop(sender.send(values)));
+            Builder::new().spawn_scoped(scope, drain).ok()
         };
         let begun: Vec<ScopedJoinHandle<'_, _>> = (0..threads).filter_map(begin).collect();
         drop(sender);
-        receiver.iter().for_each(|values: Vec<f64>| each(&values));
+        receiver.iter().for_each(&mut *each);
         // Whatever no thread has taken: all of it, if none could be begun.
-        let rest = queue.drain(&work, each);
+        let rest = queue.drain(work, each);
         begun.into_iter().fold(rest, |sum, thread| {
             let of_thread = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok(sum? + of_thread?)
@@ -64,8 +65,8 @@ impl<N: Iterator<Item = u32>> Queue<N> {
     /// Works through the queue on this thread.
     fn drain(
         &self,
-        work: &impl Fn(u32, &mut Page, &mut dyn FnMut(&[f64])) -> Result<u64>,
-        each: &mut dyn FnMut(&[f64]),
+        work: &impl Fn(u32, &mut Page, &mut dyn FnMut(Vec<f64>)) -> Result<u64>,
+        each: &mut dyn FnMut(Vec<f64>),
     ) -> Result<u64> {
         let (mut page, mut sum) = (Page::default(), 0);
         while let Some(number) = self.next() {
@@ -73,25 +74,5 @@ impl<N: Iterator<Item = u32>> Queue<N> {
                 .inspect_err(|_| self.has_failed.store(true, Ordering::Relaxed))?;
         }
         Ok(sum)
-    }
-
-    /// Works through the queue and sends the values to another thread.
-    fn drain_to(
-        &self,
-        work: &impl Fn(u32, &mut Page, &mut dyn FnMut(&[f64])) -> Result<u64>,
-        to: SyncSender<Vec<f64>>,
-    ) -> Result<u64> {
-        let mut portion = Vec::new();
-        // The other thread receives until all senders are gone, so none is refused.
-        let send = |values| drop(to.send(values));
-        let sum = self.drain(work, &mut |values| {
-            portion.extend_from_slice(values);
-            if portion.len() >= PORTION {
-                let next = Vec::with_capacity(2 * PORTION);
-                send(std::mem::replace(&mut portion, next));
-            }
-        });
-        send(portion);
-        sum
     }
 }

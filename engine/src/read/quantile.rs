@@ -25,6 +25,9 @@ use crate::stats::quantile::{self, Values};
 use crate::stats::sketch::{Buckets, Sketch, Unit};
 use crate::stats::summary::Summary;
 
+/// The values of a chunk that one thread hands to another at once: 64 KiB.
+const PORTION: usize = 8 * 1024;
+
 pub(super) fn check(snapshot: &Snapshot, q: f64) -> Result<()> {
     if (0.0..=1.0).contains(&q) {
         return Ok(());
@@ -146,21 +149,21 @@ impl<'s> WindowValues<'s> {
         Ok(())
     }
 
-    /// Hands over the values of the leaves of a chunk that may lie from `low` to `high`.
-    /// Returns how many of the others are below.
+    /// Hands over the values of a chunk that may lie from `low` to `high`. Returns how many
+    /// of the others are below.
     fn scan_chunk(
         &self,
         number: u32,
         (low, high): (f64, f64),
         page: &mut Page,
-        each: &mut dyn FnMut(&[f64]),
+        each: &mut dyn FnMut(Vec<f64>),
     ) -> Result<u64> {
         let Some(chunk) = self.chunk(number)? else { return Ok(0) };
         let chunk = chunk.chunk();
-        let mut below = 0;
+        let (mut below, mut portion) = (0, Vec::new());
         for leaf in 0..CHUNK_LEAVES {
             // Without its summary the page cannot be read either, and is reported.
-            if let Ok(summary) = chunk.leaf(leaf) {
+            if let Some(summary) = chunk.leaf_or_damaged(leaf)? {
                 if summary.max.total_cmp(&low).is_lt() {
                     below += chunk.sequences(leaf).map(|run| run.end - run.start).sum::<u64>();
                     continue;
@@ -170,7 +173,14 @@ impl<'s> WindowValues<'s> {
                 }
             }
             match chunk.read_page(leaf, Wanted::VALUES, page) {
-                Ok(()) => each(&page.values),
+                Ok(()) => {
+                    below += quantile::within(&page.values, (low, high), &mut |values| {
+                        portion.extend_from_slice(values);
+                    });
+                    if portion.len() >= PORTION {
+                        each(std::mem::take(&mut portion));
+                    }
+                }
                 Err(error) => {
                     self.snapshot.meet(error.damage().ok_or(error)?)?;
                     let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,6 +188,7 @@ impl<'s> WindowValues<'s> {
                 }
             }
         }
+        each(portion);
         Ok(below)
     }
 }
@@ -185,13 +196,14 @@ impl<'s> WindowValues<'s> {
 impl Values for WindowValues<'_> {
     fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
         let values = &*self;
-        values.read_leaves(each)?;
+        let mut below = 0;
+        values.read_leaves(&mut |all| below += quantile::within(all, (low, high), each))?;
         let chunks = values.parts.chunks.iter().cloned().flatten();
         let sketched = chunks.filter(|number| !values.unsketched.contains(number));
-        let work = |number, page: &mut Page, each: &mut dyn FnMut(&[f64])| {
+        let work = |number, page: &mut Page, each: &mut dyn FnMut(Vec<f64>)| {
             values.scan_chunk(number, (low, high), page, each)
         };
-        for_each_chunk(sketched, work, each)
+        Ok(below + for_each_chunk(sketched, work, &mut |values| each(&values))?)
     }
 }
 

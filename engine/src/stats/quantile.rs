@@ -251,31 +251,36 @@ fn sweep(values: &mut impl Values, interval: Interval, mut take: impl FnMut(u64)
             }
         }
     };
-    let not_handed_over = values.scan(low, high, &mut |values| {
-        let (rows, rest) = values.as_chunks::<ROW>();
-        for row in rows {
-            // Most rows hold nothing of the interval. Comparisons as floats, which
-            // are vector instructions, find that out; they take −0.0 for 0.0, and so
-            // at worst read a row in vain.
-            let (mut less, mut up_to) = (0_u64, 0_u64);
-            for value in row {
-                less += u64::from(*value < low);
-                up_to += u64::from(*value <= high);
-            }
-            if less == up_to {
-                found.below += less;
-            } else {
-                take_each(&mut found, row);
-            }
-        }
-        take_each(&mut found, rest);
-    })?;
+    let not_handed_over = values.scan(low, high, &mut |values| take_each(&mut found, values))?;
     found.below = found.below.saturating_add(not_handed_over);
     Ok(found)
 }
 
 /// Values that are compared at once before any of them is looked at.
 const ROW: usize = 32;
+
+/// Hands over what of `values` may lie from `low` to `high`, and returns how many of the
+/// rest lie below. Most rows hold nothing of an interval.
+pub(crate) fn within(values: &[f64], (low, high): (f64, f64), each: &mut dyn FnMut(&[f64])) -> u64 {
+    let (rows, rest) = values.as_chunks::<ROW>();
+    let mut below = 0;
+    for row in rows {
+        // Comparisons as floats are vector instructions; they take −0.0 for 0.0, and so
+        // at worst hand a row over in vain.
+        let (mut less, mut up_to) = (0_u64, 0_u64);
+        for value in row {
+            less += u64::from(*value < low);
+            up_to += u64::from(*value <= high);
+        }
+        if less == up_to {
+            below += less;
+        } else {
+            each(row);
+        }
+    }
+    each(rest);
+    below
+}
 
 #[cfg(test)]
 mod tests;

@@ -152,18 +152,17 @@ impl<'a> Verifying<'a> {
             self.mismatch(number, "the chunk does not follow the one before it");
         }
         self.seal = Some(place.seal);
-        self.nodes(chunk);
-        Ok(())
+        self.nodes(chunk)
     }
 
     /// Compares the nodes that a chunk holds with those that its leaves complete.
-    fn nodes(&mut self, chunk: &Chunk) {
+    fn nodes(&mut self, chunk: &Chunk) -> Result<()> {
         let mut completed: Vec<Node> = Vec::new();
         for leaf in 0..CHUNK_LEAVES {
-            let Ok(summary) = chunk.leaf(leaf) else {
+            let Some(summary) = chunk.leaf_or_damaged(leaf)? else {
                 // Reported with the leaf; nothing above it can be compared.
                 self.edge = Edge::starting_at((u64::from(chunk.number()) + 1) * CHUNK_LEAVES);
-                return;
+                return Ok(());
             };
             self.edge.push(summary.clone(), |node| {
                 if node.level >= CHUNK_LEVEL {
@@ -177,6 +176,7 @@ impl<'a> Verifying<'a> {
                 self.mismatch(chunk.number(), "a node is not the merge of what it covers");
             }
         }
+        Ok(())
     }
 
     fn compare_with_manifest(&mut self) {

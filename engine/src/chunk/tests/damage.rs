@@ -305,6 +305,7 @@ fn an_error_of_reading_is_an_error() {
     for failing in 1..10 {
         let read = with_failing_reads(failing, 0, rustix::io::Errno::NOMEM, || {
             let chunk = specimen.shelf.open()?;
+            chunk.leaf(0)?;
             let mut page = Page::default();
             (0..CHUNK_LEAVES).try_for_each(|leaf| chunk.read_page(leaf, Wanted::ROWS, &mut page))
         });
@@ -315,4 +316,21 @@ fn an_error_of_reading_is_an_error() {
             assert_eq!(error.kind(), ErrorKind::Io);
         }
     }
+}
+
+/// Otherwise an error that passes would make a smaller answer, or a repair that loses.
+#[test]
+fn a_summary_that_cannot_be_read_now_is_an_error() {
+    let specimen = Specimen::new(&incompressible(), &[]);
+    let failing = |work: &dyn Fn(&Chunk) -> crate::error::Result<()>| {
+        // Opening takes two reads, the table of the summaries one, each summary one more.
+        let error = with_failing_reads(3, 1, rustix::io::Errno::NOMEM, || {
+            work(&specimen.shelf.open().expect("opened")).expect_err("not read")
+        });
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    };
+    failing(&|chunk| chunk.leaf(0).map(drop));
+    failing(&|chunk| chunk.leaf_or_damaged(0).map(drop));
+    failing(&|chunk| chunk.verify(&mut |_| {}));
+    failing(&|chunk| chunk.repaired(chunk.nodes().to_vec()).map(drop));
 }
