@@ -42,6 +42,8 @@ mod output;
 mod page;
 mod place;
 pub mod plot;
+#[cfg(any(feature = "forward", feature = "serve"))]
+mod prometheus;
 mod python_float;
 mod queue;
 mod repair;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use gaugelog::{Error, ErrorKind, Observation, Snapshot};
 
-use super::message::Sample;
+use crate::prometheus::Sample;
 
 /// How many samples a message has at most, but for those of its last millisecond: 240 kB
 /// before compression.

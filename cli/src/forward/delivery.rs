@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use gaugelog_sources::Stop;
 
 use super::batch::Outgoing;
-use super::message::Labels;
 use super::receiver::{Receiver, Verdict};
 use crate::exit::Exit;
 use crate::output;
+use crate::prometheus::Labels;
 
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 const WAIT_MOST: Duration = Duration::from_secs(300);

@@ -8,12 +8,12 @@ use gaugelog::{ErrorKind, Options, Snapshot};
 use super::batch::{Batch, Collisions, Outgoing};
 use super::cursor::{Counts, Cursor, Found, Place, id_text};
 use super::delivery::{Delivery, Refusal};
-use super::message::Labels;
 use super::refused::List;
 use crate::exit::Exit;
 use crate::explain::explained;
 use crate::figures::{count, plural};
 use crate::output::{self, shown};
+use crate::prometheus::Labels;
 
 /// How often the cursor is written while there is little to send: a write costs a flash
 /// memory some kilobytes. What a crash loses of it is sent twice.

@@ -1,8 +1,11 @@
 //! The messages of Prometheus remote write 1.0 and 2.0, as protobuf.
 //!
-//! Both are a few fields, so they are written by hand. The specifications:
+//! The specifications:
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec/> and
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>.
+
+use crate::prometheus::protobuf::{VARINT, bytes, tag, varint};
+use crate::prometheus::{Labels, Sample, write_labels, write_sample};
 
 /// The version of remote write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,21 +13,6 @@ pub(super) enum Protocol {
     One,
     Two,
 }
-
-/// A value at a time, in milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Sample {
-    pub(super) time_ms: i64,
-    pub(super) value: f64,
-}
-
-/// Names and values, in the order of the names, `__name__` among them.
-pub(super) type Labels = Vec<(String, String)>;
-
-/// How a field's bytes follow its tag.
-const VARINT: u8 = 0;
-const FIXED_64: u8 = 1;
-const BYTES: u8 = 2;
 
 /// `Metadata.MetricType.METRIC_TYPE_GAUGE` of 2.0.
 const GAUGE: u64 = 2;
@@ -46,19 +34,10 @@ pub(super) fn encode(
     }
     let mut series = Vec::with_capacity(message.capacity());
     match protocol {
-        Protocol::One => labels_of_one(&mut series, labels),
+        Protocol::One => write_labels(&mut series, labels),
         Protocol::Two => labels_of_two(&mut message, &mut series, labels),
     }
-    let mut one = Vec::with_capacity(24);
-    for sample in samples {
-        one.clear();
-        tag(&mut one, 1, FIXED_64);
-        one.extend_from_slice(&sample.value.to_le_bytes());
-        tag(&mut one, 2, VARINT);
-        // Negative times take ten bytes, as protobuf's int64 has it.
-        varint(&mut one, sample.time_ms.cast_unsigned());
-        bytes(&mut series, 2, &one);
-    }
+    samples.for_each(|sample| write_sample(&mut series, sample));
     match protocol {
         Protocol::One => bytes(&mut message, 1, &series),
         Protocol::Two => {
@@ -72,15 +51,6 @@ pub(super) fn encode(
     message
 }
 
-fn labels_of_one(series: &mut Vec<u8>, labels: &Labels) {
-    for (name, value) in labels {
-        let mut label = Vec::new();
-        bytes(&mut label, 1, name.as_bytes());
-        bytes(&mut label, 2, value.as_bytes());
-        bytes(series, 1, &label);
-    }
-}
-
 /// Names and values are symbols of the message, and the series has their places.
 fn labels_of_two(message: &mut Vec<u8>, series: &mut Vec<u8>, labels: &Labels) {
     let mut places = Vec::new();
@@ -90,25 +60,6 @@ fn labels_of_two(message: &mut Vec<u8>, series: &mut Vec<u8>, labels: &Labels) {
         varint(&mut places, place);
     }
     bytes(series, 1, &places);
-}
-
-fn tag(out: &mut Vec<u8>, field: u8, kind: u8) {
-    out.push(field << 3 | kind);
-}
-
-fn bytes(out: &mut Vec<u8>, field: u8, content: &[u8]) {
-    tag(out, field, BYTES);
-    varint(out, content.len() as u64);
-    out.extend_from_slice(content);
-}
-
-/// Seven bits a byte, the lowest first; all but the last have the highest bit set.
-fn varint(out: &mut Vec<u8>, mut number: u64) {
-    while number > 0x7f {
-        out.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    out.push(number.to_le_bytes()[0]);
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ mod cursor;
 mod delivery;
 mod lane;
 mod message;
-mod names;
 mod receiver;
 mod refused;
 
@@ -30,6 +29,7 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::figures::count;
 use crate::output::{self, shown};
+use crate::prometheus::names::{self, Naming};
 use crate::queue;
 use crate::service_manager;
 use crate::signals::{self, Hangup, Second};
@@ -38,7 +38,6 @@ use cursor::Counts;
 use delivery::Delivery;
 use lane::{Course, Lane, Step};
 use message::Protocol;
-use names::Label;
 use receiver::{Credentials, Receiver};
 
 const EXAMPLES: &str = "\
@@ -83,13 +82,8 @@ pub(crate) struct Arguments {
     /// to the next free millisecond). They are counted and reported.
     #[arg(long, value_name = "HOW", default_value = "last", hide_possible_values = true)]
     collisions: Collisions,
-    /// The name of the metric [default: that of the store's directory].
-    #[arg(long, value_name = "NAME", value_parser = names::metric)]
-    metric: Option<String>,
-    /// A label; it may be given several times. Without another value, host is this
-    /// machine's name; host= leaves it out.
-    #[arg(long, value_name = "NAME=VALUE")]
-    label: Vec<Label>,
+    #[command(flatten)]
+    naming: Naming,
     /// The name of the cursor [default: made of the address]. Addresses that differ in their
     /// user or query only need different names.
     #[arg(long, value_name = "NAME", value_parser = cursor::name)]
@@ -171,10 +165,8 @@ impl Arguments {
     }
 
     fn lanes(&self) -> Result<Vec<Lane>, Exit> {
-        let host = rustix::system::uname();
-        let host = host.nodename().to_string_lossy();
         let lane = |store: stores::Named| {
-            let labels = names::labels(&store.name, self.metric.as_deref(), &host, &self.label);
+            let labels = self.naming.labels(&store.name);
             Lane::new(store.path, labels)
         };
         let lanes: Vec<Lane> = stores::named(&self.stores)?.into_iter().map(lane).collect();

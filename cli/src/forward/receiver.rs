@@ -10,7 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use gaugelog_sources::{Answer, Post};
 use jiff::Timestamp;
 
-use super::message::{self, Labels, Protocol, Sample};
+use super::message::{self, Protocol};
+use crate::prometheus::{Labels, Sample};
 
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Longer than that no receiver can put us off.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gaugelog_sources::Stop;
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpStream;
@@ -99,9 +99,15 @@ async fn converse(stream: TcpStream, site: Arc<Site>, open: Open) {
     let (number, connections) = (open.number, &open.connections);
     let respond = |request: Request<Incoming>| {
         let site = &site;
-        connections.does(number, Doing::Answering);
+        let (request, body) = request.into_parts();
+        let answering = move || connections.does(number, Doing::Answering);
+        match request.method {
+            // Its body may be slow.
+            Method::POST => connections.does(number, Doing::Reading),
+            _ => answering(),
+        }
         async move {
-            let answer = site.answer(request.into_parts().0).await;
+            let answer = site.answer(request, body, answering).await;
             connections.does(number, Doing::Writing(answer.body.len()));
             let kept = |bytes| {
                 let connections = Arc::clone(connections);

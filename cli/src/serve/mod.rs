@@ -4,7 +4,7 @@
 //! connections ─▶ site ─▶ access: which host, which token
 //!   (bounded)     │
 //!                 ├─▶ the page's files
-//!                 └─▶ pool: two threads ─▶ api, metrics ─▶ stores
+//!                 └─▶ pool: two threads ─▶ api, metrics, remote_read ─▶ stores
 //! ```
 //!
 //! One thread speaks HTTP and reads no store. The pool's threads compute answers, each
@@ -14,6 +14,7 @@
 mod access;
 mod answer;
 mod api;
+mod body;
 mod columns;
 mod connections;
 mod listen;
@@ -21,6 +22,7 @@ mod metrics;
 mod overview;
 mod pool;
 mod query;
+mod remote_read;
 mod site;
 mod stores;
 
@@ -31,6 +33,7 @@ use clap::Args;
 
 use crate::exit::Exit;
 use crate::output::{self, shown};
+use crate::prometheus::names::Naming;
 use crate::service_manager;
 use crate::signals::{self, Hangup, Second};
 use access::Access;
@@ -42,10 +45,13 @@ Examples:
   gaugelog serve house --listen 127.0.0.1:9000
   gaugelog serve house --listen 0.0.0.0:8080 --token-file token --host gauges.example.org
 
-Open http://127.0.0.1:8080/ for the page. /metrics is for Prometheus, /api/v1/ answers in
-JSON; docs/serving.md describes both. Every address but a loopback one needs a token: send
-it as `Authorization: Bearer TOKEN`, or open the page once with ?token=TOKEN. It is sent as
-it is: across a network, put a proxy with TLS in front.";
+Open http://127.0.0.1:8080/ for the page. /metrics is for Prometheus, and /api/v1/ answers in
+JSON: see docs/serving.md. At /api/v1/read Prometheus reads stores, with names as `gaugelog
+forward` gives them: see docs/many-machines.md.
+
+Every address but a loopback one needs a token: send it as `Authorization: Bearer TOKEN`, or
+open the page once with ?token=TOKEN. It is sent as it is: across a network, put a proxy with
+TLS in front.";
 
 /// What to serve, and where.
 #[derive(Args, Debug)]
@@ -63,6 +69,9 @@ pub(crate) struct Arguments {
     /// A name under which browsers reach this server, such as a proxy's; may be repeated.
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// Names of series, for Prometheus's remote read.
+    #[command(flatten)]
+    naming: Naming,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
@@ -82,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         )));
     }
     let access = Access::new(arguments.token_file.as_deref(), &arguments.hosts)?;
-    let site = Site::new(dir.clone(), access)
+    let site = Site::new(dir.clone(), arguments.naming.clone(), access)
         .map_err(|error| Exit::Error(format!("cannot start a thread: {error}")))?;
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let cannot_listen = |error| {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
@@ -13,42 +14,67 @@ use super::answer::{Answer, Refusal};
 use super::pool::Pool;
 use super::query::Query;
 use super::stores::Stores;
-use super::{api, metrics};
+use super::{api, body, metrics, remote_read};
 use crate::ask::stores::Named;
 use crate::page;
+use crate::prometheus::names::Naming;
+
+/// Where Prometheus reads stores: the one address that takes a body.
+const REMOTE_READ: &str = "/api/v1/read";
+/// Where vmctl looks whether there is a server that it can read.
+const HEALTHY: &str = "/-/healthy";
 
 /// A folder of stores, who may see it, and who computes what is seen.
 #[derive(Debug)]
 pub(super) struct Site {
     stores: Stores,
+    naming: Naming,
     access: Access,
     pool: Pool,
 }
 
 impl Site {
-    pub(super) fn new(dir: PathBuf, access: Access) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { stores: Stores::new(dir), access, pool: Pool::new()? }))
+    pub(super) fn new(dir: PathBuf, naming: Naming, access: Access) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { stores: Stores::new(dir), naming, access, pool: Pool::new()? }))
     }
 
-    pub(super) async fn answer(self: &Arc<Self>, request: Parts) -> Answer {
+    /// Calls `has_arrived` when the body that a request should have is there.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        request: Parts,
+        body: Incoming,
+        has_arrived: impl FnOnce(),
+    ) -> Answer {
         if let Err(answer) = self.access.check(&request) {
             return answer;
         }
-        self.admitted(&request).await.unwrap_or_else(Answer::from)
+        self.admitted(&request, body, has_arrived).await.unwrap_or_else(Answer::from)
     }
 
-    async fn admitted(self: &Arc<Self>, request: &Parts) -> Result<Answer, Refusal> {
-        if !matches!(request.method, Method::GET | Method::HEAD) {
-            let text = format!("{} is not possible; use GET", request.method);
-            let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text);
-            return Err(refusal.with(header::ALLOW, "GET, HEAD"));
+    async fn admitted(
+        self: &Arc<Self>,
+        request: &Parts,
+        body: Incoming,
+        has_arrived: impl FnOnce(),
+    ) -> Result<Answer, Refusal> {
+        let path = request.uri.path();
+        check_method(&request.method, path)?;
+        if path == HEALTHY {
+            return Ok(Answer::new("text/plain; charset=utf-8", "gaugelog serves\n"));
         }
-        if let Some((media_type, text)) = page::file(request.uri.path()) {
+        if let Some((media_type, text)) = page::file(path) {
             return Ok(Answer::new(media_type, text));
         }
-        let place = Place::of(request.uri.path())?;
         let query = Query::parse(request.uri.query())?;
         let site = Arc::clone(self);
+        if path == REMOTE_READ {
+            query.only(&[])?;
+            let body = body::whole(body).await?;
+            has_arrived();
+            let work = move || remote_read::read(&site.stores, &site.naming, &body);
+            return self.pool.answer(work).await;
+        }
+        let place = Place::of(path)?;
         self.pool.answer(move || site.computed(&place, &query)).await
     }
 
@@ -60,6 +86,20 @@ impl Site {
             Place::Store(name, asked) => asked(&self.stores, &self.stores.named(name)?, query),
         }
     }
+}
+
+/// Refuses what an address does not do.
+fn check_method(method: &Method, path: &str) -> Result<(), Refusal> {
+    let (is_possible, possible) = match path {
+        REMOTE_READ => (method == Method::POST, "POST"),
+        _ => (matches!(*method, Method::GET | Method::HEAD), "GET, HEAD"),
+    };
+    if is_possible {
+        return Ok(());
+    }
+    let text = format!("{method} is not possible here; use {possible}");
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text);
+    Err(refusal.with(header::ALLOW, possible))
 }
 
 /// What is asked of one store.

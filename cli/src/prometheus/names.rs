@@ -1,9 +1,11 @@
-//! What a series is called at the receiver: a metric and labels.
+//! What the series of a store is called: a metric and labels.
 
 use std::path::Path;
 use std::str::FromStr;
 
-use super::message::Labels;
+use clap::Args;
+
+use super::Labels;
 use crate::exit::Exit;
 use crate::output::shown;
 
@@ -11,9 +13,30 @@ use crate::output::shown;
 const METRIC: &str = "__name__";
 const CHARS_MAX: usize = 1024;
 
+/// What the command line says of the names of series.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Naming {
+    /// The name of the metric [default: that of the store's directory].
+    #[arg(long, value_name = "NAME", value_parser = metric)]
+    metric: Option<String>,
+    /// A label; it may be given several times. Without another value, host is this
+    /// machine's name; host= leaves it out.
+    #[arg(long, value_name = "NAME=VALUE")]
+    label: Vec<Label>,
+}
+
+impl Naming {
+    /// The labels of the store of this name.
+    pub(crate) fn labels(&self, store: &str) -> Labels {
+        let host = rustix::system::uname();
+        let host = host.nodename().to_string_lossy();
+        labels(store, self.metric.as_deref(), &host, &self.label)
+    }
+}
+
 /// A label that the command line gives: `room=attic`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Label {
+pub(crate) struct Label {
     name: String,
     value: String,
 }
@@ -39,7 +62,7 @@ impl FromStr for Label {
 }
 
 /// Reads the name of a metric that the command line gives.
-pub(super) fn metric(text: &str) -> Result<String, String> {
+fn metric(text: &str) -> Result<String, String> {
     match text.is_empty() || text.len() > CHARS_MAX || made_valid(text, true) != text {
         true => Err("a metric's name has letters a to z, digits, _ and :, and begins with no \
                      digit"
@@ -51,7 +74,7 @@ pub(super) fn metric(text: &str) -> Result<String, String> {
 /// The labels of a store. Without `metric` its directory's name is the metric; with it, that
 /// name is the label `store`, so that several stores remain several series. The machine's
 /// name is the label `host`. What `given` says comes on top; an empty value removes a label.
-pub(super) fn labels(store: &str, metric: Option<&str>, host: &str, given: &[Label]) -> Labels {
+fn labels(store: &str, metric: Option<&str>, host: &str, given: &[Label]) -> Labels {
     let store = store.strip_suffix(".log").unwrap_or(store);
     let mut labels = match metric {
         None => vec![(METRIC.to_owned(), made_valid(store, true))],
@@ -70,7 +93,7 @@ pub(super) fn labels(store: &str, metric: Option<&str>, host: &str, given: &[Lab
 }
 
 /// A series as Prometheus writes it: `room{host="box"}`.
-pub(super) fn text(labels: &Labels) -> String {
+pub(crate) fn text(labels: &Labels) -> String {
     let metric = labels.iter().find(|(name, _)| name == METRIC);
     let metric = metric.map_or("", |(_, value)| value.as_str());
     let others = labels.iter().filter(|(name, _)| name != METRIC);
@@ -79,16 +102,16 @@ pub(super) fn text(labels: &Labels) -> String {
 }
 
 /// Refuses stores that would be one series: their observations would mix.
-pub(super) fn check_distinct<'a>(
+pub(crate) fn check_distinct<'a>(
     stores: impl Iterator<Item = (&'a Path, &'a Labels)> + Clone,
 ) -> Result<(), Exit> {
     for (at, (path, labels)) in stores.clone().enumerate() {
         let earlier = stores.clone().take(at).find(|(_, other)| *other == labels);
         if let Some((other, _)) = earlier {
             return Err(Exit::Error(format!(
-                "{} and {} would both be the series {}; forward one of them by a command of its \
-                 own with --label NAME=VALUE, or use --metric NAME, which tells stores apart by \
-                 their names",
+                "{} and {} would both be the series {}; give one of them a command of its own \
+                 with --label NAME=VALUE, or use --metric NAME, which tells stores apart by their \
+                 names",
                 shown(other),
                 shown(path),
                 text(labels)
