@@ -7,7 +7,7 @@
 //!     │
 //!     ├─▶ lane: when a source is polled ─▶ value: what is held, counts, the end
 //!     ├─▶ keeper ─▶ writing: collector.json and the live state
-//!     └─▶ events, for whoever collects
+//!     └─▶ events, for the caller
 //! ```
 
 mod back_off;

@@ -23,7 +23,7 @@ pub(super) type Stretch = (usize, Range<u64>);
 pub(super) struct Tampering {
     /// Bytes that are not as written.
     pub(super) touched: Vec<Stretch>,
-    /// Files of which nothing needs to be readable any more.
+    /// Files that need not be readable any more.
     pub(super) misplaced: Vec<usize>,
 }
 
