@@ -197,7 +197,7 @@ pub struct ChunkRead {
     pub errors: Vec<crate::Error>,
     /// The damage that verifying finds.
     pub damage: Vec<Damage>,
-    /// The chunk written anew without its damage.
+    /// The chunk, rewritten without its damage.
     pub repaired: Vec<u8>,
 }
 

@@ -112,7 +112,7 @@ impl FromStr for TimeUnit {
 }
 
 impl Zone {
-    /// The zone as `jiff` has it.
+    /// The zone as a type of `jiff`.
     #[must_use]
     pub fn time_zone(&self) -> &TimeZone {
         &self.0

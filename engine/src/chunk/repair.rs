@@ -1,4 +1,4 @@
-//! Writing a damaged chunk anew from what can be read.
+//! Rewriting a damaged chunk with what can be read.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node;
 
-/// A chunk written anew, without its damage.
+/// A chunk that was rewritten without its damage.
 #[derive(Debug)]
 pub(crate) struct Repaired {
     pub(crate) bytes: Vec<u8>,
@@ -21,7 +21,7 @@ pub(crate) struct Repaired {
 impl Chunk {
     /// The chunk with the observations that can be read. Its place, its seal number and
     /// the summaries of its leaves stay the same. Pages, sketch and lost numbers are
-    /// written anew, with these `nodes`. The loss is accepted.
+    /// rewritten, with these `nodes`. The loss is accepted.
     ///
     /// A leaf whose summary cannot be read either is then counted as empty.
     pub(crate) fn repaired(&self, nodes: Vec<Node>) -> Result<Repaired> {

@@ -29,7 +29,7 @@ pub(crate) struct Record {
     pub(crate) generation: u64,
     /// The store's identity; 0 until the first append.
     pub(crate) store: u64,
-    /// The log's identity and its file name; 0 where there is none yet.
+    /// The log's id, which is also its file name; 0 if there is none yet.
     pub(crate) log: u64,
     /// The log that this one replaced; 0 if there was none.
     pub(crate) previous_log: u64,

@@ -90,7 +90,7 @@ impl ByTime {
         }
     }
 
-    /// Goes on after all rows at hand were handed over.
+    /// Goes on after all rows in `rows` were handed over.
     #[cold]
     fn advance(&mut self) -> Option<Result<Observation>> {
         loop {

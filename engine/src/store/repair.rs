@@ -32,7 +32,7 @@ pub struct Repair {
     pub is_manifest_rebuilt: bool,
     /// How many observations this repair has accepted as lost.
     pub lost: u64,
-    /// Files that were written anew.
+    /// Files that were rewritten.
     pub rewritten: Vec<PathBuf>,
     /// Files with names like a store's that do not belong to it, as from a copy that was
     /// cut off or an old backup beside newer files. They are left alone.
@@ -41,8 +41,8 @@ pub struct Repair {
 
 impl Store {
     /// Repairs the store at `path`: makes the manifest again if it is corrupt or missing,
-    /// and writes damaged files anew without what cannot be read. That is accepted as
-    /// lost for good. Afterwards the store verifies clean. First make a copy of the
+    /// and rewrites damaged files without what cannot be read. That is accepted as
+    /// lost permanently. Afterwards the store verifies clean. First make a copy of the
     /// directory if other means may still read the lost observations from the disk.
     ///
     /// An undamaged store is not changed.
@@ -107,7 +107,7 @@ impl<'a> Repairing<'a> {
         Ok(Self { directory, lock, record, is_changed, replaced_log: None, repair })
     }
 
-    /// Writes damaged chunks anew, then those whose nodes count what is lost.
+    /// Rewrites damaged chunks, then those whose nodes count what is lost.
     fn chunks(&mut self) -> Result<()> {
         let numbers = self.record.first_chunk..self.record.sealed_end;
         let mut predecessor = None;
@@ -207,7 +207,7 @@ impl<'a> Repairing<'a> {
         Ok(seal)
     }
 
-    /// Adds a chunk's leaves to `edge`. Writes the chunk anew if its nodes are not the
+    /// Adds a chunk's leaves to `edge`. Rewrites the chunk if its nodes are not the
     /// merge of its leaves, or if it does not state the seal number `before`. Returns its
     /// own seal number.
     fn join(&mut self, number: u32, before: Option<u64>, edge: &mut Edge) -> Result<u64> {

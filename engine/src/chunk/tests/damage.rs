@@ -318,7 +318,7 @@ fn an_error_of_reading_is_an_error() {
     }
 }
 
-/// Otherwise an error that passes would make a smaller answer, or a repair that loses.
+/// Otherwise an error that may pass would give a smaller answer, or a repair would lose data.
 #[test]
 fn a_summary_that_cannot_be_read_now_is_an_error() {
     let specimen = Specimen::new(&incompressible(), &[]);

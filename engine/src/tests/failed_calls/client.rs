@@ -441,7 +441,7 @@ impl Client {
             assert!(found.damage.is_empty() || self.is_damaged || device, "{found:?}");
         }
         if self.reads_only {
-            // Reading alone leaves nothing behind that an answer could depend on.
+            // Reading alone changes nothing that an answer could depend on.
             self.check_all();
             return;
         }

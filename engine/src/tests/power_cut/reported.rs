@@ -149,7 +149,7 @@ impl Reported {
     }
 
     /// Appending has failed after storing `stored` of the batch. If a new log was made
-    /// after that, the rest is gone for good.
+    /// after that, the rest is gone permanently.
     pub(super) fn fail(&mut self, stored: usize, durable: bool, rest: Rest) {
         let tried = Rc::clone(&self.all);
         self.stored += stored;

@@ -487,7 +487,7 @@ impl Actor {
         let removed = remove(self, time);
         if let Ok(count) = removed {
             let mut observer = self.observer.borrow_mut();
-            // So that the observer looks at the store now.
+            // This makes the observer look at the store now.
             observer.report(|_| {});
             let first = observer.first_seen();
             observer.report(|reported| reported.remove(count, first));

@@ -3,16 +3,14 @@
 //!
 //! The fault model, with [`Choices`](super::choices::Choices):
 //!
-//! * A sector of 512 bytes that was written and not synced holds what it held
-//!   when it was last synced, or anything it was given since.
-//! * A file has the length that was last synced, any that it had since, or one
-//!   between them.
-//! * A name stands for what it stood for when its directory was last synced, or
-//!   for anything since; each name by itself, also the two of a rename.
-//! * A sync that fails drops its pages as clean: they are seen as before, and no
-//!   later sync takes them to the disk, nor what is written to the same sectors
-//!   while the machine runs (as seen of ext4, Linux 6.18). They may have got
-//!   there all the same.
+//! * A sector of 512 bytes that was written and not synced has the content of the last
+//!   sync, or any content that was written after it.
+//! * A file has the length of the last sync, any later one, or one between them.
+//! * A name leads to what it led to when its directory was last synced, or to anything
+//!   later. This is decided for each name separately, also for the two of a rename.
+//! * A failed sync marks its pages as clean: processes still see them, but no later sync
+//!   writes them to the disk, nor what is written to the same sectors while the machine
+//!   runs (as seen with ext4, Linux 6.18). They may be on the disk nevertheless.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;

@@ -119,7 +119,7 @@ fn where_observations_are_held_the_store_is_written_every_hour() {
             wait_until(|| kept(&path).is_some());
         }
         if n > 2 {
-            // So that the writing thread has caught up.
+            // The writing thread must have caught up.
             wait_until(|| record(&path).run.polls >= n - 2);
         }
         let kept = kept(&path).unwrap();
@@ -148,7 +148,7 @@ fn a_turn_for_the_worse_is_written_down_within_a_minute() {
         }
     });
     let memory = Memory::in_directory(dir.path());
-    // So that it is polled at each tick.
+    // Without waits after failures it is polled at each tick.
     let run = collector(&clock).retry_max(Duration::ZERO);
     run.collect("script", source, &memory, &mut |_| {}).unwrap();
     assert_eq!(record(dir.path()).run.failed, 100);
