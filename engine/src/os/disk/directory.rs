@@ -227,7 +227,7 @@ impl Directory {
             let listed = rustix::fs::openat(&self.descriptor, ".", flags, Mode::empty())?;
             let mut names = Vec::new();
             for entry in rustix::fs::Dir::new(listed)? {
-                // None of our names is not UTF-8.
+                // All of our names are UTF-8.
                 if let Ok(name) = entry?.file_name().to_str()
                     && !matches!(name, "." | "..")
                 {
