@@ -1,7 +1,7 @@
 //! How long the engine takes to append, open, summarise and read back.
 //!
-//! Stores lie in the system's temporary directory (`TMPDIR`): what a durable
-//! append costs is mostly what that disk's sync costs.
+//! Stores are made in the system's temporary directory (`TMPDIR`). A durable append
+//! mostly costs what a sync costs on that disk.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const SIZES: [u64; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
-/// About N(14, 3), a second apart, the same each time.
+/// About N(14, 3), a second apart, and the same in each run.
 fn series(count: u64) -> Vec<Observation> {
     let mut random = 7_u64;
     let mut uniform = move || {
@@ -177,7 +177,7 @@ fn maintain(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("verify", count), |bench| {
             bench.iter(|| store.verify());
         });
-        group.bench_function(BenchmarkId::new("repair what is whole", count), |bench| {
+        group.bench_function(BenchmarkId::new("repair an undamaged store", count), |bench| {
             bench.iter(|| Options::new().repair(&path));
         });
         group.bench_function(BenchmarkId::new("copy", count), |bench| {

@@ -1,4 +1,4 @@
-//! Appends one observation a second to a store, each by itself or so many together: what
+//! Appends one observation a second to a store, singly or several together. It shows what
 //! the engine alone writes, for `benches/card-bytes`.
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! The one error type: what went wrong, in which file, at which byte.
+//! The one error type: what went wrong, in which file, and where in it.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 /// The result of every fallible operation of the engine.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An operation that did not succeed, with the file and the byte it failed at.
+/// An operation that failed, with the file and the byte at which it failed.
 ///
 /// ```
 /// use gaugelog::{ErrorKind, Store};
@@ -31,7 +31,7 @@ struct Inner {
     source: Option<io::Error>,
 }
 
-/// The kinds of failure between which a program may want to distinguish.
+/// The kinds of failure that a program may want to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -47,13 +47,12 @@ pub enum ErrorKind {
     Locked,
     /// The store was opened for reading only.
     ReadOnly,
-    /// A value is NaN or infinite, an option or an argument is out of range, a
-    /// writer is used in a forked process, or a thread would wait for itself.
+    /// A value is NaN or infinite, an option or an argument is out of range, a writer is
+    /// used in a forked process, or a thread would wait for itself.
     Invalid,
-    /// Bytes that were once written do not match their checksum, or a file that
-    /// was once there is gone.
+    /// Stored bytes do not match their checksum, or a file of the store is missing.
     Damaged,
-    /// Retention removed observations that the snapshot still spoke of.
+    /// Retention removed observations that the snapshot still covers.
     Removed,
     /// The store's path leads to another directory than when it was opened.
     Replaced,
@@ -61,12 +60,12 @@ pub enum ErrorKind {
     Io,
 }
 
-/// A place at which a store does not hold what was written to it.
+/// A place where a store does not hold what was written to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The file that it is in.
+    /// The file with the damage.
     pub path: PathBuf,
-    /// The byte of the file at which it begins.
+    /// The byte of the file at which the damage begins.
     pub offset: u64,
     /// The sequence numbers of the observations that cannot be read because of it;
     /// empty if none is lost.
@@ -134,7 +133,7 @@ impl Error {
         self
     }
 
-    /// Adds what went wrong when it was tried to make up for this error.
+    /// Adds the error of an attempt to make up for this one.
     pub(crate) fn followed_by(mut self, second: &Error) -> Self {
         self.0.detail = format!("{} (and then: {second})", self.0.detail);
         self
@@ -146,8 +145,8 @@ impl Error {
         self
     }
 
-    /// Says that the observations with these sequence numbers were reported as failed
-    /// and may be found later all the same, because of a `second` error.
+    /// Says that the observations with these sequence numbers were reported as failed and
+    /// may still be found later, because of a `second` error.
     pub(crate) fn possibly_stored(mut self, sequences: Range<u64>, second: &Error) -> Self {
         self.0.detail = format!(
             "{} (and it cannot be taken back, so observations {} to {} may be found later; \
@@ -159,7 +158,7 @@ impl Error {
         self
     }
 
-    /// The same error for one more of several callers that it concerns.
+    /// The same error for another caller that it concerns.
     pub(crate) fn duplicate(&self) -> Self {
         let inner = &self.0;
         let source = inner.source.as_ref().map(|source| match source.raw_os_error() {
@@ -177,7 +176,7 @@ impl Error {
         }))
     }
 
-    /// The detail and the operating system's words, for an error about the same file.
+    /// The detail and the operating system's text, for an error about the same file.
     pub(crate) fn detail_with_source(&self) -> String {
         match &self.0.source {
             Some(source) => format!("{}: {source}", self.0.detail),
@@ -185,7 +184,7 @@ impl Error {
         }
     }
 
-    /// The disk is full, or a limit is reached.
+    /// Whether the disk is full or a limit is reached.
     pub(crate) fn is_lack_of_room(&self) -> bool {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let kind = self.io_error().map(io::Error::kind);
@@ -200,7 +199,7 @@ impl Error {
         self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
     }
 
-    /// The device under the file failed, for these bytes or altogether.
+    /// Whether the device failed, for these bytes or altogether.
     pub(crate) fn is_device_failure(&self) -> bool {
         self.errno() == Some(Errno::IO)
     }
@@ -227,8 +226,8 @@ impl Error {
     }
 
     /// Whether the same call may succeed later without a change by its caller: the disk
-    /// may have room again, another process may release the lock. A missing permission, a
-    /// read-only file system, damage and bad arguments remain.
+    /// may have room again, or another process may release the lock. A missing
+    /// permission, a read-only file system, damage and bad arguments do not pass.
     ///
     /// ```
     /// let missing = gaugelog::Store::open("/no/such/store").unwrap_err();
@@ -257,13 +256,13 @@ impl Error {
         }
     }
 
-    /// The file or directory it is about.
+    /// The file or directory that the error is about.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// The byte of that file it is about, if there is one.
+    /// The byte of that file that the error is about, if there is one.
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         self.0.offset
@@ -275,8 +274,8 @@ impl Error {
         self.0.lost.clone()
     }
 
-    /// How many observations of a batch that could not be appended are stored all the
-    /// same, counted from its first.
+    /// How many observations of a batch were stored although the append failed, counted
+    /// from its first.
     #[must_use]
     pub fn stored(&self) -> usize {
         self.0.stored

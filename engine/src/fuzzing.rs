@@ -1,8 +1,8 @@
-//! Ways in for the fuzz targets (`fuzz/`), which are built with `--cfg fuzzing`: the
-//! decoders, the log and a chunk by themselves, and limits that no program may ask for.
+//! Access for the fuzz targets (`fuzz/`), which are built with `--cfg fuzzing`: the
+//! decoders, the log and a chunk by themselves, and limits that programs cannot set.
 //!
-//! A decoder takes any bytes and returns what they encode to again; `None` if they do
-//! not decode.
+//! A decoder takes any bytes, and returns the encoding of what it decoded; `None` if the
+//! bytes do not decode.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -67,7 +67,7 @@ pub fn chunk_header(bytes: &[u8]) -> Option<Vec<u8>> {
     Header::decode(bytes.get(..length)?).ok().map(|header| header.encode())
 }
 
-/// A sketch of so many values. There is more than one way to write down its numbers.
+/// A sketch of `count` values. The same sketch can be encoded in more than one way.
 pub fn sketch(bytes: &[u8], count: u64) -> Option<Vec<u8>> {
     let found = Sketch::decode(bytes, count)?;
     let mut again = Vec::new();
@@ -75,7 +75,7 @@ pub fn sketch(bytes: &[u8], count: u64) -> Option<Vec<u8>> {
     Some(again)
 }
 
-/// The name of the log, the chunk or the old log that has this name.
+/// The name that is made again from a log's, a chunk's or an old log's name.
 pub fn name(name: &str) -> Option<String> {
     match names::classify(name) {
         Name::Log(id) => Some(names::log_name(id)),
@@ -99,12 +99,12 @@ pub fn listed(directory: &Path) -> Option<Listed> {
     Some(Listed { first_chunk, sealed_end, log })
 }
 
-/// As [`Options::create`], also with limits that are too small for others.
+/// As [`Options::create`], but accepts limits that are otherwise too small.
 pub fn create(options: &Options, path: &Path) -> Result<Store> {
     options.create_unchecked(path)
 }
 
-/// As [`Options::open`] or [`Options::open_read_only`], also with such limits.
+/// As [`Options::open`] or [`Options::open_read_only`], but accepts such limits too.
 pub fn open(options: &Options, path: &Path, is_read_only: bool) -> Result<Store> {
     options.open_unchecked(path, is_read_only)
 }
@@ -122,7 +122,7 @@ pub enum Part {
 }
 
 impl Log {
-    /// Opens the log in `directory` that this record lists; `None` if the bytes are no
+    /// Opens the log in `directory` that this record lists; `None` if the bytes are not a
     /// record.
     pub fn open(directory: &Path, record: &[u8]) -> Option<Result<Self>> {
         let head = Head::of(&Record::decode(record).ok()?);
@@ -130,13 +130,13 @@ impl Log {
         Some(open())
     }
 
-    /// The offset and the sequence number at which it ends.
+    /// The offset and the sequence number at which the log ends.
     pub fn end(&self) -> (u64, u64) {
         let end = self.0.tail().end;
         (end.offset, end.sequence)
     }
 
-    /// The offset up to which it states that it is durable.
+    /// The offset up to which the log states that it is durable.
     pub fn watermark(&self) -> u64 {
         self.0.tail().watermark.offset
     }
@@ -149,7 +149,7 @@ impl Log {
         self.0.tail().dropped_bytes
     }
 
-    /// Whether it may be continued.
+    /// Whether the log may be continued.
     pub fn is_clean(&self) -> bool {
         self.0.tail().is_clean
     }
@@ -187,16 +187,17 @@ pub fn seal(
     encode(&contents, &summarise(&contents, &mut edge))
 }
 
-/// All that a chunk gives.
+/// All that can be read from a chunk.
 #[derive(Debug, Default)]
 pub struct ChunkRead {
-    /// Those of the pages that can be read.
+    /// The rows of the pages that can be read.
     pub rows: Vec<(u64, Observation)>,
-    /// Of both columns, of one, of the sketch and of the leaves' summaries.
+    /// Errors from reading both columns, one column, the sketch and the leaves'
+    /// summaries.
     pub errors: Vec<crate::Error>,
-    /// What verifying finds.
+    /// The damage that verifying finds.
     pub damage: Vec<Damage>,
-    /// The chunk written anew without its damage.
+    /// The chunk, rewritten without its damage.
     pub repaired: Vec<u8>,
 }
 
@@ -230,8 +231,8 @@ pub fn read_chunk(
     Ok(read)
 }
 
-/// The summary of a store whose first kept observation has that number and that holds
-/// `all`, from the observations alone.
+/// The summary of a store that holds `all`, computed from the observations alone. The
+/// first has the number `first_sequence`.
 pub fn summary_of(first_sequence: u64, all: &[Observation]) -> Summary {
     let leaves = all.chunks_exact(usize::try_from(LEAF).expect("1,024"));
     let open = Summary::of(leaves.remainder());
@@ -244,8 +245,8 @@ thread_local! {
     static IDENTITY: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// From here on, the identities that this thread draws are counted on from this one, so
-/// that an input does the same each time.
+/// From here on, this thread counts identities up from `first` and draws none, so that an
+/// input does the same each time.
 pub fn count_identities_from(first: u64) {
     IDENTITY.set(Some(first));
 }

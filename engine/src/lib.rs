@@ -1,11 +1,11 @@
 //! An embedded time-series engine for one kind of thing, an
 //! [`Observation`] (a time and a number), that keeps its own statistics.
 //!
-//! A [`Store`] is a directory. Observations are appended to it, by any number of
-//! threads and processes; with the default [`SyncPolicy`] an append that has returned
-//! survives a power cut. A [`Snapshot`] is a fixed view of a store. It blocks no writer,
-//! and knows count, mean and deviation at once, however many observations there are. A
-//! [`Window`] answers the same for a range of times.
+//! A [`Store`] is a directory. Any number of threads and processes append observations to
+//! it. With the default [`SyncPolicy`] an append that has returned survives a power cut.
+//! A [`Snapshot`] is a fixed view of a store. It blocks no writer, and gives count, mean
+//! and deviation at once, however many observations there are. A [`Window`] does the same
+//! for a range of times.
 //!
 //! ```
 //! # let dir = tempfile::tempdir().unwrap();
@@ -48,7 +48,7 @@
 //! # Ok::<(), gaugelog::Error>(())
 //! ```
 //!
-//! Following a store: ask for what has arrived since, again and again.
+//! Following a store: ask again and again for what has arrived since.
 //!
 //! ```
 //! # let dir = tempfile::tempdir().unwrap();
@@ -78,8 +78,8 @@
 //!        snapshot ─▶ window ─▶ summary · quantile · histogram · columns · buckets
 //! ```
 //!
-//! Writer and reader never call each other; both start from the manifest. What every
-//! byte means is in `FORMAT.md` beside this crate's sources.
+//! Writer and reader never call each other; both start from the manifest. `FORMAT.md`
+//! beside this crate's sources specifies every byte.
 
 mod chunk;
 mod error;

@@ -1,4 +1,5 @@
-//! The manifest: read by everybody first, replaced as a whole by the holder of the lock.
+//! The manifest. Every reader and writer reads it first, and the holder of the lock
+//! replaces it whole.
 
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::{BALLAST, MANIFEST};
@@ -6,13 +7,13 @@ use crate::format::record::{Invalid, MANIFEST_BYTES, RECORD_BYTES, Record, VERSI
 use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
 
-/// A manifest as it was read.
+/// A manifest, as read.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) record: Record,
-    /// Kept open, so that its inode is not used again: a later manifest has another one.
+    /// Kept open so that its inode is not reused: a later manifest has another one.
     file: DiskFile,
-    /// That one of its two copies is corrupt, or that something follows them.
+    /// Damage if one of its two copies is corrupt, or if bytes follow them.
     pub(crate) damage: Option<Damage>,
 }
 
@@ -81,7 +82,7 @@ fn copy(file: &DiskFile, number: usize) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// What cannot be read counts as corrupt.
+/// Unreadable bytes count as corrupt.
 fn decode(copy: &Option<Vec<u8>>) -> std::result::Result<Record, Invalid> {
     copy.as_deref().map_or(Err(Invalid::Checksum), Record::decode)
 }
@@ -100,9 +101,9 @@ fn words(invalid: Invalid, which: &str) -> String {
     format!("the {which} copy of the manifest {what}; the other one is whole")
 }
 
-/// Replaces the manifest. All that `record` lists is synced already. The new one is
-/// found when this returns, and durable after a sync of the directory. After an error it
-/// is not found.
+/// Replaces the manifest. All that `record` lists is synced already. When this returns,
+/// the new manifest is found; it is durable after a sync of the directory. After an error
+/// it is not found.
 pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
     let mut bytes = record.encode();
     bytes.extend_from_within(..);
@@ -110,7 +111,7 @@ pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Re
     let written = directory.write_new(&temporary, &bytes).and_then(|file| {
         lock.sync_directory()?;
         directory.rename(MANIFEST)?;
-        // Nothing after this may fail: the new one is found.
+        // Nothing after this may fail, since the new manifest is found already.
         Ok(Manifest { record: record.clone(), file, damage: None })
     });
     if written.is_err() {
@@ -119,8 +120,8 @@ pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Re
     written
 }
 
-/// Runs `work`, which writes files and replaces the manifest. Where it lacks room, the
-/// ballast is given up and `work` is run once more.
+/// Runs `work`, which writes files and replaces the manifest. If it lacks room, the
+/// ballast is removed and `work` runs once more.
 pub(crate) fn with_ballast<T>(
     directory: &Directory,
     mut work: impl FnMut() -> Result<T>,
@@ -138,13 +139,13 @@ pub(crate) fn with_ballast<T>(
 /// The ballast's size in bytes.
 const BALLAST_BYTES: usize = 64 * 1024;
 
-/// Makes the ballast where there is none and the disk has room for it. That it cannot
-/// be made now is no error: the next replacement of the manifest tries again.
+/// Makes the ballast if there is none and the disk has room for it. If that fails, the
+/// next replacement of the manifest tries again.
 pub(crate) fn make_ballast(directory: &Directory) {
     if !matches!(directory.identity(BALLAST), Ok(None)) {
         return;
     }
-    // Not zeros, which some file systems store in no space at all.
+    // Not zeros, for which some file systems use no space.
     let mut state = 1_u32;
     let mut byte = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

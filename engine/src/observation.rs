@@ -1,8 +1,8 @@
-//! The one kind of thing a store holds.
+//! The one kind of thing that a store holds.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A number and the time at which it was observed.
+/// A value and the time at which it was observed.
 ///
 /// ```
 /// use gaugelog::Observation;
@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Observation {
     /// Nanoseconds since the Unix epoch, UTC; negative before 1970.
     pub timestamp_ns: i64,
-    /// What was observed. A store takes finite values only.
+    /// The observed value. A store accepts finite values only.
     pub value: f64,
 }
 
@@ -24,8 +24,8 @@ impl Observation {
         Self { timestamp_ns, value }
     }
 
-    /// An observation at a system time, which is clamped to what 64 bits of
-    /// nanoseconds can say (the years 1677 to 2262).
+    /// An observation at a system time. The time is clamped to the range of 64 bits of
+    /// nanoseconds (the years 1677 to 2262).
     #[must_use]
     pub fn at(time: SystemTime, value: f64) -> Self {
         let timestamp_ns = match time.duration_since(UNIX_EPOCH) {

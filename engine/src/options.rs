@@ -10,18 +10,18 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum SyncPolicy {
     /// Before the append returns: what was acknowledged survives a power cut.
     Always,
-    /// At the latest this long after the append, while the program goes on
-    /// appending or calls [`Writer::sync_if_due`](crate::Writer::sync_if_due),
-    /// and when the store or writer is closed. A crash of the program alone
-    /// loses nothing; a power cut may lose the last interval.
+    /// At the latest this long after the append, if the program goes on appending or
+    /// calls [`Writer::sync_if_due`](crate::Writer::sync_if_due), and when the store or
+    /// writer is closed. A crash of the program alone loses nothing; a power cut may lose
+    /// the last interval.
     Every(Duration),
-    /// When 8 MiB have gathered, when the log is replaced and on
+    /// When 8 MiB have gathered, when the log is replaced, and on
     /// [`Store::sync`](crate::Store::sync). A crash of the program alone loses nothing.
     Never,
 }
 
-/// Options for opening or creating a [`Store`](crate::Store), with the defaults that
-/// suit a service which must not lose anything.
+/// Options for opening or creating a [`Store`](crate::Store). The defaults suit a service
+/// that must not lose anything.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -43,9 +43,10 @@ pub struct Options {
     pub(crate) late_marks: bool,
 }
 
-/// The smallest limit of a log that can be asked for, in bytes.
+/// The smallest allowed value of `log_bytes_max`, in bytes.
 const LOG_BYTES_LEAST: u64 = 4 << 20;
-/// The largest, in bytes; at this size appends fail until the log can be sealed.
+/// The largest allowed value, in bytes. At this size appends fail until the log can be
+/// sealed.
 pub(crate) const LOG_BYTES_MOST: u64 = 1 << 30;
 
 impl Default for Options {
@@ -55,7 +56,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Sync always, wait 10 s for the lock, 64 MiB of log, mapped reads, marks at once.
+    /// The defaults: sync always, wait 10 s for the lock, 64 MiB of log, mapped reads,
+    /// marks at once.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -74,7 +76,7 @@ impl Options {
         self
     }
 
-    /// How long an append waits for another process to finish its own.
+    /// How long an append waits for another process to release the lock.
     #[must_use]
     pub const fn lock_wait(mut self, wait: Duration) -> Self {
         self.lock_wait = wait;
@@ -90,22 +92,23 @@ impl Options {
         self
     }
 
-    /// Read files by position instead of through memory maps, so that a disk
-    /// that fails under a read, or a file cut short by another program, is an
-    /// error and never a signal.
+    /// Read files by position and not through memory maps. Then a disk that fails during
+    /// a read, or a file that another program has shortened, is an error and never a
+    /// signal.
     #[must_use]
     pub const fn positioned_reads(mut self, yes: bool) -> Self {
         self.positioned_reads = yes;
         self
     }
 
-    /// After a sync, leave it to the next append, to [`Store::sync`](crate::Store::sync) or
-    /// to the closing of the store to write down what is durable. That spares a flash card
-    /// a sixth of what an append of a few observations a minute writes.
+    /// Do not write a mark after each sync. The next append,
+    /// [`Store::sync`](crate::Store::sync) or the closing of the store then records what
+    /// is durable. If a few observations are appended each minute, this saves a flash
+    /// card a sixth of the bytes written.
     ///
-    /// Meanwhile [`Snapshot::durable_end`](crate::Snapshot::durable_end) lags behind by one
-    /// append, and damage to that append is taken for an append that was cut off. If the
-    /// program is killed, the next one copies the log.
+    /// Until then [`Snapshot::durable_end`](crate::Snapshot::durable_end) is one append
+    /// behind, and damage to the last append looks like an append that was cut off. If
+    /// the program is killed, the next one copies the log.
     #[must_use]
     pub const fn late_marks(mut self, yes: bool) -> Self {
         self.late_marks = yes;

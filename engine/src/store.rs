@@ -1,4 +1,4 @@
-//! A store: the directory, opened.
+//! An open store.
 
 use std::ops::Range;
 use std::path::Path;
@@ -27,8 +27,8 @@ mod verify;
 pub use repair::Repair;
 pub use verify::Verification;
 
-/// A store of observations: one directory, which any number of threads and processes
-/// read and append to at once. Clones are the same store.
+/// A store of observations: one directory, which any number of threads and processes read
+/// and append to at once. Clones refer to the same store.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -56,12 +56,12 @@ pub struct Store {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// How many observations there are, those that are lost included.
+    /// How many observations there are, lost ones included.
     pub observations: u64,
-    /// Bytes after the last valid frame, the remains of an append that was never
-    /// acknowledged; space written ahead is not counted.
+    /// Bytes after the last valid frame, left by an append that was never acknowledged.
+    /// Space written ahead is not counted.
     pub dropped_bytes: u64,
-    /// Damage met on the way. Finding all there is takes reading everything.
+    /// Damage met while opening. To find all damage, use [`Store::verify`].
     pub damage: Vec<Damage>,
 }
 
@@ -84,8 +84,8 @@ impl Store {
         Options::new().create(path)
     }
 
-    /// Opens the store at `path` for reading and appending, with the default
-    /// [`Options`]. After any crash this works the first time.
+    /// Opens the store at `path` for reading and appending, with the default [`Options`].
+    /// This works the first time after any crash.
     ///
     /// # Errors
     /// As [`Options::open`].
@@ -133,16 +133,17 @@ impl Store {
         &self.recovery
     }
 
-    /// Appends one observation and returns its sequence number. The writers' lock is
-    /// taken for the call. Under [`SyncPolicy::Always`](crate::SyncPolicy::Always) the observation is durable when
-    /// this returns. Threads that append at the same time share a sync.
+    /// Appends one observation and returns its sequence number. The call takes the
+    /// writers' lock. Under [`SyncPolicy::Always`](crate::SyncPolicy::Always) the
+    /// observation is durable when this returns. Threads that append at the same time
+    /// share a sync.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a value that is not finite, or if this thread holds
-    /// a [`Writer`] of the store; [`ErrorKind::Locked`] if another process kept the lock
-    /// too long; [`ErrorKind::Replaced`], [`ErrorKind::ReadOnly`];
-    /// [`ErrorKind::Damaged`] if the store cannot be continued; [`ErrorKind::Io`]
-    /// if the file system refuses. After an error the observation is not stored.
+    /// [`ErrorKind::Invalid`] for a value that is not finite, or if this thread holds a
+    /// [`Writer`] of the store; [`ErrorKind::Locked`] if another process kept the lock
+    /// too long; [`ErrorKind::Replaced`], [`ErrorKind::ReadOnly`]; [`ErrorKind::Damaged`]
+    /// if the store cannot be continued; [`ErrorKind::Io`] if the file system refuses.
+    /// After an error the observation is not stored.
     pub fn append(&self, observation: Observation) -> Result<u64> {
         Ok(self.append_batch(&[observation])?.start)
     }
@@ -151,8 +152,8 @@ impl Store {
     /// A crash may leave the first few of them.
     ///
     /// # Errors
-    /// As [`Store::append`]; the first value that is not finite refuses the whole batch.
-    /// The first observations of a batch larger than 8 MiB may stay stored:
+    /// As [`Store::append`]; one value that is not finite refuses the whole batch. If a
+    /// batch is larger than 8 MiB, its first observations may stay stored:
     /// [`Error::stored`](crate::Error::stored) says how many.
     pub fn append_batch(&self, observations: &[Observation]) -> Result<Range<u64>> {
         for observation in observations {
@@ -178,8 +179,8 @@ impl Store {
         self.shared.locked(Session::sync)
     }
 
-    /// Compresses the log's full chunks of 65,536 observations. Appending does so by
-    /// itself; this is for a store that was filled by a writer that did not sync.
+    /// Compresses the log's full chunks of 65,536 observations. Appending does this by
+    /// itself; this method is for a store that was filled by a writer that did not sync.
     ///
     /// # Errors
     /// As [`Store::append`].
@@ -187,9 +188,9 @@ impl Store {
         self.with(Appending::seal)
     }
 
-    /// Removes the oldest chunks of 65,536 observations while all of a chunk are older
-    /// than `time_ns`, in nanoseconds since the Unix epoch. Returns how many
-    /// observations were removed. The engine reads no clock: the caller says when.
+    /// Removes the oldest chunks of 65,536 observations, as far as all their observations
+    /// are older than `time_ns`, in nanoseconds since the Unix epoch. Returns how many
+    /// observations were removed. The engine reads no clock: the caller gives the time.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -209,7 +210,7 @@ impl Store {
         self.with(|appending, lock| appending.remove_before(lock, time_ns))
     }
 
-    /// Removes the oldest chunks until log and chunks together have at most `bytes`, or
+    /// Removes the oldest chunks until log and chunks together take at most `bytes`, or
     /// only the log is left. Returns how many observations were removed.
     ///
     /// # Errors
@@ -233,7 +234,7 @@ impl Store {
     }
 }
 
-/// That a store is shared between threads is part of what it promises.
+/// Sharing a store between threads is part of its promise.
 const _: () = {
     const fn is_shared<T: Clone + Send + Sync>() {}
     is_shared::<Store>();

@@ -1,4 +1,4 @@
-//! Where reading starts: what the manifest states, the log it lists, and its chunks.
+//! Where reading starts: the manifest, the log that it lists, and its chunks.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::log::{Head, header};
 use crate::manifest::{self, Manifest};
 use crate::os::disk::Directory;
 
-/// A manifest may be replaced while a view is taken; not as often as this.
+/// A manifest may be replaced while a view is taken, but not this often.
 const ATTEMPTS_MAX: usize = 1000;
 
 /// A store as it was at one moment.
@@ -34,7 +34,7 @@ impl View {
         Ok(Self::take_with_manifest(directory, positioned_reads)?.0)
     }
 
-    /// As [`take`](Self::take), with the manifest that it goes by.
+    /// As [`take`](Self::take). Also returns the manifest of the view.
     pub(crate) fn take_with_manifest(
         directory: &Arc<Directory>,
         positioned_reads: bool,
@@ -94,7 +94,7 @@ impl View {
         &self.record
     }
 
-    /// The log; `None` if nothing was ever appended, or where it is missing.
+    /// The log; `None` if nothing was ever appended, or if it is missing.
     pub(crate) fn log(&self) -> Option<&Log> {
         self.log.as_ref()
     }
@@ -118,12 +118,12 @@ impl View {
         self.durable_sequence
     }
 
-    /// Damage met on the way. Finding all there is takes reading everything.
+    /// Damage met when the view was taken.
     pub(crate) fn damage(&self) -> &[Damage] {
         &self.damage
     }
 
-    /// Observations that the manifest speaks of in a log that is missing.
+    /// Observations that the manifest states for a log that is missing.
     pub(crate) fn missing_log(&self) -> Option<&Damage> {
         if self.log.is_some() { None } else { self.damage.last().filter(|it| !it.lost.is_empty()) }
     }
@@ -138,7 +138,7 @@ impl View {
         let first = u64::from(number) * CHUNK;
         let error = match opened {
             Err(error) if error.is_not_found() => error,
-            // Something else than a file has the name: all of the chunk is lost.
+            // The name leads to something that is not a file: the whole chunk is lost.
             Err(error) => {
                 let damage = error.damage().filter(|damage| damage.lost.is_empty());
                 let whole = |damage| Damage { lost: first..first + CHUNK, ..damage };
@@ -146,7 +146,7 @@ impl View {
             }
             Ok(chunk) => return Ok(chunk),
         };
-        // Perhaps it was removed after this view was taken.
+        // It may have been removed after this view was taken.
         let now = manifest::read(&self.directory)?.record;
         let path = error.path().to_owned();
         if now.store != self.record.store {
@@ -162,8 +162,8 @@ impl View {
     }
 }
 
-/// Until something is appended to a log, a power cut may bring back the one that it
-/// replaced. That one is removed when this cannot happen any more.
+/// Until something is appended to a log, a power cut may bring back the log that it
+/// replaced. That one is removed only when this can no longer happen.
 fn durable_sequence(directory: &Directory, record: &Record, log: &Log) -> u64 {
     if let Some(durable) = log.durable_sequence() {
         return durable;
@@ -174,7 +174,7 @@ fn durable_sequence(directory: &Directory, record: &Record, log: &Log) -> u64 {
     if matches!(directory.identity(&log_name(record.previous_log)), Ok(None)) {
         return log.head().made.sequence;
     }
-    // Its own listing was made durable before the manifest was replaced.
+    // The listing of the previous log was made durable before the manifest was replaced.
     let own = header(directory, record.previous_log).ok().flatten();
     let previous = own
         .and_then(|own| Log::open(directory, Head::of(&own)).ok())
@@ -188,8 +188,8 @@ enum Opened {
     Missing(Damage),
 }
 
-/// Opens the log that `record` lists. A log that is missing, or something else than a
-/// file, is damage.
+/// Opens the log that `record` lists. If the log is missing or is not a file, that is
+/// damage.
 fn open_log(directory: &Directory, record: &Record) -> Result<Opened> {
     if record.log == 0 {
         return Ok(Opened::None);

@@ -2,8 +2,8 @@
 //! acknowledged before SIGKILL is there, unless retention removed it, and opening works
 //! the first time.
 //!
-//! `GAUGELOG_KILLS` says how often to kill, `GAUGELOG_SEED` which moments are
-//! drawn; with `--nocapture` the figures are shown.
+//! `GAUGELOG_KILLS` is how often to kill, `GAUGELOG_SEED` the seed of the moments.
+//! `--nocapture` shows the figures.
 
 mod support;
 
@@ -14,30 +14,30 @@ use gaugelog::{Observation, Options, Snapshot, Store, SyncPolicy};
 use support::processes::{Process, again, amount, called, report};
 use support::{CHUNK, Random, assert_sound, bits, place, quick_place, undisturbed};
 
-/// The processes of one store are killed so often, then another store is begun.
+/// How many times processes of one store are killed before another store is begun.
 const KILLS_A_STORE: u64 = 250;
-/// All that is stored is compared after so many kills, the new alone after each.
+/// After this many kills all that is stored is compared; after the others only what is
+/// new.
 const KILLS_A_COMPARISON: u64 = 20;
 /// The most that is appended at once, and so the most that is not acknowledged.
 const BATCH_MOST: u64 = 9_000;
-/// Retention keeps so much, about three chunks.
+/// Retention keeps this many bytes, about three chunks.
 const KEPT_BYTES: u64 = 4 << 20;
 
-/// What stands at a sequence number: so nothing can be lost, doubled or moved
-/// unseen.
+/// The observation of a sequence number, so that no loss, doubling or move is missed.
 fn observation(sequence: u64) -> Observation {
     let mut random = Random(sequence);
     Observation::new(random.next().cast_signed() >> 1, random.normal())
 }
 
-/// Not a test by itself: what is run again as the process that is killed.
+/// Not a test by itself: it runs in the process that is killed.
 #[test]
 fn the_process_that_is_killed() {
     let Some((path, seed)) = called() else { return };
     append_for_ever(&path, &mut Random(seed.parse().expect("a number")));
 }
 
-/// Appends in every way there is, removes old chunks, and reports up to where it was
+/// Appends in every way, removes old chunks, and reports up to which number it was
 /// acknowledged.
 fn append_for_ever(path: &Path, random: &mut Random) {
     let policy = match random.below(3) {
@@ -74,8 +74,8 @@ fn append_for_ever(path: &Path, random: &mut Random) {
     }
 }
 
-/// Lets a process append and kills it at a random moment: after some
-/// acknowledgements, and a little more. Returns the last one's number.
+/// Lets a process append, and kills it at a random moment shortly after some
+/// acknowledgements. Returns the last acknowledged number.
 fn run_and_kill(path: &Path, random: &mut Random) -> u64 {
     let seed = random.next().to_string();
     let mut process = Process::start(&mut again("the_process_that_is_killed", path, &seed));
@@ -96,7 +96,7 @@ fn options() -> Options {
     Options::new().log_bytes_max(4 << 20)
 }
 
-/// Compares what is stored from `from` on. Returns the end of what there is.
+/// Compares what is stored from `from` on. Returns the end of the store.
 fn check(path: &Path, from: u64, acknowledged: u64) -> u64 {
     let store = options().open(path).expect("opened the first time");
     let recovery = store.recovery();
@@ -131,7 +131,7 @@ fn check_statistics(path: &Path) {
     assert_eq!(bits(&half(&snapshot)), bits(&half(&expected)));
 }
 
-/// What has come of it so far.
+/// The results so far.
 #[derive(Debug, Default)]
 struct Figures {
     kills: u64,

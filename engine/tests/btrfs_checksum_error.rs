@@ -1,6 +1,6 @@
 //! Promise 4 on a real file system: btrfs finds that a block of a file does not match its
-//! checksum, and refuses to read it. That costs what it hit, and the rest is read. To mount
-//! takes root; where that cannot be done the tests report it.
+//! checksum, and refuses to read it. Only what the block held is lost. Mounting takes
+//! root; without it the tests report that they did not run.
 
 mod support;
 
@@ -13,7 +13,7 @@ use support::{CHUNK, Random, log_path};
 use tempfile::TempDir;
 
 const COUNT: u64 = CHUNK + 20_000;
-/// What btrfs has a checksum for.
+/// The unit of btrfs's checksums.
 const BLOCK: usize = 4_096;
 
 fn observation(sequence: u64) -> Observation {
@@ -21,12 +21,12 @@ fn observation(sequence: u64) -> Observation {
     Observation::new(random.next().cast_signed(), random.normal())
 }
 
-/// Without maps: a page that cannot be read would be a signal.
+/// Without maps: with maps, an unreadable page would be a signal.
 fn open(path: &Path) -> Store {
     Options::new().positioned_reads(true).open(path).expect("opened")
 }
 
-/// Overwrites in the image every copy of a block of the file.
+/// Overwrites every copy of a block of the file in the image.
 fn spoil(image: &Path, file: &Path, block: usize) -> usize {
     let content = std::fs::read(file).expect("read");
     let wanted = &content[block * BLOCK..][..BLOCK];
@@ -41,7 +41,7 @@ fn spoil(image: &Path, file: &Path, block: usize) -> usize {
     count
 }
 
-/// A file of a store, of which a block is spoilt.
+/// Runs with a file of a store that has a damaged block.
 fn with_a_spoilt_block(choose: impl FnOnce(&Path) -> (PathBuf, usize)) {
     let place = TempDir::new().expect("a directory");
     let make = ["mkfs.btrfs", "-q", "-f", "-d", "single"];
@@ -52,7 +52,7 @@ fn with_a_spoilt_block(choose: impl FnOnce(&Path) -> (PathBuf, usize)) {
     store.append_batch(&all).expect("appended");
     drop(store);
     let (file, block) = choose(&path);
-    // All of it is in the image.
+    // Everything is written to the image.
     disk.remount();
     let copies = spoil(&disk.image_path(), &file, block);
     assert!(copies >= 1, "the block was found in the image");
@@ -81,7 +81,7 @@ fn check(path: &Path, file: &Path) {
     assert!((1..=3 * 1_024).contains(&lost), "{lost} lost: {missing:?}");
     assert_eq!(missing[0].path, file);
     assert!(around.median().expect("of the rest").is_some());
-    // It goes on, and only a repair gives up what cannot be read.
+    // The store goes on, and only a repair gives up what cannot be read.
     store.append(observation(COUNT)).expect("appended");
     drop((around, snapshot, store));
     let repair = Store::repair(path).expect("repaired");

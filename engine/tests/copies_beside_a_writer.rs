@@ -1,8 +1,8 @@
-//! Copies of a store that is being written. One that another program makes serves a prefix
-//! without damage, or reports what is missing, and `repair` mends it. One that the engine
-//! makes is always whole.
+//! Copies of a store that is being written. A copy by another program serves a prefix
+//! without damage, or reports what is missing, and `repair` mends it. A copy by the
+//! engine is always whole.
 //!
-//! `GAUGELOG_COPIES` says how many copies each way makes.
+//! `GAUGELOG_COPIES` is the number of copies in each way.
 
 mod support;
 
@@ -14,7 +14,8 @@ use support::copies::Way;
 use support::processes::amount;
 use support::{CHUNK, Random, arrivals, assert_sound, quick_place};
 
-/// What stands at a sequence number. It is hard to compress, so that copying takes long.
+/// The observation of a sequence number. It is hard to compress, so that copying takes
+/// long.
 fn observation(sequence: u64) -> Observation {
     let mut random = Random(sequence);
     Observation::new(random.next().cast_signed(), random.normal())
@@ -27,7 +28,7 @@ struct Written {
     removed: AtomicU64,
 }
 
-/// Appends and removes old chunks until it is to stop.
+/// Appends and removes old chunks until `stop` is set.
 fn append_until(stop: &AtomicBool, path: &Path, written: &Written) {
     let store = Store::open(path).expect("opened");
     let mut random = Random(3);
@@ -45,8 +46,8 @@ fn append_until(stop: &AtomicBool, path: &Path, written: &Written) {
     }
 }
 
-/// Runs `copy` again and again beside a writer, with the number of the copy, the store,
-/// the place for the copy, and what was written before.
+/// Runs `copy` again and again beside a writer. It gets the number of the copy, the
+/// store, the place for the copy, and what was written before.
 fn beside_a_writer(copies: u64, mut copy: impl FnMut(u64, &Store, &Path, &Written)) {
     let (guard, path) = quick_place();
     let store = Store::create(&path).expect("created");
@@ -69,8 +70,8 @@ fn beside_a_writer(copies: u64, mut copy: impl FnMut(u64, &Store, &Path, &Writte
     });
 }
 
-/// Asserts that everything in a copy that can be read is what was appended, and that what
-/// cannot is reported. Returns whether anything is missing.
+/// Asserts that everything readable in a copy is what was appended, and that the rest is
+/// reported. Returns whether anything is missing.
 fn assert_honest(snapshot: &Snapshot, what: &str) -> bool {
     let snapshot = snapshot.skip_damage();
     let (mut next, mut gaps) = (snapshot.first_sequence(), 0);
@@ -123,7 +124,7 @@ fn check_copy(path: &Path, before: u64, what: &str) -> bool {
     assert!(verification.is_sound(), "{what}: {verification:?}");
     let stored = snapshot.by_sequence(..).map(|item| item.expect("readable"));
     assert!(stored.into_iter().all(|(n, it)| it == observation(n)), "{what}");
-    // It goes on.
+    // The copy can be appended to.
     let next = snapshot.end_sequence();
     let batch: Vec<_> = (next..next + 70_000).map(observation).collect();
     assert_eq!(store.append_batch(&batch).expect("appended").start, next);

@@ -28,7 +28,7 @@ fn an_empty_store_is_the_same_bytes_everywhere() {
     assert_eq!(names, ["manifest"]);
 }
 
-/// The root of a file system has such a directory.
+/// The root directory of a file system has such a directory.
 #[test]
 fn a_store_is_created_beside_lost_and_found() {
     let (_guard, path) = place();
@@ -44,7 +44,7 @@ fn a_store_is_created_beside_lost_and_found() {
     assert_eq!(std::fs::read(lost.join("#17")).expect("read"), b"somebody's");
 }
 
-/// What a creation has left that was cut off.
+/// What an interrupted creation has left.
 #[test]
 fn a_store_is_created_over_a_manifest_that_was_being_made() {
     let (_guard, path) = place();

@@ -1,11 +1,11 @@
-//! Promise 7 below a limit on the size of files (`ulimit -f`, `RLIMIT_FSIZE`):
-//! wherever it cuts a write off, that is an error; what was acknowledged is there,
-//! what was refused is not, and work resumes when the limit is raised.
+//! Promise 7 below a limit on the size of files (`ulimit -f`, `RLIMIT_FSIZE`). Wherever
+//! the limit cuts a write off, that is an error. What was acknowledged is there, what was
+//! refused is not, and work resumes when the limit is raised.
 //!
-//! The kernel sends a signal (`SIGXFSZ`) with such an error. It is a program's to
-//! ignore: here the shell does it that starts the processes with limits.
+//! With such an error the kernel also sends a signal (`SIGXFSZ`), which a program must
+//! ignore. Here the shell that starts the processes with limits ignores it.
 //!
-//! `GAUGELOG_FILE_SIZES` says at which bytes to cut: `all`, or one in so many.
+//! `GAUGELOG_FILE_SIZES` says at which bytes to cut: `all`, or `N` for one in N.
 
 mod support;
 
@@ -18,15 +18,15 @@ use support::copies::copy_files;
 use support::processes::{Process, again, called, report};
 use support::{CHUNK, Random, arrivals, assert_sound, log_path, quick_place, series};
 
-/// One byte in so many by default.
+/// By default one in this many bytes is tried.
 const ONE_IN: u64 = 61;
-/// Of a chunk, one in so many times as many.
+/// For a chunk the divisor is this many times as large.
 const ONE_IN_OF_CHUNK: u64 = 997;
 const EFBIG: i32 = 27;
-/// What is stored before the limit: with it the log is longer than a manifest, so that it
-/// can be replaced below the limit.
+/// Stored before the limit: with it the log is longer than a manifest, so that it can be
+/// replaced below the limit.
 const BEGUN_WITH: usize = 600;
-/// So much is stored when the test ends: the log has more than a block of 32 KiB.
+/// Stored at the end of the test: the log has more than a block of 32 KiB.
 const ENDED_WITH: usize = 4_000;
 
 fn one_in() -> u64 {
@@ -37,7 +37,7 @@ fn one_in() -> u64 {
     }
 }
 
-/// Runs `work` with no file of this process growing beyond so many bytes.
+/// Runs `work` while no file of this process can grow beyond `bytes`.
 fn limited<T>(bytes: u64, work: impl FnOnce() -> T) -> T {
     let unlimited = getrlimit(Resource::Fsize);
     let limit = Rlimit { current: Some(bytes), ..unlimited };
@@ -47,7 +47,7 @@ fn limited<T>(bytes: u64, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Has a test of this program play `part` in a process that ignores the signal.
+/// Runs `part` of this program in a process that ignores the signal.
 fn play(part: &str, words: &str) {
     let (_guard, path) = quick_place();
     let played = again(part, &path, words);
@@ -69,7 +69,7 @@ fn check_refusal(path: &Path, error: &Error) {
     assert!(!error.to_string().contains("may be found later"), "{error}");
 }
 
-/// The store holds these and nothing else, also for a handle of its own.
+/// Checks that the store holds these and nothing else, also through a new handle.
 fn check(path: &Path, all: &[Observation]) {
     let fresh = Store::open(path).expect("opened");
     assert!(fresh.recovery().damage.is_empty(), "{:?}", fresh.recovery());
@@ -78,20 +78,20 @@ fn check(path: &Path, all: &[Observation]) {
     assert_eq!(snapshot.summary().expect("read").count(), all.len() as u64);
 }
 
-/// Where the frames of the log end, a mark included: the last bytes of a row are not zero.
+/// The end of the log's frames and mark: the last bytes of a row are not zero.
 fn end_of_log(path: &Path) -> u64 {
     let bytes = std::fs::read(log_path(path)).expect("a log");
     let last = bytes.iter().rposition(|byte| *byte != 0).expect("a header");
     (last as u64 + 1).next_multiple_of(8)
 }
 
-/// What is appended at once, and how.
+/// How much is appended at once, and how.
 #[derive(Clone, Copy)]
 struct Appends {
     words: &'static str,
     policy: SyncPolicy,
     count: usize,
-    /// Without a limit now and then, so that space is written ahead.
+    /// Whether some appends have no limit, so that space is written ahead.
     ahead: bool,
 }
 
@@ -149,7 +149,7 @@ fn a_limit_may_cut_off_an_append_at_every_byte_of_a_log() {
     }
 }
 
-/// Not a test by itself: with each limit from nothing to more than a manifest has,
+/// Not a test by itself: with each limit from nothing to more than a manifest needs,
 /// creates a store, begins its log, and removes a chunk.
 #[test]
 fn the_process_that_begins() {
@@ -172,8 +172,8 @@ fn path_length(path: &Path) -> u64 {
     path.metadata().expect("a file").len()
 }
 
-/// How often a limit refuses that a store is created and its log begun; then both are
-/// possible.
+/// How many times a limit prevents the creation of a store and of its log. Without the
+/// limit both succeed.
 fn create_below(limit: u64, path: &Path) -> bool {
     let created = limited(limit, || Store::create(path));
     let mut refused = created.is_err();
@@ -193,7 +193,7 @@ fn create_below(limit: u64, path: &Path) -> bool {
     refused
 }
 
-/// Whether retention is refused below a limit; then it is possible.
+/// Whether a limit prevents retention. Without the limit it succeeds.
 fn remove_below(limit: u64, sealed: &Path, path: &Path, all: &[Observation]) -> bool {
     copy_files(sealed, path);
     let store = Store::open(path).expect("opened");
@@ -214,8 +214,8 @@ fn a_limit_may_cut_off_a_manifest_at_every_byte() {
     play("the_process_that_begins", "");
 }
 
-/// Not a test by itself: seals below limits up to the length of the chunk. It is longer
-/// than the log, because the observations cannot be compressed.
+/// Not a test by itself: seals below limits up to the length of the chunk. The chunk is
+/// longer than the log, because the observations cannot be compressed.
 #[test]
 fn the_process_that_seals() {
     let Some((path, _)) = called() else { return };
@@ -249,7 +249,7 @@ fn the_process_that_seals() {
     report(&format!("cut chunks: {limit} bytes, {cuts} seals refused"));
 }
 
-/// Whether a seal succeeds below a limit; if not, it does without one.
+/// Whether a seal succeeds below a limit. Without the limit it does.
 fn seal_below(limit: u64, full: &Path, path: &Path, all: &[Observation]) -> bool {
     copy_files(full, path);
     let store = Store::open(path).expect("opened");

@@ -1,5 +1,5 @@
-//! Promise 6 across fork: two processes that came from one never write at the
-//! same time, and the lock ends with the one that took it.
+//! Promise 6 across fork: two processes from one fork never write at the same time, and
+//! the lock ends with the process that took it.
 
 mod support;
 
@@ -37,14 +37,14 @@ fn stored(path: &Path) -> Vec<Observation> {
     arrivals(&store.snapshot().expect("a snapshot"))
 }
 
-/// A forked child, to be waited for.
+/// A forked child that must be waited for.
 #[must_use]
 struct Forked(i32);
 
 impl Forked {
     fn succeeds(self) {
         let mut status = 0;
-        // SAFETY: the status is written to a place that is ours.
+        // SAFETY: the status is written to a local variable.
         #[allow(unsafe_code, reason = "the standard library waits for programs alone")]
         let ended = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
         assert_eq!((ended, status), (self.0, 0), "the forked child");
@@ -55,7 +55,7 @@ impl Forked {
 fn fork(work: impl FnOnce()) -> Forked {
     let threads = std::fs::read_dir("/proc/self/task").expect("listed").count();
     assert!(threads <= 2, "what another thread has locked stays locked in the child");
-    // SAFETY: the only other thread waits for this one and holds nothing.
+    // SAFETY: the only other thread waits for this one and holds no lock.
     #[allow(unsafe_code, reason = "the standard library forks only to start a program")]
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "{}", std::io::Error::last_os_error());
@@ -63,15 +63,15 @@ fn fork(work: impl FnOnce()) -> Forked {
         return Forked(child);
     }
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    // SAFETY: ends the process, and runs nothing of the parent's.
+    // SAFETY: ends the process without running any code of the parent's.
     #[allow(unsafe_code, reason = "what is done at the end of a program is the parent's to do")]
     unsafe {
         libc::_exit(i32::from(ended.is_err()))
     }
 }
 
-/// Runs the test `part`, of which the name begins with "alone", in a process that
-/// has no other thread.
+/// Runs the test `part`, whose name begins with "alone", in a process without other
+/// threads.
 fn run_alone(part: &str, words: &str) {
     let (_guard, path) = place();
     Options::new().create(&path).expect("created");
@@ -83,7 +83,7 @@ fn a_writer_held_across_a_fork_is_refused_in_the_child() {
     run_alone("alone_with_a_writer_held", "");
 }
 
-/// Not a test by itself, nor are the others of that name.
+/// Not a test by itself, like the others with such a name.
 #[test]
 fn alone_with_a_writer_held() {
     let Some((path, _)) = called() else { return };
@@ -147,7 +147,7 @@ fn alone_with_a_child_that_lives_on() {
     child.succeeds();
 }
 
-/// What the documentation of `Writer` says of it: there is no way round.
+/// As the documentation of `Writer` says.
 #[test]
 fn the_lock_of_a_parent_that_was_killed_ends_with_its_forked_child() {
     let (_guard, path) = place();
@@ -157,7 +157,7 @@ fn the_lock_of_a_parent_that_was_killed_ends_with_its_forked_child() {
     parent.kill();
     let error = append(&path, 0).expect_err("the child has it");
     assert_eq!(error.kind(), ErrorKind::Locked);
-    // The kernel states the process that took it, which has no program any more.
+    // The kernel names the process that took the lock, which no longer exists.
     assert!(error.to_string().contains(&format!("process {};", parent.id())), "{error}");
     parent.go_on();
     assert_eq!(parent.line_with("anything"), None, "the child ends");
@@ -223,8 +223,8 @@ fn alone_with_an_open_store() {
     }
 }
 
-/// It did not write it, so by rule 3 it copies it before it acknowledges anything after
-/// it.
+/// The child did not write it, so by rule 3 it copies it before it acknowledges anything
+/// after it.
 #[test]
 fn what_the_parent_has_not_synced_is_unconfirmed_for_the_child() {
     run_alone("alone_with_something_unsynced", "");
@@ -233,12 +233,12 @@ fn what_the_parent_has_not_synced_is_unconfirmed_for_the_child() {
 #[test]
 fn alone_with_something_unsynced() {
     let Some((path, _)) = called() else { return };
-    // An interval that does not end here.
+    // An interval that does not end during the test.
     let policy = SyncPolicy::Every(Duration::from_secs(1_000_000));
     let mut store = Some(Options::new().sync(policy).open(&path).expect("opened"));
     store.as_ref().expect("open").append(observation(0)).expect("appended");
     let before = content(&path);
-    // It is the parent's to sync, also when the child lets go of the store.
+    // Only the parent syncs it, even when the child closes the store.
     fork(|| drop(store.take())).succeeds();
     assert!(content(&path) == before, "nothing was written");
     let listed = log_path(&path);

@@ -1,5 +1,5 @@
-//! `FORMAT.md` is true: its examples are bytes of a golden store, which is decoded here
-//! by what the page says alone, opened, and verified.
+//! `FORMAT.md` is true: its examples are bytes of a golden store. The store is decoded
+//! here by what the page says alone, then opened and verified.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ fn file(name: &str) -> Vec<u8> {
     fs::read(golden().join(name)).unwrap()
 }
 
-/// As the page says: 20.0, 20.1, … 20.9, 20.0, … from 2026-01-01 on, a second apart.
+/// As in the page: 20.0, 20.1, … 20.9, 20.0, … from 2026-01-01 on, a second apart.
 fn observation(n: u64) -> Observation {
     let seconds = 1_767_225_600 + i64::try_from(n).unwrap();
     Observation::new(

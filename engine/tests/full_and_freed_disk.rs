@@ -1,6 +1,6 @@
-//! Promise 7: a disk is filled and freed again and again under writers that try again what
-//! failed. Each observation is there once, in its writer's order. The file systems have to
-//! be mounted, which takes root; where that cannot be done the tests report it.
+//! Promise 7: a disk is filled and freed again and again while writers retry what failed.
+//! Each observation is there once, in its writer's order. Mounting the file systems takes
+//! root; without it the tests report that they did not run.
 
 mod support;
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const WRITERS: usize = 4;
 const EACH: usize = 20_000;
-/// What an error says of observations that could not be taken back.
+/// What an error says about observations that could not be taken back.
 const POSSIBLY_STORED: &str = "may be found later";
 
 fn observation(writer: usize, n: usize) -> Observation {
@@ -25,7 +25,7 @@ fn observation(writer: usize, n: usize) -> Observation {
     Observation::new(i64::from(number), f64::from_bits(0x3FF0_0000_0000_0000 | mantissa))
 }
 
-/// How often it failed, and what of that was reported as possibly stored.
+/// How many appends failed, and how many of these were reported as possibly stored.
 #[derive(Debug, Default)]
 struct Failures {
     all: AtomicUsize,
@@ -43,7 +43,7 @@ impl Failures {
     }
 }
 
-/// Appends singly, in batches and with a held writer, and tries again what fails.
+/// Appends singly, in batches and with a held writer, and retries what fails.
 fn append_all(path: &Path, writer: usize, failures: &Failures) {
     let policy = if writer == 0 { SyncPolicy::Never } else { SyncPolicy::Always };
     let options = Options::new().sync(policy).lock_wait(Duration::from_secs(60));
@@ -115,8 +115,8 @@ fn on(name: &str, at: &Path) {
     check(&store);
 }
 
-/// Nothing is lost, and nothing is there twice: also after an error that something is
-/// possibly stored a writer that tries again looks for it first.
+/// Nothing is lost or doubled. After an error about possibly stored observations too, a
+/// writer that retries looks for them first.
 fn check(store: &Store) {
     let all = arrivals(&store.snapshot().expect("a snapshot"));
     let mut next = [0; WRITERS];

@@ -1,10 +1,9 @@
-//! Promise 7 on real file systems: where the disk is full at any block of a
-//! log, or while it is sealed or replaced, it is an error; what was acknowledged is
-//! there, what was refused is not, and work resumes when there is space.
+//! Promise 7 on real file systems: a disk that is full at any block of a log, or while
+//! the log is sealed or replaced, is an error. What was acknowledged is there, what was
+//! refused is not, and work resumes when there is space.
 //!
-//! `GAUGELOG_FULL_DISK` says at how many blocks: `all`, or one in so many. The
-//! file systems have to be mounted, which takes root; where that cannot be done
-//! the tests say so.
+//! `GAUGELOG_FULL_DISK` says at how many blocks: `all`, or `N` for one in N. Mounting the
+//! file systems takes root; without it the tests report that they did not run.
 
 mod support;
 
@@ -15,17 +14,17 @@ use support::mounts::{Ballast, Disk, small_tmpfs};
 use support::{arrivals, assert_sound, series};
 use tempfile::TempDir;
 
-/// One block in so many by default.
+/// By default one in this many blocks is tried.
 const ONE_IN: usize = 9;
-/// What an error says of observations that could not be taken back.
+/// What an error says about observations that could not be taken back.
 const POSSIBLY_STORED: &str = "may be found later";
 const ENOSPC: i32 = 28;
 
-/// Small ones, for which space is written ahead, and batches.
+/// Small appends, for which space is written ahead, and batches.
 const SIZES: [&[usize]; 2] = [&[1, 40, 1, 64], &[97]];
 
-/// What is stored before the disk fills up: a few, or so many that a chunk is due soon,
-/// for which there is no space.
+/// Stored before the disk fills up: either a few, or enough that a chunk is due soon, for
+/// which there is no space.
 const BEGUN_WITH: [usize; 2] = [10, 65_536 - 200];
 
 /// A program that appends until the disk is full.
@@ -34,7 +33,7 @@ struct Program<'a> {
     policy: SyncPolicy,
     all: &'a [Observation],
     stored: usize,
-    /// Refused, but perhaps there, by the error.
+    /// Refused, but perhaps stored, as the error says.
     possibly_stored: usize,
 }
 
@@ -57,7 +56,7 @@ impl Program<'_> {
             }
             Err(error) => {
                 self.stored += error.stored();
-                // An earlier one is not taken back by a later refusal.
+                // An earlier append is not taken back by a later refusal.
                 self.possibly_stored = self.possibly_stored.saturating_sub(error.stored());
                 if error.to_string().contains(POSSIBLY_STORED) {
                     self.possibly_stored = self.possibly_stored.max(count - error.stored());
@@ -68,7 +67,7 @@ impl Program<'_> {
     }
 
     /// Everything acknowledged is there, and nothing that was refused, unless the error
-    /// said that it may be. Returns how much there is.
+    /// said that it may be. Returns the number of observations.
     fn check(&self, store: &Store) -> usize {
         let all = arrivals(&store.snapshot().expect("a snapshot"));
         let most = self.stored + self.possibly_stored;
@@ -77,7 +76,7 @@ impl Program<'_> {
         all.len()
     }
 
-    /// Goes on with another handle, for which everything that is there is stored.
+    /// Continues with another handle, for which everything present is stored.
     fn change_to(&mut self, store: &Store) {
         self.stored = self.check(store);
         self.possibly_stored = 0;
@@ -104,10 +103,10 @@ impl Program<'_> {
     }
 }
 
-/// How a file system is laid out.
+/// The layout of a file system.
 struct Layout<'a> {
     at: &'a Path,
-    /// Up to so many are left.
+    /// The most blocks that are left free.
     blocks: u64,
     remount: &'a dyn Fn(),
 }
@@ -131,7 +130,8 @@ fn at_every_block(name: &str, layout: &Layout<'_>) {
             let mut program =
                 Program { path: &path, policy, all: &all, stored: 0, possibly_stored: 0 };
             fill_and_go_on(&mut program, layout, sizes, begun, free);
-            // It takes a while, so two programs do it for each number of blocks.
+            // Making the state takes long, so two programs use it for each number of
+            // blocks.
             if (free + turn).is_multiple_of(4) {
                 (layout.remount)();
             }

@@ -1,5 +1,5 @@
-//! Promises 1 and 7 on real file systems that run out of space. They have to be
-//! mounted, which takes root; where that cannot be done the tests say so.
+//! Promises 1 and 7 on real file systems that run out of space. Mounting them takes root;
+//! without it the tests report that they did not run.
 
 mod support;
 
@@ -47,8 +47,8 @@ fn fill_by_appends(at: &Path, policy: SyncPolicy, single: bool) {
     let cause = error.io_error().and_then(std::io::Error::raw_os_error);
     assert_eq!(cause, Some(28), "{error}");
     assert!(error.path().starts_with(&path), "{error}");
-    // Asked again it says the same, and what is there can be read, by this
-    // handle and by one that is opened on the full disk.
+    // Further attempts give the same error. What is there can be read, by this handle and
+    // by one that is opened on the full disk.
     let stored = (0..3).fold(0, |_, _| match append(&store) {
         (Err(error), stored) => {
             assert_eq!(error.kind(), ErrorKind::Io);
@@ -104,8 +104,8 @@ fn on_full_disk_retention_works(at: &Path) {
     assert_sound(&store);
 }
 
-/// A file system without a free inode takes no new file, and appends need none until a
-/// log is replaced; a chunk waits.
+/// A file system without a free inode takes no new file. Appends need none until a log is
+/// replaced; a chunk waits.
 #[test]
 fn appends_go_on_without_a_free_inode() {
     let place = TempDir::new().expect("a directory");
@@ -138,18 +138,18 @@ fn appends_go_on_without_a_free_inode() {
     assert_sound(&store);
 }
 
-/// A file system in an image on a small tmpfs: the file system has space, the
-/// disk that it thinks it lies on has none.
+/// A file system in an image on a small tmpfs: the file system has space, but the tmpfs
+/// below has none.
 struct FailingDisk {
     ballast: PathBuf,
     disk: Disk,
 }
 
 impl FailingDisk {
-    /// `options` are those of mount, `loop` among them.
+    /// `options` are options of mount, with `loop` among them.
     fn new(place: &TempDir, options: &'static str) -> Option<Self> {
-        // Without a journal a failed write stays a matter of the file alone. With
-        // blocks smaller than pages Linux 6.18 reports it to no sync at all.
+        // Without a journal a failed write affects only the file. With blocks smaller
+        // than pages, Linux 6.18 reports it to no sync at all.
         let make = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-O", "^has_journal"];
         let make = [&make[..], &["-E", "lazy_itable_init=0"]].concat();
         let disk = Disk::make(place, 64, "12m", &make, options)?;
@@ -161,17 +161,17 @@ impl FailingDisk {
     }
 }
 
-/// The kernel's part, as Linux has had it since 4.13: a failed write is reported
-/// by one sync, then the pages count as clean and the next sync succeeds.
+/// The kernel's part, in Linux since 4.13: one sync reports a failed write, then the
+/// pages count as clean and the next sync succeeds.
 fn sync_until_it_succeeds(log: &Path) -> usize {
     let file = OpenOptions::new().write(true).open(log).expect("opened");
     (0..10).take_while(|_| file.sync_data().is_err()).count()
 }
 
-/// As ext4 is mounted by default: where the blocks of a page have never been
-/// written and their first write fails, the kernel writes the page there when it
-/// is written again, but does not note that the blocks hold data. The sync
-/// succeeds, and after a power cut they are zeros (seen with Linux 6.18).
+/// The default options of ext4. If the blocks of a page have never been written and their
+/// first write fails, the kernel writes the page there when it is written again, but does
+/// not record that the blocks hold data. The sync succeeds, and after a power cut they
+/// are zeros (seen with Linux 6.18).
 const DEFAULT: &str = "loop";
 const WITHOUT_UNWRITTEN_BLOCKS: &str = "loop,dioread_lock";
 
@@ -199,7 +199,7 @@ fn append_behind_dropped_frames(options: &'static str) {
     let failed = sync_until_it_succeeds(&log_path(&path));
     assert_eq!(failed, 1, "the disk takes no more, and reports that once");
     std::fs::remove_file(&disk.ballast).expect("removed");
-    // This is how it looks to the next writer: all is well.
+    // The next writer sees no sign of the failure.
     assert_eq!(Store::open(&path).expect("opened").recovery().observations, 20_001);
 
     let store = Store::open(&path).expect("opened");
@@ -218,7 +218,7 @@ fn a_sync_that_fails_on_a_real_disk_costs_nothing_that_was_acknowledged() {
     go_on_after_a_failed_sync(|store, _| store);
 }
 
-/// The next process learns from the mark behind the end not to go on there.
+/// From the mark after the end, the next process sees that it must not continue there.
 #[test]
 fn a_sync_that_failed_in_another_process_costs_nothing_that_was_acknowledged() {
     go_on_after_a_failed_sync(|_, path| Store::open(path).expect("opened"));

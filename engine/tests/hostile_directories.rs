@@ -1,8 +1,8 @@
-//! Promises 8 and 10: whatever lies in a directory, opening, verifying, reading and
-//! appending end, in memory below a fixed cap.
+//! Promises 8 and 10: whatever a directory holds, opening, verifying, reading and
+//! appending end, with memory below a fixed limit.
 //!
-//! Each directory is given to a process of its own, which says how much memory it
-//! took at most, mapped pages included.
+//! A process of its own uses each directory, and reports its peak of memory, including
+//! mapped pages.
 
 mod support;
 
@@ -18,13 +18,13 @@ use gaugelog::{Observation, Store};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use support::{Random, file_names, log_path, place, series};
 
-/// The process's whole memory, its program and the test harness included.
+/// The process's whole memory, including its program and the test harness.
 const PEAK_KIB_MAX: u64 = 64 * 1024;
-/// No process takes so long but one that will not end.
+/// Only a process that hangs takes this long.
 const WATCHDOG: Duration = Duration::from_secs(120);
 const PATH: &str = "GAUGELOG_TEST_HOSTILE_PATH";
 
-/// Not a test by itself: what is run again as the process that looks.
+/// Not a test by itself: it runs in the process that uses a directory.
 #[test]
 fn the_process_that_looks() {
     let Some(path) = std::env::var_os(PATH).map(PathBuf::from) else { return };
@@ -42,12 +42,12 @@ fn the_process_that_looks() {
 }
 
 /// The results do not matter here, only that each call ends without a panic, and that a
-/// store that was repaired is sound.
+/// repaired store is sound.
 fn use_in_every_way(store: &Store) -> String {
     let verified = store.verify();
     let mut read = 0;
     if let Ok(snapshot) = store.snapshot() {
-        // A gap is one error, but a store may claim any number of observations.
+        // A gap is one error, but a store may state any number of observations.
         read = snapshot.by_sequence(..).take(5_000_000).filter(Result::is_ok).count();
         let _ = snapshot.window(..).iter().take(100_000).count();
         let around = snapshot.skip_damage();
@@ -80,7 +80,7 @@ fn use_in_every_way(store: &Store) -> String {
     )
 }
 
-/// Has another process look at `path`, and returns its peak in KiB.
+/// Has another process use `path`, and returns its peak in KiB.
 fn peak_of(name: &str, path: &Path) -> u64 {
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "the_process_that_looks", "--nocapture"])
@@ -118,8 +118,8 @@ fn filled(path: &Path) {
     store.append(Observation::new(0, 14.25)).expect("appended");
 }
 
-/// Fills a store, spoils its directory, and checks what it takes to look at it. Returns
-/// whether it can be opened after that.
+/// Fills a store, spoils its directory, and checks the peak of memory of using it.
+/// Returns whether it can then be opened.
 fn looked_at(name: &str, spoil: impl FnOnce(&Path)) -> bool {
     let (_guard, path) = place();
     filled(&path);
@@ -171,7 +171,7 @@ fn files_that_were_made_long() {
     let names = file_names(&path);
     assert_eq!(names.len(), 5, "{names:?}");
     for name in names {
-        // A hole after what is there, with one byte at its end.
+        // A hole after the content, with one byte at its end.
         looked_at(&format!("{name} of 1 TiB"), |path| {
             let log = log_path(path);
             let file = if name.ends_with(".log") { log } else { path.join(&name) };
@@ -195,7 +195,7 @@ fn a_log_of_frames_of_one_observation() {
     assert!(peak < PEAK_KIB_MAX, "{peak} KiB");
 }
 
-/// No file of a store is a FIFO, a link or a directory, and none is waited for, followed
+/// A FIFO, link or directory with the name of a store's file is not waited for, followed
 /// or written.
 #[test]
 fn something_else_in_the_place_of_each_file() {
@@ -219,12 +219,12 @@ fn something_else_in_the_place_of_each_file() {
                     _ => fs::write(&file, "").expect("written"),
                 }
             });
-            // The error for this one says that it is to be moved away.
+            // The error for this one says to move it away.
             let is_in_the_way = (what, name.as_str()) == ("directory", "manifest");
             assert!(is_sound || is_in_the_way, "{what} as {name}: not repaired");
         }
     }
-    // What a link led to is as it was, and nothing was made where one led to nothing.
+    // The target of a link is unchanged, and a dangling link has created nothing.
     for name in &names {
         let (_guard, path) = place();
         filled(&path);
@@ -239,9 +239,9 @@ fn something_else_in_the_place_of_each_file() {
     }
 }
 
-/// Records under checksums that hold, which state anything.
+/// Records with correct checksums that state anything.
 #[test]
-fn statements_under_checksums_that_hold() {
+fn false_statements_under_correct_checksums() {
     let mut random = Random(11);
     for round in 0..40 {
         let name = format!("statements, round {round}");

@@ -1,5 +1,5 @@
-//! The layers of the engine: a module uses those below it alone, so that each can be read
-//! without those above it. Reading and writing know nothing of each other.
+//! The layers of the engine: a module uses only those below it, so that each can be read
+//! without those above it. Reading and writing do not use each other.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["options"],
     &["observation", "error"],
 ];
-/// What has no layer: the library's surface, and what only tests and fuzzing use.
+/// Modules without a layer: the library's interface, and what only tests and fuzzing use.
 const OUTSIDE: &[&str] = &["lib", "fuzzing", "tests"];
 
 fn layer(module: &str) -> Option<usize> {
@@ -42,7 +42,7 @@ fn code(source: &str) -> String {
     for line in source.lines() {
         let line = line.split("//").next().expect("the first part").trim();
         let is_of_some_builds = ["#[cfg(test)]", "#[cfg(doc)]", "#[cfg(fuzzing)]"].contains(&line);
-        // Only the next item, up to its end or the brace that opens it.
+        // Leaves out only the next item, up to its end or its opening brace.
         if is_left_out && (line.ends_with(';') || line.ends_with('{')) {
             is_left_out = false;
         } else if !is_left_out && !is_of_some_builds {

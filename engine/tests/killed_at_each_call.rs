@@ -1,10 +1,10 @@
-//! Promises 1, 3 and 7 at every system call: a process is killed as it enters
-//! each call that it makes, one after another, or the call fails. Then all that was
-//! acknowledged is there, once and in order, and the store opens and goes on.
+//! Promises 1, 3 and 7 at every system call. A process is killed at each call that it
+//! makes, one after another, or the call fails. Then all that was acknowledged is there,
+//! once and in order, and the store opens and goes on.
 //!
-//! strace does it, to one thread of a process that waits to be attached to. Every
-//! `GAUGELOG_CALLS_STRIDE`-th call of each kind is taken: 1 takes all. With
-//! `--nocapture` the figures are shown.
+//! strace does this to one thread of a process, which waits for strace to attach. Every
+//! `GAUGELOG_CALLS_STRIDE`-th call of each kind is hit; 1 hits all. `--nocapture` shows
+//! the figures.
 
 mod support;
 
@@ -20,29 +20,29 @@ use support::{
     CHUNK, arrivals, assert_sound, bits, file_names, log_path, quick_place, strace, undisturbed,
 };
 
-/// How often an operation that fails is tried again.
+/// How many times a failing operation is tried again.
 const ATTEMPTS: i64 = 8;
 
-/// What stands at a sequence number, if it was stored at this attempt.
+/// The observation of a sequence number, if it was stored at this attempt.
 fn observation(sequence: u64, attempt: i64) -> Observation {
     let number = u32::try_from(sequence).expect("a small number");
     Observation::new(i64::from(number) * ATTEMPTS + attempt, f64::from(number % 4_099) / 7.0)
 }
 
-/// The chunk that [`Scene::play`] completes and the one it removes lie there.
+/// Near the end of the chunk that [`Scene::play`] completes; it also removes one.
 const BEFORE_SEALING: u64 = CHUNK - 2_000;
 
-/// What the process does that is killed.
+/// What the killed process does.
 #[derive(Clone, Copy, Debug)]
 struct Scene {
     name: &'static str,
-    /// Otherwise only where it is asked for, and where a log is replaced.
+    /// Otherwise it syncs only on request, and when a log is replaced.
     is_synced: bool,
-    /// How many observations are there before.
+    /// How many observations are stored before.
     before: u64,
     /// Those are not synced, and a torn frame follows them.
     is_torn: bool,
-    /// Chunks are sealed and removed meanwhile.
+    /// Whether chunks are sealed and removed meanwhile.
     seals: bool,
 }
 
@@ -70,7 +70,7 @@ impl Scene {
         Options::new().sync(policy)
     }
 
-    /// Makes what is there before.
+    /// Makes the state before the scene.
     fn prepare(self, path: &Path) {
         if self.before == 0 {
             return;
@@ -134,7 +134,7 @@ fn readable_end(store: &Store) -> gaugelog::Result<u64> {
     }
 }
 
-/// Tries what may fail again.
+/// Retries what may fail.
 fn retried<T>(mut work: impl FnMut() -> gaugelog::Result<T>) -> T {
     for _ in 1..ATTEMPTS {
         match work() {
@@ -154,8 +154,8 @@ fn report_failure(error: &gaugelog::Error) {
     report(&format!("failed {error}"));
 }
 
-/// Appends `count` observations, and where that fails, others in their place:
-/// what was reported as failed is not to be found again.
+/// Appends `count` observations, and if that fails, others in their place: what was
+/// reported as failed must not be found again.
 fn append(next: &mut u64, count: u64, append: impl Fn(&[Observation]) -> gaugelog::Result<()>) {
     let end = *next + count;
     for attempt in 0..ATTEMPTS {
@@ -201,7 +201,7 @@ struct Ended {
     acknowledged: Vec<i64>,
 }
 
-/// Plays `scene` under strace with these arguments. `None` where that is not possible.
+/// Plays `scene` under strace with these arguments. `None` if that is not possible.
 fn play(scene: Scene, path: &Path, arguments: &[&str]) -> Option<Ended> {
     let mut process = Process::start(&mut again("the_process_that_is_killed", path, scene.name));
     let thread = process.expect_line("thread");
@@ -239,15 +239,15 @@ fn count_calls(scene: Scene, made: &Path) -> Option<BTreeMap<String, u64>> {
     Some(strace::count_calls(&log))
 }
 
-/// Copies what is there before a scene, if there is anything.
+/// Copies the state before a scene, if there is one.
 fn copy(made: &Path, path: &Path) {
     if made.exists() {
         copy_files(made, path);
     }
 }
 
-/// Whatever happened to the process: all that was acknowledged is there, once and
-/// in order, nothing that was reported as failed is, and the store goes on.
+/// Whatever happened to the process: all that was acknowledged is there, once and in
+/// order, nothing that was reported as failed is, and the store goes on.
 fn check(scene: Scene, path: &Path, ended: &Ended) {
     let store = match scene.options().open(path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotAStore) => {
@@ -285,8 +285,8 @@ fn check(scene: Scene, path: &Path, ended: &Ended) {
     assert_nothing_is_left(path);
 }
 
-/// Once a log was replaced without a disturbance, nothing is left of what was begun, but
-/// for a log without a byte: that may also be a copy that another program has begun.
+/// After a log was replaced without a disturbance, nothing unfinished is left, except an
+/// empty log: that may also be a copy that another program has begun.
 fn assert_nothing_is_left(path: &Path) {
     let store = Store::open(path).expect("opened");
     let snapshot = store.snapshot().expect("a snapshot");
@@ -313,11 +313,11 @@ fn check_statistics(snapshot: &Snapshot, all: &[Observation]) {
     assert_eq!(snapshot.median().expect("read"), expected.median().expect("read"));
 }
 
-/// What is done to a call, and to how many of its kind, one after the other.
+/// What is done to a call, and to how many of its kind in a row.
 type Way = (&'static str, u64);
 
-/// Plays a scene once for each of the calls that are to be hit; `does` says in what ways
-/// those of a kind are.
+/// Plays a scene once for each call that is hit. `does` gives the ways in which calls of
+/// a kind are hit.
 fn at_each_call(name: &str, stride: usize, does: impl Fn(&str) -> &'static [Way]) {
     let scene = Scene::named(name);
     let (_guard, made) = quick_place();
@@ -349,7 +349,7 @@ fn at_each_call(name: &str, stride: usize, does: impl Fn(&str) -> &'static [Way]
     }
     println!("{name}: {runs} runs, {killed} killed, {failures} calls failed; {counts:?}");
     assert!(runs > 0);
-    // What the allocator and the kernel's scheduler ask for differs a little.
+    // The calls of the allocator and the kernel's scheduler vary a little.
     assert!(missed * 10 <= runs, "{missed} of {runs} were not killed");
 }
 
@@ -357,12 +357,12 @@ fn stride() -> usize {
     usize::try_from(amount("GAUGELOG_CALLS_STRIDE", 24)).expect("a small number")
 }
 
-/// A kill comes before the call is made, so all of them are between all calls.
+/// The kill comes before the call is made, so this covers every point between two calls.
 fn kill(_: &str) -> &'static [Way] {
     &[("signal=SIGKILL", 1)]
 }
 
-/// Calls on files that a disk, or a system short of something, can refuse: a
+/// Calls on files that a disk, or a system short of a resource, can refuse. It is a
 /// sample, since other tests make each operation fail within the library.
 fn fail(kind: &str) -> &'static [Way] {
     match kind {

@@ -1,9 +1,8 @@
-//! Promise 6: any number of processes append and read at once, also where some
-//! of them are killed at random.
+//! Promise 6: any number of processes append and read at once, even if some of them are
+//! killed at random.
 //!
-//! `GAUGELOG_APPENDS` says how many observations each writer appends,
-//! `GAUGELOG_SEED` which moments are drawn; with `--nocapture` the figures are
-//! shown.
+//! `GAUGELOG_APPENDS` is how many observations each writer appends, `GAUGELOG_SEED` the
+//! seed of the moments. `--nocapture` shows the figures.
 
 mod support;
 
@@ -17,18 +16,19 @@ use support::{CHUNK, Random, arrivals, assert_sound, bits, place, undisturbed};
 
 const WRITERS: usize = 16;
 const READERS: usize = 3;
-/// The most that a writer appends at once, and so the most that one that is
-/// killed has not acknowledged.
+/// The most that a writer appends at once, and so the most that a killed writer has not
+/// acknowledged.
 const BATCH_MOST: u64 = 11;
-/// So many of one more writer are there before, and are sealed in the midst of the test.
+/// How many observations of one more writer are stored before. They are sealed during the
+/// test.
 fn before(each: u64) -> u64 {
     CHUNK.saturating_sub(WRITERS as u64 * each / 2)
 }
 
-/// A writer is killed about once in so many acknowledgements.
+/// A writer is killed about once in this many acknowledgements.
 const ACKNOWLEDGEMENTS_A_KILL: u64 = 8;
 
-/// The `n`-th observation of a writer: it says which of which writer it is.
+/// The `n`-th observation of a writer. It identifies both the writer and `n`.
 fn observation(writer: u64, n: u64) -> Observation {
     let [writer, number] = [writer, n].map(|it| u32::try_from(it).expect("a small number"));
     Observation::new((i64::from(writer) << 32) | i64::from(number), f64::from(number) / 7.0)
@@ -38,8 +38,8 @@ fn writer_of(observation: &Observation) -> usize {
     usize::try_from(observation.timestamp_ns >> 32).expect("as appended")
 }
 
-/// Asserts that nothing is lost, doubled or out of order of what each writer has
-/// appended, and returns how much that is.
+/// Asserts that nothing of what each writer has appended is lost, doubled or out of
+/// order. Returns how much that is.
 fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS + 1] {
     let mut next = [0; WRITERS + 1];
     for (sequence, stored) in all.iter().enumerate() {
@@ -50,7 +50,7 @@ fn assert_each_in_order(all: &[Observation]) -> [u64; WRITERS + 1] {
     next
 }
 
-/// Where some do not sync, only the log itself shows an append, and others find
+/// Some writers do not sync. Then only the log itself shows an append, and others find
 /// unconfirmed frames.
 fn options(writer: u64) -> Options {
     let policy = match writer {
@@ -61,7 +61,7 @@ fn options(writer: u64) -> Options {
     Options::new().sync(policy).lock_wait(Duration::from_secs(60))
 }
 
-/// Not a test by itself: a writer, or one that goes on for one that was killed.
+/// Not a test by itself: a writer, or the successor of a killed one.
 #[test]
 fn one_of_the_writers() {
     let Some((path, words)) = called() else { return };
@@ -70,7 +70,7 @@ fn one_of_the_writers() {
     append_rest(&path, writer, each, &mut Random(seed));
 }
 
-/// Appends what is not stored yet, in every way there is.
+/// Appends what is not stored yet, in every way.
 fn append_rest(path: &Path, writer: u64, each: u64, random: &mut Random) {
     let mut store = options(writer).open(path).expect("opened the first time");
     let snapshot = store.snapshot().expect("a snapshot");
@@ -103,23 +103,23 @@ fn append_held(store: &Store, batch: &[Observation]) -> Range<u64> {
     end - batch.len() as u64..end
 }
 
-/// What came of one writer.
+/// What one writer has done.
 #[derive(Debug, Default)]
 struct Written {
-    /// The number that its `n`-th observation was acknowledged to have; `None` for
-    /// one that was stored and not acknowledged when it was killed.
+    /// The acknowledged sequence number of its `n`-th observation; `None` if it was
+    /// stored but not acknowledged before a kill.
     numbers: Vec<Option<usize>>,
     kills: u64,
 }
 
-/// Runs a writer until it is done, and kills it now and then.
+/// Runs a writer until it is done, and kills it from time to time.
 fn run_writer(path: &Path, writer: u64, each: u64, random: &mut Random) -> Written {
     let mut written = Written::default();
     loop {
         let words = format!("{writer} {each} {}", random.next());
         let mut process = Process::start(&mut again("one_of_the_writers", path, &words));
         let until_killed = random.below(2 * ACKNOWLEDGEMENTS_A_KILL);
-        let mut heard = 0;
+        let mut acknowledged = 0;
         let mut done = false;
         while let Some(line) = process.line_with("") {
             done |= line == "done";
@@ -134,8 +134,8 @@ fn run_writer(path: &Path, writer: u64, each: u64, random: &mut Random) -> Writt
                 let (start, end) = stored.split_once(' ').expect("two numbers");
                 let [start, end] = [start, end].map(|it| it.parse().expect("a number"));
                 written.numbers.extend((start..end).map(Some));
-                heard += 1;
-                if heard == until_killed {
+                acknowledged += 1;
+                if acknowledged == until_killed {
                     std::thread::sleep(Duration::from_micros(random.below(3_000)));
                     process.kill();
                 }
@@ -144,13 +144,13 @@ fn run_writer(path: &Path, writer: u64, each: u64, random: &mut Random) -> Writt
         if done {
             return written;
         }
-        assert!(heard >= until_killed, "it ended before it was killed");
+        assert!(acknowledged >= until_killed, "it ended before it was killed");
         written.kills += 1;
     }
 }
 
-/// Not a test by itself: takes snapshots until all is there; each is a prefix of
-/// all later ones.
+/// Not a test by itself: takes snapshots until all is stored; each is a prefix of all
+/// later ones.
 #[test]
 fn one_of_the_readers() {
     let Some((path, each)) = called() else { return };
@@ -174,7 +174,7 @@ fn one_of_the_readers() {
     report(&format!("snapshots {snapshots}"));
 }
 
-/// What needs no computing again is exactly that of the observations.
+/// The stored summaries are exactly those of the observations.
 fn assert_summarised(snapshot: &gaugelog::Snapshot, all: &[Observation]) {
     let summary = snapshot.summary().expect("a summary");
     assert_eq!(summary.count(), all.len() as u64);
@@ -189,8 +189,8 @@ fn at(number: u64) -> usize {
     usize::try_from(number).expect("a small number")
 }
 
-/// Each acknowledged number holds the observation it was given to, and of the
-/// others there is no more than one batch for each kill.
+/// Each acknowledged number holds the observation that it was reported for. Of the others
+/// there is at most one batch for each kill.
 fn assert_as_acknowledged(stored: &[Observation], each: u64, written: &[Written]) {
     assert_eq!(stored.len(), at(before(each)) + WRITERS * at(each));
     assert_each_in_order(stored);
@@ -233,7 +233,7 @@ fn many_processes_append_and_read_at_once_and_some_are_killed() {
     let snapshot = store.snapshot().expect("a snapshot");
     let stored = arrivals(&snapshot);
     assert_as_acknowledged(&stored, each, &written);
-    // The same in one append gives the same statistics.
+    // The same observations in one append give the same statistics.
     let (_guard, calm) = place();
     let expected = undisturbed(&calm, &stored, 0).summary().expect("a summary");
     assert_eq!(bits(&snapshot.summary().expect("a summary")), bits(&expected));

@@ -1,6 +1,6 @@
 //! Promise 6: one process at a time writes, and only to the store that the path leads to,
 //! whatever happens to the directory and the names in it. The lock is on the directory
-//! itself, so there is no file that could be removed from under it.
+//! itself, so there is no lock file that could be removed.
 
 mod support;
 
@@ -28,7 +28,7 @@ fn observations(count: u64) -> Vec<Observation> {
     (0..count).map(|n| observation(0, n)).collect()
 }
 
-/// Removes what is no data, and what other programs may take for left over.
+/// Removes files that hold no data, which other programs may consider left over.
 fn remove_what_is_no_data(path: &Path) {
     for name in ["ballast", "lock"] {
         if let Err(error) = std::fs::remove_file(path.join(name)) {
@@ -59,7 +59,7 @@ fn a_held_writer_excludes_others_whatever_is_removed() {
     assert_eq!(stored, [observation(0, 0), observation(0, 1), observation(1, 0)]);
 }
 
-/// Not a test by itself: appends its own, and reports which number each has.
+/// Not a test by itself: appends its own observations, and reports the number of each.
 #[test]
 fn one_of_the_writers() {
     let Some((path, words)) = called() else { return };
@@ -123,7 +123,7 @@ fn store_and_writer(path: &Path) -> (Store, Writer) {
     (store, writer)
 }
 
-/// What a writer does after the directory was exchanged under it.
+/// What a writer does after the directory was replaced.
 fn append_with(mut writer: Writer) -> gaugelog::Result<()> {
     writer.push(observation(0, 101))?;
     writer.flush()
@@ -178,8 +178,8 @@ fn a_directory_that_was_moved_away_or_emptied_is_noticed_at_the_next_append() {
     }
 }
 
-/// The log alone, exchanged for a copy of it: what the copy lacks is not there, and what
-/// is appended goes into the file that the name leads to.
+/// Only the log is replaced by a copy. What the copy lacks is not there, and what is
+/// appended goes into the file that the name leads to.
 #[test]
 fn a_log_exchanged_for_a_copy_is_noticed_at_the_next_append() {
     for held in [false, true] {
@@ -220,7 +220,8 @@ fn a_file_system_mounted_over_a_store_is_noticed_at_the_next_append() {
     drop((mounted, guard));
 }
 
-/// `cp -al`: the copy has the same files. Neither side writes what shows on the other.
+/// `cp -al`: the copy has the same files. Neither side writes anything that the other
+/// sees.
 #[test]
 fn writers_on_both_sides_of_a_copy_of_links_do_not_meet() {
     for policy in [SyncPolicy::Always, SyncPolicy::Never] {
@@ -234,7 +235,7 @@ fn writers_on_both_sides_of_a_copy_of_links_do_not_meet() {
             return not_run("this test needs a file system with hard links");
         }
         let other = options.open(&copy).expect("opened");
-        // One that was open before, and knows the end of its log, and one that was not.
+        // One handle was open before, and knows the end of its log, and one was not.
         for n in 0..200 {
             store.append(observation(1, n)).expect("appended");
             other.append(observation(2, n)).expect("appended");
@@ -259,8 +260,8 @@ fn writers_on_both_sides_of_a_copy_of_links_do_not_meet() {
     }
 }
 
-/// Not a test by itself: a user who may only read. Takes what locks it can, reads, and
-/// waits.
+/// Not a test by itself: a user with permission only to read. Takes what locks it can,
+/// reads, and waits.
 #[test]
 fn a_user_who_may_only_read() {
     let Some((path, _)) = called() else { return };
@@ -291,7 +292,7 @@ fn a_user_who_may_only_read_cannot_hold_up_appends() {
     allow(guard.path(), 0o755);
     allow(&path, 0o711);
     file_names(&path).iter().for_each(|name| allow(&path.join(name), 0o644));
-    // The program may lie where that user may not go.
+    // The other user may have no access to the directory of the program.
     let program = guard.path().join("program");
     copy_program(&program);
     allow(&program, 0o755);

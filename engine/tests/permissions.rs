@@ -1,5 +1,5 @@
-//! Promise 7: what a user may not do is reported at once, and is not taken for damage. To
-//! become another user takes root; where that cannot be done the tests report it.
+//! Promise 7: a missing permission is reported at once, and is not treated as damage.
+//! Becoming another user takes root; without it the tests report that they did not run.
 
 mod support;
 
@@ -22,8 +22,8 @@ fn allow(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
 }
 
-/// Runs a part of this test program as a user without rights, with a store whose directory
-/// and files have these modes. False where that cannot be done.
+/// Runs a part of this test program as a user without rights, with a store whose
+/// directory and files have these modes. Returns false if that is not possible.
 fn as_another_user(part: &str, guard: &TempDir, path: &Path, directory: u32, files: u32) -> bool {
     if !run(Command::new("setpriv").args(["--reuid", "65534", "--clear-groups", "true"])) {
         not_run("this test needs to run a process as another user, which takes root");
@@ -32,7 +32,7 @@ fn as_another_user(part: &str, guard: &TempDir, path: &Path, directory: u32, fil
     allow(guard.path(), 0o755);
     file_names(path).iter().for_each(|name| allow(&path.join(name), files));
     allow(path, directory);
-    // The program may lie where that user may not go.
+    // The other user may have no access to the directory of the program.
     let program = guard.path().join("program");
     copy_program(&program);
     allow(&program, 0o755);
@@ -51,7 +51,7 @@ fn assert_is_refused(error: &Error) {
     assert!(!error.can_pass(), "{error}");
 }
 
-/// May read and write all, but not list it.
+/// May read and write all files, but not list the directory.
 #[test]
 fn a_user_who_may_not_list() {
     let Some((path, _)) = called() else { return };
@@ -81,7 +81,7 @@ fn a_directory_that_may_not_be_listed_is_read_and_not_written() {
     }
 }
 
-/// May write to the files, but not make or remove any.
+/// May write to the files, but not create or remove any.
 #[test]
 fn a_user_who_may_make_no_file() {
     let Some((path, _)) = called() else { return };
@@ -105,7 +105,7 @@ fn a_directory_that_may_not_be_written_takes_what_its_log_can_hold() {
         return;
     }
     assert_eq!(file_names(&path), before, "nothing is left half made");
-    // Whoever may do so seals it.
+    // A user with the permission seals it.
     store.seal().expect("sealed");
     assert!(path.join("0000000000.chunk").exists());
     let snapshot = store.snapshot().expect("a snapshot");

@@ -1,4 +1,4 @@
-//! What was appended is read back: by arrival, by time, and as statistics.
+//! What was appended is read back by arrival, by time, and as statistics.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -13,7 +13,7 @@ use std::path::Path;
 use gaugelog::{Observation, Options, Store, SyncPolicy};
 use support::{Random, arrivals, place, series};
 
-/// Times that come in order but for some that are late, and some that are equal.
+/// Times in order, except that some are late and some are equal.
 fn disordered(count: usize) -> Vec<Observation> {
     let mut random = Random(11);
     let mut all = series(count);
@@ -113,7 +113,7 @@ fn quantiles_are_those_of_the_sorted_values() {
     check_quantiles(30_001);
 }
 
-/// Of chunks, and the log.
+/// Over chunks and the log.
 #[test]
 fn quantiles_of_many_are_those_of_the_sorted_values() {
     check_quantiles(150_001);

@@ -1,6 +1,5 @@
-//! Promise 6: readers see a prefix, and never take what a writer is just
-//! writing for damage, though a frame may be half there when they look, and though its
-//! log is replaced meanwhile.
+//! Promise 6: readers see a prefix, and never treat a write in progress as damage, though
+//! a frame may be half written when they read, and though the log is replaced meanwhile.
 
 mod support;
 
@@ -11,7 +10,7 @@ use gaugelog::Store;
 use support::{quick_place, series};
 
 const READERS: usize = 3;
-/// Without a second look one in five hundred openings met a false alarm.
+/// Without reading twice, one in five hundred openings reported damage wrongly.
 const OPENINGS: usize = 8_000;
 
 fn append_until(stop: &AtomicBool, path: &Path) {
@@ -52,7 +51,7 @@ fn read_again_and_again(path: &Path) {
 
 #[test]
 fn a_writer_in_the_midst_of_a_frame_is_no_damage() {
-    // The writer is as often in the midst of a frame as can be.
+    // The writer writes frames all the time.
     let (_guard, path) = quick_place();
     Store::create(&path).expect("created");
     let stop = AtomicBool::new(false);

@@ -1,9 +1,9 @@
 //! Promises 6 and 7: a reader that holds a snapshot goes on with it while chunks are
-//! sealed and old ones removed. What retention removed under it is the error `Removed`;
-//! where a stranger removes data, the error names the file. Neither is ever a wrong value
-//! or a smaller result.
+//! sealed and old ones removed. What retention removed meanwhile is the error `Removed`.
+//! If another program removes data, the error names the file. Neither is ever a wrong
+//! value or a smaller result.
 //!
-//! `GAUGELOG_CHUNKS` says how many chunks are sealed.
+//! `GAUGELOG_CHUNKS` is the number of chunks that are sealed.
 
 mod support;
 
@@ -15,9 +15,9 @@ use support::processes::{Process, again, amount, called, report};
 use support::{CHUNK, Random, bits, place, quick_place};
 
 const READERS: usize = 3;
-/// A reader keeps a snapshot for so many rounds.
+/// For how many rounds a reader keeps a snapshot.
 const ROUNDS: usize = 4;
-/// Retention keeps so many chunks, about.
+/// About how many chunks retention keeps.
 const CHUNKS_KEPT: u64 = 3;
 
 fn observation(n: u64) -> Observation {
@@ -25,7 +25,7 @@ fn observation(n: u64) -> Observation {
     Observation::new(i64::from(number) * 1_000, f64::from(number % 10_007) / 7.0)
 }
 
-/// Not a test by itself: appends until all is there, and removes old chunks.
+/// Not a test by itself: appends until all is stored, and removes old chunks.
 #[test]
 fn the_writer() {
     let Some((path, all)) = called() else { return };
@@ -49,7 +49,7 @@ fn the_writer() {
     report(&format!("removed {removed}"));
 }
 
-/// What a snapshot says.
+/// The answers of a snapshot.
 #[derive(Debug, PartialEq)]
 struct Answers {
     by_sequence: Vec<(u64, Observation)>,
@@ -89,8 +89,8 @@ fn assert_answers(snapshot: &Snapshot, answers: &Answers) {
     assert_eq!(answers.median, median);
 }
 
-/// Each answer of a snapshot of which the beginning may have been removed is the error
-/// that says so, or right. Returns how many were that error.
+/// Each answer of a snapshot whose beginning may have been removed is right, or the error
+/// `Removed`. Returns how many were that error.
 fn assert_removed_or_right(snapshot: &Snapshot) -> usize {
     let mut removed = 0;
     let mut is_removed = |error: &gaugelog::Error| {
@@ -135,7 +135,7 @@ fn assert_removed_or_right(snapshot: &Snapshot) -> usize {
         Ok(summary) => assert_eq!(summary.count(), 200),
         Err(error) => is_removed(&error),
     }
-    // Damage is read around; what was removed is not.
+    // Damage is skipped; what was removed is not.
     match snapshot.skip_damage().by_sequence(..).try_fold(0, |count, it| it.map(|_| count + 1)) {
         Ok(count) => assert_eq!(count, snapshot.len()),
         Err(error) => is_removed(&error),
@@ -143,8 +143,8 @@ fn assert_removed_or_right(snapshot: &Snapshot) -> usize {
     removed
 }
 
-/// Not a test by itself: keeps asking the same of a snapshot, then takes another. It
-/// holds one that it reads only when the beginning of it was removed.
+/// Not a test by itself: asks a snapshot the same again and again, then takes another. It
+/// also holds one that it reads only after its beginning was removed.
 #[test]
 fn one_of_the_readers() {
     let Some((path, words)) = called() else { return };
@@ -169,7 +169,7 @@ fn one_of_the_readers() {
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Removed, "{error}"),
         }
-        // One that was not read before, and so has no file open.
+        // A snapshot that was not read before, and so has no file open.
         if held.as_ref().is_some_and(|it| it.first_sequence() < snapshot.first_sequence()) {
             removed += held.take().map_or(0, |it| assert_removed_or_right(&it));
         }
@@ -212,8 +212,8 @@ fn a_snapshot_is_read_while_chunks_are_sealed_and_removed() {
     assert!(removed > 0 && errors > 0, "removed under readers");
 }
 
-/// Chunks that a snapshot has read are removed under it: all that it can still say is
-/// right, and the rest is the error.
+/// Chunks that a snapshot has read are removed. All that it can still answer is right,
+/// and the rest is the error.
 #[test]
 fn what_retention_removes_under_a_snapshot_is_an_error() {
     for positioned in [false, true] {
@@ -237,7 +237,7 @@ fn what_retention_removes_under_a_snapshot_is_an_error() {
     }
 }
 
-/// What a stranger does to a file.
+/// What another program does to a file.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
     Remove,
@@ -366,8 +366,8 @@ fn a_snapshot_names_the_file_that_was_taken_from_under_it() {
             (true, true, 0),
             (true, false, 3),
         ] {
-            // A map of a file that was cut short is a signal; the documentation says so,
-            // and what to do.
+            // A map of a shortened file gives a signal. The documentation says so, and
+            // how to avoid it.
             if matches!(harm, Harm::CutShort) && !positioned {
                 continue;
             }
@@ -387,8 +387,8 @@ fn a_snapshot_names_the_file_that_was_taken_from_under_it() {
             let other = foreign.join("0000000001.chunk");
             harm.inflict(&victim, &neighbour, &other);
             assert_reported(&snapshot, &[victim.clone(), neighbour.clone()], &expected, &what);
-            // One that is taken now meets it. The bytes of a swapped file are those of
-            // another place.
+            // A snapshot that is taken now meets it. The bytes of a swapped file belong
+            // to another place.
             let fresh = match options.open_read_only(&path).and_then(|store| store.snapshot()) {
                 Ok(fresh) => fresh,
                 Err(error) => {
@@ -409,7 +409,7 @@ fn a_snapshot_names_the_file_that_was_taken_from_under_it() {
     assert_eq!(reported, HARMS.len() * 6 - 2);
 }
 
-/// A file that is being read goes on being read, also where it has lost its name.
+/// An open file can be read to its end, even if it has lost its name.
 #[test]
 fn an_iterator_in_a_file_that_is_removed_goes_on_to_its_end() {
     let (_guard, path) = place();
@@ -434,8 +434,8 @@ fn an_iterator_in_a_file_that_is_removed_goes_on_to_its_end() {
             }
         }
     }
-    // The log was opened with the snapshot, the first chunk by the iterator, and the second
-    // for the node above the two.
+    // The log was opened with the snapshot, the first chunk by the iterator, and the
+    // second for the node above the two.
     assert_eq!(next, all);
     let gone = |number: usize| {
         let first = number as u64 * CHUNK;

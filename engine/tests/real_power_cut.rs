@@ -1,9 +1,9 @@
-//! Promise 1, on real file systems: they are shut down under writers, as a power cut does
-//! it, and mounted again. Whatever was acknowledged is there, and the next append leaves a
-//! store that verifies clean. To mount takes root; where that cannot be done the tests
-//! report it.
+//! Promise 1, on real file systems: they are shut down under writers, as by a power cut,
+//! and mounted again. Whatever was acknowledged is there, and the next append leaves a
+//! store that verifies clean. Mounting takes root; without it the tests report that they
+//! did not run.
 //!
-//! `GAUGELOG_POWER_CUTS` says how often each file system is shut down.
+//! `GAUGELOG_POWER_CUTS` is how many times each file system is shut down.
 
 mod support;
 
@@ -16,7 +16,7 @@ use support::processes::{amount, not_run};
 use support::{Random, arrivals, assert_sound};
 use tempfile::TempDir;
 
-/// What stands at a sequence number; hard to compress.
+/// The observation of a sequence number; hard to compress.
 fn observation(sequence: u64) -> Observation {
     let mut random = Random(sequence);
     Observation::new(random.next().cast_signed(), random.normal())
@@ -29,8 +29,9 @@ fn observations(from: u64, count: u64) -> Vec<Observation> {
 /// Older chunks are removed.
 const KEPT_BYTES: u64 = 8 << 20;
 
-/// Appends until the file system is gone: batches of all sizes, single ones, and every
-/// third one by a writer that does not sync, which acknowledges nothing durable.
+/// Appends until the file system is gone: batches of all sizes and single observations.
+/// Every third append is by a writer that does not sync, and acknowledges nothing as
+/// durable.
 fn append_until_cut(path: &Path, acknowledged: &AtomicU64, random: &mut Random) {
     let durable = Store::open(path).expect("opened");
     let unsynced = Options::new().sync(SyncPolicy::Never).open(path).expect("opened");
@@ -54,8 +55,8 @@ fn append_until_cut(path: &Path, acknowledged: &AtomicU64, random: &mut Random) 
     }
 }
 
-/// Shuts a file system down without writing its journal; all that is not on the disk is
-/// lost. False where this machine does not let us.
+/// Shuts a file system down without writing its journal. All that is not on the disk is
+/// lost. Returns false if this machine does not allow it.
 fn shut_down(at: &Path) -> bool {
     // FS_IOC_SHUTDOWN with the flag "do not flush the log".
     let program = "import fcntl, os, struct, sys\n\
@@ -84,8 +85,9 @@ fn on(name: &str, mib: u64, memory: &str, make: &[&str]) {
             while acknowledged.load(Ordering::Acquire) < cut_at && !writer.is_finished() {
                 std::thread::yield_now();
             }
-            // Not what is acknowledged meanwhile: ext4 reports a sync as done whose
-            // transaction the shutdown has thrown away. A power cut reports nothing.
+            // What is acknowledged meanwhile does not count: ext4 reports a sync as done
+            // although the shutdown has dropped its transaction. After a power cut
+            // nothing would report it.
             let before = acknowledged.load(Ordering::Acquire);
             let is_cut = shut_down(&disk.mounted.at);
             if is_cut {

@@ -1,6 +1,6 @@
-//! Promise 5: the statistics have the same bits on every processor. What they are is in
-//! `data/statistics_bits.txt`; run for another processor, this compares with that.
-//! RELIABILITY.md says how.
+//! Promise 5: the statistics have the same bits on every processor.
+//! `data/statistics_bits.txt` lists them; run on another processor, this test compares
+//! with that list. RELIABILITY.md says how.
 
 mod support;
 
@@ -12,10 +12,10 @@ use support::{Random, bits, file_names, quick_place};
 const COUNT: u64 = 150_000;
 const EXPECTED: &str = include_str!("data/statistics_bits.txt");
 
-/// Values of one kind.
+/// A kind of values.
 type Kind = (&'static str, fn(&mut Random) -> f64);
 
-/// No function of the C library has part in them.
+/// None of these uses a function of the C library.
 fn kinds() -> [Kind; 7] {
     [
         ("normal", Random::normal),
@@ -45,7 +45,7 @@ fn fill(store: &Store, value: fn(&mut Random) -> f64) {
     }
 }
 
-/// All that a store answers, as bits.
+/// All answers of a store, as bits.
 fn answers(store: &Store) -> Vec<u64> {
     let snapshot = store.snapshot().expect("a snapshot");
     let mut found = bits(&snapshot.summary().expect("a summary"));
@@ -62,7 +62,7 @@ fn answers(store: &Store) -> Vec<u64> {
         within.extend(bits(&snapshot.window(from..to).summary().expect("a summary")));
     }
     found.push(digest(within.iter().flat_map(|it| it.to_le_bytes())));
-    // The nodes of all chunks, as they are stored: from byte 80 of the manifest on.
+    // The nodes of all chunks, as stored from byte 80 of the manifest on.
     let manifest = std::fs::read(store.path().join("manifest")).expect("a manifest");
     found.push(digest(manifest[80..8_192].iter().copied()));
     let lengths = file_names(store.path()).into_iter().filter(|name| name.ends_with(".chunk"));

@@ -1,15 +1,15 @@
-//! What sealed observations take on the disk (chunks of full size: an integration test).
+//! The size of sealed observations on disk (chunks of full size: an integration test).
 
 use gaugelog::{Observation, Store};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 const CHUNK: u32 = 65_536;
-/// Bytes of entropy of a value of N(14, 3), and of a time with 1 ms of jitter in ns.
+/// The entropy in bytes of a value of N(14, 3), and of a time with 1 ms of jitter in ns.
 const VALUE_ENTROPY: f64 = 6.55;
 const JITTER_ENTROPY: f64 = 2.49;
 
-/// Bytes an observation, all in.
+/// Bytes an observation, in all.
 fn sealed_size(mut observe: impl FnMut(u32) -> Observation) -> f64 {
     let place = tempfile::tempdir().expect("a directory");
     let path = place.path().join("store");
@@ -25,7 +25,7 @@ fn at_second(number: u32, value: f64) -> Observation {
     Observation::new(1_700_000_000_000_000_000 + i64::from(number) * 1_000_000_000, value)
 }
 
-/// Box and Muller's.
+/// The method of Box and Muller.
 fn normal(random: &mut StdRng) -> f64 {
     let (a, b): (f64, f64) = (1.0 - random.random::<f64>(), random.random());
     14.0 + 3.0 * (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()

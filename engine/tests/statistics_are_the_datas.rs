@@ -25,7 +25,7 @@ fn everything(store: &Store, all: &[Observation]) -> Vec<Vec<u64>> {
     answers
 }
 
-/// How a store was filled, and what happened to it since.
+/// How a store was filled, and what happened to it afterwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Since {
     Nothing,
@@ -86,8 +86,8 @@ fn after(since: Since, store: Store) -> Store {
     Store::open(path).expect("opened")
 }
 
-/// The statistics of what is kept depend on the first sequence number that is kept, and
-/// on the observations from there on.
+/// The statistics of what is kept depend only on the first kept sequence number, and on
+/// the observations from there on.
 #[test]
 fn what_retention_leaves_has_the_same_bits_however_it_came_about() {
     let all = series(200_000);

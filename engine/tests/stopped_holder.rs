@@ -1,6 +1,5 @@
-//! Promise 6, where the process that holds the writers' lock is stopped: others
-//! learn who it is, readers go on, and nothing is broken when it goes on or
-//! is killed.
+//! Promise 6, when the process that holds the writers' lock is stopped: the error of
+//! others names it, readers go on, and nothing is damaged when it goes on or is killed.
 
 mod support;
 
@@ -12,7 +11,7 @@ use rustix::process::Signal;
 use support::processes::{Process, again, called, report, wait_for_go};
 use support::{Random, arrivals, place};
 
-/// Half of what is appended here comes from the other process.
+/// Half of the observations appended here come from the other process.
 fn observation(sequence: u64) -> Observation {
     let number = u32::try_from(sequence).expect("a small number");
     Observation::new(i64::from(number), f64::from(number) / 7.0)
@@ -22,17 +21,17 @@ fn options(wait: Duration) -> Options {
     Options::new().lock_wait(wait)
 }
 
-/// Appends the next observation, if the lock can be had soon.
+/// Appends the next observation, if the lock is free soon.
 fn append(path: &Path, wait: Duration) -> gaugelog::Result<u64> {
     let store = options(wait).open(path).expect("opened");
     let next = store.recovery().observations;
-    // Another process may have come before; then the sequence number shows it.
+    // If another process came first, the sequence number shows it.
     let appended = store.append(observation(next))?;
     assert_eq!(appended, next, "no other process was appending");
     Ok(next + 1)
 }
 
-/// The error of one who waited in vain names the holder.
+/// The error after waiting in vain names the holder.
 fn assert_locked_by(holder: &Process, error: &gaugelog::Error) {
     assert_eq!(error.kind(), ErrorKind::Locked);
     let named = format!("process {} (stopped_holder", holder.id());
@@ -74,7 +73,7 @@ fn stop_a_held_writer(path: &Path) -> Process {
     holder.stop();
     let waited = append(path, Duration::from_millis(100)).expect_err("it is locked");
     assert_locked_by(&holder, &waited);
-    // Not to wait at all says the same.
+    // Without waiting the error is the same.
     assert_locked_by(&holder, &append(path, Duration::ZERO).expect_err("it is locked"));
     let sync = options(Duration::ZERO).open(path).expect("opened").sync();
     assert_locked_by(&holder, &sync.expect_err("it is locked"));
@@ -83,7 +82,7 @@ fn stop_a_held_writer(path: &Path) -> Process {
 }
 
 #[test]
-fn a_stopped_writer_goes_on_as_if_nothing_had_been() {
+fn a_stopped_writer_goes_on_undisturbed() {
     let (_guard, path) = place();
     let mut holder = stop_a_held_writer(&path);
     holder.signal(Signal::CONT);
@@ -104,7 +103,7 @@ fn the_lock_of_a_stopped_writer_that_is_killed_is_free() {
     assert_eq!(assert_readable(&path), 2);
 }
 
-/// Not a test by itself: appends until it is killed, and says what it did.
+/// Not a test by itself: appends until it is killed, and reports what it did.
 #[test]
 fn the_one_that_appends() {
     let Some((path, policy)) = called() else { return };
@@ -112,7 +111,7 @@ fn the_one_that_appends() {
     let store = Options::new().sync(policy).open(path).expect("opened");
     loop {
         let next = store.snapshot().expect("a snapshot").len();
-        // The other may come between: what is appended then is of its number.
+        // The other process may come between, so each observation is made for its number.
         let mut writer = store.writer().expect("the other one does not keep the lock");
         if store.snapshot().expect("a snapshot").len() == next {
             writer.push(observation(next)).expect("pushed");
@@ -122,7 +121,7 @@ fn the_one_that_appends() {
     }
 }
 
-/// How often it is stopped amid an append, and at the most beside one.
+/// How many times it is stopped during an append, and at most outside one.
 const AMID: u32 = 10;
 const STOPS_MOST: u32 = 2_000;
 
@@ -149,7 +148,7 @@ fn stop_amid_appends(policy: &str) {
             appending.signal(Signal::CONT);
         }
     }
-    // The last time, with the lock: killed, it lets go of it, and nothing is lost.
+    // The last time it holds the lock: killing it releases the lock, and nothing is lost.
     appending.kill();
     while let Some(last) = appending.line_with("acknowledged") {
         acknowledged = last.parse().expect("a number");

@@ -1,5 +1,6 @@
 //! Promise 6 within one process: threads append through one `Store`, where they share
-//! syncs, and through their own, and read beside it, also one snapshot by several.
+//! syncs, and through their own. They also read meanwhile, and several share one
+//! snapshot.
 //!
 //! `engine/RELIABILITY.md` has the command that runs this under ThreadSanitizer.
 
@@ -13,19 +14,19 @@ use std::time::{Duration, Instant};
 use gaugelog::{ErrorKind, Observation, Options, Snapshot, Store, SyncPolicy};
 use support::{CHUNK, arrivals, assert_sound, bits, place};
 
-/// Threads that append through one store, and as many that have their own.
+/// How many threads append through one store, and as many through their own.
 const WRITERS: usize = 3;
 const EACH: usize = 12_000;
 const READERS: usize = 2;
 const ALL: usize = 2 * WRITERS * EACH;
 
-/// The `n`-th observation of a writer: it says which of which writer it is.
+/// The `n`-th observation of a writer. It identifies both the writer and `n`.
 fn observation(writer: usize, n: usize) -> Observation {
     let number = i64::try_from(writer * EACH + n).expect("a small number");
     Observation::new(number, n as f64 / 7.0)
 }
 
-/// Appends singly, in batches, and now and then with a writer of its own.
+/// Appends singly, in batches, and sometimes with a held writer.
 fn append(store: &Store, writer: usize, acknowledged: &AtomicUsize) {
     let mut n = 0;
     while n < EACH {
@@ -44,7 +45,7 @@ fn append(store: &Store, writer: usize, acknowledged: &AtomicUsize) {
     }
 }
 
-/// Takes snapshots until all is there; each has what was acknowledged before it.
+/// Takes snapshots until all is stored; each has what was acknowledged before it.
 fn read(store: &Store, acknowledged: &AtomicUsize) {
     let mut before: Vec<Observation> = Vec::new();
     while before.len() < ALL {
@@ -59,7 +60,7 @@ fn read(store: &Store, acknowledged: &AtomicUsize) {
     }
 }
 
-/// Nothing is lost or doubled of what each writer has appended so far.
+/// Nothing of what each writer has appended so far is lost or doubled.
 fn assert_each_in_order(all: &[Observation]) {
     let mut next = [0; 2 * WRITERS];
     for stored in all {
@@ -117,12 +118,12 @@ fn threads_append_and_read_at_once() {
     }
 }
 
-/// So many threads append at once, each so often.
+/// How many threads append at once, and how often each does.
 const SHARERS: usize = 8;
 const SHARED_EACH: usize = 400;
 
-/// Each thread's observations are stored once, in its order, at the numbers that it was
-/// given, and are in every snapshot that is taken after the append returned.
+/// Each thread's observations are stored once, in its order, at the returned numbers, and
+/// are in every snapshot that is taken after the append returned.
 #[test]
 fn appends_that_share_a_sync_are_each_stored_once_at_the_numbers_returned() {
     for policy in [SyncPolicy::Always, SyncPolicy::Every(Duration::from_micros(200))] {
@@ -153,8 +154,8 @@ fn shared_observation(thread: usize, n: usize) -> Observation {
     Observation::new(time, n as f64)
 }
 
-/// Appends single ones and small batches, and an invalid one now and then, which costs
-/// no other thread anything. Returns the number of each.
+/// Appends single observations and small batches, and sometimes an invalid one, which
+/// does not affect other threads. Returns the number of each.
 fn append_and_read_back(store: &Store, begin: &Barrier, thread: usize) -> Vec<u64> {
     begin.wait();
     let mut numbers = Vec::new();
@@ -228,7 +229,7 @@ fn another_thread_waits_for_a_writer_that_is_held() {
         writer.close().expect("closed");
         assert_eq!(appending.join().expect("no panic"), 1);
     });
-    // A writer that is used by another thread is that thread's.
+    // A writer belongs to the thread that uses it.
     let mut writer = store.writer().expect("a writer");
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -1,6 +1,6 @@
-//! Writes the seeds made by hand into `seeds/`: real records of a real store,
-//! and a few things to do to one. In `fuzz/`, with a nightly toolchain:
-//! `RUSTFLAGS='--cfg fuzzing' cargo +nightly run --example seeds`.
+//! Writes the hand-made seeds into `seeds/`: real records of a real store, and some
+//! operations on one. In `fuzz/`, with a nightly toolchain: `RUSTFLAGS='--cfg fuzzing'
+//! cargo +nightly run --example seeds`.
 
 use std::error::Error;
 use std::fs;
@@ -13,7 +13,7 @@ type Done = Result<(), Box<dyn Error>>;
 fn main() -> Done {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     records(&seeds)?;
-    // Which chunk, how many changes, and each of them.
+    // The chunk, the number of changes, and each change.
     for (name, input) in [
         ("whole", &[0, 0, 1][..]),
         ("flipped", &[1, 3, 0, 0, 4, 40, 0, 2, 0, 2, 7, 1, 3, 0, 3, 9, 9, 3, 1]),
@@ -36,8 +36,8 @@ fn main() -> Done {
     ] {
         write(&seeds, "log", name, input)?;
     }
-    // How many steps, the steps, how many things are done to the files, which, and how the
-    // store is opened, asked, and then appended to, repaired or copied.
+    // The number of steps, the steps, the number of changes to files, the changes, and
+    // how the store is opened, asked, and then appended to, repaired or copied.
     let after = [3, 0, 1, 2, 9, 3, 40, 200, 1, 2, 0, 0, 1, 3, 1, 251, 1, 60, 1, 0, 2, 5, 7];
     for (name, input) in [
         ("undamaged", &[5, 11, 2, 19, 6, 0, 0][..]),
@@ -61,7 +61,7 @@ fn main() -> Done {
     ] {
         write(&seeds, "directory", name, &[input, &after].concat())?;
     }
-    // The options, then what is done: see `operate`.
+    // The options, then the operations: see `operate`.
     for (name, input) in [
         ("appends", &[1, 0, 1, 99, 3, 40, 1, 7, 9, 0, 64, 10, 30, 1, 16, 30, 2, 28][..]),
         ("a_writer", &[0, 7, 9, 3, 1, 50, 1, 60, 0, 1, 13, 0, 9, 0, 65, 14, 1, 15, 1, 28, 30, 3]),
@@ -108,7 +108,7 @@ fn write(seeds: &Path, target: &str, name: &str, bytes: &[u8]) -> Done {
 fn records(seeds: &Path) -> Done {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("store");
-    // Seeds are the same each time.
+    // Seeds are the same in each run.
     gaugelog::fuzzing::count_identities_from(1);
     let store = Store::create(&path)?;
     let some = |from: i64, to: i64| -> Vec<Observation> {

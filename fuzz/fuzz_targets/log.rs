@@ -1,4 +1,4 @@
-//! A small log, damaged or forged, gone through.
+//! A small log, damaged or forged, read and compared.
 #![no_main]
 #![allow(missing_docs, reason = "the macro's items")]
 

@@ -1,4 +1,4 @@
-//! What a program does with a store, beside a plain vector.
+//! What a program does with a store, compared with a plain vector.
 #![no_main]
 #![allow(missing_docs, reason = "the macro's items")]
 

@@ -1,8 +1,9 @@
-//! The file of a chunk, with its parts changed and their checksums put right, or damaged.
+//! The file of a chunk: damaged, or with parts changed and their checksums corrected.
 //!
-//! Whatever it holds: no panic, and memory that does not depend on what it states. Where
-//! nothing was forged: a row is the one that was sealed, or its page is damaged; what
-//! verifies clean is whole; and a repaired chunk is clean and has all that could be read.
+//! Whatever it holds: no panic, and memory that does not depend on what it states. If
+//! nothing was forged, a row is the one that was sealed, or its page is damaged; what
+//! verifies clean is complete; and a repaired chunk is clean and has all that could be
+//! read.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,7 +20,7 @@ const STORE: u64 = 0x5EED;
 const NUMBER: u32 = 3;
 const NAME: &str = "0000000003.chunk";
 
-/// Does all of this as `bytes` say.
+/// Does this, as `bytes` say.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let specimen = specimen(input.byte() % 6);
@@ -56,7 +57,7 @@ fn read(file: &[u8], positioned: bool) -> Option<fuzzing::ChunkRead> {
     Some(read)
 }
 
-/// What was read is what was sealed.
+/// Asserts that what was read is what was sealed.
 fn assert_true(specimen: &Specimen, read: &fuzzing::ChunkRead) {
     for (sequence, row) in &read.rows {
         let sealed = specimen.rows.get(sequence).expect("a row that was sealed");
@@ -103,7 +104,7 @@ fn make(number: u8) -> Specimen {
 }
 
 fn row(number: u8, n: u64) -> Observation {
-    // As good as random, and the same each time.
+    // Random enough, and the same in each run.
     let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ n.wrapping_mul(0xD1B5_4A32_D192_ED03) >> 7;
     let time = n.cast_signed() * 1_000_000_000;
     match number {
@@ -116,10 +117,10 @@ fn row(number: u8, n: u64) -> Observation {
     }
 }
 
-/// Bytes anywhere, or an end that is cut off or goes on.
+/// Changes bytes anywhere, cuts the end off or adds bytes to it.
 fn damage(input: &mut Input<'_>, file: &mut Vec<u8>) {
     let at = match (input.byte() % 4, places(file)) {
-        // The part, from its front.
+        // The number of the part, and places in it from its front.
         (0 | 1, Some(places)) => {
             let parts: Vec<Range<usize>> = std::iter::once(0..places.header)
                 .chain(places.parts)
@@ -151,7 +152,8 @@ fn damage(input: &mut Input<'_>, file: &mut Vec<u8>) {
     }
 }
 
-/// Changes one part; lengths and checksums are put right. Returns whether it could.
+/// Changes one part and corrects lengths and checksums. Returns false if that was not
+/// possible.
 fn forge(input: &mut Input<'_>, file: &mut Vec<u8>) -> bool {
     let Some(mut parts) = Parts::of(file) else { return false };
     let part = match input.byte() % 16 {

@@ -1,5 +1,5 @@
-//! The file of a chunk, taken apart and put together again, so that its parts can be
-//! changed and have right checksums all the same.
+//! The file of a chunk, split into its parts and put together again, so that parts can be
+//! changed and still have correct checksums.
 
 use std::ops::Range;
 
@@ -14,20 +14,21 @@ const PAGE: usize = 6;
 /// The parts of a chunk in the order of its file.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
-    /// Up to the nodes: the place, lengths, the sketch's length and checksum, codecs.
+    /// Everything up to the nodes: the place, lengths, the sketch's length and checksum,
+    /// codecs.
     pub(crate) fixed: Vec<u8>,
     pub(crate) nodes: Vec<u8>,
     pub(crate) lost: Vec<u8>,
     /// What the decoders of times and values need.
     pub(crate) metas: [Vec<u8>; 2],
-    /// A summary a leaf, without the checksums.
+    /// A summary for each leaf, without the checksums.
     pub(crate) summaries: Vec<Vec<u8>>,
-    /// Of each leaf the times, then the values.
+    /// For each leaf the times, then the values.
     pub(crate) pages: Vec<Vec<u8>>,
     pub(crate) sketch: Vec<u8>,
 }
 
-/// Where the parts stand in a file.
+/// Where the parts are in a file.
 pub(crate) struct Places {
     pub(crate) header: usize,
     /// Summaries with their checksums, pages and the sketch.
@@ -35,7 +36,7 @@ pub(crate) struct Places {
     pub(crate) second: Range<usize>,
 }
 
-/// `None` where the lengths that the header states do not fit the file.
+/// `None` if the lengths that the header states do not fit the file.
 pub(crate) fn places(bytes: &[u8]) -> Option<Places> {
     let header = usize::try_from(u32_at(bytes, 52)).ok()?;
     let table = header.checked_sub(4 + LEAVES * 2 * PAGE).filter(|table| *table >= FIXED)?;
@@ -71,7 +72,7 @@ impl Parts {
         Some(Self { fixed, nodes, lost, metas, summaries, pages, sketch })
     }
 
-    /// Store, seal number and number of the chunk, as its parts' checksums have them.
+    /// The checksum of a part, with the chunk's store, seal number and number.
     fn checksum(&self, kind: u32, leaf: u64, bytes: &[u8]) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(&self.fixed[16..24]);

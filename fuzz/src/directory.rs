@@ -1,8 +1,9 @@
-//! A small store whose files are damaged, forged, renamed, removed and mixed with others',
-//! then opened, read, appended to, repaired, copied, and read again.
+//! A small store whose files are damaged, forged, renamed, removed and mixed with those
+//! of another store. Then it is opened, read, appended to, repaired, copied, and read
+//! again.
 //!
-//! Whatever is there: no panic, an error says which file it is about, and what is not read
-//! is reported as lost. Where nothing was forged: no wrong value; what verifies clean
+//! Whatever is there: no panic, an error says which file it is about, and what is not
+//! read is reported as lost. If nothing was forged: no wrong value; what verifies clean
 //! reads clean; what was readable stays readable after an append and a repair; and a
 //! repaired store verifies clean.
 
@@ -18,10 +19,10 @@ use crate::scratch::{Files, Place};
 use crate::template::{DIVERGED, FOREIGN, OURS, STEPS_MAX, observation, template};
 
 const MUTATIONS_MAX: usize = 12;
-/// Whose values are appended.
+/// The id of the store whose values are appended.
 const APPENDED: u64 = 7;
 
-/// Does all of this as `bytes` say.
+/// Does this, as `bytes` say.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (files, done) = damaged(&mut input);
@@ -63,7 +64,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// Prints the files, for whoever looks into one input.
+/// Prints the files, to examine one input.
 fn print(place: &Place, what: &str) {
     if std::env::var_os("GAUGELOG_FUZZ_PRINT").is_none() {
         return;
@@ -86,7 +87,7 @@ fn print(place: &Place, what: &str) {
     }
 }
 
-/// The files of a store that had something done to them.
+/// The files of a store after some changes.
 fn damaged(input: &mut Input<'_>) -> (Files, Done) {
     let steps = usize::from(input.byte()) % (STEPS_MAX + 1);
     let recipe = input.bytes(steps);
@@ -111,7 +112,7 @@ fn options(input: &mut Input<'_>) -> Options {
         .lock_wait(std::time::Duration::ZERO)
 }
 
-/// Each is what was appended under its number, to one of the stores that are there.
+/// Each observation is what was appended under its number, to one of the stores involved.
 fn assert_never_wrong(seen: &Seen, done: Done) {
     let all_of = |ids: &[u64]| {
         seen.rows.iter().all(|(sequence, found)| {
@@ -126,7 +127,7 @@ fn assert_never_wrong(seen: &Seen, done: Done) {
     );
 }
 
-/// Appends a few by one way or another, and adds what was acknowledged to `appended`.
+/// Appends a few in one of several ways, and adds what was acknowledged to `appended`.
 fn append(
     input: &mut Input<'_>,
     place: &Place,
@@ -165,7 +166,7 @@ fn append(
     }
 }
 
-/// Appends by a writer; the numbers, as a snapshot has them.
+/// Appends with a held writer. Returns the sequence numbers, from a snapshot.
 fn held(store: &Store, batch: &[Observation]) -> Option<std::ops::Range<u64>> {
     let mut writer = checked(store.writer(), store.path())?;
     for observation in batch {
@@ -205,7 +206,7 @@ fn copy(input: &mut Input<'_>, place: &Place, size: u64, done: Done) {
     }
 }
 
-/// What could be read can be read, and what was acknowledged.
+/// What could be read, and what was acknowledged, can be read.
 fn assert_kept(before: &Seen, appended: &[(u64, Observation)], then: &Seen, may_lose: bool) {
     let found: BTreeMap<u64, Observation> = then.rows.iter().copied().collect();
     for (sequence, expected) in before.rows.iter().chain(appended) {

@@ -33,7 +33,7 @@ impl<'a> Input<'a> {
         self.0.arbitrary().unwrap_or(0)
     }
 
-    /// 0 to `below` − 1; 0 where that is nothing.
+    /// 0 to `below` − 1; 0 if `below` is 0.
     pub(crate) fn below(&mut self, below: usize) -> usize {
         match below {
             0 => 0,
@@ -43,7 +43,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// So many bytes, or as many as there are.
+    /// This many bytes, or as many as there are.
     pub(crate) fn bytes(&mut self, count: usize) -> &'a [u8] {
         let count = count.min(self.0.len());
         self.0.bytes(count).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! Which records stand where in the files of a store, damaged ones included, so that
-//! they can be changed field by field and signed again.
+//! Where the records are in the files of a store, damaged ones included, so that they can
+//! be changed field by field and signed again.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::signing::{
     BLOCK, RECORD, UNIT, frame_bytes, next_place, sign, sign_frame, u16_at, u64_at,
 };
 
-/// A record: what it is, and its bytes.
+/// A record: its kind and its bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     kind: Kind,
@@ -17,7 +17,7 @@ pub(crate) struct Record {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// Of the manifest, or the header of a log.
+    /// A record of the manifest, or the header of a log.
     Record,
     Frame,
     Header,
@@ -61,8 +61,8 @@ fn log(bytes: &[u8]) -> Vec<Record> {
     found
 }
 
-/// Puts the checksum of `record` right in a file of these bytes. `both` says that the
-/// other copy of it is to be the same.
+/// Corrects the checksum of `record` in a file of these bytes. With `both`, the other
+/// copy of the record becomes the same.
 pub(crate) fn sign_again(bytes: &mut Vec<u8>, record: &Record, both: bool) {
     let log = u64_at(bytes, 32);
     let (start, end) = (record.bytes.start, record.bytes.end.min(bytes.len()));

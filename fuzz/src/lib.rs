@@ -1,5 +1,5 @@
-//! What the fuzz targets do, each in a module of its own, apart from the fuzzer that calls
-//! them. They need a build with `--cfg fuzzing`, which `cargo fuzz` gives.
+//! The code of the fuzz targets, one module each, separate from the fuzzer that calls it.
+//! It needs a build with `--cfg fuzzing`, which `cargo fuzz` sets.
 #![cfg(fuzzing)]
 
 pub mod chunk;

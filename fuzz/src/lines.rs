@@ -1,5 +1,5 @@
-//! Numbers, one a line, with or without a time: compared with a parser that has all bytes
-//! before it.
+//! Numbers, one a line, with or without a time, compared with a parser that has all bytes
+//! from the start.
 
 use std::io::{self, Read};
 
@@ -10,7 +10,7 @@ use crate::input::Input;
 const LINE_BYTES_MAX: usize = 4096;
 const TEXT_BYTES_MAX: usize = 16 * 1024;
 
-/// Hands its bytes out in portions, now and then after an interruption.
+/// Returns its bytes in portions, sometimes after an interruption.
 struct Portions<'a> {
     bytes: &'a [u8],
     most: usize,
@@ -31,14 +31,14 @@ impl Read for Portions<'_> {
     }
 }
 
-/// Polls all that `bytes` hold, the first byte aside, which sets the portions.
+/// Polls all lines of `bytes`. The first byte sets the portions.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let most = match usize::from(input.byte()) {
         0 => 64 * 1024,
         most => most,
     };
-    // Long lines cost the fuzzer too many bytes to be met by themselves.
+    // The fuzzer alone hardly makes long lines: they need too many bytes.
     let repeats = [1, 1, 1, 64, 1024][usize::from(input.byte()) % 5];
     let once = input.rest();
     let text = once.repeat(repeats.min(1 + TEXT_BYTES_MAX / once.len().max(1)));
@@ -56,7 +56,7 @@ pub fn run(bytes: &[u8]) {
                 }
                 times = if matches!(time, Time::None) { Times::Never } else { Times::Always };
             }
-            // Which words are a time the calendar knows.
+            // Only the calendar decides which words are a time.
             (Some((Time::Words, _)) | None, Err(error)) => check_error(&error, number),
             (expected, found) => panic!("line {number}: {expected:?}, and not {found:?}"),
         }
@@ -69,7 +69,7 @@ pub fn run(bytes: &[u8]) {
 fn check_error(error: &SourceError, number: usize) {
     let text = error.to_string();
     assert!(text.starts_with(&format!("line {number}: ")), "{number}: {text}");
-    assert!(!text.chars().any(char::is_control), "a terminal may be shown {text:?}");
+    assert!(!text.chars().any(char::is_control), "a terminal would show {text:?}");
     assert!(text.len() < 1024, "{} bytes of error", text.len());
     assert!(error.can_poll_again(), "the next line goes on");
 }
@@ -78,13 +78,13 @@ fn check_error(error: &SourceError, number: usize) {
 #[derive(Clone, Copy, Debug)]
 enum Time {
     None,
-    /// In seconds, here in nanoseconds.
+    /// In seconds, stored as nanoseconds.
     Seconds(i64),
     /// In words.
     Words,
 }
 
-/// Whether lines have times, which the first good one decides.
+/// Whether lines have times. The first valid line decides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Times {
     Undecided,
@@ -92,7 +92,7 @@ enum Times {
     Never,
 }
 
-/// The lines of a text with their numbers: they end in LF, CRLF or CR.
+/// The lines of a text with their numbers. They end in LF, CRLF or CR.
 fn lines_of(text: &[u8]) -> Vec<(&[u8], usize)> {
     let mut lines = Vec::new();
     let mut begin = 0;
@@ -105,7 +105,7 @@ fn lines_of(text: &[u8]) -> Vec<(&[u8], usize)> {
     lines
 }
 
-/// What a line says: nothing where it is passed over, `None` within where it is refused.
+/// The expected result of a line: `None` if it is skipped, `Some(None)` if it is refused.
 fn expected(line: &[u8], is_first: bool, times: Times) -> Option<Option<(Time, f64)>> {
     if line.len() > LINE_BYTES_MAX {
         return Some(None);
@@ -141,7 +141,7 @@ fn line_of(text: &str, last: &str, before: &[&str], times: Times) -> Option<(Tim
     }
 }
 
-/// Digits behind the point that make nanoseconds of a number.
+/// How many decimals each unit has in nanoseconds.
 const UNITS: [usize; 4] = [9, 6, 3, 0];
 
 /// From 1980 to 2100.
@@ -150,7 +150,7 @@ fn is_plausible(nanoseconds: Option<i128>) -> bool {
     nanoseconds.is_some_and(|it| range.contains(&it))
 }
 
-/// A number digit by digit, and at last those of nanoseconds.
+/// The value of a number in nanoseconds, computed digit by digit.
 fn exact(text: &str, behind: usize) -> Option<i128> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));

@@ -1,10 +1,10 @@
-//! A small log, written as `FORMAT.md` says, then damaged, or forged with right
+//! A small log, written as `FORMAT.md` says, then damaged, or forged with correct
 //! checksums.
 //!
-//! Whatever it holds: no panic and no hang; what is read or reported as lost is all of the
-//! log, each number once, and fits into the file. Where nothing was forged: the end is the
-//! one that going through finds; an intact frame before it is read; and each row is the
-//! one that was written under its number.
+//! Whatever it holds: no panic and no hang. What is read or reported as lost is the whole
+//! log, each number once, and fits into the file. If nothing was forged: the end is where
+//! reading from the start finds it; an intact frame before it is read; and each row is
+//! the one that was written under its number.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ const STEPS_MAX: usize = 40;
 const CHANGES_MAX: usize = 6;
 const BYTES_MAX: usize = 256 * 1024;
 
-/// Does all of this as `bytes` say.
+/// Does this, as `bytes` say.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let written = write(&mut input);
@@ -85,7 +85,7 @@ struct Changed {
 }
 
 impl Changed {
-    /// The bytes of a frame that was written; from the front or from the back.
+    /// The bytes of a written frame, chosen from the front or from the back.
     fn a_frame(input: &mut Input<'_>, written: &Writing) -> Option<Range<usize>> {
         let (back, at) = (input.flag(), input.below(written.frames.len()));
         let at = if back { written.frames.len() - at.min(written.frames.len()) } else { at };
@@ -138,7 +138,8 @@ impl Changed {
         }
     }
 
-    /// Changes a field of a frame or of the header, or puts a frame anywhere, signed.
+    /// Changes a field of a frame or of the header, or puts a frame anywhere, and signs
+    /// it.
     fn forge(&mut self, input: &mut Input<'_>, written: &Writing, record: &mut [u8]) {
         self.is_forged = true;
         if input.byte() % 8 == 0 {
@@ -174,7 +175,7 @@ impl Changed {
     }
 }
 
-/// A number that might be believed.
+/// A plausible number.
 fn a_number(input: &mut Input<'_>, bytes: &[u8]) -> u32 {
     match input.byte() % 6 {
         0 => input.byte().into(),
@@ -220,7 +221,7 @@ fn check(input: &mut Input<'_>, written: &Writing, changed: &Changed, record: &[
     }
 }
 
-/// Prints what the input made, for whoever looks into one.
+/// Prints what the input made, to examine one input.
 fn print(log: &fuzzing::Log, written: &Writing, changed: &Changed) {
     if std::env::var_os("GAUGELOG_FUZZ_PRINT").is_none() {
         return;
@@ -251,7 +252,7 @@ fn rows(parts: &[Part]) -> impl Iterator<Item = (u64, &[gaugelog::Observation])>
     })
 }
 
-/// The parts are all of `wanted`, in order, each number once.
+/// Asserts that the parts are all of `wanted`, in order, each number once.
 fn assert_complete(parts: &[Part], wanted: Range<u64>) {
     let mut next = wanted.start;
     for part in parts {
@@ -277,7 +278,7 @@ fn assert_true_rows(parts: &[Part]) {
     }
 }
 
-/// What holds where nothing was forged.
+/// What is true if nothing was forged.
 fn assert_true(log: &fuzzing::Log, parts: &[Part], written: &Writing, changed: &Changed) {
     let reading = Reading::new(&changed.bytes, &written.bytes[..RECORD]);
     let expected = reading.end();

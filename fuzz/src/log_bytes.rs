@@ -1,4 +1,4 @@
-//! A log in memory, written and gone through as `FORMAT.md` says, in the plainest way.
+//! A log in memory, written and read as `FORMAT.md` says, in the simplest way.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ pub(crate) const VOID: u16 = 3;
 pub(crate) const LOST: u16 = 4;
 pub(crate) const LOST_ACCEPTED: u16 = 5;
 
-/// A frame that was written, and not a mark.
+/// A written frame that is not a mark.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
     pub(crate) bytes: Range<usize>,
@@ -55,7 +55,7 @@ impl Writing {
         Self { id, first_sequence, bytes, frames, end: RECORD, sequence, watermark: RECORD }
     }
 
-    /// Ends what the log is made with.
+    /// Ends the part that the log is made with.
     pub(crate) fn made(&mut self) {
         self.bytes.resize(self.bytes.len().max(self.end), 0);
         self.watermark = self.end;
@@ -121,7 +121,7 @@ impl Writing {
     }
 }
 
-/// A place in a log: a byte, and the sequence number of the frame that begins there.
+/// A place in a log: an offset, and the sequence number of the frame that begins there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) offset: usize,
@@ -132,9 +132,9 @@ pub(crate) struct Place {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct End {
     pub(crate) place: Place,
-    /// The kind of the mark or void that stands there; otherwise 0.
+    /// The kind of the mark or void at the end; otherwise 0.
     stop: u16,
-    /// The furthest watermark that anything on the way states.
+    /// The furthest watermark that was met.
     watermark: usize,
 }
 
@@ -146,7 +146,7 @@ struct Frame {
     length: usize,
 }
 
-/// A log that is gone through.
+/// A log that is read.
 pub(crate) struct Reading<'a> {
     bytes: &'a [u8],
     id: u64,
@@ -205,7 +205,7 @@ impl<'a> Reading<'a> {
         End { place, stop, watermark }
     }
 
-    /// The next valid frame after a place that holds none, and can follow it.
+    /// The next valid frame after an invalid place that can follow it.
     fn after(&self, place: Place) -> Option<Place> {
         let offsets = (place.offset + UNIT..self.bytes.len()).step_by(UNIT);
         offsets
@@ -220,7 +220,7 @@ impl<'a> Reading<'a> {
             .next()
     }
 
-    /// Goes on after places before `watermark` that hold no frame.
+    /// Goes on after invalid places before `watermark`.
     fn pass(&self, watermark: usize) -> End {
         let mut end = self.walk(self.made);
         let mut furthest = end.watermark;
@@ -237,7 +237,7 @@ impl<'a> Reading<'a> {
         self.pass(watermark)
     }
 
-    /// How many bytes there are after the end, without zeros.
+    /// How many bytes there are after the end, without trailing zeros.
     pub(crate) fn dropped(&self, end: &End) -> usize {
         let start = end.place.offset + if end.stop == 0 { 0 } else { UNIT };
         let rest = self.bytes.get(start..).unwrap_or_default();

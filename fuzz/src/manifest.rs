@@ -6,7 +6,7 @@ use gaugelog::fuzzing;
 use crate::input::Input;
 use crate::signing::{RECORD, frame_bytes, sign, sign_frame, u32_at};
 
-/// Takes one record of one kind from `bytes`.
+/// Decodes one record of one kind from `bytes`.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let (kind, signed) = (input.byte() % 8, input.flag());
@@ -20,8 +20,8 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// Asserts that `decode` returns the bytes it took, and nothing for a flipped bit where a
-/// checksum covers it.
+/// Asserts that `decode` returns the bytes that it took, and `None` for a flipped bit if
+/// a checksum covers it.
 fn check(bytes: &[u8], has_checksum: bool, decode: impl Fn(&[u8]) -> Option<Vec<u8>>) {
     let Some(again) = decode(bytes) else { return };
     assert_eq!(bytes.get(..again.len()), Some(again.as_slice()), "not what was decoded");
@@ -29,13 +29,13 @@ fn check(bytes: &[u8], has_checksum: bool, decode: impl Fn(&[u8]) -> Option<Vec<
         return;
     }
     let mut flipped = again;
-    // Any one bit, so the one that the record itself picks.
+    // Any single bit: the record itself picks it.
     let bit = usize::try_from(crc32fast::hash(&flipped)).expect("32 bits") % (flipped.len() * 8);
     flipped[bit / 8] ^= 1 << (bit % 8);
     assert_eq!(decode(&flipped), None, "a flipped bit, {bit}, was not noticed");
 }
 
-/// A short input is the beginning of a record, whose rest are zeros.
+/// A short input is the beginning of a record. The rest is zeros.
 fn record(input: &mut Input<'_>, signed: bool) {
     let mut bytes = input.rest().to_vec();
     if signed {
@@ -65,7 +65,7 @@ fn chunk_header(input: &mut Input<'_>, signed: bool) {
     check(&bytes, true, fuzzing::chunk_header);
 }
 
-/// The numbers of a sketch can be written down in several ways; in ours, only in one.
+/// The numbers of a sketch can be encoded in several ways. This crate uses only one.
 fn sketch(input: &mut Input<'_>) {
     let count = u64::from(input.u16());
     let Some(ours) = fuzzing::sketch(input.rest(), count) else { return };

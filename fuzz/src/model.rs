@@ -1,4 +1,4 @@
-//! What a store must answer, from its observations in a plain vector.
+//! What a store must answer, computed from its observations in a plain vector.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use gaugelog::{ErrorKind, Observation, Result, Snapshot, Summary, fuzzing};
 
 use crate::input::Input;
 
-/// Values up to here can be summed up in the plainest way.
+/// Values up to this can be summed in the simplest way.
 const PLAIN_MAX: f64 = 1e6;
-/// As `Window` has it.
+/// The limit of `Window`.
 const PARTS_MAX: i128 = 1 << 20;
 
 pub(crate) fn same(left: Observation, right: Observation) -> bool {
@@ -28,12 +28,12 @@ pub(crate) struct Model<'a> {
     pub(crate) all: &'a [Observation],
     /// The sequence number of the first of them.
     pub(crate) first: usize,
-    /// Retention has removed some since the snapshot was taken.
+    /// Whether retention has removed some since the snapshot was taken.
     pub(crate) may_be_removed: bool,
 }
 
 impl Model<'_> {
-    /// An answer; `None` where it needs what was removed.
+    /// An answer; `None` if it needs what was removed.
     fn answer<T>(&self, result: Result<T>) -> Option<T> {
         match result {
             Ok(answer) => Some(answer),
@@ -82,7 +82,7 @@ impl Model<'_> {
         (time(), time())
     }
 
-    /// In order of arrival; `from` and `to` are counted from the first that is kept.
+    /// In order of arrival. `from` and `to` count from the first kept observation.
     pub(crate) fn assert_sequences(&self, snapshot: &Snapshot, from: usize, to: usize) {
         let to = to.min(self.all.len());
         let wanted = (self.first + from) as u64..(self.first + to) as u64;
@@ -104,7 +104,7 @@ impl Model<'_> {
         assert_same(&found, &self.all[self.all.len().saturating_sub(count)..], "the latest");
     }
 
-    /// In order of time, and what summarises them; both times are within.
+    /// In order of time, with summaries. Both times are included.
     pub(crate) fn assert_window(&self, snapshot: &Snapshot, from: i64, to: i64) {
         let window = snapshot.window(from..=to);
         let mut sorted = self.within(from, to);
@@ -120,7 +120,7 @@ impl Model<'_> {
         assert_same(&found, &sorted, "by time");
     }
 
-    /// The whole summary, to the last bit and against plain arithmetic.
+    /// The whole summary, to the last bit, and compared with plain arithmetic.
     pub(crate) fn assert_whole_summary(&self, snapshot: &Snapshot) {
         let Some(summary) = self.answer(snapshot.summary()) else { return };
         let expected = fuzzing::summary_of(self.first as u64, self.all);
@@ -203,7 +203,7 @@ impl Model<'_> {
         }
     }
 
-    /// Buckets of a width, one of which begins at an origin.
+    /// Buckets of a width. One of them begins at an origin.
     fn assert_buckets(&self, snapshot: &Snapshot, input: &mut Input<'_>) {
         let width = match input.byte() % 4 {
             0 => u64::from(input.byte()),
@@ -258,7 +258,7 @@ fn bits(summary: &Summary) -> [u64; 10] {
     ]
 }
 
-/// What is there of a run that is not empty.
+/// The extremes of a run that is not empty.
 struct Extremes {
     first: Observation,
     last: Observation,
@@ -319,7 +319,7 @@ fn sorted(all: &[Observation]) -> Vec<f64> {
     values
 }
 
-/// numpy's linear rule, and the largest magnitude of the two values that it goes by.
+/// numpy's linear rule, with the largest magnitude of the two values that it uses.
 fn quantile(sorted: &[f64], q: f64) -> Option<(f64, f64)> {
     let last = sorted.len().checked_sub(1)?;
     if q == 0.5 {
@@ -343,7 +343,7 @@ fn quantile(sorted: &[f64], q: f64) -> Option<(f64, f64)> {
     Some((between, left.abs().max(right.abs())))
 }
 
-/// A bin holds its lower edge; the last one also its upper.
+/// A bin includes its lower edge; the last one also its upper edge.
 fn counts(all: &[Observation], edges: &[f64]) -> Vec<u64> {
     let last = edges.len() - 2;
     let mut counts = vec![0; last + 1];
@@ -356,7 +356,7 @@ fn counts(all: &[Observation], edges: &[f64]) -> Vec<u64> {
     counts
 }
 
-/// The intervals of a width that hold anything, by their first nanosecond, in order.
+/// The intervals of a width that hold observations, by their first nanosecond, in order.
 fn cells(all: &[Observation], origin: i128, width: i128) -> Vec<(i128, Vec<Observation>)> {
     let mut cells = std::collections::BTreeMap::<i128, Vec<Observation>>::new();
     for it in all {

@@ -11,18 +11,18 @@ use crate::template::{DIVERGED, FOREIGN, OURS, template};
 const FILE_BYTES_MAX: usize = 512 * 1024;
 const INSERTED_MAX: usize = 4096;
 
-/// What was done, as far as it matters to what may be found.
+/// What was done, as far as it affects what may be found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Done {
-    /// Bytes were signed that nobody wrote: nothing found can be relied on.
+    /// Bytes were signed that no writer wrote: no result can be relied on.
     pub(crate) is_forged: bool,
     /// Files of another store are there.
     pub(crate) is_mixed: bool,
-    /// Files of a copy that went on apart are there.
+    /// Files of a diverged copy are there.
     pub(crate) is_diverged: bool,
 }
 
-/// Does one thing to `files`, those of a store made by `recipe`.
+/// Makes one change to `files`, those of a store made by `recipe`.
 pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, done: &mut Done) {
     match input.byte() % 14 {
         0..=2 => change_field(input, files, done),
@@ -49,7 +49,7 @@ pub(crate) fn mutate(input: &mut Input<'_>, recipe: &[u8], files: &mut Files, do
             if input.flag() { lose_many(input, files) } else { list_many(input, files) }
         }
         _ => {
-            // A file without a byte, a directory or a link, in the place of a file or not.
+            // An empty file, a directory or a link, in the place of a file or not.
             let name = if input.flag() { pick(input, files) } else { None };
             let name = name.unwrap_or_else(|| a_name(input, files));
             let (kind, target) = (input.byte() % 3, pick(input, files));
@@ -86,20 +86,20 @@ fn lose_many(input: &mut Input<'_>, files: &mut Files) {
     bytes[at..at + UNIT].copy_from_slice(&frame);
 }
 
-/// A manifest that lists any number of chunks, of which all or some are missing.
+/// A manifest that lists any number of chunks, all or some of which are missing.
 fn list_many(input: &mut Input<'_>, files: &mut Files) {
     let Some(bytes) = files.get_mut("manifest").filter(|it| it.len() >= 2 * RECORD) else {
         return;
     };
     let record = &mut bytes[..RECORD];
-    // More would take too long, as each missing chunk is looked for.
+    // More would take too long, since each missing chunk is searched for.
     let level = u32::from(input.byte() % 9);
     let count = 1_u32 << level;
     let first = count.wrapping_mul(input.byte().into());
     let first = first.min((u32::MAX >> level << level) - count);
     record[48..52].copy_from_slice(&first.to_le_bytes());
     record[52..56].copy_from_slice(&(first + count).to_le_bytes());
-    // One node covers them. Its summary stays, or is an empty one.
+    // One node covers them. Its summary stays, or becomes an empty one.
     record[80..88].copy_from_slice(&1_u64.to_le_bytes());
     record[88..96].copy_from_slice(&u64::from(level + 1).to_le_bytes());
     record[96..104].copy_from_slice(&u64::from(first >> level).to_le_bytes());
@@ -109,7 +109,7 @@ fn list_many(input: &mut Input<'_>, files: &mut Files) {
     if input.flag()
         && let Some((_, log)) = files.iter().find(|(name, _)| name.ends_with(".log"))
     {
-        // The header of the log says the same.
+        // The header of the log states the same.
         let (record, log) = (files["manifest"][..RECORD].to_vec(), log.clone());
         let name = format!("{:016x}.log", u64_at(&record, 32));
         files.insert(name, [&record, log.get(RECORD..).unwrap_or_default()].concat());
@@ -121,7 +121,7 @@ fn pick(input: &mut Input<'_>, files: &Files) -> Option<String> {
     files.keys().nth(at).cloned()
 }
 
-/// A name that a store's file may have, or nearly.
+/// A name that a store's file has, or a similar one.
 fn a_name(input: &mut Input<'_>, files: &Files) -> String {
     let (kind, number) = (input.byte(), u64::from(input.byte()));
     let number = if number == 255 { u32::MAX.into() } else { number % 8 };
@@ -149,7 +149,7 @@ fn a_record(input: &mut Input<'_>, name: &str, bytes: &[u8]) -> Option<Record> {
     Some(all.swap_remove(at))
 }
 
-/// Another number in a field of a record, signed again or not.
+/// Writes another number in a field of a record, signed again or not.
 fn change_field(input: &mut Input<'_>, files: &mut Files, done: &mut Done) {
     let Some(name) = pick(input, files) else { return };
     let Some(record) = a_record(input, &name, &files[&name]) else { return };
@@ -167,7 +167,7 @@ fn change_field(input: &mut Input<'_>, files: &mut Files, done: &mut Done) {
     }
 }
 
-/// A number that might be believed in the place of the one at `at`.
+/// A plausible number for the field at `at`.
 fn a_number(input: &mut Input<'_>, bytes: &[u8], at: usize) -> u64 {
     let now = u64_at(bytes, at);
     match input.byte() % 8 {
@@ -213,7 +213,7 @@ fn a_range(input: &mut Input<'_>, name: &str, bytes: &[u8]) -> Range<usize> {
     start..(start + length).min(bytes.len())
 }
 
-/// Bytes that are flipped, set or zeroed; the length stays.
+/// Flips, sets or zeroes bytes. The length stays.
 fn change_bytes(input: &mut Input<'_>, files: &mut Files) {
     let Some(name) = pick(input, files) else { return };
     let bytes = files.get_mut(&name).expect("it was picked");
@@ -242,7 +242,7 @@ fn change_bytes(input: &mut Input<'_>, files: &mut Files) {
     }
 }
 
-/// Ranges that are duplicated or swapped.
+/// Duplicates or swaps ranges.
 fn rearrange(input: &mut Input<'_>, files: &mut Files) {
     let Some(name) = pick(input, files) else { return };
     let bytes = files.get_mut(&name).expect("it was picked");
@@ -259,7 +259,7 @@ fn rearrange(input: &mut Input<'_>, files: &mut Files) {
     }
 }
 
-/// Bytes that are inserted, deleted, duplicated or cut off; the rest moves.
+/// Inserts, deletes, duplicates or cuts off bytes. The rest moves.
 fn resize(input: &mut Input<'_>, files: &mut Files) {
     let Some(name) = pick(input, files) else { return };
     let bytes = files.get_mut(&name).expect("it was picked");
@@ -284,7 +284,7 @@ fn resize(input: &mut Input<'_>, files: &mut Files) {
     bytes.truncate(FILE_BYTES_MAX);
 }
 
-/// A file under another name, moved or copied, or two that change places.
+/// Moves or copies a file to another name, or swaps two files.
 fn rename(input: &mut Input<'_>, files: &mut Files) {
     let Some(name) = pick(input, files) else { return };
     let (to, what) = (a_name(input, files), input.byte() % 3);

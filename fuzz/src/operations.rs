@@ -1,6 +1,6 @@
-//! What a program may do with a store, beside a plain vector that holds what was
-//! acknowledged. At any moment the process may die: what was acknowledged is there all
-//! the same.
+//! What a program may do with a store, compared with a plain vector that holds what was
+//! acknowledged. The process may die at any moment, and what was acknowledged is still
+//! there.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::input::Input;
 use crate::model::Model;
 use crate::scratch::Place;
 
-/// An input does no more than this.
+/// The most operations of an input.
 const OPERATIONS_MAX: usize = 64;
-/// Large batches and full comparisons, which take the most time, are fewer.
+/// The limit of large batches and full comparisons, which take the most time.
 const LARGE_MAX: usize = 3;
 const COMPARED_MAX: usize = 3;
 const SNAPSHOTS_MAX: usize = 3;
@@ -24,10 +24,10 @@ struct World {
     places: Vec<Place>,
     options: Options,
     stores: [Store; 2],
-    /// It holds the lock, and what was pushed and not acknowledged.
+    /// The held writer, and what was pushed to it and not acknowledged.
     writer: Option<Held>,
     all: Vec<Observation>,
-    /// How many of them retention has removed.
+    /// How many of the observations retention has removed.
     first: usize,
     snapshots: Vec<Taken>,
     large: usize,
@@ -37,7 +37,7 @@ struct World {
 struct Held {
     writer: Writer,
     pushed: Vec<Observation>,
-    /// Of which of the two stores it is.
+    /// Which of the two stores it is of.
     store: usize,
 }
 
@@ -48,7 +48,7 @@ struct Taken {
     end: usize,
 }
 
-/// Does what `bytes` say to a new store.
+/// Does what `bytes` say with a new store.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     fuzzing::count_identities_from(1 << 32);
@@ -117,9 +117,9 @@ impl World {
         }
     }
 
-    /// A call succeeded, unless a writer has the lock; then it says so at once.
+    /// A call succeeded, unless a writer has the lock: then the error says so at once.
     fn assert_done<T>(&self, store: usize, result: gaugelog::Result<T>) -> Option<T> {
-        let Some(held) = &self.writer else { return Some(result.expect("nobody has the lock")) };
+        let Some(held) = &self.writer else { return Some(result.expect("the lock is free")) };
         let kind = if held.store == store { ErrorKind::Invalid } else { ErrorKind::Locked };
         let found = result.map(drop).expect_err("a writer has the lock");
         assert_eq!(found.kind(), kind, "{found}");
@@ -154,7 +154,8 @@ impl World {
         }
     }
 
-    /// Large ones repeat a few, or an input would have to be as large.
+    /// Large batches repeat a few observations; otherwise inputs would have to be as
+    /// large.
     fn batch(&mut self, input: &mut Input<'_>) -> Vec<Observation> {
         let mut count = usize::from(input.byte());
         if count >= 160 {
@@ -173,7 +174,7 @@ impl World {
         batch
     }
 
-    /// Nothing is stored of a batch with a value that is no number.
+    /// Nothing of a batch with a value that is not a number is stored.
     fn refuse(&mut self, store: usize) {
         let batch = [0.5, f64::NAN, 1.0].map(|value| Observation::new(0, value));
         let error = self.stores[store].append_batch(&batch).expect_err("not a number");
@@ -216,7 +217,7 @@ impl World {
             1 => writer.sync().expect("synced"),
             2 => writer.seal().expect("sealed"),
             _ => {
-                // It makes durable what was stored, and stores nothing.
+                // It makes durable what was stored, and stores nothing more.
                 writer.sync_if_due().expect("synced");
                 return;
             }
@@ -239,7 +240,7 @@ impl World {
         self.all.extend(pushed);
     }
 
-    /// Retention, through a store or the writer.
+    /// Retention, with a store or the writer.
     fn remove(&mut self, input: &mut Input<'_>, store: usize) {
         let (by_time, what) = (input.flag(), input.byte());
         if by_time {
@@ -261,7 +262,7 @@ impl World {
         assert_eq!(snapshot.first_sequence(), self.first as u64, "the first that is kept");
     }
 
-    /// How many observations were removed; `None` where the lock was not to be had.
+    /// How many observations were removed; `None` if the lock was not free.
     fn removed(
         &mut self,
         store: usize,
@@ -282,7 +283,7 @@ impl World {
         fuzzing::listed(self.places.last().expect("a place").path())
     }
 
-    /// Whole chunks while all of one are older, and no chunk more.
+    /// All older chunks as a whole, and no chunk more.
     fn assert_removed_before(&mut self, time: i64, removed: u64) {
         let chunk = usize::try_from(fuzzing::CHUNK).expect("2,048");
         let removed = usize::try_from(removed).expect("few");
@@ -295,7 +296,7 @@ impl World {
         assert!(self.first >= sealed || !is_older(self.first), "a chunk that is older is kept");
     }
 
-    /// Of the log and the chunks.
+    /// The bytes of the log and the chunks.
     fn bytes(&self) -> u64 {
         let files = self.places.last().expect("a place").files();
         let counts =
@@ -304,13 +305,13 @@ impl World {
     }
 
     fn reopen_unless_held(&mut self, input: &mut Input<'_>) {
-        // A store that is let go of under `Every` syncs, and the writer has the lock.
+        // A store that is closed under `Every` syncs, and the writer has the lock.
         if self.writer.is_none() {
             self.reopen(input);
         }
     }
 
-    /// Both handles anew, with other options.
+    /// Opens both handles again, with other options.
     fn reopen(&mut self, input: &mut Input<'_>) {
         self.options = options(input);
         let path = self.places.last().expect("a place").path();
@@ -322,7 +323,7 @@ impl World {
         }
     }
 
-    /// Only what lies in the directory now is left of the process.
+    /// After a crash, only what is in the directory is left.
     fn crash(&mut self, input: &mut Input<'_>) {
         if self.places.len() >= PLACES_MAX {
             return;
@@ -333,7 +334,7 @@ impl World {
         self.reopen(input);
     }
 
-    /// A copy, also beside a writer; it takes the place of the store, or not.
+    /// A copy, possibly while a writer is held. It replaces the store, or does not.
     fn copy(&mut self, input: &mut Input<'_>) {
         if self.places.len() >= PLACES_MAX {
             return;
@@ -383,7 +384,7 @@ impl World {
         }
     }
 
-    /// A snapshot shows what there was, whatever was appended since.
+    /// A snapshot shows what there was, whatever was appended later.
     fn take_or_compare_snapshot(&mut self, input: &mut Input<'_>) {
         if self.snapshots.len() >= SNAPSHOTS_MAX {
             let taken = self.snapshots.swap_remove(input.below(SNAPSHOTS_MAX));
@@ -418,7 +419,7 @@ impl World {
     }
 }
 
-/// Through which the oldest chunks are removed.
+/// With which the oldest chunks are removed.
 enum Remover<'a> {
     Store(&'a Store),
     Writer(&'a mut Writer),
@@ -457,7 +458,7 @@ fn options(input: &mut Input<'_>) -> Options {
         .lock_wait(Duration::ZERO)
 }
 
-/// A value of one sort or another, about the time of the `n`-th.
+/// One of several kinds of values, at about the time of the `n`-th.
 fn observation(input: &mut Input<'_>, n: usize) -> Observation {
     let what = input.byte();
     let near = i64::try_from(n).expect("few") * 1000;

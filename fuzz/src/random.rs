@@ -1,5 +1,5 @@
-//! Numbers that are as good as random and the same each time, in the place of the
-//! kernel's: the seeds of hash maps come from them (pco has some), and the order of a map
+//! Replaces the kernel's random numbers by numbers that are random enough and the same in
+//! each run. The seeds of hash maps come from them (pco has some), and the order of a map
 //! is part of what the fuzzer sees.
 #![allow(unsafe_code, reason = "the C library's function is replaced")]
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 static NEXT: AtomicU8 = AtomicU8::new(1);
 
-/// Takes the place of the C library's function of this name.
+/// Replaces the C library's function of this name.
 ///
 /// # Safety
 /// `into` has room for `length` bytes.

@@ -11,11 +11,11 @@ use crate::model::{Model, same};
 pub(crate) struct Seen {
     pub(crate) end: u64,
     pub(crate) rows: Vec<(u64, Observation)>,
-    /// What verifying found, where it was possible.
+    /// What verifying found, if it was possible.
     pub(crate) verification: Option<Verification>,
 }
 
-/// A call that may fail: its error says what it is about.
+/// A call that may fail. The error must name a file of the store.
 pub(crate) fn checked<T>(result: Result<T>, path: &Path) -> Option<T> {
     result.map_err(|error| check_error(&error, path)).ok()
 }
@@ -25,8 +25,8 @@ fn check_error(error: &Error, path: &Path) {
     assert!(error.to_string().len() < 2_000, "{error}");
 }
 
-/// Reads `store`, whose files have `bytes` bytes, by every way there is. Where `trusted`,
-/// no record was forged: all answers must agree.
+/// Reads `store`, whose files have `bytes` bytes, in every way. If `trusted`, no record
+/// was forged: all answers must agree.
 pub(crate) fn read(
     store: &Store,
     input: &mut Input<'_>,
@@ -48,7 +48,7 @@ pub(crate) fn read(
             assert_eq!(verification.readable + verification.accepted, length, "all is there");
         }
         let is_whole = rows.len() as u64 + verification.accepted == length;
-        assert!(is_whole || damaged > 0, "a gap of which nothing is said");
+        assert!(is_whole || damaged > 0, "a gap that is not reported");
     }
     let is_whole =
         verification.as_ref().is_some_and(Verification::is_sound) && rows.len() as u64 == length;
@@ -68,7 +68,7 @@ pub(crate) fn read(
     Some(Seen { end: snapshot.end_sequence(), rows, verification })
 }
 
-/// What the files can hold.
+/// The most that the files can hold.
 struct Limits {
     rows: u64,
     errors: u64,
@@ -106,7 +106,7 @@ fn by_sequence(snapshot: &Snapshot, path: &Path, most: &Limits) -> (Vec<(u64, Ob
     (rows, damaged)
 }
 
-/// Reading around damage returns the same rows, and lists what it lacks.
+/// Skipping damage returns the same rows, and lists what is missing.
 fn assert_same_around_damage(
     snapshot: &Snapshot,
     path: &Path,
@@ -122,9 +122,9 @@ fn assert_same_around_damage(
     assert_eq!(around.missing().is_empty(), damaged == 0, "{:?}", around.missing());
 }
 
-/// No answer can be relied on, but there is one, or an error that says why not. Where
-/// damage is read around, it is no error; `readable` are then all rows, in order of
-/// arrival, where that is known.
+/// The answers may be wrong, but there is an answer, or an error that says why not. If
+/// damage is skipped, it is no error. `readable` are all rows in order of arrival, if
+/// they are known.
 fn ask(
     snapshot: &Snapshot,
     input: &mut Input<'_>,

@@ -1,5 +1,5 @@
-//! A place for stores, used again by each input. `fuzz/run` puts it into memory
-//! (by TMPDIR) and removes it afterwards.
+//! Places for stores, reused by each input. `fuzz/run` puts them into memory (by TMPDIR)
+//! and removes them afterwards.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -7,19 +7,19 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// The files of a store, by name; a name that ends in a slash is a directory's, and one
-/// that ends in `@` a link's to the file that its bytes name.
+/// The files of a store, by name. A name that ends in a slash is a directory. A name that
+/// ends in `@` is a link to the file that its bytes name.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 thread_local! {
     static NUMBER: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A directory, removed with all that is in it when this is dropped.
+/// A directory. Dropping it removes it with all that is in it.
 pub(crate) struct Place(PathBuf);
 
 impl Place {
-    /// A name that nothing has.
+    /// An unused name.
     pub(crate) fn new() -> Self {
         let number = NUMBER.get();
         NUMBER.set(number + 1);
@@ -32,7 +32,7 @@ impl Place {
         let place = Self::new();
         fs::create_dir(&place.0).expect("a place that is free");
         for (name, bytes) in files {
-            // One of the two where a file and a directory have the same name.
+            // Only one of the two is made if a file and a directory have the same name.
             drop(match (name.strip_suffix('/'), name.strip_suffix('@')) {
                 (Some(name), _) => fs::create_dir(place.0.join(name)),
                 (_, Some(name)) => {
@@ -48,14 +48,14 @@ impl Place {
         &self.0
     }
 
-    /// What the files in it hold now.
+    /// The current content of its files.
     pub(crate) fn files(&self) -> Files {
         let entries = fs::read_dir(&self.0).expect("a directory");
         entries
             .map(|entry| {
                 let entry = entry.expect("an entry");
                 let name = entry.file_name().into_string().expect("a plain name");
-                // A directory and a link that leads nowhere count as empty.
+                // A directory and a dangling link count as empty.
                 (name, fs::read(entry.path()).unwrap_or_default())
             })
             .collect()

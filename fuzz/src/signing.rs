@@ -1,5 +1,4 @@
-//! Numbers in bytes, and checksums as `FORMAT.md` has them, put right after the bytes
-//! were changed.
+//! Numbers in bytes, and checksums as in `FORMAT.md`, corrected after bytes were changed.
 
 pub(crate) const RECORD: usize = 8_192;
 pub(crate) const BLOCK: usize = 32_768;
@@ -17,7 +16,8 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..at + 8).map_or(0, |it| u64::from_le_bytes(it.try_into().expect("eight")))
 }
 
-/// Bytes 8 to 11 are the checksum of all that follows: a record, the header of a chunk.
+/// Bytes 8 to 11 are the checksum of all that follows: of a record, or of a chunk's
+/// header.
 pub(crate) fn sign(record: &mut [u8]) {
     if record.len() >= 12 {
         let checksum = crc32fast::hash(&record[12..]);
@@ -40,7 +40,7 @@ pub(crate) fn sign_frame(log: u64, offset: usize, frame: &mut [u8]) {
     }
 }
 
-/// The length that a frame has by its kind and its count.
+/// The length of a frame, by its kind and its count.
 pub(crate) fn frame_bytes(frame: &[u8]) -> usize {
     match u16_at(frame, 6) {
         1 => UNIT + UNIT * usize::from(u16_at(frame, 4)),
@@ -48,7 +48,7 @@ pub(crate) fn frame_bytes(frame: &[u8]) -> usize {
     }
 }
 
-/// Where the next frame begins that does not begin before `offset`.
+/// The place of the next frame at or after `offset`.
 pub(crate) fn next_place(offset: usize) -> usize {
     if offset % BLOCK > BLOCK - 2 * UNIT { offset.next_multiple_of(BLOCK) } else { offset }
 }

@@ -1,5 +1,5 @@
-//! Small stores, made by real appends. What was made once is kept, so that the fuzzer's
-//! time goes into damaging and opening it.
+//! Small stores, made by real appends. Each is made once and kept, so that the fuzzer's
+//! time is spent on damaging and opening it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use gaugelog::{Observation, Options, Store, SyncPolicy, fuzzing};
 use crate::layout::records;
 use crate::scratch::{Files, Place};
 
-/// Steps of a recipe beyond this many are left out.
+/// Further steps of a recipe are ignored.
 pub(crate) const STEPS_MAX: usize = 5;
 const KEPT_BYTES_MAX: usize = 96 << 20;
 
@@ -18,7 +18,7 @@ const KEPT_BYTES_MAX: usize = 96 << 20;
 pub(crate) const OURS: u64 = 0;
 /// Another one.
 pub(crate) const FOREIGN: u64 = 1;
-/// A copy of ours that went on apart with the last step.
+/// A copy of ours that diverged with the last step.
 pub(crate) const DIVERGED: u64 = 2;
 
 /// Which store, and the steps.
@@ -34,8 +34,8 @@ thread_local! {
     static KEPT_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Observation `n` of store `id`: another one for each of both, not in order of time
-/// everywhere, some at the same time.
+/// Observation `n` of store `id`. It differs for each `n` and `id`. Times are not always
+/// in order, and some are equal.
 pub(crate) fn observation(id: u64, n: usize) -> Observation {
     let number = i64::try_from(n).expect("few observations");
     let late = match n % 7 {
@@ -49,10 +49,10 @@ pub(crate) fn observation(id: u64, n: usize) -> Observation {
     Observation::new(number * 10 - late, cluster + fraction + id as f64)
 }
 
-/// The store `id` after the steps of `recipe`; after its first steps alone it is an
+/// The store `id` after the steps of `recipe`. After only the first steps it is an
 /// earlier state of the same store.
 pub(crate) fn template(id: u64, recipe: &[u8]) -> Rc<Made> {
-    // Of each step, what counts: one of 32.
+    // Only these bits of a step count: it is one of 32.
     let recipe: Vec<u8> = recipe.iter().take(STEPS_MAX).map(|step| step & 31).collect();
     let key = (id, recipe);
     if let Some(made) = MADE.with_borrow(|made| made.get(&key).cloned()) {
@@ -85,7 +85,7 @@ fn make(id: u64, recipe: &[u8]) -> Made {
     Made { files: place.files() }
 }
 
-/// Does one step to a store.
+/// Does one step with a store.
 fn take_step(id: u64, place: &Place, step: u8) {
     let amount = usize::from(step >> 3);
     let options = Options::new().log_bytes_max(16 * 1024);
@@ -97,7 +97,7 @@ fn take_step(id: u64, place: &Place, step: u8) {
             let end = store.snapshot().expect("a snapshot").end_sequence();
             let first = usize::try_from(end).expect("few");
             let all: Vec<_> = (first..first + batch).map(|n| observation(id, n)).collect();
-            // Refused where an earlier step has left damage.
+            // Refused if an earlier step has left damage.
             drop(store.append_batch(&all));
         }
     };
@@ -106,7 +106,7 @@ fn take_step(id: u64, place: &Place, step: u8) {
         1 => append(&never, 3 + 20 * amount, 1),
         // With zeros written ahead.
         2 => append(&options, 1, 1 + amount),
-        // A leaf or two, and a part of one; the second completes a chunk.
+        // One or two leaves and a part of one; the second time this completes a chunk.
         3 => append(&options, 1024 + 1029 * (amount % 2) + 3 * (amount / 2), 1),
         4 => append(&never, 500 + 500 * amount, 1),
         // A torn append: the log is replaced.
@@ -114,7 +114,7 @@ fn take_step(id: u64, place: &Place, step: u8) {
             tear(place, 1 + 9 * amount);
             append(&options, 1 + amount, 1);
         }
-        // The frames of others are unconfirmed.
+        // Another process's frames are unconfirmed.
         6 => {
             append(&never, 1 + amount, 1);
             append(&options, 1, 1);
@@ -135,7 +135,7 @@ fn take_step(id: u64, place: &Place, step: u8) {
     }
 }
 
-/// Leaves bytes that are no frame after the end of the log.
+/// Writes bytes that are not a frame after the end of the log.
 fn tear(place: &Place, bytes: usize) {
     let files = place.files();
     let Some((name, log)) = files.iter().find(|(name, _)| name.ends_with(".log")) else {

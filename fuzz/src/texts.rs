@@ -1,13 +1,13 @@
-//! What a source is named by, and what it reads: specs, pages, sensors' files.
+//! The texts of sources: specs, pages, sensors' files.
 
 use gaugelog_sources::{Registry, Settings, fuzzing, short_name, without_secrets};
 
 use crate::input::Input;
 
-/// The longest error that may be told, in bytes: it is one line of a log.
+/// The most bytes of an error, which is one line of a log.
 const ERROR_BYTES_MAX: usize = 4 * 1024;
 
-/// Takes a text of some kind from `bytes`.
+/// Reads a text of some kind from `bytes`.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let kind = input.byte() % 4;
@@ -29,7 +29,7 @@ fn page(fragment: Option<&str>, text: &str) {
     }
 }
 
-/// Something finite, which the text may well say, or a short error.
+/// A finite number, which the text may contain, or a short error.
 fn check(found: Result<f64, String>, text: &str) {
     match found {
         Ok(value) => {
@@ -42,10 +42,10 @@ fn check(found: Result<f64, String>, text: &str) {
 
 fn check_error(error: &str) {
     assert!(!error.is_empty() && error.len() <= ERROR_BYTES_MAX, "{} bytes", error.len());
-    assert!(!error.chars().any(char::is_control), "a terminal may be shown {error:?}");
+    assert!(!error.chars().any(char::is_control), "a terminal would show {error:?}");
 }
 
-/// Opened as a stranger's command line has it, on a machine without sensors.
+/// Opened as from an untrusted command line, on a machine without sensors.
 fn spec(text: &str) {
     let settings = Settings::new().root("/nonexistent");
     match Registry::standard().open(text, &settings) {
@@ -54,8 +54,11 @@ fn spec(text: &str) {
             assert!(!source.description().is_empty());
         }
         Err(error) => {
-            let told = error.to_string();
-            assert!(!told.chars().any(char::is_control), "a terminal may be shown {told:?}");
+            let shown_error = error.to_string();
+            assert!(
+                !shown_error.chars().any(char::is_control),
+                "a terminal would show {shown_error:?}"
+            );
         }
     }
     let shown = without_secrets(text);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Holds the agent and its stand-in against the real yapapi, without a yagna:
+"""Checks the agent and its stand-in against the real yapapi, without a yagna:
 
     python3 image/agent/check_sdk.py
 
-RunnerTest and ServeTest go through the SDK's own ServiceRunner, engine, scripts and events; only
-the provider behind them is played.
+RunnerTest and ServeTest use the SDK's own ServiceRunner, engine, scripts and events; only
+the provider is simulated.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class NamesTest(unittest.TestCase):
 
 
 class Provider:
-    """Plays the activity and the storage: executes batches as an exe-unit would."""
+    """Simulates the activity and the storage: executes batches as an exe-unit would."""
 
     id = "activity"
 
@@ -106,19 +106,19 @@ class Provider:
     async def _executed(self, batch):
         for index, command in enumerate(batch):
             (kind, what), = command.items()
-            told = dict(cmd_idx=index, success=True, message=None, stdout=None, stderr=None)
+            result = dict(cmd_idx=index, success=True, message=None, stdout=None, stderr=None)
             try:
                 if kind == "run":
                     said = self._machine.run(what["entry_point"], *what["args"])
-                    told.update(said._asdict())
+                    result.update(said._asdict())
                 elif kind == "transfer" and what["from"] in self._published:
                     self._machine.upload_bytes(
                         self._published[what["from"]], what["to"].replace("container:", ""))
                 elif kind == "transfer":
                     self._machine.download_file(what["from"].replace("container:", ""), what["to"])
             except stand_in.Failed as failed:
-                told.update(success=False, message=failed.message, stderr=failed.stderr)
-            yield events.CommandExecuted, told
+                result.update(success=False, message=failed.message, stderr=failed.stderr)
+            yield events.CommandExecuted, result
 
     async def state(self):
         return True
@@ -141,7 +141,7 @@ class Provider:
 
 
 class PlayedCluster:
-    """Drives services through the SDK's ServiceRunner and engine."""
+    """Runs services with the SDK's ServiceRunner and engine."""
 
     def __init__(self, services: dict):
         self.instances = list(services)
@@ -169,7 +169,7 @@ class PlayedCluster:
 
 
 def end_in_the_middle(machine: ScriptedMachine) -> None:
-    """The activity ends at the second look. The SDK throws that into no hook."""
+    """The activity ends at the second look. The SDK does not throw that into any hook."""
     def until_it_ends():
         if ("--dump", "--from", "2") not in machine.ran:
             return STATISTICS
@@ -238,7 +238,7 @@ class RunnerTest(unittest.TestCase):
 
 
 class PlayedGolem:
-    """Rents at once, and from nobody."""
+    """Rents at once, without a provider."""
 
     def __init__(self, machines: list):
         self._machines = machines
@@ -255,7 +255,7 @@ class PlayedGolem:
 
 
 class ServeTest(unittest.TestCase):
-    """From the command line's options to what was collected."""
+    """From the options of the command line to the results."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

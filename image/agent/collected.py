@@ -1,4 +1,4 @@
-"""What the agent has printed and fetched, of all instances."""
+"""What the agent has printed and fetched, for all instances."""
 
 import json
 from pathlib import Path
@@ -8,22 +8,22 @@ import merge
 
 
 class Collected:
-    """One for all instances of a run. Each of its tables goes by the instance's name."""
+    """One for all instances of a run. The keys of its tables are the instances' names."""
 
     def __init__(self, names: Iterable[str], say: Callable[[str], None] = print):
         self.lines: List[str] = []
         """All that was printed."""
         self.statistics: Dict[str, dict] = {}
-        """What `--stats` said last."""
+        """The last output of `--stats`."""
         self.plots: Dict[str, List[Path]] = {}
         self.dumps: Dict[str, Path] = {}
-        """The observations that were fetched, whether or not they are all."""
+        """The fetched observations, complete or not."""
         self.whole: Set[str] = set()
-        """Those whose dump is whole: fetched once more before they were stopped."""
+        """Instances whose dump is complete: it was fetched once more before they were stopped."""
         self.failures: Dict[str, List[str]] = {}
-        """What went wrong; empty where nothing did."""
+        """What went wrong; empty if nothing did."""
         self.final: Optional[dict] = None
-        """The statistics of all dumps together, with the median, once concluded."""
+        """The statistics of all dumps together, with the median; set at the end."""
         self._say = say
         self._present = set(names)
         self._awaited = set(self._present)
@@ -38,20 +38,20 @@ class Collected:
         self.say(f"{name} FAILED {what}")
 
     def forgive(self, name: str) -> None:
-        """The instance begins anew, on another provider."""
+        """The instance starts again, on another provider."""
         self.failures.pop(name, None)
 
-    def tell(self, name: str, statistics: dict) -> None:
+    def report(self, name: str, statistics: dict) -> None:
         self.statistics[name] = statistics
         self.say(f"{name} {json.dumps(statistics)}")
 
     def looked(self, name: str) -> None:
-        """An instance was looked at, with success or without. Once all have been, they
-        are told as one."""
+        """An instance was looked at, with or without success. After all have been, their
+        merged statistics are reported."""
         self._awaited.discard(name)
         if not self._awaited and self._present:
             self._awaited = set(self._present)
-            self._tell_merged()
+            self._report_merged()
 
     def left(self, name: str) -> None:
         """An instance has ended: the others do not wait for it."""
@@ -59,15 +59,15 @@ class Collected:
             self._present.discard(name)
             self.looked(name)
 
-    def _tell_merged(self) -> None:
-        summaries = [merge.of_statistics(told) for told in self.statistics.values()]
-        merged = merge.told(merge.merged(summaries))
+    def _report_merged(self) -> None:
+        summaries = [merge.of_statistics(each) for each in self.statistics.values()]
+        merged = merge.as_statistics(merge.merged(summaries))
         self.say(f"all ({len(summaries)} of {self._instances}) {json.dumps(merged)}")
 
     def conclude(self) -> None:
-        """Tells the statistics of all dumps together."""
+        """Reports the statistics of all dumps together."""
         values = {name: values_of_dump(path.read_text()) for name, path in self.dumps.items()}
-        final = merge.told(merge.merged(merge.of_values(each) for each in values.values()))
+        final = merge.as_statistics(merge.merged(merge.of_values(each) for each in values.values()))
         final["median"] = merge.median([value for each in values.values() for value in each])
         order = ("min", "max", "median", "mean", "variance", "std dev", "size")
         self.final = {key: final[key] for key in order}
@@ -76,9 +76,9 @@ class Collected:
 
 
 def values_of_dump(text: str) -> List[float]:
-    """The values of what `--dump` prints, in order.
+    """The values in the output of `--dump`, in order.
 
-    Raises ValueError where it is not whole, or is something else.
+    Raises ValueError if it is incomplete, or is something else.
     """
     rows = json_of(text)
     if not isinstance(rows, list):
@@ -90,7 +90,7 @@ def values_of_dump(text: str) -> List[float]:
 
 
 def json_of(text: Optional[str]) -> object:
-    """Raises ValueError also where nothing was printed, and at Python's NaN and Infinity."""
+    """Also raises ValueError if nothing was printed, and for Python's NaN and Infinity."""
     if not text:
         raise ValueError("printed nothing")
     return json.loads(text, parse_constant=_refuse)

@@ -1,4 +1,4 @@
-"""What has been fetched of an instance's observations, round after round."""
+"""The observations of an instance that were fetched so far."""
 
 from pathlib import Path
 from typing import Optional
@@ -9,18 +9,18 @@ END = b"]\n"
 
 
 class Dump:
-    """A file that is a whole JSON array after each append, in the order of arrival."""
+    """A file that is a complete JSON array after each append, in the order of arrival."""
 
     def __init__(self, path: Path):
         self.path = path
         self.size = 0
-        """How many observations it holds: the sequence number of the next."""
+        """How many observations it holds. This is the sequence number of the next one."""
 
     def append(self, text: Optional[str], known: int) -> None:
-        """Appends what `--dump --from SIZE` has printed. With it there must be `known`
-        observations at least.
+        """Appends the output of `--dump --from SIZE`. With it there must be at least `known`
+        observations.
 
-        Raises ValueError where it is not whole, and OSError; the file is then as before.
+        Raises ValueError if it is incomplete, or OSError; then the file is as before.
         """
         size = self.size + len(values_of_dump(text))
         if size < known:

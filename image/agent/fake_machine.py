@@ -1,4 +1,4 @@
-"""Machines for the tests, with what stand_in.py asks of one."""
+"""Machines for the tests, with the interface that stand_in.py uses."""
 
 import json
 import os
@@ -34,12 +34,12 @@ Answer = Union[bytes, Finished, Exception, Callable[..., bytes]]
 
 
 def rows_from(first: int) -> bytes:
-    """What `--dump --from` prints of these rows."""
+    """The output of `--dump --from` for these rows."""
     return json.dumps(json.loads(ROWS)[first:]).encode() + b"\n"
 
 
 class ScriptedMachine:
-    """Answers from a table, whose keys are a program's name and its arguments; for `--dump`,
+    """Answers from a table. The keys are a program's name and its arguments; for `--dump`,
     without the number."""
 
     def __init__(self, folder: Path):
@@ -81,7 +81,7 @@ class ScriptedMachine:
 
 
 class LocalMachine:
-    """Runs the real programs of `programs` on this machine, in a folder of its own."""
+    """Runs the real programs of `programs` on this machine, in a separate folder."""
 
     def __init__(self, programs: Path, folder: Path):
         self._programs = programs

@@ -2,8 +2,8 @@
 
 Means and variances are merged by the pairwise formula of T. F. Chan, G. H. Golub and
 R. J. LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample
-Variances", Stanford University, STAN-CS-79-773, 1979. There it is of sums of squares;
-here of population variances, which are those sums by n.
+Variances", Stanford University, STAN-CS-79-773, 1979. The paper merges sums of squares.
+Here population variances are merged, which are those sums divided by n.
 
 A median cannot be merged: it is computed from all the values.
 """
@@ -13,8 +13,8 @@ from typing import Dict, Iterable, List, NamedTuple, Optional
 
 
 class Summary(NamedTuple):
-    """What `--stats` tells, but for the median. A moment that f64 cannot hold is None,
-    and so is everything but the size where there are no observations."""
+    """What `--stats` reports, without the median. A moment that f64 cannot hold is None.
+    Without observations everything except the size is None."""
 
     size: int = 0
     minimum: Optional[float] = None
@@ -23,14 +23,14 @@ class Summary(NamedTuple):
     variance: Optional[float] = None
 
 
-def of_statistics(told: Dict[str, Optional[float]]) -> Summary:
+def of_statistics(statistics: Dict[str, Optional[float]]) -> Summary:
     """Reads the object that `--stats` prints.
 
-    Raises ValueError where it is none: a provider may send anything.
+    Raises ValueError if it is not one: a provider may send anything.
     """
     try:
-        size = told["size"]
-        figures = [_figure(told[key]) for key in ("min", "max", "mean", "variance")]
+        size = statistics["size"]
+        figures = [_figure(statistics[key]) for key in ("min", "max", "mean", "variance")]
     except (KeyError, TypeError, OverflowError):
         raise ValueError("not an object of statistics") from None
     if type(size) is not int or not 0 <= size < 2**63:
@@ -42,22 +42,22 @@ def of_statistics(told: Dict[str, Optional[float]]) -> Summary:
     return Summary(size, *figures) if size else Summary()
 
 
-def _figure(told: Optional[float]) -> Optional[float]:
-    return None if told is None else number(told)
+def _figure(value: Optional[float]) -> Optional[float]:
+    return None if value is None else number(value)
 
 
-def number(told: float) -> float:
-    """Raises TypeError or OverflowError where JSON has something else than an f64."""
+def number(value: float) -> float:
+    """Raises TypeError or OverflowError if the JSON value is not an f64."""
     # A bool is an int to Python, and 1e999 is an infinity.
-    if type(told) not in (int, float):
+    if type(value) not in (int, float):
         raise TypeError
-    if math.isinf(told):
+    if math.isinf(value):
         raise OverflowError
-    return float(told)
+    return float(value)
 
 
 def of_values(values: List[float]) -> Summary:
-    """The same of observations that are at hand."""
+    """The summary of these values."""
     size = len(values)
     if not size:
         return Summary()
@@ -74,7 +74,7 @@ def _mean(values: List[float]) -> float:
 
 
 def merged(summaries: Iterable[Summary]) -> Summary:
-    """All of them as one."""
+    """The merge of all of them."""
     whole = Summary()
     for summary in summaries:
         whole = _pair(whole, summary)
@@ -89,7 +89,7 @@ def _pair(a: Summary, b: Summary) -> Summary:
     if a.mean is not None and b.mean is not None:
         share_a, share_b = a.size / size, b.size / size
         delta = b.mean - a.mean
-        # Exact where the means are equal; two far ends of f64 have no difference in it.
+        # Exact if the means are equal. The difference of two far ends of f64 overflows.
         mean = a.mean + delta * share_b
         if math.isinf(delta):
             mean = a.mean * share_a + b.mean * share_b
@@ -109,8 +109,8 @@ def median(values: List[float]) -> Optional[float]:
     return lower / 2 + upper / 2 if math.isinf(total) else total / 2
 
 
-def told(summary: Summary) -> Dict[str, Optional[float]]:
-    """The object that `--stats` would print of it, without the median."""
+def as_statistics(summary: Summary) -> Dict[str, Optional[float]]:
+    """The object that `--stats` would print for it, without the median."""
     deviation = None if summary.variance is None else math.sqrt(summary.variance)
     return {
         "min": summary.minimum, "max": summary.maximum, "mean": summary.mean,
@@ -119,5 +119,5 @@ def told(summary: Summary) -> Dict[str, Optional[float]]:
 
 
 def _held(moment: float) -> Optional[float]:
-    """The moment where f64 holds it."""
+    """The moment, or None if f64 cannot hold it."""
     return moment if math.isfinite(moment) else None

@@ -1,11 +1,11 @@
-"""What is done with one instance, from its start to its stop.
+"""The work with one instance, from its start to its stop.
 
-`Observer` has the hooks of a yapapi `Service` and is inherited beside it. Of the SDK it
-knows `self._ctx` alone: `new_script`, and of a script `run`, `download_file` and
-`upload_bytes`, whose results are futures. So all of it runs on a stand-in too.
+`Observer` has the hooks of a yapapi `Service` and is inherited together with it. Of the
+SDK it uses only `self._ctx`: `new_script`, and of a script `run`, `download_file` and
+`upload_bytes`, whose results are futures. So all of it also runs on a stand-in.
 
-The SDK throws a script's error into the hook, at its `yield`; thrown into an outer
-generator it would not reach an inner one. That is why every `yield` stands in a hook.
+The SDK throws a script's error into the hook, at its `yield`. An error thrown into an
+outer generator would not reach an inner one, so every `yield` is in a hook.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ SERVICE = "/golem/run/simple_service.py"
 CONTROL = "/golem/run/simulate_observations_ctl.py"
 PLOTS = ("dist", "time")
 LOOK_INTERVAL_S = 10.0
-# Without a limit the SDK would ask for ever for an answer that does not come.
+# Without a limit the SDK would ask without end for an answer that does not come.
 COMMAND_TIMEOUT = timedelta(minutes=1)
 # New observations come in one answer. After rounds that failed there may be many.
 DUMP_TIMEOUT = timedelta(minutes=5)
@@ -30,22 +30,21 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class Asked(NamedTuple):
-    """A command of a script, in words, and what becomes of it."""
+    """A command of a script, in words, and its result."""
 
     words: Tuple[str, ...]
     result: "asyncio.Future"
 
     def stdout(self) -> Optional[str]:
-        """What it printed; the SDK has None for nothing."""
+        """Its output; the SDK gives None if there is none."""
         return self.result.result().stdout
 
 
 class Observer:
     """Starts an instance, looks at it at every interval, and stops it.
 
-    Each look fetches the observations that are new: an instance that vanishes costs those
-    of one interval. A look that fails is told, and the next one is made: the instance may
-    recover.
+    Each look fetches the new observations: if an instance vanishes, those of one interval
+    are lost. A failed look is reported, and the next one is made: the instance may recover.
     """
 
     def __init__(self, *, name: str, out: Path, collected: Collected,
@@ -124,7 +123,7 @@ class Observer:
         self._collected.left(self.name)
 
     def _new(self) -> Tuple[str, ...]:
-        """Asks for the observations that were not fetched yet."""
+        """The command for the observations that were not fetched yet."""
         return (SERVICE, "--dump", "--from", str(self._dump.size))
 
     def _script(self, commands: List[Tuple[str, ...]], timeout: timedelta = COMMAND_TIMEOUT):
@@ -144,7 +143,7 @@ class Observer:
             except ValueError as error:
                 self._refuse(asked, error)
                 continue
-            # The name is ours: what the provider says is no path to write to.
+            # The name is ours: a path from the provider must not be written to.
             target = str(self._out / f"{self.name}-{kind}-{self._looks:04}.png")
             words = ("download", source, target)
             downloads.append(Asked(words, script.download_file(source, target)))
@@ -152,8 +151,8 @@ class Observer:
 
     @staticmethod
     def _emptied(script, downloads: List[Asked]) -> List[Asked]:
-        """Replaces plots by empty files, once they are downloaded: no command removes one,
-        and a long run would fill the volume."""
+        """Replaces downloaded plots by empty files: no command removes one, and a long run
+        would fill the volume."""
         sources = [asked.words[1] for asked in downloads]
         return [Asked(("empty", each), script.upload_bytes(b"", each)) for each in sources]
 
@@ -161,12 +160,12 @@ class Observer:
         if not asked.result.done():
             return
         try:
-            told = json_of(asked.stdout())
-            merge.of_statistics(told)
+            statistics = json_of(asked.stdout())
+            merge.of_statistics(statistics)
         except ValueError as error:
             self._refuse(asked, error)
         else:
-            self._collected.tell(self.name, told)
+            self._collected.report(self.name, statistics)
 
     def _take_plots(self, downloads: List[Asked]) -> None:
         for asked in (asked for asked in downloads if asked.result.done()):
@@ -182,7 +181,7 @@ class Observer:
                 self._collected.say(f"{self.name} {path}")
 
     def _take_observations(self, asked: Asked) -> bool:
-        """Whether nothing is missing."""
+        """Returns whether nothing is missing."""
         if not asked.result.done():
             return False
         known = self._collected.statistics.get(self.name, {"size": 0})["size"]
@@ -204,8 +203,8 @@ class Observer:
 
 
 def _outcome(error: Exception) -> str:
-    """The exit status and stderr of a command, or whatever else happened. The exit status
-    is told only in the message: exe-unit/src/error.rs of yagna, CommandExitCodeError."""
+    """The exit status and stderr of a command, or whatever else happened. Only the message
+    has the exit status: exe-unit/src/error.rs of yagna, CommandExitCodeError."""
     message = getattr(error, "message", None) or str(error) or type(error).__name__
     code = re.search(r"exited with code (-?\d+)", message)
     outcome = f"exit status {code.group(1)}" if code else message

@@ -17,7 +17,7 @@ STARTING_TIMEOUT = timedelta(minutes=4)
 STOPPING_TIMEOUT = DUMP_TIMEOUT + timedelta(minutes=2)
 # Providers do not take an agreement that ends within five minutes.
 EXPIRATION_MARGIN = timedelta(minutes=5)
-# How often a start that failed is tried again, on another provider; every try costs.
+# How many times in all a failing start is tried, each on another provider; every try costs.
 STARTS_MOST = 3
 POLL_S = 1.0
 
@@ -38,13 +38,13 @@ class SimpleService(Observer, Service):
 
 async def payload(image_hash: str):
     """Asks Golem's registry for the image. The store is in the guest's memory, and takes
-    32 bytes an observation at most."""
+    at most 32 bytes an observation."""
     return await vm.repo(image_hash=image_hash, min_mem_gib=0.5, min_storage_gib=2.0)
 
 
 async def serve(options: Namespace) -> Collected:
-    """Rents, observes and ends the instances. The first Ctrl-C ends them before their
-    time, with their dumps fetched; the second one at once."""
+    """Rents, observes and ends the instances. The first Ctrl-C ends them early, after
+    fetching their dumps; the second one at once."""
     stop = asyncio.Event()
     _stop_on_signals(stop)
     enable_default_logger(log_file=str(options.out / "yapapi.log"))
@@ -77,7 +77,7 @@ async def serve(options: Namespace) -> Collected:
 
 
 async def _started(cluster, stop: asyncio.Event, collected: Collected) -> None:
-    """Those that have not started in time are given up, the others go on."""
+    """Gives up those that have not started in time. The others go on."""
     waiting = (ServiceState.pending, ServiceState.starting)
 
     def late():
@@ -92,7 +92,7 @@ async def _started(cluster, stop: asyncio.Event, collected: Collected) -> None:
 
 
 def _ended(cluster, collected: Collected) -> bool:
-    """Also lets the others not wait for an instance that was lost."""
+    """Also stops the others from waiting for an instance that was lost."""
     gone = [each for each in cluster.instances if not each.is_available]
     for instance in gone:
         collected.left(instance.name)
@@ -113,7 +113,7 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
         if stop.is_set():
             task.cancel()
             return
-        print("stopping the instances; once more ends it at once")
+        print("stopping the instances; a second signal ends at once")
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):

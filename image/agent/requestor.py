@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the service on machines that are rented on Golem, observes it, and fetches what
-it has drawn and stored. README.md has what it needs and what it prints."""
+"""Runs the service on machines that are rented on Golem, observes it, and fetches its plots
+and observations. README.md describes what it needs and what it prints."""
 
 import argparse
 import asyncio
@@ -12,12 +12,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import List, Optional
 
-# The SDK would take one that today's yagna has no account on.
+# The SDK's default is a network on which today's yagna has no account.
 PAYMENT_NETWORK = "hoodi"
 
 
 def parse(words: Optional[List[str]] = None) -> argparse.Namespace:
-    """Reads the command line. What makes no sense ends the program with status 2."""
+    """Reads the command line. An invalid one ends the program with status 2."""
     parser = argparse.ArgumentParser(description="Runs the simple service on Golem")
     parser.add_argument("--image-hash", type=image_hash, required=True, metavar="HASH",
                         help="SHA3-224 of the image, as image/build prints it")
@@ -61,7 +61,7 @@ def amount(text: str) -> float:
 
 
 def missing() -> Optional[str]:
-    """What the SDK would miss, in words that say what to do."""
+    """What is missing for the SDK, and what to do; None if nothing is."""
     if not os.environ.get("YAGNA_APPKEY"):
         return "YAGNA_APPKEY is not set: `yagna app-key create requestor` makes a key"
     if shutil.which("gftp") is None:
@@ -83,7 +83,7 @@ def main() -> int:
         options.out.mkdir(parents=True, exist_ok=True)
         collected = asyncio.run(on_golem.serve(options))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return fail("ended at once; no dump was waited for")
+        return fail("ended at once, without the last observations")
     except Exception as error:
         refused = isinstance(getattr(error, "os_error", None), ConnectionRefusedError)
         hint = "; `yagna service run` starts yagna" if refused else ""

@@ -1,8 +1,8 @@
-"""The SDK's manner over machines that are at hand, to rehearse what is done on Golem.
+"""The interface of the SDK for other machines, to rehearse the work on Golem.
 
 A machine has `run(*words)`, which blocks and returns `status`, `stdout` and `stderr` (as
-bytes), and `volume(path)`, the host's directory behind a volume of the guest. check_sdk.py
-holds this file against the real SDK.
+bytes), and `volume(path)`, the host's directory for a volume of the guest. check_sdk.py
+checks this file against the real SDK.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ VOLUMES = ("/golem/in", "/golem/out")
 
 
 class Failed(Exception):
-    """As the SDK's CommandExecutionError, with the exe-unit's words."""
+    """Like the SDK's CommandExecutionError, with the exe-unit's message."""
 
     def __init__(self, command: str, message: str, stderr: Optional[str] = None):
         super().__init__(f"{command}: {message}")
@@ -29,21 +29,21 @@ class Failed(Exception):
 
 
 class Executed(NamedTuple):
-    """Of the SDK's CommandExecuted what is used. Nothing printed is None."""
+    """The used fields of the SDK's CommandExecuted. Without output they are None."""
 
     stdout: Optional[str] = None
     stderr: Optional[str] = None
 
 
 class Context:
-    """One machine. Its commands are run one after the other, by one thread."""
+    """One machine. One thread runs its commands one after the other."""
 
     def __init__(self, machine):
         self._machine = machine
         self._thread = ThreadPoolExecutor(max_workers=1)
 
     def new_script(self, timeout=None) -> "Script":
-        """The machine itself limits the time that a command takes, so `timeout` is unused."""
+        """The machine itself limits the time of a command, so `timeout` is unused."""
         return Script(self)
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Context:
 
 
 class Script:
-    """Commands and their results; they are executed once a hook has yielded the script."""
+    """Commands and their results. They are executed after a hook has yielded the script."""
 
     def __init__(self, context: Context):
         self._context = context
@@ -105,7 +105,7 @@ class Script:
 
 
 class Service:
-    """The SDK's base class, of which `start` deploys; a machine here is up already."""
+    """The SDK's base class. Its `start` deploys; here a machine is already running."""
 
     _ctx: Context
 
@@ -115,12 +115,12 @@ class Service:
 
 
 class RehearsedService(Observer, Service):
-    """As the service on Golem, on a stand-in."""
+    """The same as the service on Golem, on a stand-in."""
 
 
 async def attend(service: RehearsedService, context: Context) -> None:
-    """Goes through the hooks as the SDK's ServiceRunner does: an instance that did not
-    start is given up, one that fails later is still shut down."""
+    """Runs the hooks as the SDK's ServiceRunner does: an instance that did not start is
+    given up, and one that fails later is still shut down."""
     service._ctx = context
     try:
         await _drive(service.start(), context)
@@ -149,8 +149,8 @@ async def _drive(scripts, context: Context) -> None:
 def rehearse(machines: list, out: Path, interval_s: float, rounds: int,
              say: Callable[[str], None] = print) -> Collected:
     """Does on all machines at the same time what the requestor does on Golem, with
-    `rounds` looks, and puts what it fetches into `out`. What went wrong is in the result;
-    an error of the agent itself is raised."""
+    `rounds` looks, and writes what it fetches into `out`. Failures are in the result; an
+    error of the agent itself is raised."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     return asyncio.run(_rehearse(machines, out, interval_s, rounds, say))

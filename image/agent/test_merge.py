@@ -17,7 +17,7 @@ class MergeTest(unittest.TestCase):
         self.assertAlmostEqual(whole.mean / statistics.fmean(values), 1, delta=1e-12)
         wanted = statistics.pvariance(values)
         self.assertAlmostEqual(whole.variance / wanted, 1, delta=1e-9)
-        self.assertAlmostEqual(merge.told(whole)["std dev"] ** 2 / wanted, 1, delta=1e-9)
+        self.assertAlmostEqual(merge.as_statistics(whole)["std dev"] ** 2 / wanted, 1, delta=1e-9)
 
     def test_equal_means_stay_exact(self):
         third = Summary(1, 0.1, 0.1, 0.1, 0.0)
@@ -30,13 +30,13 @@ class MergeTest(unittest.TestCase):
         self.assertEqual(merge.merged([summary, summary]), Summary())
         one = merge.of_values([2.5])
         self.assertEqual(merge.merged([summary, one, summary]), one)
-        self.assertEqual(merge.told(Summary()), {
+        self.assertEqual(merge.as_statistics(Summary()), {
             "min": None, "max": None, "mean": None, "variance": None, "std dev": None, "size": 0})
 
     def test_ends_of_f64_do_not_overflow(self):
         ends = merge.merged([merge.of_values([1.7e308]), merge.of_values([-1.7e308])])
         self.assertEqual((ends.mean, ends.variance), (0.0, None))
-        # The variance is not to be had, neither here nor from what it is merged with.
+        # f64 cannot hold the variance, neither here nor after further merging.
         self.assertIsNone(merge.merged([ends, merge.of_values([1.0])]).variance)
         self.assertEqual(merge.of_values([1.7e308, 1.7e308]).mean, 1.7e308)
         self.assertEqual(merge.median([1.7e308, 1.7e308]), 1.7e308)
@@ -46,7 +46,7 @@ class MergeTest(unittest.TestCase):
         self.assertEqual(merge.median([4.0, 1.0, 2.0, 3.0]), 2.5)
         self.assertIsNone(merge.median([]))
 
-    def test_what_is_no_statistics_is_refused(self):
+    def test_what_is_not_statistics_is_refused(self):
         good = {"min": 1.0, "max": 1, "mean": 1.0, "variance": 0.0, "size": 1}
         self.assertEqual(merge.of_statistics(good), Summary(1, 1.0, 1.0, 1.0, 0.0))
         wrong = [{"size": -1}, {"size": 1.0}, {"size": True}, {"size": 2**63}, {"min": "1"},

@@ -39,7 +39,7 @@ class ObserverTest(unittest.TestCase):
         self.assertEqual(self.machines[1].ran[-1], ("--stop",))
         return collected.failures["simple-service-1"], collected
 
-    def test_everything_is_fetched_and_told(self):
+    def test_everything_is_fetched_and_reported(self):
         collected = self.rehearse()
         self.assertEqual(collected.failures, {})
         self.assertEqual(self.machines[0].ran[0], ("--start",))
@@ -58,7 +58,7 @@ class ObserverTest(unittest.TestCase):
         self.assertEqual(collected.final, {"min": 1.0, "max": 3.0, "median": 2.0, "mean": 2.0,
                                            "variance": 1.0, "std dev": 1.0, "size": 4})
 
-    def test_empty_store_is_told(self):
+    def test_empty_store_is_reported(self):
         for machine in self.machines:
             machine.answers.update({STATS: EMPTY, DUMP: lambda first: b"[]\n"})
         collected = self.rehearse(1)
@@ -78,7 +78,7 @@ class ObserverTest(unittest.TestCase):
         self.first[STATS] = Finished(9, b"", b"", 1)
         failures, collected = self.failures_of_first(2)
         self.assertEqual(failures, ["/golem/run/simple_service.py --stats: exit status 9"] * 2)
-        # Looks go on, and what can still be fetched is.
+        # Looks go on, and what can still be fetched is fetched.
         self.assertIn("simple-service-1", collected.dumps)
         self.assertEqual(self.machines[0].ran[-1], ("--stop",))
         self.assertEqual(sum(line.startswith("all (1 of 2)") for line in collected.lines), 2)
@@ -180,7 +180,7 @@ class ObserverTest(unittest.TestCase):
         self.assertTrue(failures[0].endswith("--stats: it has gone"), failures)
 
     def test_stop_comes_through_while_it_waits(self):
-        """The SDK ends a look's wait by cancelling it, and then shuts down."""
+        """The SDK cancels a look that waits, and then shuts down."""
         collected = Collected(["one"], say=lambda line: None)
 
         async def stopped():

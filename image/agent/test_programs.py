@@ -1,4 +1,4 @@
-"""The rehearsal with the real programs, in the folder that $GAUGELOG_PROGRAMS names."""
+"""The rehearsal with the real programs, which are in the folder $GAUGELOG_PROGRAMS."""
 
 import json
 import os
@@ -24,13 +24,13 @@ class ProgramsTest(unittest.TestCase):
                 got = Path(folder) / "got"
                 self.check(stand_in.rehearse(machines, got, 1.5, 2, say=lambda line: None))
             finally:
-                # Where the rehearsal did not come to its end, the daemon is still there.
+                # If the rehearsal did not complete, the daemon still runs.
                 for machine in machines:
                     machine.run("/golem/run/simulate_observations_ctl.py", "--stop")
 
     def check(self, collected):
         self.assertEqual(collected.failures, {})
-        sizes = [told["size"] for told in collected.statistics.values()]
+        sizes = [each["size"] for each in collected.statistics.values()]
         self.assertEqual(len(sizes), 2)
         self.assertTrue(all(size >= 3 for size in sizes), sizes)
         for paths in collected.plots.values():

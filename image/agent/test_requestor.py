@@ -13,11 +13,11 @@ HASH = "1d" * 28
 
 class CommandLineTest(unittest.TestCase):
     def refused(self, *words):
-        with contextlib.redirect_stderr(io.StringIO()) as told:
+        with contextlib.redirect_stderr(io.StringIO()) as printed:
             with self.assertRaises(SystemExit) as ended:
                 requestor.parse(list(words))
         self.assertEqual(ended.exception.code, 2)
-        return told.getvalue()
+        return printed.getvalue()
 
     def test_hash_is_all_that_is_needed(self):
         options = requestor.parse(["--image-hash", HASH.upper()])
@@ -42,9 +42,9 @@ class CommandLineTest(unittest.TestCase):
             self.assertEqual(network("--payment-network", "holesky"), "holesky")
 
     def test_help_names_the_payment_network(self):
-        with contextlib.redirect_stdout(io.StringIO()) as told, self.assertRaises(SystemExit):
+        with contextlib.redirect_stdout(io.StringIO()) as printed, self.assertRaises(SystemExit):
             requestor.parse(["--help"])
-        self.assertIn("hoodi", told.getvalue())
+        self.assertIn("hoodi", printed.getvalue())
 
     def test_numbers_are_above_zero(self):
         for option in ("--instances", "--running-time", "--budget"):
@@ -62,13 +62,13 @@ class CommandLineTest(unittest.TestCase):
                 gftp.touch(0o755)
                 self.assertIsNone(requestor.missing())
 
-    def test_missing_sdk_is_told(self):
+    def test_missing_sdk_is_reported(self):
         absent = {"on_golem": None}
         words = ["requestor.py", "--image-hash", HASH]
         with mock.patch.dict("sys.modules", absent), mock.patch("sys.argv", words):
-            with contextlib.redirect_stderr(io.StringIO()) as told:
+            with contextlib.redirect_stderr(io.StringIO()) as printed:
                 self.assertEqual(requestor.main(), 1)
-        self.assertIn("pip install -r", told.getvalue())
+        self.assertIn("pip install -r", printed.getvalue())
 
 
 if __name__ == "__main__":

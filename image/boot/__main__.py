@@ -1,5 +1,5 @@
-"""Boots the image in virtual machines of several kinds, and does with it what people's
-programs do. `image/boot-test` calls it, with what it has built."""
+"""Boots the image in virtual machines of several kinds, and uses it like the programs of
+its users. `image/boot-test` calls it, after building everything."""
 
 import argparse
 import itertools
@@ -41,8 +41,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, default=STARTS, metavar="N",
                         help="starts and stops of the daemon on each machine (default: %(default)s)")
     parser.add_argument("--only", choices=["steps", "starts", "figures"],
-                        help="the steps alone; the starts and stops alone, on the least memory; "
-                             "or --stats timed beside an empty program")
+                        help="only the steps; only the starts and stops, on the least memory; "
+                             "or only the times of --stats and an empty program")
     return parser.parse_args()
 
 
@@ -60,7 +60,7 @@ class Kind(NamedTuple):
 
 
 class Bench:
-    """What all machines have in common."""
+    """What all machines share."""
 
     def __init__(self, options: argparse.Namespace, folder: Path):
         self.options = options
@@ -82,7 +82,7 @@ class Bench:
         }
 
     def _store(self, name: str, numbers: Iterable[float]) -> Path:
-        """A store that holds these."""
+        """Makes a store with these numbers."""
         path = self.folder / name
         subprocess.run(
             [self.options.programs / "gaugelog", "collect", "stdin", "--log", path,
@@ -92,15 +92,15 @@ class Bench:
         return path
 
     def boot(self, kind: Kind, folder: Path | None = None) -> Machine:
-        """A machine with volumes of its own, or with those of another."""
+        """A machine with its own volumes, or with those of another machine."""
         if folder is None:
             folder = self.folder / f"machine-{next(self._machines)}"
         return Machine(kind.kernel.image, self._initrds[kind.kernel], self.options.image, folder,
                        kind.memory_mib, kind.processors)
 
 
-def told(kind: Kind, name: str, step: Callable[..., str], *rest: object) -> None:
-    """Runs a step and prints what came of it."""
+def run_step(kind: Kind, name: str, step: Callable[..., str], *rest: object) -> None:
+    """Runs a step and prints its result."""
     begun = time.monotonic()
     try:
         came = step(*rest)
@@ -111,7 +111,7 @@ def told(kind: Kind, name: str, step: Callable[..., str], *rest: object) -> None
 
 
 def agent(machine: Machine, out: Path, interval_s: float) -> str:
-    """`image/agent`, whole, over a stand-in for its SDK."""
+    """The whole of `image/agent`, with a stand-in for its SDK."""
     lines: list[str] = []
     collected = stand_in.rehearse([machine], out, interval_s, 3, lines.append)
     steps.expect(not collected.failures, collected.failures)
@@ -128,47 +128,47 @@ def one_kind(bench: Bench, kind: Kind) -> None:
     thorough = bench.options.thorough
     with bench.boot(kind) as machine:
         interval_s = 10 if thorough else 1
-        told(kind, "as it boots", steps.as_it_boots, machine)
-        told(kind, "the original agent", steps.original_agent, machine, 3, interval_s)
-        told(kind, "image/agent", agent, machine, machine.volume("fetched"), interval_s)
-        told(kind, "--add beside the daemon", steps.adds_beside_the_daemon, machine, 20)
-        told(kind, "start and stop", steps.starts_and_stops, machine, bench.options.starts)
-        told(kind, "--stats", steps.no_output_lost, machine, 1000 if thorough else 200)
-        told(kind, "--dump", steps.large_dumps, machine, bench.large, ROWS,
+        run_step(kind, "as it boots", steps.as_it_boots, machine)
+        run_step(kind, "the original agent", steps.original_agent, machine, 3, interval_s)
+        run_step(kind, "image/agent", agent, machine, machine.volume("fetched"), interval_s)
+        run_step(kind, "--add beside the daemon", steps.adds_beside_the_daemon, machine, 20)
+        run_step(kind, "start and stop", steps.starts_and_stops, machine, bench.options.starts)
+        run_step(kind, "--stats", steps.no_output_lost, machine, 1000 if thorough else 200)
+        run_step(kind, "--dump", steps.large_dumps, machine, bench.large, ROWS,
              20 if thorough else 1)
-        told(kind, "a store on 9p", steps.on_the_volume, machine, 20)
-        told(kind, "full memory", steps.full_memory, machine, thorough)
-        told(kind, "power-off", lambda: machine.power_off() or "at once")
+        run_step(kind, "a store on 9p", steps.on_the_volume, machine, 20)
+        run_step(kind, "full memory", steps.full_memory, machine, thorough)
+        run_step(kind, "power-off", lambda: machine.power_off() or "at once")
     killed_and_booted_again(bench, kind)
 
 
 def starts_alone(bench: Bench, kind: Kind) -> None:
-    """The daemon started and stopped, and nothing else."""
+    """Only starts and stops of the daemon."""
     with bench.boot(kind) as machine:
-        told(kind, "start and stop", steps.starts_and_stops, machine, bench.options.starts)
+        run_step(kind, "start and stop", steps.starts_and_stops, machine, bench.options.starts)
 
 
 def killed_and_booted_again(bench: Bench, kind: Kind) -> None:
-    """The VM killed in the midst of a write."""
+    """Kills the VM during a write."""
     acknowledged = [2000.0 + number for number in range(10)]
     with bench.boot(kind) as machine:
-        told(kind, "before the kill", steps.on_the_volume, machine, 5)
-        told(kind, "killed as it writes", steps.killed_while_it_writes, machine, acknowledged,
+        run_step(kind, "before the kill", steps.on_the_volume, machine, 5)
+        run_step(kind, "killed as it writes", steps.killed_while_it_writes, machine, acknowledged,
              random.uniform(0, 0.06))
         folder = machine.volume("/golem/out").parent
     with bench.boot(kind, folder) as again:
-        told(kind, "booted again", steps.nothing_acknowledged_lost, again, acknowledged, 5)
+        run_step(kind, "booted again", steps.nothing_acknowledged_lost, again, acknowledged, 5)
 
 
 def in_time(bench: Bench, kind: Kind) -> None:
-    """The figures, each store on a machine of its own: the least memory has room for one."""
+    """The figures. Each store has its own machine: the least memory has room for one."""
     for what, store in bench.largest.items():
         with bench.boot(kind) as machine:
-            told(kind, f"in time, {what}", figures.beside_nothing, machine, store, MANY)
+            run_step(kind, f"in time, {what}", figures.compared_with_nothing, machine, store, MANY)
 
 
 def main() -> None:
-    """All kinds, two at a time, and the figures by themselves."""
+    """All kinds, two at a time, and the figures separately."""
     options = arguments()
     try:
         print(f"the image: {squashfs.described(options.image)}", flush=True)

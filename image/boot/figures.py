@@ -1,4 +1,4 @@
-"""How long `--stats` takes in the VM, beside a program that does nothing."""
+"""How long `--stats` takes in the VM, compared with a program that does nothing."""
 
 import shutil
 from pathlib import Path
@@ -11,8 +11,8 @@ NOTHING = "/tmp/empty"
 RUNS = 30
 
 
-def beside_nothing(machine: Machine, many: Path, rows: int) -> str:
-    """Interleaved, warm, in one boot: medians, of 35 observations and of `many`."""
+def compared_with_nothing(machine: Machine, many: Path, rows: int) -> str:
+    """Medians for 35 observations and for `many`: interleaved, warm, in one boot."""
     few = ("--log", "/tmp/few")
     succeeds(machine.run(SERVICE, "--init", *few))
     for number in range(35):

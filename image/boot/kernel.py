@@ -1,11 +1,11 @@
-"""The kernel and the first files of the VM: the distribution's kernel package as it
-is, those of its modules that the guest needs, and the guest's first process."""
+"""The kernel and the first files of the VM: the distribution's unchanged kernel package,
+the modules that the guest needs, and the guest's first process."""
 
 import lzma
 import stat
 from pathlib import Path
 
-# What the guest loads, each after what it depends on.
+# The modules that the guest loads, each after those that it depends on.
 MODULES = [
     "virtio_pci", "virtio_blk", "virtio_console", "virtio-rng", "squashfs", "overlay", "9p",
     "9pnet_virtio",
@@ -21,16 +21,16 @@ class Kernel:
             raise FileNotFoundError(f"{folder}: no kernel; image/boot-test --install gets one")
         self.image = images[-1]
         self.release = self.image.name.removeprefix("vmlinuz-")
-        # Newer packages have them below usr.
+        # In newer packages they are below usr.
         self._modules = next(folder.glob(f"**/lib/modules/{self.release}"))
 
     def modules(self) -> list[tuple[str, bytes]]:
-        """The modules, by name, in the order in which they are to be loaded."""
+        """The modules by name, in the order of loading."""
         depends = self._dependencies()
         order: list[str] = []
         for path in depends:
             if _name(path) in {_name(wanted) for wanted in MODULES}:
-                # A module's line names what it needs, what is needed first at its end.
+                # A module's line names what it needs; what must be loaded first is at its end.
                 for needed in [*reversed(depends[path]), path]:
                     if needed not in order:
                         order.append(needed)

@@ -9,23 +9,23 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-# Nothing that the tests ask for takes longer, in software.
+# No request of the tests takes longer on an emulated processor.
 ANSWER_S_MOST = 180
 BOOT_S_MOST = 120
 VOLUMES = ("/golem/in", "/golem/out")
 
 
 class MachineLost(Exception):
-    """The VM does not answer any more."""
+    """The VM no longer answers."""
 
 
 class Unreported(Exception):
-    """A command has ended and the guest's init did not learn of it: the runtime's agent
-    would wait for ever. The machine goes on."""
+    """A command has ended and the guest's init has missed that: the runtime's agent would
+    wait without end. The machine goes on."""
 
 
 class Finished(NamedTuple):
-    """How a command ended, and what came of its output."""
+    """How a command ended, and its output."""
 
     status: int
     stdout: bytes
@@ -34,8 +34,8 @@ class Finished(NamedTuple):
 
 
 class Machine:
-    """One VM, from power-on to power-off. `folder` keeps its volumes and its console;
-    volumes that are there already are used as they are."""
+    """One VM, from power-on to power-off. `folder` holds its volumes and its console;
+    existing volumes are used as they are."""
 
     def __init__(self, kernel: Path, initrd: Path, image: Path, folder: Path,
                  memory_mib: int, processors: int):
@@ -70,7 +70,7 @@ class Machine:
         self.kill()
 
     def volume(self, path: str) -> Path:
-        """The host's directory behind a volume of the guest."""
+        """The host's directory for a volume of the guest."""
         return self._folder / Path(path).name
 
     def run(self, *words: str) -> Finished:
@@ -78,15 +78,15 @@ class Machine:
         return self._ask("run", *words)
 
     def begin(self, *words: str) -> None:
-        """Begins to run a program; nobody waits for its end."""
+        """Starts a program without waiting for its end."""
         self._send(["run", *words])
 
     def do(self, *words: str) -> None:
-        """Has the guest itself do something with files: fill, remove, copy."""
+        """Lets the guest itself change files: fill, remove, copy."""
         self._ask(*words)
 
     def power_off(self) -> None:
-        """Ends the VM as the runtime does: the programs in it are not told."""
+        """Ends the VM as the runtime does: without a signal to the programs in it."""
         self._send(["off"])
         try:
             self._qemu.wait(ANSWER_S_MOST)
@@ -95,7 +95,7 @@ class Machine:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the VM at once, wherever it is."""
+        """Ends the VM at once."""
         self._qemu.kill()
         self._qemu.wait()
         self._port.close()
@@ -160,7 +160,7 @@ def _command_line(kernel: Path, initrd: Path, image: Path, folder: Path,
     command = [
         qemu, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
         "-machine", "pc", "-accel", "tcg",
-        # Without what a processor does fast, and software byte by byte.
+        # Without instructions that a processor does fast, but an emulator byte by byte.
         "-cpu", "max,-erms,-fsrm",
         "-m", f"{memory_mib}M", "-smp", str(processors),
         "-serial", f"file:{folder / 'console'}",

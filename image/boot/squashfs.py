@@ -1,17 +1,17 @@
-"""What the image's file system says of itself. The kernels that are booted here read more
-compressions than the runtime's does, so booting proves nothing of them."""
+"""What the image's file system states. The kernels that are booted here support more
+compressions than the runtime's kernel, so booting does not prove that it can read them."""
 
 import struct
 from pathlib import Path
 
-# By the number that stands for each: Linux fs/squashfs/squashfs_fs.h.
+# By their numbers in Linux fs/squashfs/squashfs_fs.h.
 COMPRESSIONS = {1: "gzip", 2: "lzma", 3: "lzo", 4: "xz", 5: "lz4", 6: "zstd"}
-# Those of Alpine's linux-virt, which is the runtime's kernel.
+# Supported by Alpine's linux-virt, which is the runtime's kernel.
 RUNTIME_READS = {"gzip", "lzo", "xz", "lz4"}
 
 
 def described(image: Path) -> str:
-    """Compression and block size; ValueError where the runtime's kernel cannot read it."""
+    """Compression and block size; ValueError if the runtime's kernel cannot read it."""
     with image.open("rb") as file:
         magic, _, _, block_bytes, _, number = struct.unpack("<4sIIIIH", file.read(22))
     compression = COMPRESSIONS.get(number, f"number {number}")

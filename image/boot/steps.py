@@ -1,5 +1,5 @@
-"""What people's programs do with the service, step by step, on a booted machine. A step
-returns what is worth telling; where anything is not as it should be, it fails."""
+"""What users' programs do with the service, step by step, on a booted machine. A step
+returns a result to print; if anything is wrong, it fails."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def expect(is_so: bool, what: object) -> None:
 
 
 def succeeds(finished: Finished) -> bytes:
-    """The output of a command that must have nothing to complain of."""
+    """The output of a command that must succeed without errors."""
     expect((finished.status, finished.stderr) == (0, b""), finished)
     return finished.stdout
 
@@ -40,7 +40,7 @@ def fails(finished: Finished, *parts: str) -> None:
 
 
 def stats(machine: Machine, *options: str) -> dict:
-    """The metrics, as the original's reader takes them."""
+    """The metrics, as the original's reader expects them."""
     found = json.loads(succeeds(machine.run(SERVICE, "--stats", *options)))
     expect(list(found) == KEYS, found)
     return found
@@ -52,7 +52,7 @@ def dump(machine: Machine, *options: str) -> list:
 
 
 def plot(machine: Machine, kind: str) -> int:
-    """Draws, and downloads as the original agent does; returns the picture's bytes."""
+    """Plots, and downloads as the original agent does; returns the size of the picture."""
     said = succeeds(machine.run(SERVICE, "--plot", kind)).decode()
     path = Path(said.strip().strip('"'))
     expect(str(path).startswith("/golem/out/"), said)
@@ -62,7 +62,7 @@ def plot(machine: Machine, kind: str) -> int:
 
 
 def as_it_boots(machine: Machine) -> str:
-    """The store is there, and empty."""
+    """The store exists and is empty."""
     first = machine.run(SERVICE, "--stats")
     found = json.loads(succeeds(first))
     expect(found == {**dict.fromkeys(KEYS), "size": 0}, found)
@@ -95,11 +95,11 @@ def original_agent(machine: Machine, rounds: int, pause_s: float) -> str:
 
 
 def adds_beside_the_daemon(machine: Machine, count: int) -> str:
-    """Nothing of either is lost."""
+    """Nothing from either is lost."""
     before = len(dump(machine))
     succeeds(machine.run(CONTROL, "--start"))
     for number in range(count):
-        # The simulator's draws do not come near.
+        # The simulator's values are far smaller.
         succeeds(machine.run(SERVICE, "--add", str(1000 + number)))
     fails(machine.run(CONTROL, "--start"), "already")
     succeeds(machine.run(CONTROL, "--stop"))
@@ -111,7 +111,7 @@ def adds_beside_the_daemon(machine: Machine, count: int) -> str:
 
 
 def starts_and_stops(machine: Machine, count: int) -> str:
-    """The end of each command is reported, also where the daemon ends at that moment."""
+    """The end of each command is reported, even if the daemon ends at that moment."""
     commands = [(CONTROL, option) for _ in range(count) for option in ("--start", "--stop")]
     unreported = []
     for command in commands:
@@ -124,7 +124,7 @@ def starts_and_stops(machine: Machine, count: int) -> str:
 
 
 def no_output_lost(machine: Machine, count: int) -> str:
-    """Every answer is whole."""
+    """Every answer is complete."""
     size = stats(machine)["size"]
     for _ in range(count):
         expect(stats(machine)["size"] == size, "another size")
@@ -132,7 +132,7 @@ def no_output_lost(machine: Machine, count: int) -> str:
 
 
 def large_dumps(machine: Machine, store: Path, rows: int, count: int) -> str:
-    """`store` holds the numbers from 0 to `rows`; all come, each time, in order."""
+    """`store` holds the numbers from 0 to `rows`; each dump has all of them, in order."""
     _put(machine, store)
     for _ in range(count):
         values = [row["val"] for row in dump(machine, "--log", f"/golem/in/{store.name}")]
@@ -141,7 +141,7 @@ def large_dumps(machine: Machine, store: Path, rows: int, count: int) -> str:
 
 
 def on_the_volume(machine: Machine, count: int) -> str:
-    """A store on 9p, through maps where the kernel gives them, and without."""
+    """A store on 9p, read through maps if the kernel allows them, and without."""
     log = ("--log", OUTSIDE)
     succeeds(machine.run(SERVICE, "--init", *log))
     for number in range(count):
@@ -159,8 +159,9 @@ def on_the_volume(machine: Machine, count: int) -> str:
 
 
 def full_memory(machine: Machine, to_the_last: bool) -> str:
-    """The layer in memory is full: told, nothing lost, and it passes. A store has some
-    space written ahead, which takes a while to fill; a new one has none."""
+    """The layer in memory is full: this is reported, nothing is lost, and work resumes
+    later. A store has some space written ahead, which takes a while to fill; a new one
+    has none."""
     fresh = ("--log", "/golem/run/fresh.log")
     succeeds(machine.run(SERVICE, "--init", *fresh))
     size = stats(machine)["size"]
@@ -183,12 +184,12 @@ def full_memory(machine: Machine, to_the_last: bool) -> str:
         expect(stats(machine, *log)["size"] == before + 1, "another size")
     for name in ("service", "fresh"):
         succeeds(machine.run("/golem/run/gaugelog", "verify", f"/golem/run/{name}.log"))
-    return f"told; {size} observations as before"
+    return f"reported; {size} observations as before"
 
 
 def killed_while_it_writes(machine: Machine, values: list[float], moment_s: float) -> str:
-    """Adds to a store on the volume, beside the daemon, and ends the VM in the midst of
-    one more."""
+    """Adds to a store on the volume, while the daemon runs, and ends the VM during one
+    more."""
     log = ("--log", OUTSIDE)
     succeeds(machine.run(CONTROL, "--start", *log))
     begun = stats(machine, *log)["size"]
@@ -202,7 +203,7 @@ def killed_while_it_writes(machine: Machine, values: list[float], moment_s: floa
 
 
 def nothing_acknowledged_lost(machine: Machine, acknowledged: list[float], before: int) -> str:
-    """After the VM was killed, and booted again: a prefix, and all that was told."""
+    """After the VM was killed and booted again: a prefix, with all that was acknowledged."""
     log = ("--log", OUTSIDE)
     size = stats(machine, *log)["size"]
     values = [row["val"] for row in dump(machine, *log)]
@@ -212,7 +213,7 @@ def nothing_acknowledged_lost(machine: Machine, acknowledged: list[float], befor
     expect(len(added) - len(acknowledged) in (0, 1), added)
     expect(size > before + len(added), "nothing of the daemon's")
     succeeds(machine.run("/golem/run/gaugelog", "verify", OUTSIDE))
-    # What was killed blocks nothing.
+    # The killed processes block nothing.
     succeeds(machine.run(CONTROL, "--start", *log))
     succeeds(machine.run(SERVICE, "--add", "14", *log))
     succeeds(machine.run(CONTROL, "--stop", *log))

@@ -1,8 +1,8 @@
-//! The image of a Golem VM: which files are in it (in [`service`]), as a [`tree`],
-//! and the bytes that the runtime boots (in [`gvmi`]), of which most are a [`squashfs`].
+//! The image of a Golem VM: which files are in it (in [`service`]), as a [`tree`], and
+//! the bytes that the runtime boots (in [`gvmi`]). Most of these are a [`squashfs`].
 //!
-//! The same program gives the same image, bit for bit: no time, no user and no order
-//! of a directory's listing comes into it.
+//! The same program gives the same image, bit for bit. It does not depend on the time, a
+//! user or the order of a directory.
 
 pub mod gvmi;
 pub mod service;
@@ -10,5 +10,5 @@ pub mod squashfs;
 pub mod tree;
 mod xz;
 
-/// An error is one line for whoever makes the image.
+/// An error is one line for the person who makes the image.
 pub type Result<T> = std::result::Result<T, String>;

@@ -1,4 +1,4 @@
-//! Makes `simple-service.gvmi` of one static program: `image/build` calls it.
+//! Makes `simple-service.gvmi` from one static program: `image/build` calls it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use gaugelog_image::{Result, gvmi, service};
 /// Make the image of a VM around one static program.
 #[derive(Parser)]
 struct Arguments {
-    /// The program that is all of the service's programs by name, linked statically.
+    /// The program, linked statically. It is all of the service's programs, by name.
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
     /// The image to write.

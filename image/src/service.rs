@@ -1,4 +1,4 @@
-//! The files of the service, and what the runtime is told about them.
+//! The files of the service, and its configuration for the runtime.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::tree::Tree;
 
-/// Where the agent calls the programs, and where their store is, beside them.
+/// The directory of the programs, as the agent calls them, and of their store.
 const RUN: &str = "golem/run";
 const STORE: &str = "service.log";
-/// Directories through which files come and go.
+/// The directories for exchanging files.
 const VOLUMES: [&str; 2] = ["/golem/in", "/golem/out"];
 
-/// Whatever name the one program is called by, that program it is.
+/// The names of the one program. Its name decides which program it is.
 const PROGRAMS: [&str; 7] = [
     "gaugelog",
     "simple_service",
@@ -27,15 +27,15 @@ const PROGRAMS: [&str; 7] = [
 ];
 
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
-/// Asked only where the VM is given a network.
+/// Used only if the VM has a network.
 const NAME_SERVERS: &str = "nameserver 1.1.1.1\nnameserver 8.8.8.8\n";
 const USERS: &str = "root:x:0:0:root:/:/golem/run/gaugelog\n";
 
-/// All files, with `program` under each name and the store as its `--init` leaves it.
+/// All files, with `program` under each name, and the store as its `--init` makes it.
 ///
 /// # Errors
 ///
-/// Where `program` cannot be read, is not linked statically, or cannot be run.
+/// If `program` cannot be read, is not linked statically, or cannot be run.
 pub fn tree(program: &Path) -> Result<Tree> {
     let bytes = fs::read(program).map_err(|error| format!("cannot read {program:?}: {error}"))?;
     if has_interpreter(&bytes) {
@@ -76,14 +76,14 @@ pub fn config() -> Value {
     })
 }
 
-/// Has the program make its store, in a place of its own, and takes the files.
+/// Lets the program make its store, in a separate place, and adds the files.
 fn initialise(program: &Path, tree: &mut Tree) -> Result<()> {
-    let told = |error: std::io::Error| format!("cannot make the image's store: {error}");
-    let place = tempfile::tempdir().map_err(told)?;
-    // By a name that tells it which of the programs to be.
+    let failed = |error: std::io::Error| format!("cannot make the image's store: {error}");
+    let place = tempfile::tempdir().map_err(failed)?;
+    // The name decides which of the programs it is.
     let named = place.path().join("simple_service");
-    let program = std::path::absolute(program).map_err(told)?;
-    std::os::unix::fs::symlink(program, &named).map_err(told)?;
+    let program = std::path::absolute(program).map_err(failed)?;
+    std::os::unix::fs::symlink(program, &named).map_err(failed)?;
     let store = place.path().join(STORE);
     let made = Command::new(&named)
         .arg("--init")
@@ -91,23 +91,24 @@ fn initialise(program: &Path, tree: &mut Tree) -> Result<()> {
         .arg(&store)
         .env_clear()
         .output()
-        .map_err(told)?;
+        .map_err(failed)?;
     if !made.status.success() {
         let said = String::from_utf8_lossy(&made.stderr);
         return Err(format!("--init, for the image's store, failed: {}", said.trim()));
     }
     let directory = Path::new(RUN).join(STORE);
     tree.directory(&directory, 0o755);
-    for file in fs::read_dir(&store).map_err(told)? {
-        let file = file.map_err(told)?;
-        tree.file(directory.join(file.file_name()), 0o644, fs::read(file.path()).map_err(told)?);
+    for file in fs::read_dir(&store).map_err(failed)? {
+        let file = file.map_err(failed)?;
+        tree.file(directory.join(file.file_name()), 0o644, fs::read(file.path()).map_err(failed)?);
     }
     Ok(())
 }
 
 /// Whether an ELF file names a program interpreter (segment type `PT_INTERP`, 3).
 fn has_interpreter(elf: &[u8]) -> bool {
-    // The 64-bit header: where program headers begin, how long one is, and how many.
+    // In the 64-bit header: where program headers begin, the length of one, and their
+    // number.
     let number = |at: usize, bytes: usize| {
         let field = elf.get(at..at + bytes)?;
         Some(field.iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte)))

@@ -1,5 +1,5 @@
-//! The file system of an image: a squashfs, made of a [`Tree`], and what the runtime's
-//! kernel can read of one.
+//! The file system of an image: a squashfs, made from a [`Tree`], and which ones the
+//! runtime's kernel can read.
 
 use std::io::Cursor;
 
@@ -11,24 +11,25 @@ use crate::Result;
 use crate::tree::{Entry, Tree};
 use crate::xz::Xz;
 
-/// The largest there is: the larger, the smaller is the image. A page that is not in memory
-/// costs decompressing all of its block; measured in README.md.
+/// The maximum. A larger block gives a smaller image, but reading a page that is not in
+/// memory decompresses its whole block; measured in README.md.
 const BLOCK_BYTES: u32 = 1 << 20;
-/// A disk is read by the page.
+/// A disk is read in pages.
 const PADDED_TO: usize = 4096;
 
-/// Where the superblock has the number of the compression, of two bytes, little-endian.
+/// Where the superblock states the number of its compression, in two bytes,
+/// little-endian.
 const COMPRESSION_AT: usize = 20;
 /// By their numbers in Linux `fs/squashfs/squashfs_fs.h`, from 1 on.
 const COMPRESSIONS: [&str; 6] = ["gzip", "lzma", "lzo", "xz", "lz4", "zstd"];
-/// Those that the runtime's kernel is built with, Alpine's `linux-virt`.
+/// Those that the runtime's kernel, Alpine's `linux-virt`, supports.
 const RUNTIME_READS: [&str; 4] = ["gzip", "lzo", "xz", "lz4"];
 
 /// The squashfs of `tree`.
 ///
 /// # Errors
 ///
-/// Where the tree cannot be held by a squashfs.
+/// If a squashfs cannot hold the tree.
 pub fn encode(tree: &Tree) -> Result<Vec<u8>> {
     written(tree).map_err(|error| format!("cannot make a squashfs: {error}"))
 }
@@ -65,7 +66,7 @@ fn written(tree: &Tree) -> std::result::Result<Vec<u8>, BackhandError> {
     writer.set_block_size(BLOCK_BYTES);
     writer.set_root_mode(0o755);
     writer.set_no_padding();
-    // All of it is root's, and of no time.
+    // All of it belongs to root, and has no time.
     let header = |permissions| NodeHeader { permissions, ..NodeHeader::default() };
     for (path, entry) in tree.entries() {
         match entry {
@@ -77,8 +78,8 @@ fn written(tree: &Tree) -> std::result::Result<Vec<u8>, BackhandError> {
     }
     let mut bytes = Cursor::new(Vec::new());
     let (superblock, _) = writer.write(&mut bytes)?;
-    // After its end stands what was written of the last file that turned out to be
-    // another one's duplicate.
+    // After its end are the remains of the last file, if it turned out to be a duplicate
+    // of another one.
     let mut bytes = bytes.into_inner();
     bytes.truncate(usize::try_from(superblock.bytes_used).unwrap_or(usize::MAX));
     bytes.resize(bytes.len().next_multiple_of(PADDED_TO), 0);

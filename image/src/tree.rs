@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// What stands at a path. All of it belongs to root.
+/// What is at a path. All of it belongs to root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A directory with these permissions.
@@ -40,19 +40,19 @@ impl Tree {
         }
     }
 
-    /// Each directory before what is in it.
+    /// Each directory comes before its content.
     pub fn entries(&self) -> impl Iterator<Item = (&Path, &Entry)> {
         self.0.iter().map(|(path, entry)| (path.as_path(), entry))
     }
 
-    /// Writes the files under `root`, a directory that is not there yet.
+    /// Writes the files under `root`, a directory that does not exist yet.
     ///
     /// # Errors
     ///
-    /// Where it is there, or the disk refuses.
+    /// If it exists, or the disk refuses.
     pub fn write_to(&self, root: &Path) -> Result<()> {
-        let told = |path: &Path, error: io::Error| format!("cannot write {path:?}: {error}");
-        fs::create_dir(root).map_err(|error| told(root, error))?;
+        let failed = |path: &Path, error: io::Error| format!("cannot write {path:?}: {error}");
+        fs::create_dir(root).map_err(|error| failed(root, error))?;
         for (path, entry) in self.entries() {
             let path = root.join(path);
             let (done, permissions) = match entry {
@@ -60,10 +60,10 @@ impl Tree {
                 Entry::File(permissions, bytes) => (fs::write(&path, bytes), permissions),
             };
             done.and_then(|()| {
-                // Not less by the caller's umask.
+                // Not reduced by the caller's umask.
                 fs::set_permissions(&path, Permissions::from_mode(u32::from(*permissions)))
             })
-            .map_err(|error| told(&path, error))?;
+            .map_err(|error| failed(&path, error))?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! How the blocks of the squashfs are compressed: xz, in the form that the kernel's own
-//! decoder reads (Linux `Documentation/staging/xz.rst`): CRC-32, LZMA2 with a dictionary of
-//! a block at most, and before it, for blocks that hold code, the filter for x86.
+//! How the blocks of the squashfs are compressed: with xz, in the form that the kernel's
+//! own decoder reads (Linux `Documentation/staging/xz.rst`): CRC-32, and LZMA2 with a
+//! dictionary of at most a block. For blocks with code, the filter for x86 comes first.
 //!
 //! The encoder is written in Rust: the same source gives the same bytes on each machine,
 //! and needs no C library.
@@ -11,9 +11,9 @@ use backhand::compression::{CompressionAction, Compressor};
 use backhand::{BackhandError, FilesystemCompressor, SuperBlock};
 use lzma_rust2::{CheckType, FilterType, XzOptions, XzReader, XzWriter};
 
-/// The slowest: an image is made once, and its reading does not take longer.
+/// The slowest: an image is made once, and reading it does not take longer.
 const PRESET: u32 = 9;
-/// No table of a squashfs is longer, and none holds code.
+/// The most bytes of a table of a squashfs. Tables hold no code.
 const TABLE_BYTES_MAX: usize = 8 * 1024;
 
 /// The compression of all blocks.
@@ -36,7 +36,7 @@ impl CompressionAction for Xz {
         options.lzma_options.dict_size = block_bytes;
         options.set_check_sum_type(CheckType::Crc32);
         if block.len() > TABLE_BYTES_MAX {
-            // The kernel's decoder takes no other offset than 0.
+            // The kernel's decoder supports only the offset 0.
             options.prepend_pre_filter(FilterType::BcjX86, 0);
         }
         let mut writer = XzWriter::new(Vec::new(), options)?;

@@ -1,4 +1,4 @@
-//! The image, read back by the library's reader and by hand.
+//! The image, read back with the library's reader and by hand.
 
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -108,7 +108,7 @@ fn the_same_files_give_the_same_bytes_whatever_the_order() {
 
 #[test]
 fn one_program_under_several_names_is_stored_once() {
-    // Bytes that do not compress, two blocks and a little of them.
+    // Bytes that do not compress: two blocks and a little more.
     let noise = || (0..525_000_u32).flat_map(|n| n.wrapping_mul(0x9E37_79B1).to_le_bytes());
     let sized = |names: &[&str]| {
         let mut tree = Tree::default();

@@ -1,4 +1,4 @@
-//! A source of one's own, under a scheme of its own, collected into a store.
+//! A custom source with its own scheme, collected into a store.
 //!
 //! ```text
 //! cargo run -p gaugelog-sources --example custom_source uptime:hours /tmp/uptime.log
@@ -19,7 +19,7 @@ struct Uptime {
 }
 
 impl Uptime {
-    /// What stands behind `uptime:` is the unit.
+    /// The text after `uptime:` is the unit.
     fn open(unit: &str, settings: &Settings) -> Result<Box<dyn Source>, SourceError> {
         let unit_seconds = match unit {
             "" | "seconds" => 1.0,
@@ -45,12 +45,13 @@ impl Source for Uptime {
     fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
         let text = std::fs::read_to_string(&self.path)?;
         let seconds = text.split(' ').next().and_then(|seconds| seconds.parse::<f64>().ok());
-        let seconds = seconds.ok_or_else(|| SourceError::new(format!("{text:?} is no uptime")))?;
+        let seconds =
+            seconds.ok_or_else(|| SourceError::new(format!("{text:?} is not an uptime")))?;
         Ok(Some(Reading::new(seconds / self.unit_seconds)))
     }
 }
 
-/// Polls what a spec names into a new store, every 10 ms for 50 ms, and tells how many
+/// Polls what a spec names into a new store, every 10 ms for 50 ms. Returns how many
 /// observations that made.
 pub(crate) fn collect(
     spec: &str,

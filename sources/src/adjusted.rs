@@ -2,15 +2,15 @@
 
 use crate::source::{Pace, Reading, Readings, Source, SourceError};
 
-/// How a value becomes what is stored: (value + offset) × scale, as the kernel's drivers
-/// and the spec `sensor:file=` have it.
+/// How a value is converted: (value + offset) × scale, as in the kernel's drivers and in
+/// the spec `sensor:file=`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adjustment {
-    /// What is added first.
+    /// Added first.
     pub offset: f64,
-    /// What the sum is multiplied by.
+    /// The factor of the sum.
     pub scale: f64,
-    /// What the result is measured in, such as `°C`.
+    /// The unit of the result, such as `°C`.
     pub unit: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Adjustment {
     }
 }
 
-/// A source of which each value is adjusted.
+/// A source whose values are converted.
 ///
 /// ```
 /// use gaugelog_sources::{Adjusted, Adjustment, RandomNormal, Source};
@@ -45,8 +45,8 @@ pub struct Adjusted<S> {
 }
 
 impl<S: Source> Adjusted<S> {
-    /// Adjusts the values of a source, in their order; those for which nothing is said stay
-    /// as they are.
+    /// Adjusts the values of a source in order. Values without an adjustment stay as they
+    /// are.
     #[must_use]
     pub fn new(source: S, adjustments: Vec<Adjustment>) -> Self {
         Self { source, adjustments }
@@ -122,7 +122,7 @@ fn shown(number: f64) -> String {
 mod tests {
     use super::*;
 
-    /// Two values, of which the second fails.
+    /// Two values, the second of which fails.
     struct Pair;
 
     impl Source for Pair {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn each_value_is_adjusted_by_what_is_its_own() {
+    fn each_value_has_its_own_adjustment() {
         let first = Adjustment { offset: 1.0, scale: 2.0, unit: None };
         assert_eq!([2.0, 0.001, 1e-9, -273.15].map(shown), ["2", "0.001", "1e-9", "-273.15"]);
         let second = Adjustment { unit: Some("m/s".to_owned()), ..Adjustment::default() };

@@ -21,25 +21,25 @@ use crate::stdin::BYTE_ORDER_MARK;
 use run::{Ended, Printed};
 
 const QUOTED_CHARS_MAX: usize = 40;
-/// A line of stderr says more than a number does.
+/// A line of stderr needs more space than a number.
 const COMPLAINT_CHARS_MAX: usize = 200;
 
 /// A program that is run at each poll and prints one number on its standard output.
 ///
-/// It is run as it is, without a shell, with nothing on its standard input. When it has
-/// ended, or its time is over, it and all that it has started are killed, except what
-/// has left its process group before the program ended. That is killed with the collector,
-/// if [`Program::adopt_orphans`] was called. A program that fails is an error of one poll,
+/// It is run without a shell, with an empty standard input. When it has ended, or its
+/// time is over, it and everything that it has started are killed, except what has left
+/// its process group before the program ended. That is killed with the collector, if
+/// [`Program::adopt_orphans`] was called. A program that fails is an error of one poll,
+/// which shows the last line of its standard error.
 /// which shows the last line of its standard error.
 ///
-/// # Secrets
-/// Its arguments are shown nowhere. What it says on standard error is, and every user of
-/// the machine sees the arguments while it runs: a secret is better kept in a file that
-/// it reads.
+/// Its arguments are never shown by this crate, but its output on standard error is, and
+/// every user of the machine can see the arguments while it runs. Keep a secret in a file
+/// that the program reads.
 pub struct Program {
     program: String,
     arguments: Vec<String>,
-    /// What of its output each value is.
+    /// Which part of its output each value is.
     values: Vec<Value>,
     deadline: Duration,
     stop: Arc<AtomicBool>,
@@ -47,9 +47,9 @@ pub struct Program {
 
 /// A value of a program.
 enum Value {
-    /// All that it prints.
+    /// All of its output.
     Whole,
-    /// What this, which stood behind `#`, leads to.
+    /// The part that the text after `#` names.
     Part(String, Pick),
 }
 
@@ -61,13 +61,13 @@ impl Value {
     }
 }
 
-/// A command, and what is to be taken from its output: a last word that begins with `#`.
-/// `# ` with a blank begins a remark.
+/// Splits a command from the last word that begins with `#` and says what to take from
+/// its output. `# ` with a blank begins a comment.
 pub(crate) fn split_fragment(command: &str) -> (&str, Option<&str>) {
     for (at, _) in command.match_indices('#') {
         let (before, rest) = (&command[..at], command[at + 1..].trim_end());
         let is_word = before.ends_with([' ', '\t', '\n']) && !before.trim_end().ends_with('\\');
-        // Within quotes it is a letter like others.
+        // Within quotes it is an ordinary character.
         if is_word && shell_words::split(before).is_ok() {
             let is_remark = rest.is_empty() || rest.starts_with(char::is_whitespace);
             return (before.trim_end(), (!is_remark).then_some(rest));
@@ -77,9 +77,9 @@ pub(crate) fn split_fragment(command: &str) -> (&str, Option<&str>) {
 }
 
 impl Program {
-    /// A program and its arguments, parted by white space. Quotes and backslashes keep
-    /// white space together as in a shell; nothing else is special. A last word that begins
-    /// with `#` says what to take from the output, as of a [`Page`](crate::Page).
+    /// A program and its arguments, separated by white space. Quotes and backslashes keep
+    /// white space together as in a shell; nothing else is special. A last word that
+    /// begins with `#` says what to take from the output, as for a [`Page`](crate::Page).
     ///
     /// # Errors
     /// No program, or a quote that is not closed.
@@ -88,7 +88,7 @@ impl Program {
         Self::several(command, &[fragment], settings)
     }
 
-    /// A program of several values, by what of its output each is.
+    /// A program of several values. Each takes a part of its output.
     pub(crate) fn several(
         command: &str,
         fragments: &[Option<&str>],
@@ -96,23 +96,23 @@ impl Program {
     ) -> Result<Self, SourceError> {
         let values: Result<Vec<Value>, SourceError> =
             fragments.iter().map(|fragment| Value::parse(*fragment)).collect();
-        let words = shell_words::split(command)
-            .map_err(|_| SourceError::fatal("there is a quote in it that is not closed"))?;
+        let words =
+            shell_words::split(command).map_err(|_| SourceError::fatal("a quote is not closed"))?;
         let mut words = words.into_iter();
         let program = words.next().filter(|program| !program.is_empty()).ok_or_else(|| {
             SourceError::fatal("there is no program; write exec:PROGRAM [ARGUMENT]...")
         })?;
         let arguments: Vec<String> = words.collect();
         if program.contains('\0') || arguments.iter().any(|argument| argument.contains('\0')) {
-            return Err(SourceError::fatal("there is a zero byte in it"));
+            return Err(SourceError::fatal("it contains a zero byte"));
         }
         let (deadline, stop) = (settings.deadline, Arc::clone(&settings.stop));
         Ok(Self { program, arguments, values: values?, deadline, stop })
     }
 
-    /// Makes this process the parent of all that programs leave behind, also of what has
-    /// begun a session of its own, so that [`Program::end_all`] finds it. Meant for
-    /// programs that start no other children than sources do: those are reaped too.
+    /// Makes this process the parent of everything that programs leave behind, even in
+    /// their own sessions, so that [`Program::end_all`] finds it. Only for programs that
+    /// start no other children than sources do: those are reaped too.
     ///
     /// # Errors
     /// The kernel's.
@@ -120,15 +120,15 @@ impl Program {
         orphans::adopt()
     }
 
-    /// Lets go of adopted processes that have ended. Each poll of a program does so; a
-    /// program that calls it at each SIGCHLD leaves none waiting.
+    /// Reaps adopted processes that have ended. Each poll of a program does so. A program
+    /// that calls this at each SIGCHLD leaves no zombies.
     pub fn reap_orphans() {
         orphans::reap();
     }
 
-    /// Ends what programs have started, for at most so long: whoever ends a run sets
-    /// [`Settings::stop`] and then calls this. Else a program may outlive the process that
-    /// has started it.
+    /// Ends what programs have started, waiting at most `within`. To end a run, set
+    /// [`Settings::stop`] and then call this. Otherwise a program may outlive the process
+    /// that started it.
     pub fn end_all(within: Duration) {
         let begun = Instant::now();
         while run::any_runs() && begun.elapsed() < within {
@@ -141,7 +141,7 @@ impl Program {
         SourceError::new(format!("{}: {what}", self.program))
     }
 
-    /// What a program that has ended by itself has said.
+    /// The values in the output of a program that has ended by itself.
     fn read(&self, status: ExitStatus, printed: &Printed) -> Result<Readings, SourceError> {
         if !status.success() {
             let how = match (status.code(), status.signal()) {
@@ -161,7 +161,7 @@ impl Program {
         Ok(self.values.iter().map(|value| Ok(Some(Reading::new(read(value)?)))).collect())
     }
 
-    /// All that it printed, if that is a number.
+    /// The whole output, if it is a number.
     fn number(&self, text: &[u8], printed: &Printed) -> Result<f64, SourceError> {
         let number = str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
         number.filter(|number: &f64| number.is_finite()).ok_or_else(|| {
@@ -174,7 +174,7 @@ impl Program {
     }
 }
 
-/// What went wrong, with the last line of standard error where there is one.
+/// What went wrong, with the last line of standard error if there is one.
 fn complaining(how: &str, printed: &Printed) -> String {
     let is_line = |line: &&[u8]| !line.trim_ascii().is_empty();
     match printed.stderr.split(|byte| *byte == b'\n').rfind(is_line) {

@@ -38,54 +38,52 @@ use trust::Trust;
 
 /// A number on a page that is fetched at each poll, over HTTP or HTTPS.
 ///
-/// The number is the whole page, or what the fragment behind `#` names: a JSON Pointer
-/// (`#/main/temp`, RFC 6901), where a string that is a number counts as one, or a sample
-/// of a Prometheus page (`#name{label="x"}`). A step `[name=="attic"]` of a pointer
-/// chooses, of the objects that are there, the one with such a member. A sample must have
-/// the labels that are named (`=`, `!=`, `=~`, `!~`) and may have others; of several, the
-/// one without others is meant. It must be there once. The time of a sample is not
-/// heeded.
+/// The number is the whole page, or what the fragment after `#` names: a JSON Pointer
+/// (`#/main/temp`, RFC 6901), for which a string that is a number counts as one, or a
+/// sample of a Prometheus page (`#name{label="x"}`). A step `[name=="attic"]` of a
+/// pointer chooses the one object that has this member. A sample must have the labels
+/// that are named (`=`, `!=`, `=~`, `!~`) and may have others. If several match, the one
+/// without other labels is taken. It must be there once. The time of a sample is ignored.
 ///
-/// What stands beside the number does not cost it: `NaN` or `1e999` elsewhere in the page,
-/// a byte that is no text, a line that is no sample. Declared charsets may be UTF-8,
-/// UTF-16 and Latin-1.
+/// Errors elsewhere in the page do not matter: `NaN` or `1e999`, a byte that is not text,
+/// a line that is not a sample. Declared charsets may be UTF-8, UTF-16 and Latin-1.
 ///
-/// # Pages that break off
-/// A page is whole if its Content-Length, its last chunk or the end of its gzip arrived.
-/// Of one that has none of these, JSON needs its closing bracket, the line of a sample its
-/// line end, and OpenMetrics its `# EOF`. A page that is one bare number shows nothing of
-/// that, and is taken as it is.
+/// # Pages that are cut off
+/// A page is complete if all bytes of its Content-Length, its last chunk or the end of
+/// its gzip arrived. A page with none of these must show its end: JSON its closing
+/// bracket, the line of a sample its line end, and OpenMetrics its `# EOF`. A page that
+/// is one bare number has no such end, and is used as it is.
 ///
 /// # Who the server is
-/// For HTTPS, a certificate counts that an authority has signed which is built in or in
-/// [`Settings::ca_file`]. One in that file that is, byte for byte, the server's own counts
-/// too, whatever kind it is of, if its dates hold and it names the host. With
-/// [`Settings::pin`] the certificate with that SHA-256 counts and nothing else, and with
+/// For HTTPS, a certificate is accepted if it is signed by an authority that is built in
+/// or in [`Settings::ca_file`]. The server's own certificate in that file, byte for byte,
+/// is accepted too, whatever kind it is, if its dates are valid and it names the host.
+/// With [`Settings::pin`] only the certificate with that SHA-256 is accepted, and with
 /// [`Settings::insecure`] any.
 ///
 /// # Limits
-/// A poll takes no longer than its deadline, however slowly the server speaks. A page
-/// has at most [`Settings::page_bytes_max`], also decompressed. Of several addresses of a
-/// server the first that answers is taken (RFC 8305). At most three redirects are
+/// A poll takes no longer than its deadline, however slow the server is. A page has at
+/// most [`Settings::page_bytes_max`], also decompressed. If a server has several
+/// addresses, the first that answers is used (RFC 8305). At most three redirects are
 /// followed: to HTTP or HTTPS, never from HTTPS to HTTP, and never to an address that is
-/// loopback, private, link-local or otherwise not public, unless the spec's own address is
-/// such. That is checked on the address that is connected to, so no name can lead around
-/// it; with a proxy, which looks up names itself, it is for the proxy to check.
+/// loopback, private, link-local or otherwise not public, unless the spec's own address
+/// is such. This is checked on the address that is connected to, so no name can get
+/// around it. With a proxy, which looks up names itself, the proxy must check it.
 ///
 /// # Secrets
 /// A user and a password in the address, [`Settings::headers`] and [`Settings::body`] are
-/// sent to its own server only, and are never shown; the query is not shown either, since keys are often there. Beneath it the
-/// HTTP library logs addresses with their query at its debug level: a logger that writes
-/// down `ureq`'s lines as well as this crate's shows them.
+/// sent only to its own server, and are never shown. The query is not shown either, since
+/// it often holds keys. The HTTP library logs addresses with their query at its debug
+/// level: a logger that writes `ureq`'s lines too shows them.
 pub struct Page {
     agent: Agent,
     guard: Arc<Guard>,
     address: Address,
-    /// What of the page each value is.
+    /// Which part of the page each value is.
     wanted: Vec<Wanted>,
-    /// The address of each as it may be shown.
+    /// The address of each value as it may be shown.
     shown: Vec<String>,
-    /// What is sent, by POST.
+    /// The body that is sent by POST.
     body: Option<String>,
     limits: Limits,
 }
@@ -97,16 +95,16 @@ impl fmt::Debug for Page {
 }
 
 impl Page {
-    /// The number on the page at an address, which may end in a fragment.
+    /// The number on the page at an address, which may end with a fragment.
     ///
     /// # Errors
-    /// No such address, a fragment that is no pointer and no sample, or a file of
-    /// certificates that cannot be read.
+    /// An invalid address, a fragment that is neither a pointer nor a sample, or a file
+    /// of certificates that cannot be read.
     pub fn open(address: &str, settings: &Settings) -> Result<Self, SourceError> {
         Self::guarded(address, settings, public::is_public, DefaultResolver::default())
     }
 
-    /// Several numbers on the page at an address, by what stands behind `#` for each.
+    /// Several numbers on the page at an address. Each has its own fragment.
     pub(crate) fn open_several(
         page: &str,
         fragments: &[Option<&str>],
@@ -116,7 +114,7 @@ impl Page {
         Self::guarded_several(page, fragments, settings, is_public, lookup)
     }
 
-    /// The same with another notion of what is public and of where names lead.
+    /// The same with another rule for public addresses and another resolver of names.
     fn guarded(
         address: &str,
         settings: &Settings,
@@ -149,7 +147,7 @@ impl Page {
         let shown: Vec<String> = fragments.iter().map(shown).collect();
         let trust = Trust::of(settings)?;
         if address.is_https() && matches!(trust, Trust::Anybody) {
-            log::warn!("{}: whoever answers is believed: its certificate is not checked", shown[0]);
+            log::warn!("{}: the certificate is not checked, so any server is trusted", shown[0]);
         }
         let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
         let connector =
@@ -204,17 +202,17 @@ impl Source for Page {
     }
 }
 
-/// What to take from a text that is written like a page.
+/// Which number to take from a text like a page.
 #[derive(Debug)]
 pub(crate) struct Pick(Wanted);
 
 impl Pick {
-    /// Reads what stands behind `#`; the error says what would be right.
+    /// Reads the text after `#`. The error says what would be right.
     pub(crate) fn parse(fragment: &str) -> Result<Self, String> {
         Wanted::parse(Some(fragment)).map(Self)
     }
 
-    /// The number in a text, or what is there instead.
+    /// The number in a text, or an error that shows what is there instead.
     pub(crate) fn find(&self, text: &str) -> Result<f64, String> {
         self.0.find(&body::Text::whole(text))
     }

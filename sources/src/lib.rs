@@ -1,4 +1,4 @@
-//! What yields observations, and the loop that collects them.
+//! Sources of observations, and the loop that collects them.
 //!
 //! ```text
 //! source ─▶ collector ─▶ store
@@ -7,11 +7,11 @@
 //!    └ one number or several at a time, knows nothing of the other two
 //! ```
 //!
-//! A [`Source`] is asked for a number and gives one, an error, or the end; one of several
-//! values gives them together. A [`Collector`] asks all of its sources on a schedule that
-//! does not drift, or as fast as they deliver, stamps what has no time of its own, appends
-//! each value to its [`gaugelog::Store`] and tells of every step. Its schedule waits for no
-//! source and no store.
+//! A [`Source`] is polled and gives a number, an error, or the end; a source of several
+//! values gives them together. A [`Collector`] polls all of its sources on a schedule
+//! that does not drift, or as fast as they deliver. It adds the time to readings without
+//! one, appends each value to its [`gaugelog::Store`] and reports every step. Its
+//! schedule waits for no source and no store.
 //!
 //! | source | yields | pace |
 //! |---|---|---|
@@ -21,9 +21,8 @@
 //! | [`Sensor`] | what a Linux machine measures: chips, thermal zones, batteries, load | the collector's |
 //! | [`Lines`] | numbers from standard input or another stream, one a line | its own |
 //!
-//! A [`Registry`] opens the sources that strings name, as a command line does, and has
-//! those at one address share their polls. A source of your own is twenty lines: see
-//! [`Source`].
+//! A [`Registry`] opens the sources that strings name, as on a command line. Sources at
+//! one address share their polls. A source of your own is twenty lines: see [`Source`].
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod adjusted;

@@ -1,5 +1,5 @@
-//! What one line of text says: a number, or a time and a number. Standard input is read
-//! by this, and so is whatever else has observations as lines.
+//! What one line of text means: a number, or a time and a number. Standard input is read
+//! by this, and so is any other text with observations as lines.
 
 mod moment;
 
@@ -11,7 +11,7 @@ use jiff::tz::{Offset, TimeZone};
 use crate::source::{Reading, SourceError};
 pub use moment::TimeFormat;
 
-/// How the lines of a text are written.
+/// The format of the lines of a text.
 ///
 /// ```
 /// use gaugelog_sources::{LineFormat, Lines, Reading, Source, TimeColumn, TimeUnit};
@@ -25,29 +25,29 @@ pub use moment::TimeFormat;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct LineFormat {
-    /// Whether a time stands before each number.
+    /// Whether a time comes before each number.
     pub time: TimeColumn,
-    /// What a time that is a bare number counts since 1970. Without one, seconds, and
-    /// none before 1980: a value may stand where the time should.
+    /// The unit of a time that is a bare number since 1970. Without one, it is seconds,
+    /// and must not be before 1980: a value may be where the time should be.
     pub unit: Option<TimeUnit>,
-    /// Where times without an offset are meant.
+    /// The zone of times without an offset.
     pub zone: Zone,
 }
 
-/// Whether a time stands before each number.
+/// Whether a time comes before each number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TimeColumn {
-    /// As on the first line that is understood. A lone number that looks like a time is
-    /// refused until then: its value may be missing.
+    /// As on the first valid line. Until then, a lone number that looks like a time is
+    /// refused: its value may be missing.
     #[default]
     Auto,
     /// On each line.
     First,
-    /// On none.
+    /// On no line.
     None,
 }
 
-/// What a time that is a bare number counts.
+/// The unit of a time that is a bare number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {
     /// Seconds since 1970.
@@ -81,7 +81,7 @@ impl TimeUnit {
     const ALL: [Self; 4] =
         [Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Nanoseconds];
 
-    /// As it is written, and in words.
+    /// As written, and in words.
     const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Seconds => ("s", "seconds"),
@@ -91,7 +91,7 @@ impl TimeUnit {
         }
     }
 
-    /// How many digits of it are behind the point of a nanosecond's.
+    /// How many of a nanosecond's decimals it has.
     const fn digits(self) -> u32 {
         match self {
             Self::Seconds => 9,
@@ -112,7 +112,7 @@ impl FromStr for TimeUnit {
 }
 
 impl Zone {
-    /// The zone's calendar.
+    /// The zone as a type of `jiff`.
     #[must_use]
     pub fn time_zone(&self) -> &TimeZone {
         &self.0
@@ -164,10 +164,10 @@ fn offset(text: &str) -> Option<Offset> {
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
 }
 
-/// Understands one line after another.
+/// Reads one line after another.
 #[derive(Debug)]
 pub(crate) struct LineParser {
-    /// Not `Auto` any more once a line was understood.
+    /// Not `Auto` after the first valid line.
     time: TimeColumn,
     times: TimeFormat,
 }
@@ -178,14 +178,14 @@ impl LineParser {
         Self { time, times: TimeFormat { unit, zone } }
     }
 
-    /// What a line says, without its end: nothing where it is blank, and an error in words
-    /// that follow the line.
+    /// The meaning of a line without its end: `None` if it is blank. The error text
+    /// follows the line.
     pub(crate) fn parse(&mut self, line: &str) -> Result<Option<Reading>, String> {
         let line = line.trim_matches(SEPARATORS);
         if line.is_empty() {
             return Ok(None);
         }
-        // A time may be of two words: the number is the last.
+        // A time may have two words, so the number is the last one.
         let Some((time, number)) = line.rsplit_once(SEPARATORS) else {
             return self.lone(line).map(|value| Some(Reading::new(value)));
         };
@@ -201,7 +201,7 @@ impl LineParser {
         Ok(Some(Reading::at(timestamp_ns, value)))
     }
 
-    /// The value of a line that is one word.
+    /// The value of a line with one word.
     fn lone(&mut self, word: &str) -> Result<f64, String> {
         if self.time == TimeColumn::First {
             return Err("is one word, and not a time and a number".to_owned());
@@ -221,7 +221,7 @@ impl LineParser {
     }
 }
 
-/// Nothing else parts words: a no-break space may stand between the thousands of one
+/// Nothing else separates words: a no-break space may separate the thousands of one
 /// number.
 const SEPARATORS: [char; 2] = [' ', '\t'];
 

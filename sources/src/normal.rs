@@ -9,12 +9,12 @@ use crate::source::{Reading, Source, SourceError};
 
 /// Draws from a normal distribution.
 ///
-/// The same mean, deviation and seed give the same series. The generator is
-/// xoshiro256++, which `rand` keeps reproducible across platforms where it promises
-/// nothing for its `StdRng`; a test pins the first draws, so that an upgrade that
-/// changes the series is noticed. One reservation: draws further than 3.65
-/// deviations from the mean (one in 4,000) go through the platform's logarithm, and
-/// their last bit may differ between two C libraries.
+/// The same mean, deviation and seed give the same series. The generator is xoshiro256++,
+/// which `rand` keeps reproducible across platforms; it does not promise that for its
+/// `StdRng`. A test pins the first draws, so that an upgrade that changes the series is
+/// noticed. There is one exception: draws further than 3.65 deviations from the mean (one
+/// in 4,000) use the platform's logarithm, and their last bit may differ between two C
+/// libraries.
 ///
 /// ```
 /// use gaugelog_sources::{RandomNormal, Source};
@@ -37,13 +37,13 @@ impl RandomNormal {
     /// The standard deviation of the service's simulator.
     pub const DEFAULT_STD_DEV: f64 = 3.0;
 
-    /// A normal distribution with this mean and standard deviation. Without a seed
-    /// the operating system draws one; the description names it, so that any series
-    /// can be had again.
+    /// A normal distribution with this mean and standard deviation. Without a seed the
+    /// operating system draws one. The description names it, so that any series can be
+    /// repeated.
     ///
     /// # Errors
-    /// A mean that is not finite, a deviation that is not finite or is negative, or
-    /// an operating system that has no random numbers to give.
+    /// A mean that is not finite, a deviation that is not finite or is negative, or an
+    /// operating system that gives no random numbers.
     pub fn new(mean: f64, std_dev: f64, seed: Option<u64>) -> Result<Self, SourceError> {
         if !mean.is_finite() {
             return Err(SourceError::fatal(format!("mean is {mean}; it must be finite")));
@@ -62,7 +62,7 @@ impl RandomNormal {
         Ok(Self { mean, std_dev, seed, generator: Xoshiro256PlusPlus::seed_from_u64(seed) })
     }
 
-    /// `mean=14,std_dev=3,seed=7`, each of which may be left out.
+    /// `mean=14,std_dev=3,seed=7`; each part may be left out.
     pub(crate) fn from_parameters(parameters: &str) -> Result<Self, SourceError> {
         let (mut mean, mut std_dev, mut seed) = (Self::DEFAULT_MEAN, Self::DEFAULT_STD_DEV, None);
         for parameter in parameters.split(',').filter(|parameter| !parameter.is_empty()) {
@@ -85,8 +85,8 @@ impl RandomNormal {
         Self::new(mean, std_dev, seed)
     }
 
-    /// Draws again where a huge mean or deviation overflows. At least a third of all
-    /// draws do not: those between no and one deviation on the side of zero.
+    /// Draws again if a huge mean or deviation overflows. At least a third of all draws
+    /// do not: those of up to one deviation towards zero.
     fn draw(&mut self) -> f64 {
         loop {
             let standard: f64 = StandardNormal.sample(&mut self.generator);

@@ -1,4 +1,4 @@
-//! Opening the files that programs keep in a store's directory beside the engine's.
+//! Opening the files that programs keep in a store's directory next to the engine's.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io;
@@ -11,21 +11,21 @@ use rustix::io::Errno;
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// To be read; it must be there.
+    /// For reading. It must exist.
     Read,
-    /// To be read, written and locked; it is created where there is none.
+    /// For reading, writing and locking. It is created if it does not exist.
     Write,
-    /// To be added to; it is created where there is none.
+    /// For appending. It is created if it does not exist.
     Append,
 }
 
-/// Opens a file of a program's own. In its place there may be anything: a FIFO would hold
-/// the program up, and what is written through a link would be in another place.
+/// Opens a file of a program. Anything may be at its path: a FIFO would block the
+/// program, and writing through a link would change another file.
 ///
 /// # Errors
-/// The file system's, and [`io::ErrorKind::InvalidInput`] where the path leads to a link or
-/// to no regular file, or where a file that is to be written has a second name. The text
-/// names the path.
+/// The file system's, and [`io::ErrorKind::InvalidInput`] if the path leads to a link or
+/// is not a regular file, or if a file to be written has a second name. The text names
+/// the path.
 pub fn open_own(path: impl AsRef<Path>, access: Access) -> io::Result<File> {
     let path = path.as_ref();
     let mut options = OpenOptions::new();
@@ -55,7 +55,7 @@ pub fn open_own(path: impl AsRef<Path>, access: Access) -> io::Result<File> {
     Ok(file)
 }
 
-/// Refuses to put a file in the place of something else than a file.
+/// Refuses to replace anything that is not a file.
 pub(crate) fn check_own(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => Err(not_own(path, found.file_type())),

@@ -1,12 +1,12 @@
-//! Text from elsewhere, made fit to be shown.
+//! Making text from elsewhere safe to show.
 
 use std::borrow::Cow;
 
-/// A text as one line in which nothing controls a terminal: what is no character to be
-/// printed is shown escaped, as in `\u{1b}`.
+/// A text as one line that cannot control a terminal: characters that are not printable
+/// are escaped, as in `\u{1b}`.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    // Quotes and backslashes are escaped too by the library, and do no harm.
+    // The library escapes quotes and backslashes too, which are harmless.
     let is_plain = |c: char| matches!(c, '"' | '\'' | '\\') || c.escape_debug().len() == 1;
     if text.chars().all(is_plain) {
         return Cow::Borrowed(text);
@@ -18,10 +18,10 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The beginning of a text as one that a terminal may be shown: one line, no control
-/// characters, no bytes that are not text, at most so many characters.
+/// The beginning of a text, safe for a terminal: one line, no control characters, only
+/// valid characters, and at most this many.
 pub(crate) fn quoted(text: &[u8], chars_max: usize) -> String {
-    // Four bytes a character: no need to look at a mebibyte for forty characters.
+    // Four bytes a character: forty characters do not need a mebibyte.
     let cut = &text[..text.len().min(chars_max.saturating_mul(4).saturating_add(4))];
     let shown = String::from_utf8_lossy(cut);
     let mut chars = shown.trim().chars();

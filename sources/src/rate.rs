@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::source::{Pace, Reading, Readings, Source, SourceError};
 
-/// A source of which some values are counters: in their place comes the change a second
+/// A source with counters among its values. For a counter it gives the change a second
 /// since the reading before. The first reading gives none.
 pub(crate) struct Rated {
     source: Box<dyn Source>,
@@ -22,12 +22,12 @@ struct Counter {
 struct Count {
     value: f64,
     ns: i128,
-    /// The time is the source's own.
+    /// Whether the time is the source's own.
     is_stamped: bool,
 }
 
 impl Rated {
-    /// Says of each value of the source whether it is a counter.
+    /// `is_counter` says for each value of the source whether it is a counter.
     pub(crate) fn new(source: Box<dyn Source>, is_counter: &[bool]) -> Self {
         let counter = |is_counter: &bool| is_counter.then(Counter::default);
         let counters = is_counter.iter().map(counter).collect();
@@ -36,8 +36,8 @@ impl Rated {
 }
 
 impl Counter {
-    /// The change a second since the reading before. After an error the next one counts
-    /// from where the last good reading was, but for a counter that began anew.
+    /// The change a second since the reading before. After an error it is counted from
+    /// the last good reading, unless the counter was reset.
     fn change(&mut self, now: Count) -> Result<Option<f64>, String> {
         let last = self.last.filter(|last| last.is_stamped == now.is_stamped);
         let Some(last) = last else {
@@ -49,7 +49,7 @@ impl Counter {
         }
         self.last = Some(now);
         if now.value < last.value {
-            return Err("its counter has begun anew; the next poll has a value again".to_owned());
+            return Err("its counter was reset; the next poll has a value again".to_owned());
         }
         #[expect(clippy::cast_precision_loss, reason = "a rate is no exact number")]
         let seconds = (now.ns - last.ns) as f64 / 1e9;
@@ -86,7 +86,7 @@ impl Source for Rated {
         self.source.is_local()
     }
 
-    /// The first value; the polls before there is one are passed over.
+    /// The first value. Polls without a value are skipped.
     fn poll(&mut self) -> Result<Option<Reading>, SourceError> {
         loop {
             match self.poll_all()?.map(|readings| readings.into_iter().next()) {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::stdin::Lines;
 
-    /// What the rates of a text are, whose lines have times.
+    /// The rates of a text whose lines have times.
     fn rates(text: &'static str) -> Vec<Result<Option<f64>, String>> {
         let source = Box::new(Lines::new(text.as_bytes()));
         let mut rated = Rated::new(source, &[true]);
@@ -149,18 +149,18 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_begins_anew_has_no_value_once() {
-        let told = rates("1780315200 100\n1780315210 5\n1780315220 25\n");
-        assert!(told[1].as_ref().unwrap_err().contains("begun anew"), "{told:?}");
-        assert_eq!(told[2], Ok(Some(2.0)));
+    fn a_counter_that_was_reset_has_no_value_once() {
+        let found = rates("1780315200 100\n1780315210 5\n1780315220 25\n");
+        assert!(found[1].as_ref().unwrap_err().contains("was reset"), "{found:?}");
+        assert_eq!(found[2], Ok(Some(2.0)));
     }
 
     #[test]
     fn what_failed_in_between_costs_nothing_of_the_change() {
-        let told = rates("1780315200 100\nwarm\n1780315220 300\n1780315220 400\n");
-        assert!(told[1].is_err());
-        assert_eq!(told[2], Ok(Some(10.0)));
-        assert!(told[3].as_ref().unwrap_err().contains("no time has passed"), "{told:?}");
+        let found = rates("1780315200 100\nwarm\n1780315220 300\n1780315220 400\n");
+        assert!(found[1].is_err());
+        assert_eq!(found[2], Ok(Some(10.0)));
+        assert!(found[3].as_ref().unwrap_err().contains("no time has passed"), "{found:?}");
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
     }
 
     proptest! {
-        /// No reading makes a rate that is negative.
+        /// No reading gives a negative rate.
         #[test]
         fn no_rate_is_negative(counts in prop::collection::vec((any::<f64>(), any::<i64>()), 0..20)) {
             let mut counter = Counter::default();

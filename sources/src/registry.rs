@@ -1,4 +1,4 @@
-//! From a spec, one string, to a source.
+//! From a spec, which is one string, to a source.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,25 +14,25 @@ use crate::source::{Source, SourceError};
 use crate::spec::{self, RATE_PREFIX, SpecError};
 use crate::stdin::Lines;
 
-/// How the sources of a scheme are opened: from what stands behind the colon.
+/// Opens the source of a scheme from the text after the colon.
 type Open = dyn Fn(&str, &Settings) -> Result<Box<dyn Source>, SourceError> + Send + Sync;
 
-/// How a source of several values is opened.
+/// Opens a source of several values.
 type OpenShared = fn(&str, &[Option<&str>], &Settings) -> Result<Box<dyn Source>, SourceError>;
 
-/// How the sources of a scheme share polls: what of a spec must be the same, and how a
-/// source of several values is opened from that and from the rest of each spec.
+/// How the sources of a scheme share polls: which part of their specs must be the same,
+/// and how a source of several values is opened from that part and the rest of each spec.
 #[derive(Clone, Copy)]
 struct Shared {
     split: fn(&str) -> (&str, Option<&str>),
     open: OpenShared,
 }
 
-/// A source, and which of the specs that were named its values are, in their order.
+/// A source, and which of the given specs its values are, in order.
 pub struct Opened {
     /// The source.
     pub source: Box<dyn Source>,
-    /// The place of the spec of each value among all.
+    /// The index of the spec of each value.
     pub specs: Vec<usize>,
 }
 
@@ -48,8 +48,8 @@ pub const GRAMMAR: &str = include_str!("grammar.txt");
 #[doc = include_str!("grammar.txt")]
 /// ```
 ///
-/// A scheme is lower-case letters, digits, `-` and `_`, and begins with a letter.
-/// What stands behind the first colon belongs to the scheme.
+/// A scheme consists of lower-case letters, digits, `-` and `_`, and begins with a
+/// letter. The text after the first colon belongs to the scheme.
 ///
 /// ```
 /// use gaugelog_sources::{Registry, Settings};
@@ -76,7 +76,7 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// A registry that knows no scheme.
+    /// A registry without schemes.
     #[must_use]
     pub fn empty() -> Self {
         Self { schemes: BTreeMap::new(), shared: BTreeMap::new() }
@@ -127,9 +127,8 @@ impl Registry {
         registry
     }
 
-    /// Adds a scheme. `open` is given what stands behind the colon, nothing where
-    /// there is no colon; its error should say which part is wrong and what would be
-    /// right.
+    /// Adds a scheme. `open` gets the text after the colon, which is empty if there is no
+    /// colon. Its error should say which part is wrong and what would be right.
     ///
     /// # Errors
     /// A name that no scheme can have, or one that is taken.
@@ -166,16 +165,16 @@ impl Registry {
         self.schemes.insert(scheme.to_owned(), Arc::new(open));
     }
 
-    /// The schemes that are known, in order of their names.
+    /// The known schemes, ordered by name.
     pub fn schemes(&self) -> impl Iterator<Item = &str> {
         self.schemes.keys().map(String::as_str)
     }
 
-    /// The source that a spec names. Whether it is there, the first poll tells.
+    /// The source that a spec names. The first poll shows whether it exists.
     ///
     /// # Errors
-    /// Which part of the spec is wrong, and what would be right. What may be secret in
-    /// a spec is left out of the error, as in [`without_secrets`](crate::without_secrets).
+    /// Which part of the spec is wrong, and what would be right. Secrets in a spec are
+    /// left out of the error, as in [`without_secrets`](crate::without_secrets).
     pub fn open(&self, spec: &str, settings: &Settings) -> Result<Box<dyn Source>, SpecError> {
         let (counted, is_counter) = without_rate(spec);
         let (scheme, rest) = counted.split_once(':').unwrap_or((counted, ""));
@@ -192,7 +191,7 @@ impl Registry {
     }
 
     /// The sources that several specs name. Pages at one address share a fetch and its
-    /// time, and equal programs a run: they are one source of several values.
+    /// time, and equal programs share a run: they are one source of several values.
     ///
     /// ```
     /// use gaugelog_sources::{Registry, Settings};
@@ -204,7 +203,7 @@ impl Registry {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](Self::open), of the first spec that is wrong.
+    /// As [`open`](Self::open), for the first spec that is wrong.
     pub fn open_all(
         &self,
         specs: &[impl AsRef<str>],
@@ -233,7 +232,7 @@ impl Registry {
         groups.into_iter().map(open).collect()
     }
 
-    /// What of a spec others must have too to share its polls, if it can share them.
+    /// The part of a spec that must be the same to share polls, if it can share them.
     fn shared_part<'a>(&self, spec: &'a str) -> Option<&'a str> {
         let (counted, _) = without_rate(spec);
         let scheme = counted.split(':').next()?;
@@ -246,7 +245,7 @@ impl Registry {
         specs: &[&str],
         settings: &Settings,
     ) -> Result<Box<dyn Source>, SpecError> {
-        // Each by itself first, so that an error names the one that is wrong.
+        // First each by itself, so that an error names the one that is wrong.
         for spec in specs {
             self.open(spec, settings)?;
         }

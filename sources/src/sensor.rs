@@ -26,43 +26,42 @@ pub use available::{Available, available};
 use crate::quote::escaped;
 use crate::source::{Reading, Source, SourceError};
 
-/// One quantity that the kernel shows: where it is found, and what it is worth.
+/// One quantity that the kernel shows: where it is found, and its value.
 trait Gauge: fmt::Debug + Send {
-    /// Looks for the quantity by its name, and tells its unit, which is nothing where it
-    /// has none.
+    /// Finds the quantity by its name, and returns its unit, which is empty if it has
+    /// none.
     ///
     /// # Errors
     /// There is none, or there are several; the error lists what there is.
     fn find(&mut self, root: &Path) -> Result<&'static str, SourceError>;
 
-    /// Looks for the quantity by its name, and reads it. Where it was a poll ago is of
-    /// no interest: a chip that has moved leaves its old number to another chip.
+    /// Finds the quantity by its name, and reads it. Its place at the last poll does not
+    /// matter: a chip that has moved leaves its old number to another chip.
     fn read(&mut self, root: &Path) -> Result<f64, SourceError>;
 }
 
-/// A sensor of a Linux machine, chosen by names that outlive a boot.
+/// A sensor of a Linux machine, chosen by names that stay the same across boots.
 ///
-/// Values are in plain units (degrees Celsius, volts, watts), except those of the IIO
-/// subsystem, which come in the kernel's (millidegrees, millivolts), and the total of a
-/// pressure, in microseconds. What the kernel counts, such as the bytes of an interface, is
-/// the change a second since the poll before; the first poll takes a fifth of a second for
-/// that. A temperature below absolute zero, or that the chip cannot measure, is an error.
-/// The sensor is looked for at each poll, so one that has
-/// vanished may come back, and one that has moved is found.
+/// Values are in plain units (degrees Celsius, volts, watts). Exceptions are those of the
+/// IIO subsystem, which are in the kernel's units (millidegrees, millivolts), and the
+/// total of a pressure, in microseconds. What the kernel counts, such as the bytes of an
+/// interface, is given as the change a second since the poll before; the first poll takes
+/// a fifth of a second for that. A temperature below absolute zero, or outside the chip's
+/// range, is an error. The sensor is searched for at each poll, so one that was unplugged
+/// may come back, and one that has moved is found.
 #[derive(Debug)]
 pub struct Sensor {
     gauge: Box<dyn Gauge>,
-    /// What was asked for: the spec without its scheme.
+    /// The spec without its scheme.
     wanted: String,
-    /// Once it was found.
+    /// Known after the sensor was found.
     unit: Option<&'static str>,
     root: PathBuf,
 }
 
 impl Sensor {
-    /// The sensor that is named as in a [spec](crate::Registry#specs), without
-    /// `sensor:`. `root` is the directory that holds `sys` and `proc`. The sensor need not
-    /// be there yet.
+    /// The sensor that a [spec](crate::Registry#specs) names, without `sensor:`. `root`
+    /// is the directory with `sys` and `proc`. The sensor need not exist yet.
     ///
     /// # Errors
     /// A name that is not understood.
@@ -70,12 +69,12 @@ impl Sensor {
         let mut sensor = Self::parse(wanted, root.into())?;
         match sensor.find() {
             Err(error) if !error.can_poll_again() => Err(error),
-            // What is absent is told by the first poll.
+            // If it is absent, the first poll reports that.
             _ => Ok(sensor),
         }
     }
 
-    /// The same, of a sensor that must be there.
+    /// The same, for a sensor that must exist.
     fn found(wanted: &str, root: &Path) -> Result<Self, SourceError> {
         let mut sensor = Self::parse(wanted, root.to_owned())?;
         sensor.find()?;
@@ -92,7 +91,7 @@ impl Sensor {
     }
 }
 
-/// Understands what is wanted.
+/// Reads the name of a sensor.
 fn gauge(wanted: &str) -> Result<Box<dyn Gauge>, SourceError> {
     if let Some(file) = wanted.strip_prefix("file=") {
         return Ok(Box::new(plain::PlainFile::parse(file)?));
@@ -119,12 +118,12 @@ fn gauge(wanted: &str) -> Result<Box<dyn Gauge>, SourceError> {
     })
 }
 
-/// An error of a spec that lacks a part or has one too many.
+/// An error for a spec that lacks a part or has one too many.
 fn wrong_form(wanted: &str, form: &str) -> SourceError {
     SourceError::fatal(format!("{wanted:?} is not of the form {form}"))
 }
 
-/// Splits `DEVICE/WHAT`, of which the second may hold further slashes.
+/// Splits `DEVICE/WHAT`. The second part may hold further slashes.
 fn two_parts<'a>(rest: &'a str, form: &str) -> Result<(&'a str, &'a str), SourceError> {
     match rest.split_once('/') {
         Some((device, what)) if !device.is_empty() && !what.is_empty() => Ok((device, what)),

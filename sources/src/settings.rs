@@ -1,4 +1,4 @@
-//! What holds for every source that is opened, whichever it is.
+//! Settings that all sources share.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::http::{Fingerprint, Headers};
 use crate::line::LineFormat;
 
-/// What holds for all sources that a [`Registry`](crate::Registry) opens.
+/// The settings for all sources that a [`Registry`](crate::Registry) opens.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,34 +21,35 @@ use crate::line::LineFormat;
 #[non_exhaustive]
 pub struct Settings {
     /// The time that one poll may take in all, from looking up a name to the last byte.
-    /// Reading a file cannot be cut short, and no deadline holds for it.
+    /// Reading a file cannot be interrupted, so no deadline applies to it.
     pub deadline: Duration,
-    /// The directory in which `sys` and `proc` are found.
+    /// The directory that holds `sys` and `proc`.
     pub root: PathBuf,
-    /// A file with certificates in PEM to trust besides the usual ones: those of
-    /// authorities, and those that are a server's own.
+    /// A PEM file with certificates to trust besides the usual ones: those of
+    /// authorities, and servers' own.
     pub ca_file: Option<PathBuf>,
     /// The SHA-256 of the certificate that a server must show. It replaces all other
     /// checks of it.
     pub pin: Option<Fingerprint>,
-    /// Whether any certificate is believed. Whoever can redirect a connection can then
-    /// say what is measured.
+    /// Whether any certificate is trusted. Then anyone who can redirect a connection can
+    /// send false values.
     pub insecure: bool,
-    /// Headers that pages are asked for with.
+    /// Headers that are sent with requests for pages.
     pub headers: Headers,
-    /// What is sent to a page, by POST; it is JSON unless a header says otherwise.
+    /// The body that is sent to a page, by POST. It is JSON unless a header says
+    /// otherwise.
     pub body: Option<String>,
     /// The most bytes that a page may have, also decompressed.
     pub page_bytes_max: u64,
-    /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are heeded. A
-    /// proxy looks up names itself, so where a name leads is then for it to check.
+    /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` are used. A proxy
+    /// looks up names itself, so it must then check where a name leads.
     pub proxy_from_environment: bool,
-    /// How the lines of standard input are written.
+    /// The format of the lines of standard input.
     pub lines: LineFormat,
-    /// Whether the first line of standard input that is refused ends it with an error.
+    /// Whether the first refused line of standard input ends it with an error.
     pub is_strict: bool,
-    /// Ends a program that is being waited for when somebody sets it, so that it does
-    /// not outlive us.
+    /// Setting this flag ends a program that is being waited for, so that it does not
+    /// outlive us.
     pub stop: Arc<AtomicBool>,
 }
 
@@ -71,7 +72,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Ten seconds a poll, the machine's own sensors, no other certificates, pages of 1 MiB, no proxy.
+    /// Ten seconds a poll, the machine's own sensors, no other certificates, pages of 1
+    /// MiB, no proxy.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -97,14 +99,14 @@ impl Settings {
         self
     }
 
-    /// The directory in which `sys` and `proc` are found.
+    /// The directory that holds `sys` and `proc`.
     #[must_use]
     pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
         self.root = root.into();
         self
     }
 
-    /// A file with certificates in PEM to trust besides the usual ones.
+    /// A PEM file with certificates to trust besides the usual ones.
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
@@ -118,21 +120,21 @@ impl Settings {
         self
     }
 
-    /// Whether any certificate is believed.
+    /// Whether any certificate is trusted.
     #[must_use]
     pub fn insecure(mut self, insecure: bool) -> Self {
         self.insecure = insecure;
         self
     }
 
-    /// Headers that pages are asked for with.
+    /// Headers that are sent with requests for pages.
     #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
         self.headers = headers;
         self
     }
 
-    /// What is sent to a page, by POST.
+    /// The body that is sent to a page, by POST.
     #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.body = Some(body.into());
@@ -153,21 +155,22 @@ impl Settings {
         self
     }
 
-    /// How the lines of standard input are written.
+    /// The format of the lines of standard input.
     #[must_use]
     pub fn lines(mut self, format: LineFormat) -> Self {
         self.lines = format;
         self
     }
 
-    /// Whether the first line that is refused ends standard input with an error.
+    /// Whether the first refused line ends standard input with an error.
     #[must_use]
     pub fn strict(mut self, is_strict: bool) -> Self {
         self.is_strict = is_strict;
         self
     }
 
-    /// A flag that ends a program being waited for, such as the collector's stop flag.
+    /// A flag that ends a program that is being waited for, such as the collector's stop
+    /// flag.
     #[must_use]
     pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop = flag;

@@ -1,4 +1,4 @@
-//! What a source is, and how one fails.
+//! What a source is, and how it fails.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -7,28 +7,27 @@ use std::io;
 
 use crate::quote::escaped;
 
-/// Something that yields a number when it is asked for one: a simulator, a sensor, a
-/// page on the web, a program, standard input.
+/// Something that gives a number when it is polled: a simulator, a sensor, a page on the
+/// web, a program, standard input.
 ///
-/// A [`Collector`](crate::Collector) owns the source for the length of a run and
-/// polls it from one thread of its own, never twice at once, so a source needs no
-/// locks and may block. It knows nothing of schedules or stores.
+/// A [`Collector`](crate::Collector) owns the source during a run and polls it from one
+/// thread, never twice at once, so a source needs no locks and may block. It knows
+/// nothing of schedules or stores.
 ///
 /// # Writing one
-/// Three methods are enough. What makes a source good to live with:
+/// Three methods are enough. A good source follows these rules:
 ///
-/// - It fails in words: which file or server, what was found there, in one line, with
-///   nothing in it that is secret. A failed poll is nothing special; the next one is
-///   made when it is due.
-/// - It starts from nothing at each poll: what was plugged in again is found again, and a
-///   number that the kernel gave out yesterday is not trusted today.
-/// - It takes what it reads for hostile: so many bytes and no more, and no longer than
-///   [`Settings::deadline`](crate::Settings::deadline) where it can see to that.
-/// - It has no value rather than a wrong one: a number that might be something else,
+/// - Its errors say in one line which file or server failed and what was found there,
+///   without secrets. A failed poll is normal; the next one is made when it is due.
+/// - It starts from nothing at each poll: a device that was plugged in again is found
+///   again, and a number that the kernel gave out yesterday is not trusted today.
+/// - It treats its input as hostile: it reads a limited number of bytes, for no longer
+///   than [`Settings::deadline`](crate::Settings::deadline) if it can enforce that.
+/// - It gives no value rather than a wrong one: a number that might be something else,
 ///   such as the first of several, is an error.
 ///
-/// A program adds it to a [`Registry`](crate::Registry) under a scheme of its own, so
-/// that a spec names it; `examples/custom_source.rs` is such a program.
+/// A program adds it to a [`Registry`](crate::Registry) under its own scheme, so that a
+/// spec can name it; `examples/custom_source.rs` is such a program.
 ///
 /// A source of twenty lines: the temperature of a Linux machine, which the kernel
 /// gives in thousandths of a degree.
@@ -66,15 +65,16 @@ pub trait Source: Send {
     /// A short name in lower case, such as `normal`.
     fn name(&self) -> &str;
 
-    /// One line for people: what it yields and with which parameters.
+    /// One line for people: what it gives and with which parameters.
     fn description(&self) -> String;
 
-    /// Whether it is polled on a schedule, as most are, or when it has something.
+    /// Whether it is polled on a schedule, as most are, or delivers at its own pace.
     fn pace(&self) -> Pace {
         Pace::Scheduled
     }
 
-    /// How many values a poll yields, always the same; each has a store of its own.
+    /// How many values a poll gives. The number is always the same, and each value has
+    /// its own store.
     fn values(&self) -> usize {
         1
     }
@@ -84,43 +84,42 @@ pub trait Source: Send {
         self.description()
     }
 
-    /// What one of the values is measured in, such as `°C`, if that is known.
+    /// The unit of one of the values, such as `°C`, if it is known.
     fn unit(&self, _value: usize) -> Option<String> {
         None
     }
 
-    /// Whether a poll asks nobody but this machine's kernel. Such a source is polled at
-    /// every interval, however often it has failed.
+    /// Whether a poll uses only this machine's kernel. Such a source is polled at every
+    /// interval, however often it has failed.
     fn is_local(&self) -> bool {
         false
     }
 
-    /// The next reading, or `None` where there will never be another one. Of a source of
-    /// several values, the first.
+    /// The next reading, or `None` if there will never be another one. For a source of
+    /// several values, the first one.
     ///
-    /// It may block. A value that is not finite is reported by the collector as a
-    /// failed poll and not stored. After `None`, and after an error that says so, it
-    /// is not called again.
+    /// It may block. The collector reports a value that is not finite as a failed poll
+    /// and does not store it. After `None`, and after a fatal error, it is not called
+    /// again.
     ///
     /// # Errors
-    /// Whatever kept the source from a value. The collector reports it and polls
-    /// again when the next poll is due, unless the error is
-    /// [fatal](SourceError::fatal).
+    /// Any failure to get a value. The collector reports it and polls again when the next
+    /// poll is due, unless the error is [fatal](SourceError::fatal).
     fn poll(&mut self) -> Result<Option<Reading>, SourceError>;
 
-    /// All values of one poll. This is what a collector calls; a source of one value
-    /// leaves it as it is.
+    /// All values of one poll. A collector calls this. A source of one value need not
+    /// implement it.
     ///
     /// # Errors
-    /// As [`poll`](Self::poll), where there is none of the values. A value that is
-    /// missing alone is an error in its place.
+    /// As [`poll`](Self::poll), if there is none of the values. If only one value is
+    /// missing, it is an error in its place.
     fn poll_all(&mut self) -> Result<Option<Readings>, SourceError> {
         Ok(self.poll()?.map(|reading| vec![Ok(Some(reading))]))
     }
 }
 
-/// What one poll gave, a value each: a reading, an error, or `None` where the source
-/// needs another poll first, as for a rate. `None` counts as no poll.
+/// The result of one poll for each value: a reading, an error, or `None` if the source
+/// needs another poll first, as for a rate. `None` does not count as a poll.
 pub type Readings = Vec<Result<Option<Reading>, SourceError>>;
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -161,20 +160,20 @@ impl<S: Source + ?Sized> Source for Box<S> {
     }
 }
 
-/// Who decides when a source is polled.
+/// What decides when a source is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// The collector, every interval: a poll answers with the value of the moment.
+    /// The collector, at every interval. A poll returns the current value.
     Scheduled,
     /// The source: a poll blocks until there is something to deliver.
     Own,
 }
 
-/// What a poll yields: a value, and its time where the source knows it.
+/// The result of a poll: a value, and its time if the source knows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// Nanoseconds since the Unix epoch, UTC. `None` stands for the wall clock at
-    /// the moment the poll returned.
+    /// Nanoseconds since the Unix epoch, UTC. `None` means the time of the wall clock
+    /// when the poll returned.
     pub timestamp_ns: Option<i64>,
     /// What was read.
     pub value: f64,
@@ -187,14 +186,14 @@ impl Reading {
         Self { timestamp_ns: None, value }
     }
 
-    /// A reading that brings its own time, in nanoseconds since the Unix epoch.
+    /// A reading with its own time, in nanoseconds since the Unix epoch.
     #[must_use]
     pub const fn at(timestamp_ns: i64, value: f64) -> Self {
         Self { timestamp_ns: Some(timestamp_ns), value }
     }
 }
 
-/// Why a source gave no value, or could not be made, in one line for people.
+/// Why a source gave no value, or could not be opened, in one line for people.
 ///
 /// ```
 /// use gaugelog_sources::SourceError;
@@ -210,27 +209,27 @@ pub struct SourceError {
 
 impl SourceError {
     /// An error of one poll: the next may succeed. Control characters in the message are
-    /// escaped, so that it is one line and harmless to a terminal.
+    /// escaped, so that it is one line and safe for a terminal.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: one_line(message.into()), fatal: false, cause: None }
     }
 
-    /// An error after which polling again is of no use.
+    /// An error after which another poll would fail too.
     #[must_use]
     pub fn fatal(message: impl Into<String>) -> Self {
         Self { message: one_line(message.into()), fatal: true, cause: None }
     }
 
-    /// The same, with the operating system's error behind it. `doing` says what
-    /// was being done, in words that follow "cannot".
+    /// The same, caused by an error of the operating system. `doing` says what was being
+    /// done, in words that follow "cannot".
     pub(crate) fn fatal_io(doing: &str, cause: io::Error) -> Self {
         let message = one_line(format!("cannot {doing}: {cause}"));
         Self { message, fatal: true, cause: Some(cause) }
     }
 
-    /// An error of one poll, with the operating system's error behind it and, where it is
-    /// known, what that means here.
+    /// An error of one poll, caused by an error of the operating system. `meaning` says
+    /// what that means here, if it is known.
     pub(crate) fn io(doing: &str, meaning: &str, cause: io::Error) -> Self {
         let message = one_line(format!("cannot {doing}: {cause}{meaning}"));
         Self { message, fatal: false, cause: Some(cause) }
@@ -243,7 +242,7 @@ impl SourceError {
     }
 }
 
-/// What a device or a server has said may be in it, and is printed and logged.
+/// The message may hold text from a device or a server, and is printed and logged.
 fn one_line(message: String) -> String {
     match escaped(&message) {
         Cow::Borrowed(_) => message,
@@ -251,7 +250,7 @@ fn one_line(message: String) -> String {
     }
 }
 
-/// An error of one poll, so that `?` serves for reading a file or a socket.
+/// An error of one poll, so that `?` works for reading a file or a socket.
 impl From<io::Error> for SourceError {
     fn from(cause: io::Error) -> Self {
         Self { message: one_line(cause.to_string()), fatal: false, cause: Some(cause) }

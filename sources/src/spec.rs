@@ -1,11 +1,11 @@
-//! Specs as text: what is wrong with one, what of it may be shown, a short name for it.
+//! Specs as text: what is wrong with one, which parts may be shown, and short names.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::quote::quoted;
 
-/// What stands before a spec whose value is a counter.
+/// The prefix of a spec whose value is a counter.
 pub(crate) const RATE_PREFIX: &str = "rate:";
 /// A file system takes 255 bytes.
 const SHORT_NAME_BYTES_MAX: usize = 64;
@@ -39,9 +39,9 @@ pub(crate) fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(allowed)
 }
 
-/// The spec as logs and errors may show it. Of a program the arguments are left out; of
-/// an address, and of whatever is none of this crate's other sources, the user, the
-/// password and the query, where keys are often found, and what follows a blank.
+/// The spec as logs and errors may show it. For a program, the arguments are left out.
+/// For an address, and for any unknown spec, the user, the password, the query, which
+/// often holds keys, and everything after a blank are left out.
 ///
 /// ```
 /// use gaugelog_sources::without_secrets;
@@ -58,7 +58,7 @@ pub fn without_secrets(spec: &str) -> String {
     match spec.split_once(':') {
         Some(("normal" | "sensor" | "stdin", _)) => spec.to_owned(),
         Some(("exec", command)) => format!("exec:{}", first_word(command.trim_start())),
-        // What is misspelt may be any of them.
+        // A misspelt scheme may be any of them.
         Some((scheme, rest)) if is_scheme(&scheme.to_ascii_lowercase()) => {
             format!("{scheme}:{}", public_part(rest))
         }
@@ -66,11 +66,11 @@ pub fn without_secrets(spec: &str) -> String {
     }
 }
 
-/// What of an address, from its slashes on, is no secret.
+/// The public part of an address, from its slashes on.
 fn public_part(address: &str) -> String {
     let place = address.trim_start_matches('/');
     let slashes = &address[..address.len() - place.len()];
-    // The last @ of all: a password with one of / ? # in it is a mistake, but still secret.
+    // The last @ of all: a password that contains / ? # is a mistake, but still secret.
     let user_ends = if has_torn_password(place) { place.rfind('@') } else { None };
     let (page, fragment) = match user_ends {
         Some(at) => (&place[at..], ""),
@@ -85,7 +85,7 @@ fn public_part(address: &str) -> String {
     format!("{slashes}{user}{page}{query}{fragment}")
 }
 
-/// Whether what should be a port is none, so that it may be half a password.
+/// Whether the port is invalid, so that it may be half a password.
 fn has_torn_password(place: &str) -> bool {
     let (authority, rest) = place.split_at(place.find(['/', '?', '#']).unwrap_or(place.len()));
     let Some((_, port)) = authority.rsplit_once(':').filter(|_| !authority.ends_with(']')) else {
@@ -96,7 +96,7 @@ fn has_torn_password(place: &str) -> bool {
     !authority.contains('@') && (!is_port || rest.starts_with('#') && !is_what_of_the_page)
 }
 
-/// What stands before the first blank, and a sign that there is more.
+/// The text before the first blank, and a sign if there is more.
 fn first_word(text: &str) -> String {
     match text.split_once(char::is_whitespace) {
         Some((word, rest)) if !rest.trim().is_empty() => format!("{word} …"),
@@ -104,13 +104,13 @@ fn first_word(text: &str) -> String {
     }
 }
 
-/// What stands before a character, and the rest from it on.
+/// The text before a character, and the rest from it on.
 fn split_at_first(text: &str, at: char) -> (&str, &str) {
     text.split_at(text.find(at).unwrap_or(text.len()))
 }
 
-/// A short name for what a spec names, fit for a directory: lower-case letters, digits,
-/// `-`, `_` and `.`, at most 64 bytes. Two specs may have the same.
+/// A short name for what a spec names, usable as a directory name: lower-case letters,
+/// digits, `-`, `_` and `.`, at most 64 bytes. Two specs may have the same name.
 ///
 /// ```
 /// use gaugelog_sources::short_name;
@@ -136,7 +136,7 @@ pub fn short_name(spec: &str) -> String {
     if name.is_empty() { "source".to_owned() } else { name }
 }
 
-/// The device and what of it; that it is a chip or a zone goes without saying.
+/// The device and its quantity, without the kind of sensor.
 fn of_sensor(rest: &str) -> &str {
     if let Some(file) = rest.strip_prefix("file=") {
         return last_part(file.split(',').next().unwrap_or(""));
@@ -147,7 +147,7 @@ fn of_sensor(rest: &str) -> &str {
     }
 }
 
-/// The host, the last part of the path, and what of the page.
+/// The host, the last part of the path, and the part of the page.
 fn of_address(address: &str) -> String {
     let (_, address) = address.split_once("://").unwrap_or(("", address));
     let (page, fragment) = split_at_first(address, '#');
@@ -172,7 +172,8 @@ fn slug(text: &str) -> String {
             slug.push('-');
         }
     }
-    // A name that begins with a dot is hidden, and "-" makes an option of it.
+    // A name that begins with a dot is hidden, and one that begins with "-" looks like an
+    // option.
     slug.trim_matches(['-', '.']).to_owned()
 }
 
@@ -181,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schemes_are_told_from_other_text() {
+    fn schemes_differ_from_other_text() {
         assert!(is_scheme("http") && is_scheme("a-1_b"));
         for text in ["", "1a", "-a", "Http", "a b", "a:", "ä"] {
             assert!(!is_scheme(text), "{text}");

@@ -9,31 +9,31 @@ use crate::line::{LineFormat, LineParser};
 use crate::quote::quoted;
 use crate::source::{Pace, Reading, Source, SourceError};
 
-/// The longest line that is read, in bytes without its end. A number needs 25, or
-/// some 770 where somebody prints every digit of the smallest.
+/// The longest line that is read, in bytes without its end. A number needs 25, or about
+/// 770 if every digit of the smallest one is printed.
 const LINE_BYTES_MAX: usize = 4096;
 
-/// What some programs put before a text, in UTF-8.
+/// Some programs write this before a text in UTF-8.
 pub(crate) const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// How much of a bad line an error quotes, in characters.
 const QUOTED_CHARS_MAX: usize = 40;
 
-/// The numbers of a stream, one a line, taken as they arrive.
+/// The numbers of a stream, one a line, read as they arrive.
 ///
-/// A time may stand before the number, parted from it by spaces or tabs: of a calendar
-/// (`2026-06-01T12:00:00.5Z`, `2026-06-01 14:00:00+02:00`, `2026-06-01 12:00:00`, which is
-/// in UTC unless [`LineFormat::zone`] says otherwise), or seconds since 1970 with or without
-/// a fraction, both to the nanosecond. Without one, a number is of the moment at which it
-/// was read. Whether there are times, the first line decides that is understood, unless
-/// [`LineFormat::time`] says so.
+/// A time may come before the number, separated by spaces or tabs. It is a calendar time
+/// (`2026-06-01T12:00:00.5Z`, `2026-06-01 14:00:00+02:00`, or `2026-06-01 12:00:00`,
+/// which is in UTC unless [`LineFormat::zone`] says otherwise), or seconds since 1970
+/// with or without a fraction; both to the nanosecond. Without a time, a number has the
+/// time at which it was read. The first valid line decides whether there are times,
+/// unless [`LineFormat::time`] is set.
 ///
-/// A line ends in LF, CRLF or CR; blank lines are skipped, and a byte order mark is. A line
-/// that is no finite number, is not UTF-8 or is longer than 4,096 bytes is an error that
-/// names the line, and the next line goes on. So is one that may not mean what it says: a
-/// bare number as time before 1980, a lone first number that looks like a time, a number
-/// with blanks within. An error of the stream itself is the end. A last line without a line
-/// end is stored with a warning, since it may be half of one.
+/// A line ends in LF, CRLF or CR. Blank lines and a byte order mark are skipped. A line
+/// that is not a finite number, is not UTF-8 or is longer than 4,096 bytes is an error
+/// that names the line, and reading goes on with the next line. Ambiguous lines are
+/// errors too: a bare number as time before 1980, a lone first number that looks like a
+/// time, a number with blanks within. An error of the stream itself is the end. A last
+/// line without a line end is stored with a warning, since it may be half of one.
 ///
 /// ```
 /// use gaugelog_sources::{Lines, Reading, Source};
@@ -55,19 +55,19 @@ pub struct Lines<R> {
     line: Vec<u8>,
     /// The number of the line being read, from 1; 0 before the first.
     line_number: u64,
-    /// The rest of the line was given up as too long and is still to be passed over.
+    /// Whether the rest of a line that is too long must still be skipped.
     skipping: bool,
-    /// The last line ended in CR: a LF that follows belongs to its end.
+    /// Whether the last line ended in CR: a following LF belongs to its end.
     behind_cr: bool,
     parser: LineParser,
-    /// The first line that is refused is the end.
+    /// Whether the first refused line is the end.
     is_strict: bool,
 }
 
-/// What was found where a line was expected.
+/// What was found in place of a line.
 #[derive(Debug, PartialEq)]
 enum Found {
-    /// A line, whole.
+    /// A complete line.
     Line,
     /// The last line, without an end.
     Unfinished,
@@ -77,8 +77,8 @@ enum Found {
     End,
 }
 
-/// Standard input, without a buffer. Another program, which shares the terminal or the
-/// pipe, may have made it non-blocking: input is waited for all the same.
+/// Standard input, without a buffer. Another program that shares the terminal or the pipe
+/// may have made it non-blocking; this waits for input nevertheless.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StandardInput;
@@ -95,7 +95,7 @@ impl Read for StandardInput {
                     }
                 }
                 Err(Errno::INTR) => {}
-                // There is none.
+                // There is no standard input.
                 Err(Errno::BADF) => return Ok(0),
                 read => return Ok(read?),
             }
@@ -132,23 +132,22 @@ impl<R: Read + Send> Lines<R> {
         }
     }
 
-    /// How the lines are written.
+    /// Sets the format of the lines.
     #[must_use]
     pub fn format(mut self, format: LineFormat) -> Self {
         self.parser = LineParser::new(format);
         self
     }
 
-    /// Whether the first line that is refused is the end, and an unfinished last line is
-    /// refused.
+    /// Whether the first refused line is the end, and an unfinished last line is refused.
     #[must_use]
     pub fn strict(mut self, is_strict: bool) -> Self {
         self.is_strict = is_strict;
         self
     }
 
-    /// Reads the next line into `self.line`. What is already buffered is served
-    /// without touching the stream, so a line is available as soon as it arrived.
+    /// Reads the next line into `self.line`. Buffered lines are returned without reading
+    /// from the stream, so a line is available as soon as it has arrived.
     fn read_line(&mut self) -> io::Result<Found> {
         if self.skipping {
             self.skip_line()?;
@@ -185,7 +184,7 @@ impl<R: Read + Send> Lines<R> {
         }
     }
 
-    /// Passes over the rest of a line that is too long.
+    /// Skips the rest of a line that is too long.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
             self.fill()?;
@@ -201,7 +200,7 @@ impl<R: Read + Send> Lines<R> {
         }
     }
 
-    /// Waits for input unless there is some; an empty buffer then is the end.
+    /// Waits for input unless there is some. If the buffer is empty then, it is the end.
     fn fill(&mut self) -> io::Result<()> {
         loop {
             match self.reader.fill_buf() {
@@ -218,7 +217,7 @@ impl<R: Read + Send> Lines<R> {
         if self.is_strict { SourceError::fatal(message) } else { SourceError::new(message) }
     }
 
-    /// What the line says, or `None` where it is blank.
+    /// The reading of the line, or `None` if it is blank.
     fn reading(&mut self) -> Result<Option<Reading>, SourceError> {
         let line = match self.line.strip_prefix(&BYTE_ORDER_MARK) {
             Some(rest) if self.line_number == 1 => rest,
@@ -228,7 +227,7 @@ impl<R: Read + Send> Lines<R> {
         text.and_then(|text| self.parser.parse(text)).map_err(|what| self.bad_line(&what))
     }
 
-    /// The same of a last line that has no end: it may be half of one.
+    /// The same for a last line without an end, which may be half of one.
     fn unfinished(&mut self) -> Result<Option<Reading>, SourceError> {
         let reading = self.reading()?;
         if reading.is_some() {
@@ -244,7 +243,7 @@ impl<R: Read + Send> Lines<R> {
     }
 }
 
-/// Where the first line ends, which LF, CRLF and CR do.
+/// Where the first line ends, with LF, CRLF or CR.
 fn line_ends(bytes: &[u8]) -> Option<usize> {
     bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'))
 }

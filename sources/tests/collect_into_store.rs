@@ -16,7 +16,7 @@ fn empty_store() -> (TempDir, Store) {
     (directory, store)
 }
 
-/// Everything in the store as another program would see it.
+/// The whole content of the store, as another program sees it.
 fn contents(store: &Store) -> Vec<Observation> {
     let reader = Store::open_read_only(store.path()).unwrap();
     let snapshot = reader.snapshot().unwrap();
@@ -27,7 +27,7 @@ fn values(store: &Store) -> Vec<f64> {
     contents(store).iter().map(|observation| observation.value).collect()
 }
 
-/// The first few readings of another source, each stamped with its number.
+/// The first few readings of another source. Each has its number as its time.
 struct Numbered<S> {
     source: S,
     next: i64,

@@ -1,4 +1,4 @@
-//! The example of a source of one's own does what it says.
+//! The example of a custom source works as described.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[allow(dead_code, reason = "an example has a main")]

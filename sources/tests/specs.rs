@@ -1,4 +1,4 @@
-//! Specs at random: whatever is written, it is a source or an error in one line.
+//! Random specs: each is a source or an error of one line.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use gaugelog_sources::{Registry, Settings, short_name, without_secrets};

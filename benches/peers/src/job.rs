@@ -1,4 +1,4 @@
-//! What one process does: one task of one engine.
+//! What one process does: one task with one engine.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use clap::{Args, ValueEnum};
 
 use crate::series::Kind;
 
-/// Whom a process measures.
+/// What a process measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Engine {
     Gaugelog,
-    /// Plain files: what the disk and the kernel take without any engine.
+    /// Plain files: what the disk and the kernel take without an engine.
     Floor,
     Sqlite,
     Lmdb,
@@ -44,26 +44,26 @@ impl Engine {
     }
 }
 
-/// What it does.
+/// The task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Task {
-    /// Makes a store for the tasks that read.
+    /// Makes a store for the reading tasks.
     Prepare,
     /// Appends batches and syncs at the end; Gaugelog leaves all of it in the log.
     Append,
     /// The same, and Gaugelog seals all full chunks.
     AppendSealed,
-    /// The same, of observations that are made meanwhile: for its memory alone.
+    /// The same, with observations that are made meanwhile: only to measure memory.
     AppendStreamed,
-    /// Appends one by one, each synced, through what keeps the engine's lock.
+    /// Appends singly, each synced, with a writer that keeps the engine's lock.
     DurableHeld,
-    /// The same, through what any thread may use.
+    /// The same, with a handle that any thread may use.
     DurableShared,
     /// The same, from eight threads.
     DurableThreads,
     /// Opens the store, appends one observation durably, closes.
     AppendOne,
-    /// Opens the store and tells count, mean, extremes and deviation.
+    /// Opens the store and finds count, mean, extremes and deviation.
     Summary,
     /// Opens the store and finds the exact median.
     Median,
@@ -102,10 +102,10 @@ pub(crate) struct Job {
     /// How many observations are appended, or are in the store.
     #[arg(long)]
     pub(crate) count: u64,
-    /// How many of them make one append.
+    /// The size of one append.
     #[arg(long)]
     pub(crate) batch: u64,
-    /// How many windows are summarised.
+    /// The number of windows.
     #[arg(long, default_value_t = 0)]
     pub(crate) windows: u32,
 }
@@ -123,7 +123,7 @@ impl Job {
         ]
     }
 
-    /// The store that it reads, among those that are made once.
+    /// The path of the store that it reads, among those that are made once.
     pub(crate) fn store(&self, cache: &Path) -> PathBuf {
         let (engine, kind) = (name(self.engine), name(self.kind));
         cache.join(format!("{engine}-{kind}-{}-by-{}", self.count, self.batch))

@@ -1,7 +1,8 @@
-//! Gaugelog beside other embedded engines, and beside what the disk and the kernel allow.
+//! Gaugelog compared with other embedded engines, and with the limits of the disk and the
+//! kernel.
 //!
-//! Each workload of `rows` is done by each engine in a process of its own, one after the
-//! other, round after round. A ratio compares two processes of the same round.
+//! Each engine does each workload of `rows` in a separate process, one after the other,
+//! round after round. A ratio compares two processes of the same round.
 
 use anyhow::{Result, bail};
 use clap::Parser;

@@ -12,7 +12,7 @@ use crate::arguments::Arguments;
 use crate::job::Job;
 use crate::rows::Row;
 
-/// What one job measured in each round. A job that failed has none for that round.
+/// What one job measured in each round; `None` for a round in which it failed.
 pub(crate) type Results = HashMap<Job, Vec<Option<Measured>>>;
 
 /// What one process measured.
@@ -39,7 +39,7 @@ impl Bench {
         Ok(Self { program, cache, scratch, rounds_others: arguments.rounds_others })
     }
 
-    /// Runs all jobs of `rows`, each once a round.
+    /// Runs all jobs of `rows`, each once in a round.
     pub(crate) fn run(&self, rows: &[Row], rounds: usize) -> Result<Results> {
         let mut results = Results::new();
         for round in 0..rounds {
@@ -53,7 +53,8 @@ impl Bench {
 
     fn run_row(&self, row: &Row, round: usize, results: &mut Results) {
         let mut jobs: Vec<&Job> = row.jobs().collect();
-        // So that no engine always finds the disk as the same other one left it.
+        // So that an engine does not always find the disk in the state that the same
+        // other engine left.
         let first = round % jobs.len();
         jobs.rotate_left(first);
         jobs.retain(|job| results.get(job).is_none_or(|measured| measured.len() <= round));
@@ -133,7 +134,7 @@ fn medians(all: &[Measured]) -> Measured {
     names.into_iter().flatten().map(|name| (name.clone(), of(&name))).collect()
 }
 
-/// The middle one; of an even number the lower.
+/// The middle value; for an even number of values the lower one.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)

@@ -12,36 +12,36 @@ pub(crate) struct Row {
     /// For `--only`.
     pub(crate) name: String,
     pub(crate) title: String,
-    /// What each process measures, and what it is multiplied by to be in `unit`.
+    /// What each process measures, and the factor to convert it to `unit`.
     pub(crate) metric: String,
     pub(crate) scale: f64,
     pub(crate) unit: &'static str,
     pub(crate) goals: Vec<Goal>,
     jobs: Vec<Job>,
-    /// Processes a round for each engine that a goal is about, of which the median counts.
+    /// Processes in a round for each engine that a goal names. Their median counts.
     pub(crate) repeats: usize,
-    /// One thread does it and waits for nothing, so that its processor time can stand for
-    /// the time on the wall.
+    /// Whether one thread does it without waiting, so that its processor time can replace
+    /// the wall-clock time.
     pub(crate) is_processing: bool,
-    /// It hardly differs from round to round, and is measured in the first.
+    /// It hardly differs between rounds, and is measured only in the first.
     pub(crate) is_exact: bool,
 }
 
-/// What Gaugelog's figure should be.
+/// The goal of Gaugelog's figure.
 pub(crate) enum Goal {
-    /// At least so many times another engine's.
+    /// At least this many times another engine's.
     TimesAtLeast(f64, Engine),
-    /// At most so many times another engine's.
+    /// At most this many times another engine's.
     TimesAtMost(f64, Engine),
-    /// At least so many times that of another job of its own.
+    /// At least this many times that of another job of Gaugelog.
     TimesOwn(f64, Box<Job>, &'static str),
-    /// At most so much more than another engine's.
+    /// At most this much more than another engine's.
     MoreAtMost(f64, Engine),
     AtMost(f64),
 }
 
 impl Row {
-    /// Takes processor time for the time on the wall, where it can stand for it.
+    /// Uses processor time in place of wall-clock time, where that is possible.
     pub(crate) fn use_processor_time(&mut self) {
         if self.is_processing {
             self.metric.insert_str(0, "processor_");
@@ -58,7 +58,7 @@ impl Row {
         self.jobs.iter().chain(others)
     }
 
-    /// Whether a goal is about this engine.
+    /// Whether a goal names this engine.
     pub(crate) fn has_goal_about(&self, engine: Engine) -> bool {
         let is_about = |goal: &Goal| match goal {
             Goal::TimesAtLeast(_, other)
@@ -75,7 +75,7 @@ impl Row {
     }
 }
 
-/// How large the workloads are.
+/// The sizes of the workloads.
 struct Sizes {
     singles: u64,
     batches: u64,
@@ -119,7 +119,7 @@ pub(crate) fn all(is_quick: bool) -> Vec<Row> {
     rows
 }
 
-/// One job an engine.
+/// One job for each engine.
 fn jobs(engines: &[Engine], task: Task, kind: Kind, count: u64, batch: u64) -> Vec<Job> {
     let job = |engine: &Engine| Job { engine: *engine, task, kind, count, batch, windows: 0 };
     engines.iter().map(job).collect()
@@ -145,11 +145,11 @@ const MILLIONS: (&str, f64, &str) = ("per_second", 1e-6, "M/s");
 const THOUSANDS: (&str, f64, &str) = ("per_second", 1e-3, "k/s");
 const MILLISECONDS: (&str, f64, &str) = ("ms", 1.0, "ms");
 
-/// Without the floor.
+/// Without the plain files.
 const ENGINES: [Engine; 6] =
     [Engine::Gaugelog, Engine::Sqlite, Engine::Lmdb, Engine::Redb, Engine::Fjall, Engine::Tsink];
 
-/// As a reader reads it.
+/// A large number in a short form.
 fn short(count: u64) -> String {
     match count {
         1_000_000_000 => "1 G".to_owned(),
@@ -173,14 +173,14 @@ fn appends(sizes: &Sizes) -> Vec<Row> {
     sealed[0].task = Task::AppendSealed;
     let mut sealed = row("batches-sealed", title, MILLIONS, sealed);
     sealed.goals = vec![Goal::TimesAtLeast(1.7, Engine::Lmdb)];
-    // A twentieth of a second each.
+    // They take a twentieth of a second each.
     single.repeats = 5;
     vec![single, in_log, sealed]
 }
 
 fn durable(sizes: &Sizes) -> Vec<Row> {
     let of = |task| {
-        // Eight share the work.
+        // Eight threads share the work.
         let times = if task == Task::DurableThreads { 4 } else { 1 };
         jobs(&Engine::ALL, task, Kind::Normal, times * sizes.durable, 1)
     };
@@ -196,12 +196,13 @@ fn durable(sizes: &Sizes) -> Vec<Row> {
     shared.goals = vec![Goal::TimesAtLeast(0.85, Engine::Floor)];
     let title = "durable one by one, 8 threads".to_owned();
     let mut threads = row("durable-threads", title, THOUSANDS, of(Task::DurableThreads));
-    // As many as each of the threads, measured beside them and not with the row above.
+    // As many as each of the threads, measured together with them and not with the row
+    // above.
     let mut one = of(Task::DurableShared).swap_remove(0);
     one.count /= 2;
     threads.goals = vec![Goal::TimesOwn(4.0, Box::new(one), "one thread")];
     let mut rows = vec![held, shared, threads];
-    // Short, and often: what a sync takes changes from one second to the next.
+    // Short and often: the duration of a sync changes from one second to the next.
     rows.iter_mut().for_each(|row| row.repeats = 3);
     rows
 }
@@ -259,7 +260,7 @@ fn medians(sizes: &Sizes) -> Vec<Row> {
 fn windows(sizes: &Sizes) -> Vec<Row> {
     let mut all = jobs(&ENGINES, Task::Windows, Kind::Normal, sizes.store, 1_000);
     for job in &mut all {
-        // The others read a hundred thousand rows for each.
+        // The other engines read a hundred thousand rows for each window.
         job.windows = if job.engine == Engine::Gaugelog { sizes.windows } else { 50 };
     }
     let title = |which| format!("summary of random 1 % windows of {}, {which}", short(sizes.store));
@@ -287,7 +288,8 @@ fn scans(sizes: &Sizes) -> Vec<Row> {
     ];
     let row_of = |(name, how, task, batch, times): (_, _, _, u64, f64)| {
         let mut all = jobs(&Engine::ALL, task, Kind::Normal, sizes.store, 1_000);
-        // The key of the others is the time, and how it came does not show in their trees.
+        // The key of the other engines is the time, so the order of arrival makes no
+        // difference to their trees.
         for job in &mut all {
             match job.engine {
                 Engine::Gaugelog => job.batch = batch,

@@ -1,4 +1,4 @@
-//! The observations that are stored: the same in each process and for each engine.
+//! The stored observations: the same in each process and for each engine.
 
 use clap::ValueEnum;
 use gaugelog::Observation;
@@ -8,12 +8,12 @@ pub(crate) const START_NS: i64 = 1_700_000_000_000_000_000;
 /// One observation a second.
 pub(crate) const INTERVAL_NS: i64 = 1_000_000_000;
 
-/// What kind of values, and of times.
+/// The kind of values and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Kind {
     /// N(14, 3), as arbitrary doubles, at 1 Hz.
     Normal,
-    /// The sum of steps of N(0, 1): its middle drifts.
+    /// The sum of steps of N(0, 1). Its median drifts.
     Walk,
     /// Ascending values.
     Sorted,
@@ -30,7 +30,7 @@ pub(crate) struct Series {
     kind: Kind,
     number: i64,
     random: u64,
-    /// What the next value starts from, where it depends on the last one.
+    /// The last value, if the next one depends on it.
     level: f64,
     /// In tenths, for the slow sensor.
     tenths: i32,
@@ -46,7 +46,7 @@ impl Series {
         self.take(count).collect()
     }
 
-    /// xorshift64*: quick, and good enough for values to compress.
+    /// xorshift64*: fast, and random enough for values to compress.
     fn bits(&mut self) -> u64 {
         self.random ^= self.random >> 12;
         self.random ^= self.random << 25;
@@ -59,7 +59,7 @@ impl Series {
         ((self.bits() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Box and Muller's, N(0, 1).
+    /// N(0, 1), by the method of Box and Muller.
     fn normal(&mut self) -> f64 {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()

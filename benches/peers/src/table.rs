@@ -59,7 +59,7 @@ fn goals(rows: &[Row], results: &Results) -> String {
     text
 }
 
-/// In each round, in the row's unit.
+/// The figures of each round, in the row's unit.
 fn values(row: &Row, job: &Job, results: &Results) -> Vec<Option<f64>> {
     let rounds = results.get(job).map_or(&[][..], Vec::as_slice);
     let value = |measured: &Option<crate::rounds::Measured>| {
@@ -125,7 +125,7 @@ fn spread(values: &[f64]) -> String {
     }
 }
 
-/// Three of them.
+/// A number with three digits.
 fn digits(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),

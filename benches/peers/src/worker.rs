@@ -1,4 +1,5 @@
-//! The process that does one job and prints what it measured, a name and a number a line.
+//! The process that does one job and prints what it measured: a name and a number on each
+//! line.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,10 +14,11 @@ use crate::series::{INTERVAL_NS, START_NS, Series};
 
 /// Threads of [`Task::DurableThreads`].
 const THREADS: u64 = 8;
-/// While a series is made that is not held in memory.
+/// The size of the parts of a series that is not held in memory.
 const PART_OBSERVATIONS: u64 = 65_536;
 
-/// Does `job` in `place`: a store that is there, or a directory that is not.
+/// Does `job` in `place`, which is an existing store or a directory that does not exist
+/// yet.
 pub(crate) fn run(job: &Job, place: &Path) -> Result<()> {
     let measured = match job.task {
         Task::Prepare => prepare(job, place)?,
@@ -48,8 +50,8 @@ fn rate(count: u64, elapsed: Duration) -> Measured {
     vec![("per_second", count as f64 / elapsed.as_secs_f64())]
 }
 
-/// Time on the wall, and of the processors: where others use the machine too, the second
-/// says more of what one thread does that waits for nothing.
+/// Wall-clock and processor time. On a machine with other users, processor time is the
+/// better measure of one thread that does not wait.
 struct Watch {
     started: Instant,
     processor_started: Duration,
@@ -70,7 +72,7 @@ fn processor_time() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// Sealed, merged and closed as each engine would be after a while.
+/// Sealed, merged and closed, as each engine would be after a while.
 fn prepare(job: &Job, place: &Path) -> Result<Measured> {
     let plan = Plan { durable: Durable::AtEnd, count: job.count, in_log: false };
     let mut writer = engines::writer(job.engine, place, plan)?;
@@ -154,7 +156,7 @@ fn durable_shared(job: &Job, place: &Path, threads: u64) -> Result<Measured> {
     Ok(rate(each * threads, started.elapsed()))
 }
 
-/// What it costs is the whole process's: see `rounds`.
+/// The cost is that of the whole process: see `rounds`.
 fn append_one(job: &Job, place: &Path) -> Result<Measured> {
     let appender = engines::appender(job.engine, place, 1)?;
     appender.append(Observation::at(SystemTime::now(), 14.25))?;
@@ -210,7 +212,7 @@ fn windows(job: &Job, place: &Path) -> Result<Measured> {
     ])
 }
 
-/// The middle one, and the one that a hundredth exceeds.
+/// The median, and the value that a hundredth exceeds.
 fn percentiles(mut all: Vec<f64>) -> Result<(f64, f64)> {
     all.sort_unstable_by(f64::total_cmp);
     let last = all.len().checked_sub(1).context("no windows")?;
@@ -231,13 +233,13 @@ fn scan(job: &Job, place: &Path, order: Order) -> Result<Measured> {
     ])
 }
 
-/// A process that measures opening appends to the stores that others read.
+/// A process that measures opening appends to the stores that other processes read.
 fn check(found: u64, expected: u64) -> Result<()> {
     ensure!(found >= expected, "the store has {found} observations and should have {expected}");
     Ok(())
 }
 
-/// The most memory this process has had, its mapped pages of files included.
+/// The peak of this process's memory, including mapped pages of files.
 fn peak_bytes() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -245,7 +247,7 @@ fn peak_bytes() -> Result<f64> {
     Ok(kib.parse::<f64>()? * 1024.0)
 }
 
-/// The blocks that a directory's files take.
+/// The size of the blocks of a directory's files.
 fn allocated_bytes(place: &Path) -> Result<f64> {
     use std::os::unix::fs::MetadataExt;
     let mut bytes = 0.0;

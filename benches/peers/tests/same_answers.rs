@@ -1,4 +1,4 @@
-//! A comparison means something only where all engines store and read the same.
+//! A comparison is only meaningful if all engines store and read the same.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,8 +6,8 @@ use std::process::Command;
 const ENGINES: [&str; 7] = ["gaugelog", "floor", "sqlite", "lmdb", "redb", "fjall", "tsink"];
 const COUNT: u32 = 70_001;
 
-/// Does one task in a process of its own, as the comparison does, and returns what it
-/// prints under this name.
+/// Does one task in a separate process, as the comparison does, and returns the number
+/// that it prints under this name.
 fn answer(engine: &str, task: &str, place: &Path, name: &str) -> f64 {
     let output = Command::new(env!("CARGO_BIN_EXE_gaugelog-peers"))
         .args(["worker", "--engine", engine, "--task", task, "--kind", "normal"])
@@ -49,7 +49,7 @@ fn each_way_of_appending_works() {
     for engine in ENGINES {
         for task in ["append", "append-sealed", "durable-held", "durable-shared"] {
             let store = place.path().join(format!("{engine}-{task}"));
-            // Durable ones sync each: few of them.
+            // Durable appends sync each: few of them.
             let count = if task.starts_with("durable") { "16" } else { "2000" };
             let status = Command::new(env!("CARGO_BIN_EXE_gaugelog-peers"))
                 .args(["worker", "--engine", engine, "--task", task, "--kind", "normal"])

@@ -1,9 +1,9 @@
 //! Columns of numbers as bytes, and back.
 //!
-//! The smallest encoding is taken that gives back every bit. What is decoded may be
-//! hostile. pco checks what its own safety needs, and two of its ways, which are never
-//! written here, are refused: for a dictionary and for lookback it would take up to
-//! 256 MiB because the bytes say so.
+//! The smallest encoding that gives back every bit is taken. Bytes to decode may be
+//! hostile. pco checks what its own safety needs. Two of its modes, dictionary and
+//! lookback, are refused: they are never written here, and would take up to 256 MiB
+//! because the bytes say so.
 
 use pco::data_types::Number;
 use pco::metadata::{ChunkMeta, DeltaEncoding};
@@ -15,8 +15,8 @@ use crate::format::chunk::{Codec, META_BYTES_MAX};
 
 /// Level 6 is a tenth faster, but takes five times the bytes where 100 floats repeat.
 const LEVEL: usize = 8;
-/// Decimals that take less than this each are not tried as floats, which took twice
-/// the time and never less space.
+/// If decimals take fewer bytes a number than this, floats are not tried: that took twice
+/// the time and never saved space.
 const ENOUGH_BYTES: usize = 2;
 /// The version of its format that pco 1.1 writes.
 const PCO_VERSION: [u8; 2] = [4, 1];
@@ -25,11 +25,11 @@ const DICTIONARY: u8 = 4;
 /// pco writes decoding tables of at most 2^12 states, and would read 2^14.
 const TABLE_BITS_MAX: u32 = 12;
 
-/// A column as it stands in a chunk.
+/// An encoded column of a chunk.
 pub(super) struct Encoded {
     pub(super) codec: Codec,
     pub(super) meta: Vec<u8>,
-    /// One a leaf. That of a leaf without rows is empty.
+    /// One page for each leaf; empty for a leaf without rows.
     pub(super) pages: Vec<Vec<u8>>,
 }
 
@@ -45,14 +45,14 @@ impl Encoded {
     }
 }
 
-/// `rows` are those of each leaf, in all as many as there are `times`.
+/// `rows` are the numbers of rows of the leaves; they add up to the number of `times`.
 pub(super) fn encode_times(times: &[i64], rows: &[usize]) -> Encoded {
     compress(times, rows)
         .filter(|encoded| restores(encoded, times, rows, TimesDecoder::new, TimesDecoder::decode))
         .unwrap_or_else(|| plain(times, rows))
 }
 
-/// `rows` are those of each leaf, in all as many as there are `values`.
+/// `rows` are the numbers of rows of the leaves; they add up to the number of `values`.
 pub(super) fn encode_values(values: &[f64], rows: &[usize]) -> Encoded {
     let integers = decimals::of_values(values).and_then(|(decimals, integers)| {
         let codec = Codec::Decimals { decimals, version: PCO_VERSION };
@@ -69,7 +69,7 @@ pub(super) fn encode_values(values: &[f64], rows: &[usize]) -> Encoded {
         .unwrap_or_else(|| plain(values, rows))
 }
 
-/// By pco; `None` if it fails or saves nothing.
+/// Encodes with pco; `None` if that fails or saves nothing.
 fn compress<T: Plain>(numbers: &[T], rows: &[usize]) -> Option<Encoded> {
     let encoded = compress_with(numbers, rows, DeltaSpec::Auto).or_else(|| {
         let others = [DeltaSpec::NoOp, DeltaSpec::TryConsecutive(1)];
@@ -99,7 +99,7 @@ fn compress_with<T: Plain>(numbers: &[T], rows: &[usize], delta: DeltaSpec) -> O
     encoded.is_within_limits().then_some(encoded)
 }
 
-/// 8 bytes a number.
+/// Encodes as 8 bytes a number.
 fn plain<T: Plain>(numbers: &[T], rows: &[usize]) -> Encoded {
     let mut numbers = numbers.iter();
     let page_of = |rows: &usize| {
@@ -128,7 +128,7 @@ fn restores<T: Plain, D>(
     })
 }
 
-/// What decoding needs for a while.
+/// Memory that decoding reuses.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pco: DecompressorScratch,
@@ -140,7 +140,7 @@ pub(super) struct Scratch {
 pub(super) struct TimesDecoder(Option<ChunkDecompressor<i64>>);
 
 impl TimesDecoder {
-    /// `None` if `meta` is no pco meta that is written here.
+    /// `None` unless `meta` is a pco meta as this module writes it.
     pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
         match codec {
             Codec::Plain => Some(Self(None)),
@@ -172,7 +172,7 @@ pub(super) enum ValuesDecoder {
 }
 
 impl ValuesDecoder {
-    /// `None` if `meta` is no pco meta that is written here.
+    /// `None` unless `meta` is a pco meta as this module writes it.
     pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
         match codec {
             Codec::Plain => Some(Self::Plain),
@@ -204,7 +204,7 @@ impl ValuesDecoder {
     }
 }
 
-/// Whether a later version of pco wrote it, which may have other ways.
+/// Whether a later version of pco wrote it, which may encode in other ways.
 pub(super) fn is_later(codec: Codec) -> bool {
     match codec {
         Codec::Plain => false,

@@ -9,11 +9,11 @@ const POWERS_OF_TEN: [f64; DECIMALS_MAX as usize + 1] = [
 /// Up to this magnitude every integer is an f64.
 const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// The smallest number of decimals with which every value is, in all its bits, an
-/// integer divided by that power of ten, and these integers. −0.0 is no decimal.
+/// The smallest number of decimals `d` for which every value is, bit for bit, an integer
+/// divided by 10^d, and these integers. −0.0 is no decimal.
 pub(crate) fn of_values(values: &[f64]) -> Option<(u8, Vec<i64>)> {
     let mut integers = Vec::with_capacity(values.len());
-    // What was no decimal with fewer digits is tried first with the next number.
+    // The value that failed with fewer digits is tried first with more.
     let mut hardest = 0;
     for decimals in 0..=DECIMALS_MAX {
         if values.get(hardest).is_some_and(|value| integer_of(*value, decimals).is_none()) {
@@ -39,12 +39,12 @@ fn integer_of(value: f64, decimals: u8) -> Option<i64> {
     (value_of(integer, decimals).to_bits() == value.to_bits()).then_some(integer)
 }
 
-/// The value that an integer stands for.
+/// The value of an integer.
 fn value_of(integer: i64, decimals: u8) -> f64 {
     integer as f64 / POWERS_OF_TEN[usize::from(decimals)]
 }
 
-/// Fills `into` with the values that integers stand for.
+/// Fills `into` with the values of `integers`.
 pub(super) fn to_values(integers: &[i64], decimals: u8, into: &mut [f64]) {
     for (integer, value) in integers.iter().zip(into) {
         *value = value_of(*integer, decimals);

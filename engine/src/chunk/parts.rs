@@ -1,7 +1,7 @@
 //! Parts of a chunk's file, read and checked.
 //!
-//! What is found invalid is read again by position first: a map may show old pages. A
-//! sector that cannot be read counts like damage of what lies in it.
+//! A part that seems damaged is read again by position first: a map may show old pages.
+//! An unreadable sector counts as damage to what lies in it.
 
 use std::ops::Range;
 
@@ -12,18 +12,18 @@ use crate::os::map::Bytes;
 
 pub(super) type Result<T> = std::result::Result<T, Fault>;
 
-/// Why a part cannot be had.
+/// Why a part cannot be read.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It is damaged, in these words.
+    /// It is damaged; the text says how.
     Damaged(String),
     /// It could not be read, and may be intact.
     Unread(Error),
 }
 
 impl Fault {
-    /// The error about the part at `offset`, without which the observations `lost`
-    /// cannot be read.
+    /// The error about the part at `offset`. Because of it the observations `lost` cannot
+    /// be read.
     pub(super) fn into_error(self, bytes: &Bytes, offset: u64, lost: Range<u64>) -> Error {
         match self {
             Self::Damaged(detail) => {
@@ -64,7 +64,7 @@ pub(super) fn read<T>(
     checked(bytes.read_by_position(offset, into), into)
 }
 
-/// The header before the pages; where that is damaged, the one after them.
+/// The header before the pages or, if that is damaged, the one after them.
 pub(super) fn header(bytes: &Bytes) -> Result<Header> {
     match header_before(bytes) {
         Err(Fault::Damaged(detail)) => match header_after(bytes) {
@@ -105,7 +105,7 @@ fn fault(bytes: &Bytes, invalid: Invalid) -> Fault {
     })
 }
 
-/// No damage, which a repair would accept.
+/// Not reported as damage, because a repair would give the data up.
 pub(super) fn later_version(bytes: &Bytes) -> Error {
     let detail = "the chunk was written by a later version of this program; use that";
     Error::new(ErrorKind::Version, bytes.path(), detail)

@@ -1,4 +1,4 @@
-//! A chunk, opened. Its summaries are at hand; its pages are read one at a time.
+//! An open chunk. Its summaries are in memory; its pages are read one at a time.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -28,7 +28,7 @@ impl Wanted {
     pub(crate) const VALUES: Self = Self { times: false, values: true };
 }
 
-/// The columns of one leaf, in memory that is used again for the next.
+/// The columns of one leaf. The memory is used again for the next leaf.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     /// Empty if they were not wanted.
@@ -40,7 +40,7 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Its rows, where both columns were wanted.
+    /// Its rows, if both columns were wanted.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Observation> + '_ {
         let rows = self.times.iter().zip(&self.values);
         rows.map(|(time, value)| Observation::new(*time, *value))
@@ -67,8 +67,8 @@ impl Chunk {
     /// Opens the chunk of this number, which belongs to `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if both copies of its header
-    /// are, and where it belongs to another store or has another number;
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if both copies of its header are
+    /// damaged, or if it belongs to another store or has another number;
     /// [`ErrorKind::Version`](crate::ErrorKind::Version) if a later version of this
     /// program wrote it.
     pub(crate) fn open(
@@ -85,7 +85,7 @@ impl Chunk {
         Err(fault.into_error(&chunk.bytes, 0, chunk.header.place.sequences()))
     }
 
-    /// Opens the chunk of this number, whatever store it states.
+    /// Opens the chunk of this number, whichever store it belongs to.
     fn open_of_any_store(
         directory: &Directory,
         number: u32,
@@ -106,7 +106,7 @@ impl Chunk {
         Ok(Self { bytes, header, leaves, times, values })
     }
 
-    /// Gives back the memory map through which it is read. It stays open.
+    /// Gives back the chunk's memory map. The chunk stays open.
     pub(crate) fn unmap(&self) {
         self.bytes.unmap();
     }
@@ -128,8 +128,8 @@ impl Chunk {
     /// the chunk's first.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it is damaged, and a page
-    /// of the leaf too.
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if both the summary and a page
+    /// of the leaf are damaged.
     pub(crate) fn leaf(&self, leaf: u64) -> Result<&Summary> {
         self.leaf_or_damaged(leaf)?.ok_or_else(|| {
             let fault = Fault::Damaged("a leaf's summary and its page are damaged".into());
@@ -155,7 +155,7 @@ impl Chunk {
         self.header.rows()
     }
 
-    /// The sequence numbers of lost observations, in their order.
+    /// The sequence numbers of lost observations, in ascending order.
     pub(crate) fn lost(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.header.lost()
     }
@@ -174,7 +174,7 @@ impl Chunk {
         })
     }
 
-    /// The sequence numbers of a leaf's rows. It is one run where nothing was lost.
+    /// The sequence numbers of a leaf's rows: one run, unless some were lost.
     pub(crate) fn sequences(&self, leaf: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         self.header.leaf_runs(leaf)
     }
@@ -182,8 +182,8 @@ impl Chunk {
     /// Reads the columns of a leaf.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if one cannot be had; all
-    /// sequence numbers of the leaf are lost then.
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if one cannot be read. Then all
+    /// sequence numbers of the leaf are lost.
     pub(crate) fn read_page(&self, leaf: u64, wanted: Wanted, into: &mut Page) -> Result<()> {
         into.times.clear();
         into.values.clear();
@@ -200,8 +200,8 @@ impl Chunk {
     /// The sketch of the values.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it is; no observation is
-    /// lost then.
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it is damaged. No observation
+    /// is lost then.
     pub(crate) fn sketch(&self) -> Result<Sketch> {
         let sketch = self.sketch_bytes().and_then(|bytes| {
             let sketch = Sketch::decode(&bytes, self.rows());
@@ -253,12 +253,12 @@ impl Chunk {
         })
     }
 
-    /// The summaries of all leaves. One that is damaged is computed again.
+    /// The summaries of all leaves. A damaged one is computed again from the rows.
     fn read_leaves(&self) -> Result<Vec<Option<Summary>>> {
         let header = &self.header;
         let leaves = usize::try_from(CHUNK_LEAVES).expect("64");
         let mut table = vec![0; leaves * LEAF_BYTES];
-        // What this does not get is read again leaf by leaf.
+        // What this read misses is read again leaf by leaf.
         drop(self.bytes.read(header.leaf_offset(0), &mut table));
         let leaves = table.chunks_exact(LEAF_BYTES).zip(0..);
         let leaves = leaves.map(|(bytes, leaf)| {
@@ -272,7 +272,7 @@ impl Chunk {
         leaves.collect()
     }
 
-    /// The summary of a leaf as it stands in the file.
+    /// The summary of a leaf as stored in the file.
     pub(super) fn stored_leaf(&self, leaf: u64) -> parts::Result<Summary> {
         let (header, rows) = (&self.header, self.header.leaf_rows(leaf));
         parts::read(&self.bytes, header.leaf_offset(leaf), &mut [0; LEAF_BYTES], |bytes| {

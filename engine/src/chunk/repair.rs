@@ -1,4 +1,4 @@
-//! A damaged chunk, made again of what can be read.
+//! Rewriting a damaged chunk with what can be read.
 
 use std::ops::Range;
 
@@ -10,25 +10,25 @@ use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node;
 
-/// A chunk without the damage of another one.
+/// A chunk that was rewritten without its damage.
 #[derive(Debug)]
 pub(crate) struct Repaired {
     pub(crate) bytes: Vec<u8>,
-    /// How many observations the damage took.
+    /// How many observations were lost to the damage.
     pub(crate) lost: u64,
 }
 
 impl Chunk {
-    /// The chunk with the observations that can be read. It keeps its place, its seal
-    /// number and the summaries that its leaves were sealed with; pages, sketch and lost
-    /// numbers are written anew, with these `nodes`. The loss is accepted.
+    /// The chunk with the observations that can be read. Its place, its seal number and
+    /// the summaries of its leaves stay the same. Pages, sketch and lost numbers are
+    /// rewritten, with these `nodes`. The loss is accepted.
     ///
-    /// A leaf whose summary cannot be had either is then counted as empty.
+    /// A leaf whose summary cannot be read either is then counted as empty.
     pub(crate) fn repaired(&self, nodes: Vec<Node>) -> Result<Repaired> {
         self.repaired_after(self.place().predecessor, nodes)
     }
 
-    /// As [`repaired`](Self::repaired), after a chunk with another seal number.
+    /// As [`repaired`](Self::repaired), with another predecessor.
     pub(crate) fn repaired_after(&self, predecessor: u64, nodes: Vec<Node>) -> Result<Repaired> {
         let (mut observations, mut kept) = (Vec::new(), Vec::new());
         let (mut leaves, mut page) = (Vec::new(), Page::default());
@@ -43,7 +43,8 @@ impl Chunk {
                 Err(error) if error.damage().is_some() => {}
                 Err(error) => return Err(error),
             }
-            // Of a whole leaf this is what it was sealed with, if that was right.
+            // For a whole leaf, the summary of its rows is the one that it was sealed
+            // with.
             let sealed = self.leaf_or_damaged(leaf)?.cloned().unwrap_or(Summary::EMPTY);
             leaves.push(if is_whole { page.summary() } else { sealed });
         }
@@ -56,7 +57,7 @@ impl Chunk {
     }
 }
 
-/// What of `all` is not among the ascending runs `kept`.
+/// The parts of `all` that are not in the ascending runs `kept`.
 fn complement(all: Range<u64>, kept: &[Range<u64>]) -> Vec<Range<u64>> {
     let starts = std::iter::once(all.start).chain(kept.iter().map(|run| run.end));
     let ends = kept.iter().map(|run| run.start).chain(std::iter::once(all.end));

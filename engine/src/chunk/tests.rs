@@ -1,4 +1,4 @@
-//! Chunks of two leaves, as all tests within this crate have them.
+//! Chunks of two leaves, as in all tests within this crate.
 
 mod damage;
 mod hostile;
@@ -51,7 +51,7 @@ impl Shelf {
     }
 }
 
-/// The bytes of a chunk at [`PLACE`]; `lost` are counted from its first observation.
+/// The bytes of a chunk at [`PLACE`]. `lost` counts from its first observation.
 fn sealed(all: &[Observation], lost: &[Range<u64>]) -> Vec<u8> {
     sealed_at(PLACE, all, lost)
 }
@@ -72,7 +72,7 @@ fn kept(all: &[Observation], lost: &[Range<u64>]) -> Vec<Observation> {
     kept.map(|(observation, _)| *observation).collect()
 }
 
-/// A slow sensor that is read once a second: a chunk of few bytes.
+/// A slow sensor that is read once a second: its chunk has few bytes.
 fn slow_sensor() -> Vec<Observation> {
     let mut random = StdRng::seed_from_u64(1);
     let mut tenths = 140_i32;
@@ -83,7 +83,7 @@ fn slow_sensor() -> Vec<Observation> {
     (0..i64::try_from(CHUNK).expect("small")).map(&mut next).collect()
 }
 
-/// What the chunk gives of a leaf: its rows, or the damage.
+/// The rows of a leaf, or the damage.
 fn rows_of(chunk: &Chunk, leaf: u64) -> std::result::Result<Vec<Observation>, Damage> {
     let mut page = Page::default();
     match chunk.read_page(leaf, Wanted::ROWS, &mut page) {

@@ -1,4 +1,4 @@
-//! Everything that a chunk states, checked.
+//! Checking everything that a chunk states.
 
 use super::parts::{self, Fault};
 use super::reader::{Chunk, Page, Wanted};
@@ -10,8 +10,8 @@ use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;
 
 impl Chunk {
-    /// Reads everything, computes every statistic again and calls `each` for what does
-    /// not match. A leaf that has lost rows keeps the summary that it was sealed with,
+    /// Reads everything, computes every statistic again and calls `each` for each
+    /// mismatch. A leaf that has lost rows keeps the summary that it was sealed with,
     /// which cannot be computed again.
     pub(crate) fn verify(&self, each: &mut dyn FnMut(Damage)) -> Result<()> {
         self.verify_headers(each)?;
@@ -62,8 +62,8 @@ impl Chunk {
         Ok(readable)
     }
 
-    /// The chunk's own node is that of its leaves, unless a repair had to do without
-    /// the summary of one.
+    /// Checks that the chunk's own node is the merge of its leaves. A repair may have had
+    /// to do without the summary of one.
     fn verify_node(&self, each: &mut dyn FnMut(Damage)) -> Result<()> {
         let own = &self.header.nodes[0];
         let mut edge = Edge::starting_at(own.leaves().start);
@@ -79,7 +79,7 @@ impl Chunk {
         self.report(same(matches, "the chunk's summary is not that of its leaves"), 0, each)
     }
 
-    /// `values` are all that the chunk has, where all can be read.
+    /// `values` are all values of the chunk, if all can be read.
     fn verify_sketch(&self, values: Option<&[f64]>, each: &mut dyn FnMut(Damage)) -> Result<()> {
         let sketch = self.sketch_bytes().and_then(|stored| {
             let codec = self.header.values.codec;

@@ -1,4 +1,4 @@
-//! Observations become the bytes of a chunk.
+//! Making the bytes of a chunk from observations.
 
 use std::ops::Range;
 
@@ -12,29 +12,29 @@ use crate::stats::sketch::{Sketch, Unit};
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
 
-/// What a chunk is made of.
+/// What goes into a chunk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contents<'a> {
     pub(crate) place: Place,
-    /// Those of the chunk that are not lost, in their order.
+    /// Those of the chunk that are not lost, in order of sequence number.
     pub(crate) observations: &'a [Observation],
     /// Sequence numbers within the chunk, ascending and disjoint.
     pub(crate) lost: &'a [Range<u64>],
-    /// A repair has accepted that they are lost.
+    /// Whether a repair has accepted the loss.
     pub(crate) is_accepted: bool,
 }
 
-/// What a chunk states of its observations. It never changes after sealing.
+/// What a chunk states about its observations. It never changes after sealing.
 #[derive(Clone, Debug)]
 pub(crate) struct Summaries {
-    /// One a leaf.
+    /// One for each leaf.
     pub(crate) leaves: Vec<Summary>,
     /// Completed by these leaves: the chunk's own node, then those above it.
     pub(crate) nodes: Vec<Node>,
 }
 
-/// The summaries of a chunk whose leaves come after what `edge` covers; they are
-/// added to it. It takes a hundredth of the time of the rest.
+/// The summaries of a chunk whose leaves come right after those that `edge` covers. They
+/// are added to `edge`. This takes a hundredth of the time of encoding.
 pub(crate) fn summarise(contents: &Contents<'_>, edge: &mut Edge) -> Summaries {
     let first_leaf = u64::from(contents.place.number) * CHUNK_LEAVES;
     assert_eq!(edge.end_leaf(), first_leaf, "chunks are sealed in their order");
@@ -115,7 +115,7 @@ fn section(place: &Place, part: Part, bytes: &[u8]) -> Section {
     Section { offset: 0, bytes: u32::try_from(bytes.len()).expect("a small part"), checksum }
 }
 
-/// The lost numbers, as few runs as there can be.
+/// The lost numbers as the fewest possible runs.
 fn lost_runs(contents: &Contents<'_>) -> Vec<LostRun> {
     let first = contents.place.sequences().start;
     let within = |sequence: u64| {

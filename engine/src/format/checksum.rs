@@ -1,4 +1,4 @@
-//! The checksum of everything that is stored: CRC-32, as of gzip.
+//! The checksum of everything that is stored: CRC-32 as in gzip.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,15 +6,15 @@ use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
 static TABLE: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 
-/// `crc32fast` first asks the processor what it can. A virtual machine's host answers,
-/// which takes 90 µs: as long as all else that a process does to append one observation.
-/// So the first bytes of a process go by a table.
+/// `crc32fast` first asks the processor what it supports. In a virtual machine the host
+/// answers that, which takes 90 µs: as long as everything else in a process that appends
+/// one observation. So the first bytes of a process are summed by a table.
 const BY_TABLE_BYTES: usize = 128 * 1024;
-/// How many bytes went by the table.
+/// How many bytes were summed by the table.
 static BY_TABLE: AtomicUsize = AtomicUsize::new(0);
 
-/// The checksum of bytes that end with `bytes`. That of those before is `before`; 0 if
-/// there are none.
+/// The checksum of bytes that end with `bytes`. `before` is the checksum of those before
+/// them, or 0 if there are none.
 pub(crate) fn checksum(before: u32, bytes: &[u8]) -> u32 {
     if BY_TABLE.load(Ordering::Relaxed) < BY_TABLE_BYTES {
         BY_TABLE.fetch_add(bytes.len(), Ordering::Relaxed);

@@ -32,18 +32,18 @@ pub(crate) struct Place {
     pub(crate) source_log: u64,
     /// Random; kept when the chunk is repaired.
     pub(crate) seal: u64,
-    /// The seal number of the chunk before it; 0 where there was none.
+    /// The seal number of the chunk before it; 0 if there was none.
     pub(crate) predecessor: u64,
 }
 
 impl Place {
-    /// The sequence numbers of all its observations.
+    /// The sequence numbers of all observations of the chunk.
     pub(crate) fn sequences(&self) -> Range<u64> {
         let first = u64::from(self.number) * CHUNK;
         first..first + CHUNK
     }
 
-    /// Those of one of its leaves.
+    /// The sequence numbers of one leaf.
     pub(crate) fn leaf_sequences(&self, leaf: u64) -> Range<u64> {
         let first = self.sequences().start + leaf * LEAF;
         first..first + LEAF
@@ -97,20 +97,20 @@ pub(crate) enum Column {
 /// A page or the sketch: a run of the file's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Section {
-    /// Not stored: it follows from the lengths of what comes before.
+    /// Not stored: it follows from the lengths of the parts before.
     pub(crate) offset: u64,
     pub(crate) bytes: u32,
     pub(crate) checksum: u32,
 }
 
-/// How the numbers of a column became bytes.
+/// How the numbers of a column were encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
-    /// 8 bytes each.
+    /// 8 bytes a number.
     Plain,
     /// By pco, as i64 or f64, in this version of its format.
     Pco { version: [u8; 2] },
-    /// Each is an integer divided by a power of ten. Pco has the integers.
+    /// Each number is an integer divided by a power of ten; pco stores the integers.
     Decimals { decimals: u8, version: [u8; 2] },
 }
 
@@ -153,13 +153,13 @@ pub(crate) fn encode_leaf(place: &Place, leaf: u64, summary: &Summary, into: &mu
     into.extend_from_slice(&bytes);
 }
 
-/// The summary of a leaf with that number of `rows`, in [`LEAF_BYTES`] of a chunk;
-/// `None` if they are damaged.
+/// The summary of a leaf with `rows` rows, from [`LEAF_BYTES`] of a chunk; `None` if the
+/// bytes are damaged.
 pub(crate) fn decode_leaf(place: &Place, leaf: u64, rows: u64, bytes: &[u8]) -> Option<Summary> {
     let (checksum, bytes) = bytes.split_at(LEAF_BYTES - SUMMARY_BYTES);
     if LE::read_u32(checksum) != place.checksum(Part::Summary(leaf), bytes) {
         return None;
     }
-    // A repair may have taken rows that the summary still counts.
+    // The summary may count rows that a repair has given up.
     summary::decode(bytes).filter(|summary| (rows..=LEAF).contains(&summary.count))
 }

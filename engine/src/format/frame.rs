@@ -1,8 +1,8 @@
 //! The unit of a write to the log: a header of 16 bytes and rows of 16 bytes each.
 //!
-//! Marks, voids and lost observations are headers alone. All are valid only in their
-//! own place: the checksum is seeded with the log's id and the offset. Zeros never
-//! are: kind 0 is none.
+//! Marks, voids and lost observations are headers without rows. All are valid only in
+//! their own place: the checksum is seeded with the log's id and the offset. Zeros are
+//! never valid, since kind 0 is not used.
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
@@ -10,22 +10,22 @@ use super::CHUNK;
 use super::checksum::checksum;
 use crate::observation::Observation;
 
-/// Bytes of a frame's header, of a row, and what every offset is a multiple of.
+/// The size of a frame's header and of a row. Every offset is a multiple of it.
 pub(crate) const UNIT: u64 = UNIT_USIZE as u64;
 pub(crate) const UNIT_USIZE: usize = 16;
 /// No frame crosses a multiple of this many bytes.
 pub(crate) const BLOCK_BYTES: u64 = 32 * 1024;
-/// A frame of one row; with less room before a multiple of [`BLOCK_BYTES`] reading
-/// and writing continue at it.
+/// A frame of one row. If there is less room before a multiple of [`BLOCK_BYTES`],
+/// reading and writing continue at that multiple.
 pub(crate) const FRAME_BYTES_MIN: u64 = 32;
-/// No log is longer. What follows in a file that is longer was not written by a writer.
+/// The most bytes of a log. Bytes of a file after these were not written by a writer.
 pub(crate) const LOG_BYTES_MAX: u64 = (1 << 30) + (64 << 20);
 /// The rows of the largest frame.
 pub(crate) const FRAME_ROWS_MAX: u64 = BLOCK_BYTES / UNIT - 1;
 
-/// The most observations of a log up to and with some that are lost. A log of 1 GiB has
-/// half as many rows. Lost ones take no bytes, so that without a limit 16 bytes could state
-/// more than can be read or sealed in reasonable time and memory.
+/// The most observations that a log may count up to the end of a run of lost ones. A log
+/// of 1 GiB has half as many rows. Lost observations take no bytes: without a limit, 16
+/// bytes could state more than can be read or sealed in reasonable time and memory.
 pub(crate) const LOST_END_MAX: u64 = 2048 * CHUNK;
 
 /// What a header announces.
@@ -33,12 +33,12 @@ pub(crate) const LOST_END_MAX: u64 = 2048 * CHUNK;
 pub(crate) enum Kind {
     /// This number of rows follows.
     Rows(u16),
-    /// States the watermark after a sync.
+    /// States the watermark, after a sync.
     Mark,
     /// Ends a log whose sync failed.
     Void,
-    /// This number of observations was lost before the log was made; whether `repair` has
-    /// accepted that.
+    /// This number of observations was lost before the log was made. `accepted` says
+    /// whether `repair` has accepted that.
     Lost { count: u32, accepted: bool },
 }
 
@@ -46,11 +46,11 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: Kind,
-    /// The sequence number of the first row, or of the next observation, minus the
-    /// log's first.
+    /// The sequence number of the first row, or of the next observation, minus the first
+    /// of the log.
     pub(crate) sequence: u32,
-    /// The watermark: the offset up to which the log was durable when this was written.
-    /// 0 for lost observations.
+    /// The watermark: the offset up to which the log was durable when this was written. 0
+    /// in a header of lost observations.
     pub(crate) synced_to: u32,
 }
 
@@ -61,8 +61,8 @@ const KIND_LOST: u16 = 4;
 const KIND_LOST_ACCEPTED: u16 = 5;
 
 impl Header {
-    /// The header in the first 16 bytes of `bytes`, its checksum not yet verified;
-    /// `None` if no frame begins like that.
+    /// The header in the first 16 bytes of `bytes`; `None` if no frame begins like that.
+    /// Its checksum is not verified yet.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..UNIT_USIZE)?;
         let count = LE::read_u16(&bytes[4..]);
@@ -97,7 +97,7 @@ impl Header {
     }
 }
 
-/// What the checksums of one log's frames begin with.
+/// The value that the checksums of one log's frames begin with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seed(u32);
 
@@ -106,19 +106,19 @@ impl Seed {
         Self(checksum(0, &id.to_le_bytes()))
     }
 
-    /// An odd factor, so that no two places of a log have the same start.
+    /// The factor is odd, so that no two places of a log have the same start.
     fn checksum(self, offset: u64, bytes: &[u8]) -> u32 {
         let place = u32::try_from(offset / UNIT).unwrap_or(u32::MAX).wrapping_mul(0x9E37_79B1);
         checksum(self.0 ^ place, bytes)
     }
 
-    /// Whether `frame`, the whole of one, is valid at `offset`.
+    /// Whether `frame`, a whole frame, is valid at `offset`.
     pub(crate) fn is_valid(self, offset: u64, frame: &[u8]) -> bool {
         LE::read_u32(frame) == self.checksum(offset, &frame[4..])
     }
 }
 
-/// The bytes of a header at `offset` that no rows follow.
+/// The bytes of a header without rows, for `offset`.
 pub(crate) fn encode_bare(seed: Seed, offset: u64, header: Header) -> [u8; UNIT_USIZE] {
     let mut bytes = [0; UNIT_USIZE];
     let (kind, last) = match header.kind {
@@ -174,20 +174,20 @@ fn decode_row(bytes: &[u8]) -> Observation {
     Observation::new(LE::read_i64(bytes), LE::read_f64(&bytes[8..]))
 }
 
-/// Whether all values of a valid frame are finite, as written ones are.
+/// Whether all values of a valid frame are finite, as a writer writes them.
 pub(crate) fn is_finite(frame: &[u8]) -> bool {
     let (_, rows) = frame.split_at(UNIT_USIZE);
     rows.chunks_exact(UNIT_USIZE).all(|row| decode_row(row).value.is_finite())
 }
 
-/// Where the next frame goes: `offset`, or the next block where too little room is left.
+/// The place of the next frame: `offset`, or the next block if there is too little room.
 pub(crate) fn next_place(offset: u64) -> u64 {
     let room = BLOCK_BYTES - offset % BLOCK_BYTES;
     if room < FRAME_BYTES_MIN { offset + room } else { offset }
 }
 
-/// How many rows the frame at `offset` may hold whose first has `sequence`: it
-/// crosses no multiple of [`BLOCK_BYTES`] and none of [`CHUNK`] observations.
+/// How many rows a frame at `offset` may hold if its first has `sequence`: it crosses no
+/// multiple of [`BLOCK_BYTES`] and no multiple of [`CHUNK`] observations.
 pub(crate) fn rows_max(offset: u64, sequence: u64) -> u64 {
     let room = BLOCK_BYTES - offset % BLOCK_BYTES;
     (room / UNIT - 1).min(CHUNK - sequence % CHUNK)

@@ -10,7 +10,7 @@ pub(crate) mod summary;
 
 /// Observations of a leaf.
 pub(crate) const LEAF: u64 = 1024;
-/// Leaves of a chunk. Tests that go through millions of states have smaller chunks.
+/// Leaves of a chunk. Tests that go through millions of states use smaller chunks.
 pub(crate) const CHUNK_LEAVES: u64 = if cfg!(any(test, fuzzing)) { 2 } else { 64 };
 /// Observations of a chunk.
 pub(crate) const CHUNK: u64 = LEAF * CHUNK_LEAVES;

@@ -1,14 +1,14 @@
 //! The names of a store's files.
 
-/// States what the store consists of; makes the directory a store.
+/// States what the store consists of. It is what makes the directory a store.
 pub(crate) const MANIFEST: &str = "manifest";
-/// Space that is given back where a full disk would stop a new manifest.
+/// Space that is given up if a full disk would prevent a new manifest.
 pub(crate) const BALLAST: &str = "ballast";
-/// What a file that is being written is called before it is whole.
+/// The suffix of a file that is not written completely yet.
 pub(crate) const TEMPORARY: &str = ".tmp";
-/// A log that was kept because a chunk made of it lost observations.
+/// The suffix of a log that is kept because a chunk made of it lost observations.
 pub(crate) const DAMAGED: &str = ".damaged";
-/// A file that was in the way of a new one.
+/// The suffix of a file that was in the way of a new one.
 pub(crate) const ASIDE: &str = ".aside";
 
 /// `8f3a0000000000e1.log`.
@@ -21,14 +21,14 @@ pub(crate) fn chunk_name(number: u32) -> String {
     format!("{number:010}.chunk")
 }
 
-/// What a name in the directory stands for.
+/// What a name in the directory means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     Manifest,
     Log(u64),
     Chunk(u32),
     Ballast,
-    /// Being written, or left by a process that died meanwhile.
+    /// Being written, or left by a process that died while writing.
     Temporary,
     /// A log kept until `repair`.
     Damaged(u64),
@@ -38,7 +38,7 @@ pub(crate) enum Name {
     Other,
 }
 
-/// What `name` stands for. Only names that we would write ourselves are ours.
+/// What `name` means. Only names that this crate writes itself are its own.
 pub(crate) fn classify(name: &str) -> Name {
     if name == MANIFEST {
         return Name::Manifest;

@@ -1,5 +1,5 @@
-//! What states a store: the record of the manifest, which stands in it twice. A log
-//! begins with the record that first listed it.
+//! The record of the manifest, which states what the store consists of. The manifest
+//! holds it twice. A log begins with the record that first listed it.
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 
@@ -29,30 +29,31 @@ pub(crate) struct Record {
     pub(crate) generation: u64,
     /// The store's identity; 0 until the first append.
     pub(crate) store: u64,
-    /// The log's identity and its file name; 0 where there is none yet.
+    /// The log's id, which is also its file name; 0 if there is none yet.
     pub(crate) log: u64,
-    /// The log that this one replaced; 0 where there was none.
+    /// The log that this one replaced; 0 if there was none.
     pub(crate) previous_log: u64,
     /// The first chunk that is kept.
     pub(crate) first_chunk: u32,
     /// The first chunk that is not sealed: the log begins with its observations.
     pub(crate) sealed_end: u32,
-    /// The seal number of the last chunk; 0 where there is none.
+    /// The seal number of the last chunk; 0 if there is none.
     pub(crate) last_seal: u64,
-    /// The observations that the log was made with.
+    /// The number of observations that the log was made with.
     pub(crate) made_observations: u64,
-    /// And the bytes, its header among them: below them an invalid frame is corrupt.
+    /// The number of bytes that the log was made with, with its header. An invalid frame
+    /// below it is corrupt.
     pub(crate) made_bytes: u64,
     /// The largest nodes that cover the sealed part.
     pub(crate) edge: Edge,
 }
 
-/// Why bytes are no record.
+/// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Invalid {
     /// They do not begin like one.
     Magic,
-    /// They are another version's.
+    /// They are of another version.
     Version(u32),
     /// The checksum does not match.
     Checksum,
@@ -61,7 +62,7 @@ pub(crate) enum Invalid {
 }
 
 impl Record {
-    /// That of a store to which nothing was ever appended.
+    /// The record of a store to which nothing was ever appended.
     pub(crate) fn empty() -> Self {
         Self {
             generation: 1,
@@ -77,8 +78,8 @@ impl Record {
         }
     }
 
-    /// The generation of the manifest that replaces this one. A record that is not ours
-    /// may state the last number there is.
+    /// The generation of the manifest that replaces this one. A forged record may state
+    /// the highest number.
     pub(crate) fn next_generation(&self) -> u64 {
         self.generation.saturating_add(1)
     }
@@ -93,7 +94,7 @@ impl Record {
         u64::from(self.sealed_end) * super::CHUNK
     }
 
-    /// Whether the log that `header` begins is the one that this record lists.
+    /// Whether this record lists the log that begins with `header`.
     pub(crate) fn lists_log_of(&self, header: &Self) -> bool {
         let of = |it: &Self| {
             let ids = [it.store, it.log, it.previous_log];
@@ -168,13 +169,13 @@ impl Record {
             && self.made_bytes <= u64::from(u32::MAX)
             && super::frame::next_place(self.made_bytes) == self.made_bytes
             && self.made_bytes.is_multiple_of(super::frame::UNIT)
-            // More than there are rows, where observations are lost.
+            // More than there are rows if observations are lost.
             && self.made_observations <= super::frame::LOST_END_MAX;
         self.generation > 0 && if self.log == 0 { empty } else { made }
     }
 }
 
-/// The nodes of a record, which are exactly those that cover its chunks.
+/// The nodes of a record; `None` unless they are exactly those that cover its chunks.
 fn decode_edge(bytes: &[u8], first_chunk: u32, sealed_end: u32) -> Option<Edge> {
     let count = usize::try_from(LE::read_u64(&bytes[80..])).ok()?;
     if count > NODES_MAX || first_chunk > sealed_end {

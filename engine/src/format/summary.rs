@@ -22,7 +22,7 @@ pub(crate) fn encode(summary: &Summary, into: &mut [u8]) {
     LE::write_u64(&mut into[80..], summary.scale.into());
 }
 
-/// The summary in the first 88 bytes of `bytes`; `None` if they cannot be one.
+/// The summary in the first 88 bytes of `bytes`; `None` if they are not a summary.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Summary> {
     let observation =
         |at: usize| Observation::new(LE::read_i64(&bytes[at..]), LE::read_f64(&bytes[at + 8..]));
@@ -40,7 +40,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Summary> {
     summary.is_plausible().then_some(summary)
 }
 
-/// Whether two summaries would be written down alike.
+/// Whether two summaries have the same encoding.
 pub(crate) fn has_same_bits(a: &Summary, b: &Summary) -> bool {
     let bits = |summary: &Summary| {
         let mut bytes = [0; SUMMARY_BYTES];

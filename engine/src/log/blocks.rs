@@ -1,5 +1,5 @@
-//! A log's bytes, read by position a block of 32 KiB at a time. An unreadable sector
-//! counts like a corrupt one: it is read as zeros, and noted.
+//! A log's bytes, read by position in blocks of 32 KiB. An unreadable sector counts as
+//! corrupt: it is read as zeros, and noted.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::format::frame::BLOCK_BYTES;
 use crate::os::disk::DiskFile;
 
 const BLOCK: usize = 32 * 1024;
-/// What is tried by itself where a block cannot be read.
+/// The unit of reading where a block cannot be read as a whole.
 pub(super) const SECTOR: usize = 512;
 
 /// One block of a log at a time.
@@ -17,7 +17,7 @@ pub(crate) struct Blocks {
     file: Arc<DiskFile>,
     start: u64,
     bytes: Vec<u8>,
-    /// How many of `bytes` the file has.
+    /// How much of `bytes` is filled from the file.
     filled: usize,
     /// The furthest sector that could not be read, and why.
     unreadable: Option<(u64, Error)>,
@@ -28,7 +28,8 @@ impl Blocks {
         Self { file, start: u64::MAX, bytes: Vec::new(), filled: 0, unreadable: None }
     }
 
-    /// Where the first byte at or after `offset` is that is not in a hole of the file.
+    /// The offset of the first byte at or after `offset` that is not in a hole of the
+    /// file.
     pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
         self.file.next_data(offset)
     }
@@ -43,7 +44,7 @@ impl Blocks {
         Ok(&self.bytes[skip.min(self.filled)..self.filled])
     }
 
-    /// Forgets the block, so that it is read again.
+    /// Drops the block, so that it is read again.
     pub(crate) fn forget(&mut self) {
         self.start = u64::MAX;
     }
@@ -53,7 +54,7 @@ impl Blocks {
         self.unreadable
     }
 
-    /// Takes that which was met since the last call.
+    /// Takes the unreadable sector that was met since the last call.
     pub(crate) fn take_unreadable(&mut self) -> Option<(u64, Error)> {
         self.unreadable.take()
     }

@@ -1,4 +1,4 @@
-//! The log: rows in frames, appended to.
+//! The log: rows in frames, appended one after the other.
 
 pub(crate) mod blocks;
 pub(crate) mod reader;
@@ -13,7 +13,7 @@ use crate::format::names::log_name;
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::os::disk::Directory;
 
-/// The record that a log begins with.
+/// The record at the beginning of a log.
 pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
     let file = match directory.open_file(&log_name(id)) {
         Err(error) if error.is_not_found() || error.damage().is_some() => return Ok(None),
@@ -27,21 +27,21 @@ pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
     }
 }
 
-/// A place in a log: a byte, and the sequence number of the frame that begins there.
+/// A place in a log: an offset, and the sequence number of the frame that begins there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) offset: u64,
     pub(crate) sequence: u64,
 }
 
-/// What the manifest states of a log.
+/// What the manifest states about a log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
     pub(crate) id: u64,
     pub(crate) seed: Seed,
     /// The sequence number of its first observation.
     pub(crate) first_sequence: u64,
-    /// The end of what it was made with. Below it an invalid frame is corrupt.
+    /// The end of what the log was made with. An invalid frame below it is corrupt.
     pub(crate) made: Place,
 }
 
@@ -58,7 +58,7 @@ impl Head {
         }
     }
 
-    /// What a frame states of a sequence number; `None` beyond what it can.
+    /// The number that a frame states for a sequence number; `None` if that is too large.
     pub(crate) fn relative(&self, sequence: u64) -> Option<u32> {
         u32::try_from(sequence.checked_sub(self.first_sequence)?).ok()
     }

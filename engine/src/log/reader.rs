@@ -1,7 +1,7 @@
 //! Reading the log: a fixed prefix of it, by any number of threads at once.
 //!
-//! Invariants: `end` is where the log ended when it was opened; every place before it
-//! holds a valid frame, or is corrupt.
+//! Invariants: `end` is where the log ended when it was opened. Every place before it
+//! holds a valid frame or is corrupt.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,12 +35,12 @@ pub(crate) enum Piece<'a> {
     },
     /// Rows that cannot be read, with the device's error where there is one.
     Lost(Damage, Option<&'a Error>),
-    /// Rows that are lost, which `repair` has accepted.
+    /// Rows that are lost, and whose loss `repair` has accepted.
     Absent(Range<u64>),
 }
 
 impl Log {
-    /// Opens the log that `head` is about, and finds its end.
+    /// Opens the log that `head` describes, and finds its end.
     pub(crate) fn open(directory: &Directory, head: Head) -> Result<Self> {
         Self::of(Arc::new(directory.open_file(&log_name(head.id))?), head)
     }
@@ -72,12 +72,12 @@ impl Log {
     }
 
     /// Observations before this sequence number survive a power cut. `None` before the
-    /// first frame or mark: nothing proves that the listing of the log would.
+    /// first frame or mark: until then the listing of the log may not be durable.
     pub(crate) fn durable_sequence(&self) -> Option<u64> {
         self.tail.is_appended_to.then_some(self.tail.watermark.sequence)
     }
 
-    /// The corrupt places that finding the end met.
+    /// The corrupt places that were met while finding the end.
     pub(crate) fn damage(&self) -> Vec<Damage> {
         let gaps = self.tail.gaps.iter();
         gaps.map(|gap| self.lost(gap.from.offset, gap.from.sequence..gap.to.sequence, None))
@@ -85,7 +85,7 @@ impl Log {
             .collect()
     }
 
-    /// Bytes that may hold the log's end, and more observations, cannot be read.
+    /// Damage to bytes that may hold the log's end and more observations.
     pub(crate) fn unreadable_end(&self) -> Option<Damage> {
         let (offset, error) = self.tail.unreadable.as_ref()?;
         let end = self.end_sequence();
@@ -97,8 +97,8 @@ impl Log {
         Some(Damage { detail, ..self.lost(*offset, end..end, None) })
     }
 
-    /// Hands over what the log holds of `sequences`, in order, and what is lost of it.
-    /// An end that cannot be read comes last, and loses no number.
+    /// Hands over what the log holds of `sequences`, in order, and what is lost of it. An
+    /// unreadable end comes last, and loses no number.
     pub(crate) fn read(
         &self,
         sequences: Range<u64>,
@@ -151,12 +151,13 @@ struct Reading<'a> {
     blocks: Blocks,
     resync: Resync,
     wanted: Range<u64>,
-    /// Gathered, not yet handed over, and the sequence number of the first.
+    /// Rows that are gathered and not handed over yet, and the sequence number of the
+    /// first.
     rows: Vec<Observation>,
     rows_first: u64,
 }
 
-/// The most rows that are handed over at once, but for those of a larger frame.
+/// The most rows that are handed over at once, except those of a larger frame.
 const GATHERED: usize = 1024;
 
 impl Reading<'_> {
@@ -179,13 +180,13 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A valid frame with the right number, not a mark.
+    /// A valid frame with the right number that is not a mark or void.
     fn frame(&mut self, place: Place) -> Result<Option<Frame>> {
         let frame = expected_at(&mut self.blocks, &self.log.head, place)?;
         Ok(frame.filter(|frame| !matches!(frame.header.kind, Kind::Mark | Kind::Void)))
     }
 
-    /// Where to begin: the last block whose first frame is not after what is wanted.
+    /// Where to begin: the last block whose first frame is not after the wanted rows.
     fn start(&mut self) -> Result<Place> {
         let head = &self.log.head;
         let first =
@@ -195,7 +196,7 @@ impl Reading<'_> {
         let mut found = first;
         while low < high {
             let middle = low + (high - low) / 2;
-            // A corrupt start of a block says nothing: go by the one before it.
+            // A corrupt start of a block gives no number: use the block before it.
             let mut probe = middle;
             let mut frame = None;
             while probe >= low && frame.is_none() {
@@ -236,7 +237,7 @@ impl Reading<'_> {
         each(Piece::Lost(Damage { path, offset: frame.place.offset, lost: part, detail }, None))
     }
 
-    /// Adds the wanted `part` of a frame's rows to those to be handed over.
+    /// Adds the wanted `part` of a frame's rows to `rows`.
     fn gather(
         &mut self,
         frame: &Frame,
@@ -269,7 +270,7 @@ impl Reading<'_> {
         place: Place,
         each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
     ) -> Result<Place> {
-        // Perhaps the block was read while it was being written.
+        // The block may have been read while it was being written.
         self.blocks.forget();
         if self.frame(place)?.is_some() {
             return Ok(place);

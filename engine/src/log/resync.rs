@@ -1,4 +1,4 @@
-//! Finding the next valid frame after a place that is not one.
+//! Finding the next valid frame after an invalid place.
 
 use super::blocks::Blocks;
 use super::walk::{Frame, frame_at};
@@ -6,21 +6,21 @@ use super::{Head, Place};
 use crate::error::Result;
 use crate::format::frame::{BLOCK_BYTES, Header, UNIT, UNIT_USIZE};
 
-/// The bytes that are put through a checksum at places where no frame begins, for
-/// each byte of the log, before only the starts of blocks are tried. A log that was
-/// not made to be slow needs less than one.
+/// How many bytes, for each byte of the log, are checked by checksum at places where no
+/// frame begins. After that, only the starts of blocks are tried. Only a log made to be
+/// slow needs more than one.
 const EFFORT: u64 = 16;
 
 /// The search through one log for frames after invalid places.
 #[derive(Debug)]
 pub(crate) struct Resync {
     budget: u64,
-    /// Of the log, in bytes.
+    /// The log's length in bytes.
     length: u64,
 }
 
 impl Resync {
-    /// For a log of that length in bytes.
+    /// A search through a log of that length in bytes.
     pub(crate) fn new(length: u64) -> Self {
         Self { budget: length.saturating_mul(EFFORT) + (1 << 20), length }
     }
@@ -46,7 +46,7 @@ impl Resync {
         Ok(None)
     }
 
-    /// The next place to try. Zeros are passed over at once.
+    /// The next place to try. Runs of zeros are skipped at once.
     fn advance(&mut self, blocks: &mut Blocks, offset: u64) -> Result<u64> {
         let bytes = blocks.from(offset)?;
         let next_block = offset - offset % BLOCK_BYTES + BLOCK_BYTES;
@@ -62,9 +62,9 @@ impl Resync {
     }
 }
 
-/// Frames state their own numbers. Between two there was at most a row for each unit of
-/// bytes, but for observations that were lost before the log was made: their number is
-/// known only with all that it was made with.
+/// Frames state their own numbers. Between two frames there is at most one row in each
+/// unit of bytes. The exception is observations that were lost before the log was made:
+/// their number is known only at the end of what it was made with.
 fn could_follow(head: &Head, invalid: Place, frame: &Frame) -> bool {
     let known = if invalid.offset < head.made.offset { head.made } else { invalid };
     let units = frame.place.offset.saturating_sub(known.offset) / UNIT;

@@ -1,12 +1,12 @@
 //! Where a log ends.
 //!
-//! The end is the first place without a valid frame or mark, unless a later one states
-//! a watermark beyond that place, or the manifest states that the log was made with
-//! it: then the place is corrupt, and the log goes on after it.
+//! The end is the first place without a valid frame or mark, with two exceptions: a later
+//! frame or mark states a watermark beyond that place, or the manifest states that the
+//! log was made with it. Then the place is corrupt, and the log goes on after it.
 //!
-//! The quick way finds the last block that begins with a valid frame, and walks from
-//! there and from the watermark. It is right where only zeros follow. Otherwise the
-//! log is gone through.
+//! The quick search finds the last block that begins with a valid frame, and walks from
+//! there and from the watermark. It is right if only zeros follow. Otherwise the whole
+//! log is searched.
 
 use std::sync::Arc;
 
@@ -21,27 +21,27 @@ use crate::os::disk::DiskFile;
 /// How a log ends.
 #[derive(Debug)]
 pub(crate) struct Tail {
-    /// Where the next frame goes.
+    /// Where the next frame is written.
     pub(crate) end: Place,
-    /// Up to here the log is durable, as far as it states itself.
+    /// The furthest place up to which the log states that it is durable.
     pub(crate) watermark: Place,
-    /// Whether a valid frame or mark follows what the log was made with. Its writer saw
-    /// to it that the listing of the log was durable.
+    /// Whether a valid frame or mark follows what the log was made with. Its writer made
+    /// sure that the listing of the log was durable.
     pub(crate) is_appended_to: bool,
     pub(crate) stop: Stop,
     /// Whether only zeros follow, so that the log can be continued.
     pub(crate) is_clean: bool,
-    /// Bytes after the end that are no part of the log, without zeros at their end.
+    /// Bytes after the end that are not part of the log, without trailing zeros.
     pub(crate) dropped_bytes: u64,
     /// The file's length.
     pub(crate) length: u64,
-    /// Corrupt places that were met, not more than [`GAPS_MOST`]. A quick search meets none.
+    /// Corrupt places that were met, at most [`GAPS_MOST`]. A quick search meets none.
     pub(crate) gaps: Vec<Gap>,
     /// A sector that reaches beyond the watermark and could not be read.
     pub(crate) unreadable: Option<(u64, Error)>,
 }
 
-/// What stands at the end of a log.
+/// What ends a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Nothing,
@@ -56,14 +56,14 @@ pub(crate) struct Gap {
     pub(crate) to: Place,
 }
 
-/// A log that is never found the same twice is looked at this often.
+/// How often a log is searched if it is found different each time.
 const LOOKS_MAX: usize = 10;
 /// The most corrupt places that are noted one by one.
 const GAPS_MOST: usize = 1000;
 
 impl Tail {
-    /// Finds the end of the log in `file`. A writer may go on meanwhile: a place is only
-    /// corrupt if it is found so twice.
+    /// Finds the end of the log in `file`. Another process may be writing meanwhile: a
+    /// place counts as corrupt only if it is found corrupt twice.
     pub(crate) fn find(file: &Arc<DiskFile>, head: &Head) -> Result<Self> {
         let mut tail = Self::look(file, head)?;
         for _ in 0..LOOKS_MAX {
@@ -111,12 +111,12 @@ impl Tail {
     }
 }
 
-/// An end as found so far.
+/// The end found so far.
 #[derive(Clone, Copy, Debug)]
 struct End {
     place: Place,
     stop: Stop,
-    /// The furthest watermark on the way.
+    /// The furthest watermark that was met.
     watermark: u64,
 }
 
@@ -128,8 +128,8 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The end, if nothing but zeros follows it; `None` if only going through the
-    /// log can find it.
+    /// The end, if nothing but zeros follows it; `None` if the whole log must be
+    /// searched.
     fn quickly(&mut self) -> Result<Option<End>> {
         let start = self.last_block()?.map_or(self.head.made, |frame| frame.place);
         let end = self.walk_from(start)?;
@@ -143,8 +143,8 @@ impl Search<'_> {
         }
     }
 
-    /// The frame at the start of the last block that begins with one, by bisection:
-    /// all blocks of a log before its end begin with a frame.
+    /// The frame at the start of the last block that begins with one. Bisection works
+    /// because every block before the end begins with a frame.
     fn last_block(&mut self) -> Result<Option<Frame>> {
         let mut low = self.head.made.offset.div_ceil(BLOCK_BYTES);
         let mut high = self.length.div_ceil(BLOCK_BYTES);
@@ -162,8 +162,8 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// The place of the frame that begins the block which holds `offset`, or the end of
-    /// what the log was made with.
+    /// The place of the frame at the start of the block that holds `offset`, or the end
+    /// of what the log was made with.
     fn block_of(&mut self, offset: u64) -> Result<Option<Place>> {
         let start = offset - offset % BLOCK_BYTES;
         if start <= self.head.made.offset {
@@ -186,8 +186,9 @@ impl Search<'_> {
         Ok(end)
     }
 
-    /// The end, with all frames gone through. An invalid place before the furthest
-    /// watermark of all is corrupt: the frame that states it is a later one.
+    /// The end, found by going through all frames. An invalid place before the furthest
+    /// watermark of all is corrupt, since the frame that states the watermark comes
+    /// later.
     fn thoroughly(&mut self) -> Result<End> {
         let watermark = self.pass(u64::MAX)?.watermark;
         let end = self.pass(watermark)?;
@@ -231,7 +232,7 @@ impl Search<'_> {
                 }
             })?;
         }
-        // The numbers that a log of someone else's making states need not ascend.
+        // In a forged log the numbers need not ascend.
         reached.sequence = reached.sequence.min(end.place.sequence);
         Ok(reached)
     }
@@ -244,14 +245,14 @@ impl Search<'_> {
         };
         let (mut offset, mut rest) = (start, 0);
         while offset < self.length {
-            // A hole holds nothing, however long it is.
+            // A hole holds only zeros, however long it is.
             let Some(data) = self.blocks.next_data(offset).filter(|data| *data < self.length)
             else {
                 break;
             };
             offset = data;
             let bytes = self.blocks.from(offset)?;
-            // Many bytes at a time, since nearly always all are zeros.
+            // Many bytes at once, since nearly always all are zeros.
             if bytes.iter().fold(0, |all, byte| all | byte) != 0 {
                 let last = bytes.iter().rposition(|byte| *byte != 0).expect("one is not zero");
                 rest = offset + last as u64 + 1 - start;

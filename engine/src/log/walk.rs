@@ -8,7 +8,7 @@ use crate::format::frame::{
 };
 use crate::observation::Observation;
 
-/// What stands at a place of a log.
+/// A frame at a place of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) place: Place,
@@ -16,10 +16,10 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Where the next frame is.
+    /// The place of the next frame.
     pub(crate) fn end(&self) -> Place {
         match self.header.kind {
-            // The next frame overwrites a mark; a void ends the log.
+            // The next frame overwrites a mark. A void ends the log.
             Kind::Mark | Kind::Void => self.place,
             Kind::Rows(_) | Kind::Lost { .. } => Place {
                 offset: next_place(self.place.offset + self.header.frame_bytes()),
@@ -33,7 +33,7 @@ impl Frame {
     }
 }
 
-/// The valid frame at `offset`, whatever its sequence number.
+/// The valid frame at `offset`, with any sequence number.
 pub(crate) fn frame_at(blocks: &mut Blocks, head: &Head, offset: u64) -> Result<Option<Frame>> {
     let bytes = blocks.from(offset)?;
     let Some(header) = Header::parse(bytes) else { return Ok(None) };
@@ -47,7 +47,7 @@ pub(crate) fn frame_at(blocks: &mut Blocks, head: &Head, offset: u64) -> Result<
     Ok(valid.then_some(Frame { place: Place { offset, sequence }, header }))
 }
 
-/// Whether a frame could have been written like that.
+/// Whether a writer could have written such a frame.
 fn fits(header: &Header, offset: u64, sequence: u64) -> bool {
     let count_fits = match header.kind {
         Kind::Rows(count) => u64::from(count) <= rows_max(offset, sequence),
@@ -57,14 +57,14 @@ fn fits(header: &Header, offset: u64, sequence: u64) -> bool {
     count_fits && u64::from(header.synced_to) <= offset
 }
 
-/// The frame at `place` if it is valid and has that sequence number.
+/// The frame at `place`, if it is valid and has that sequence number.
 pub(crate) fn expected_at(blocks: &mut Blocks, head: &Head, place: Place) -> Result<Option<Frame>> {
     let frame = frame_at(blocks, head, place.offset)?;
     Ok(frame.filter(|frame| frame.place.sequence == place.sequence))
 }
 
-/// Goes from `place` to the first invalid one and returns that; a mark or a void ends
-/// the walk in its place. `each` sees every frame, marks and voids included.
+/// Walks from `place` to the first invalid place and returns it. A mark or a void also
+/// ends the walk, at its own place. `each` sees every frame, marks and voids included.
 pub(crate) fn walk(
     blocks: &mut Blocks,
     head: &Head,
@@ -81,7 +81,7 @@ pub(crate) fn walk(
     Ok(place)
 }
 
-/// Appends the rows of a frame that was found valid to `into`.
+/// Appends the rows of a valid frame to `into`.
 pub(crate) fn rows_of(
     blocks: &mut Blocks,
     frame: &Frame,

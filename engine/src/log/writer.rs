@@ -1,7 +1,8 @@
-//! Writing the log: frames at its end, marks after a sync, and taking back.
+//! Writing the log: frames at its end, marks after a sync, and taking back a failed
+//! write.
 //!
-//! Invariants: `durable` is not after `end`; bytes from `written_to` on are zeros or
-//! not there; where `marked` is true a mark stands at `end`.
+//! Invariants: `durable` is not after `end`; bytes from `written_to` on are zeros or do
+//! not exist; if `marked` is true, there is a mark at `end`.
 
 use std::sync::Arc;
 
@@ -15,13 +16,13 @@ use crate::format::frame::{
 use crate::observation::Observation;
 use crate::os::disk::DiskFile;
 
-/// After this many bytes the disk is given work, so that a later sync waits for less.
+/// After this many bytes the disk begins to write, so that a later sync waits for less.
 const WRITE_OUT_BYTES: u64 = 1 << 20;
 
 /// The bytes of a mark.
 type Mark = [u8; UNIT_USIZE];
 
-/// The log in the hands of the holder of the lock.
+/// The log, as the holder of the lock writes it.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     file: Arc<DiskFile>,
@@ -29,16 +30,16 @@ pub(crate) struct LogWriter {
     end: Place,
     durable: Place,
     marked: bool,
-    /// The end of what was written or tried to be.
+    /// The end of all attempted writes.
     written_to: u64,
     /// The file's length.
     length: u64,
-    /// Reused from write to write.
+    /// Kept for the next write.
     buffer: Vec<u8>,
 }
 
 impl LogWriter {
-    /// Continues a log that ends like that.
+    /// Continues a log that has this tail.
     pub(crate) fn resume(file: Arc<DiskFile>, head: Head, tail: &Tail) -> Self {
         let marked = tail.stop == Stop::Mark;
         let written_to = tail.end.offset + if marked { UNIT } else { 0 };
@@ -69,7 +70,7 @@ impl LogWriter {
         self.durable
     }
 
-    /// A mark stands at the end.
+    /// Whether there is a mark at the end.
     pub(crate) fn is_marked(&self) -> bool {
         self.marked
     }
@@ -78,8 +79,8 @@ impl LogWriter {
         self.end.offset - self.durable.offset
     }
 
-    /// Writes `rows` in as few frames as fit, and zeros after them so that the next ones
-    /// need not make the file grow. After an error nothing is known of what was written.
+    /// Writes `rows` in as few frames as possible, with zeros after them so that the next
+    /// frames need not grow the file. After an error it is unknown what was written.
     pub(crate) fn write(&mut self, rows: &[Observation], ahead_bytes: u64) -> Result<()> {
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
@@ -95,7 +96,7 @@ impl LogWriter {
             bytes.resize(usize::try_from(ahead).expect("a buffer"), 0);
         }
         let written = self.file.write(self.end.offset, &bytes);
-        // Also of a write that failed a part may be there.
+        // A failed write may have written a part.
         self.length = self.length.max(self.end.offset + bytes.len() as u64);
         self.written_to = self.written_to.max(reached);
         self.buffer = bytes;
@@ -117,8 +118,9 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Leaves a mark at the end, itself unsynced, if none stands there. Without one the next writer that finds this end copies
-    /// what it cannot know to be durable; that is no error.
+    /// Writes a mark at the end if there is none; the mark itself is not synced. Without
+    /// a mark the next writer copies what it cannot know to be durable, so a failure here
+    /// is no error.
     pub(crate) fn mark(&mut self) {
         if self.marked {
             return;
@@ -139,14 +141,14 @@ impl LogWriter {
         encode_bare(self.head.seed, place.offset, Header { kind, sequence, synced_to })
     }
 
-    /// Takes back what was written after `place`: zeros instead, and the mark that stood
-    /// there if all before it is durable.
+    /// Takes back what was written after `place`: writes zeros over it, and restores the
+    /// mark there if all before it is durable.
     pub(crate) fn take_back(&mut self, place: Place) -> Result<()> {
         let bytes = self.written_to.saturating_sub(place.offset);
         let zeros = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 20)];
         let mut offset = place.offset;
         let end = place.offset + bytes;
-        // Not beyond the end of the file: what is not there need not be taken back.
+        // Bytes beyond the end of the file need not be taken back.
         let end = end.min(self.file.len()?);
         while offset < end {
             let part = usize::try_from(end - offset).unwrap_or(usize::MAX).min(zeros.len());
@@ -168,7 +170,7 @@ impl LogWriter {
         self.file.write(place.offset, &void)
     }
 
-    /// Whether the log still ends as this writer left it.
+    /// Whether the log still ends where this writer left it.
     pub(crate) fn is_untouched(&self) -> Result<bool> {
         let mut found = [0; UNIT_USIZE];
         let read = self.file.read(self.end.offset, &mut found)?;
@@ -178,8 +180,8 @@ impl LogWriter {
     }
 }
 
-/// Appends to `into` the frames of `rows` from `place` on, with the zeros between blocks,
-/// and returns the place after them; `None` if the log cannot hold them.
+/// Appends to `into` the frames of `rows` from `place` on, with zeros between blocks, and
+/// returns the place after them; `None` if the log cannot hold them.
 pub(crate) fn encode_frames(
     head: &Head,
     mut place: Place,
@@ -201,7 +203,8 @@ pub(crate) fn encode_frames(
     Some(place)
 }
 
-/// The place after `offset`, with the zeros up to it if something follows.
+/// The place of the next frame after `offset`. Writes the zeros up to it if something
+/// follows.
 fn pad(offset: u64, into: &mut Vec<u8>, follows: bool) -> u64 {
     let next = next_place(offset);
     if follows {
@@ -222,8 +225,7 @@ pub(crate) struct Making {
 }
 
 impl Making {
-    /// For the log `id`, whose first observation has that number, after a header of that
-    /// length.
+    /// For the log `id`. `first_sequence` is the number of its first observation.
     pub(crate) fn new(id: u64, first_sequence: u64, header_bytes: u64) -> Self {
         let place = Place { offset: next_place(header_bytes), sequence: first_sequence };
         let seed = Seed::of_log(id);
@@ -234,7 +236,7 @@ impl Making {
         Head { id: 0, seed: self.seed, first_sequence: self.first_sequence, made: self.place }
     }
 
-    /// Fills up to the place of the next frame.
+    /// Writes zeros up to the place of the next frame.
     fn fill(&mut self) {
         let length = usize::try_from(self.place.offset - self.start).expect("in memory");
         self.bytes.resize(length, 0);

@@ -1,6 +1,6 @@
-//! Every operation on the file system goes through these few functions, so that
-//! the order of writes and syncs can be read in one place. [`call`] announces
-//! each of them before it is made: a test can record it and make it fail.
+//! Every operation on the file system goes through these few functions, so that the order
+//! of writes and syncs can be read in one place. [`call`] announces each of them before
+//! it is made, so that a test can record it or make it fail.
 
 mod directory;
 mod file;
@@ -22,7 +22,7 @@ pub(crate) use self::watch::announce;
 use self::watch::{announce_write, refuse_unreadable};
 use crate::error::{Error, Result};
 
-/// What is about to be done to which file or directory.
+/// An operation on a file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     CreateDirectory,
@@ -33,9 +33,10 @@ pub(crate) enum Operation {
     },
     StartWriteOut,
     Sync,
-    /// Of `NAME.tmp` to `NAME`; the path is that of `NAME`.
+    /// Renames `NAME.tmp` to `NAME`; the path is that of `NAME`.
     Rename,
-    /// To the name with `.damaged` or `.aside` added; the path is the old one.
+    /// Renames a file to its name with `.damaged` or `.aside` added; the path is the old
+    /// one.
     SetAside,
     Remove,
     SyncDirectory,
@@ -52,7 +53,7 @@ pub(crate) enum Operation {
 
 #[cfg(test)]
 impl Operation {
-    /// Whether the disk may be another one afterwards.
+    /// Whether the operation may change the disk.
     pub(crate) fn changes_the_disk(self) -> bool {
         use Operation::{
             Create, CreateDirectory, Remove, Rename, SetAside, Sync, SyncDirectory, Write,
@@ -88,7 +89,7 @@ impl Identity {
     }
 }
 
-/// Makes a directory, whose name is not durable yet.
+/// Makes a directory. Its name is not durable yet.
 pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
     call(path, Operation::CreateDirectory, || std::fs::create_dir(path))
 }
@@ -99,8 +100,8 @@ pub(crate) fn sync_directory_at(path: &Path) -> Result<()> {
         .map_err(|error| Error::io(path, "sync the directory to disk", error))
 }
 
-/// A call that a signal interrupts is made again; not without end, so that a
-/// file system that answers nothing else is an error.
+/// How often an interrupted call is made again. The limit makes a file system that
+/// answers nothing else an error.
 const INTERRUPTIONS_MAX: usize = 100;
 
 /// Makes one call to the file system.
@@ -112,7 +113,7 @@ pub(crate) fn call<T>(
     uninterrupted(|| announce(path, operation).and_then(|()| make()))
 }
 
-/// The standard library does so for some calls, and without end.
+/// The standard library repeats some calls itself, without a limit.
 fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     for _ in 0..INTERRUPTIONS_MAX {
         match call() {

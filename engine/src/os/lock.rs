@@ -1,8 +1,8 @@
 //! The writers' lock: one process at a time appends to a store.
 //!
-//! It is an `flock` on the directory. A file in it could be removed by a user
-//! who thinks it left over; then there would be two writers. The kernel lets go
-//! of the lock when its holder dies.
+//! It is an `flock` on the directory. A lock file could be removed by a user who thinks
+//! that it was left over, and then there would be two writers. The kernel releases the
+//! lock when its holder dies.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -17,9 +17,9 @@ use crate::error::{Error, ErrorKind, Result};
 const PAUSE_FIRST: Duration = Duration::from_micros(50);
 const PAUSE_MOST: Duration = Duration::from_millis(5);
 
-/// Held until dropped. The descriptor is not inherited by programs that this one
-/// starts, but by a child that is forked and starts none: the lock is of the open
-/// file, not of the process.
+/// The lock, held until dropped. Programs that this process starts do not inherit the
+/// descriptor. A forked child does: the lock belongs to the open file, not to the
+/// process.
 #[derive(Debug)]
 pub(crate) struct Lock {
     directory: Arc<Directory>,
@@ -28,8 +28,8 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, waiting at most `wait`. Fails where the directory's path leads
-    /// somewhere else by now.
+    /// Takes the lock, waiting at most `wait`. Fails if the directory's path now leads
+    /// somewhere else.
     pub(crate) fn take(directory: &Arc<Directory>, wait: Duration) -> Result<Self> {
         let opened = directory.open_itself()?;
         let begun = Instant::now();
@@ -54,7 +54,7 @@ impl Lock {
         if directory.is_named()? { Ok(lock) } else { Err(lock.replaced()) }
     }
 
-    /// The error where the directory's path leads somewhere else.
+    /// The error if the directory's path leads somewhere else.
     pub(crate) fn replaced(&self) -> Error {
         let detail = "the store was moved away or replaced while it was open; open it again";
         Error::new(ErrorKind::Replaced, self.directory.path(), detail)
@@ -79,8 +79,8 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Lets go of the lock also where a child has been forked meanwhile and has the
-    /// file still open. That child has nothing to let go of.
+    /// Releases the lock even if a forked child still has the file open. The child has no
+    /// lock to release.
     fn drop(&mut self) {
         if self.is_of_this_process() {
             // Closing the file does the rest.
@@ -100,7 +100,7 @@ fn timed_out(directory: &Directory, opened: &File, wait: Duration) -> Error {
     Error::new(ErrorKind::Locked, directory.path(), detail)
 }
 
-/// Who holds the lock, by the kernel's table of locks.
+/// The process that holds the lock, from the kernel's table of locks.
 fn holder(locked: &std::fs::Metadata) -> Option<String> {
     let table = std::fs::read_to_string("/proc/locks").ok()?;
     let process = holder_in(&table, locked.dev(), locked.ino())?;

@@ -1,5 +1,5 @@
-//! How the bytes of a file come into memory: through read-only maps, or by
-//! position where a map is refused or not wanted.
+//! Reading the bytes of a file: through read-only maps, or by position where a map is
+//! refused or not wanted.
 //!
 //! This is the only module with `unsafe`, so the one other call that needs it is here
 //! too. The contract of the maps:
@@ -30,8 +30,8 @@ use super::disk::{DiskFile, Operation, call};
 use crate::error::Result;
 
 const WINDOW_BYTES: u64 = 256 * 1024;
-/// Reads of a file before it is mapped. Mapping and unmapping take as long as some ten
-/// reads by position.
+/// How often a file is read before it is mapped. Mapping and unmapping take as long as
+/// about ten reads by position.
 const READS_BEFORE_MAP: u32 = 16;
 
 /// A file opened for reading, which any number of threads read at once.
@@ -44,7 +44,7 @@ pub(crate) struct Bytes {
 
 #[derive(Debug, Default)]
 struct Mapped {
-    /// Reads without a window.
+    /// The number of reads without a window so far.
     reads: u32,
     window: Option<Arc<Window>>,
 }
@@ -55,8 +55,8 @@ struct Window {
     map: MmapRaw,
 }
 
-/// Starts writing a part of `file` to the disk, without waiting for it. Only a hint: a
-/// sync says whether it succeeded.
+/// Starts writing a part of `file` to the disk, without waiting for it. It is only a
+/// hint: a sync reports success or failure.
 pub(super) fn start_write_out(file: &File, part: Range<u64>) -> io::Result<()> {
     let (offset, bytes) = (part.start.cast_signed(), (part.end - part.start).cast_signed());
     // SAFETY: the call takes no pointer, and the descriptor is open while `file` lives.
@@ -79,13 +79,13 @@ impl Bytes {
         &self.file
     }
 
-    /// Whether what is read may come through a map. Before a caller reports bytes as
-    /// corrupt it reads them again by position: a map can show old pages (overlayfs).
+    /// Whether bytes may have been read through a map. Before a caller reports bytes as
+    /// corrupt, it reads them again by position: a map can show old pages (overlayfs).
     pub(crate) fn is_mapped(&self) -> bool {
         self.maps.load(Ordering::Relaxed)
     }
 
-    /// Fills `into` from `offset`; fewer bytes only at the end of the file.
+    /// Fills `into` from `offset`. Reads fewer bytes only at the end of the file.
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         match self.window(offset, into.len())? {
             Some(window) => {
@@ -96,17 +96,17 @@ impl Bytes {
         }
     }
 
-    /// As [`Bytes::read`], past any map.
+    /// As [`Bytes::read`], without a map.
     pub(crate) fn read_by_position(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         self.file.read(offset, into)
     }
 
-    /// Gives the map back, if there is one. It is made again when reads go on.
+    /// Gives the map back, if there is one. Further reads map the file again.
     pub(crate) fn unmap(&self) {
         *self.mapped.lock().unwrap_or_else(PoisonError::into_inner) = Mapped::default();
     }
 
-    /// The window that holds all the bytes wanted; `None` if there is to be none.
+    /// The window that holds all the wanted bytes; `None` if they are read without one.
     fn window(&self, offset: u64, length: usize) -> Result<Option<Arc<Window>>> {
         let wanted = length as u64;
         if !self.is_mapped() || wanted > WINDOW_BYTES {
@@ -144,7 +144,7 @@ impl Bytes {
 impl Window {
     fn map(file: &File, offset: u64, length: u64) -> io::Result<Self> {
         let start = offset - offset % WINDOW_BYTES;
-        // Twice the window's step, so that a block that straddles a step is within one.
+        // Twice the window's step, so that a block across a step is within one window.
         let end = length.min(start + 2 * WINDOW_BYTES);
         let bytes = usize::try_from(end - start).map_err(io::Error::other)?;
         let map = MmapOptions::new().offset(start).len(bytes).map_raw_read_only(file)?;
@@ -156,7 +156,7 @@ impl Window {
         offset >= self.start && offset.checked_add(wanted).is_some_and(|last| last <= end)
     }
 
-    /// Copies `into.len()` bytes from file offset `offset`; the caller has asked
+    /// Copies `into.len()` bytes from file offset `offset`. The caller has checked with
     /// [`Window::holds`].
     fn copy(&self, offset: u64, into: &mut [u8]) {
         assert!(self.holds(offset, into.len() as u64), "a copy stays within its window");

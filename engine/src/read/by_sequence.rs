@@ -1,4 +1,4 @@
-//! Reading observations in the order in which they arrived.
+//! Reading observations in the order of arrival.
 
 use std::collections::VecDeque;
 use std::iter::FusedIterator;
@@ -23,16 +23,17 @@ use crate::observation::Observation;
 pub struct BySequence {
     snapshot: Snapshot,
     wanted: Range<u64>,
-    /// Nodes of the sealed part that are still to be gone into, the next one last. Chunks
-    /// are reached through the tree, so that those of another copy are noticed.
+    /// Nodes of the sealed part that are not read yet, the next one last. Chunks are
+    /// reached through the tree, so that chunks of another copy are noticed.
     nodes: Vec<Node>,
     /// Leaves that are read next.
     leaves: Range<u64>,
-    /// The leaf last read, the next of its rows, and the end of those that are wanted.
+    /// The rows of the leaf read last, the next one to return, and the end of the wanted
+    /// ones.
     scan: Scan,
     row: usize,
     row_end: usize,
-    /// Met, and perhaps continued by the next leaf.
+    /// Damage that was met. The next leaf may continue it.
     pending: Option<Damage>,
     errors: VecDeque<Error>,
 }
@@ -55,7 +56,7 @@ impl BySequence {
         }
     }
 
-    /// Goes on where the rows of a leaf are handed over.
+    /// Goes on after the rows of a leaf were returned.
     #[cold]
     fn advance(&mut self) -> Option<Result<(u64, Observation)>> {
         loop {
@@ -72,7 +73,7 @@ impl BySequence {
                     return self.errors.pop_front().map(Err);
                 }
                 Err(error) => {
-                    // The file cannot be read; asking again would say the same.
+                    // The file cannot be read; another attempt would fail too.
                     self.nodes.clear();
                     self.wanted.end = self.wanted.start;
                     self.leaves = 0..0;
@@ -82,7 +83,8 @@ impl BySequence {
         }
     }
 
-    /// Reads one more leaf, or goes into one more node. Returns whether there was one.
+    /// Reads one more leaf, or the children of one more node. Returns whether there was
+    /// one.
     fn read_next(&mut self) -> Result<bool> {
         let wanted = self.wanted.start / LEAF..self.wanted.end.div_ceil(LEAF);
         if self.leaves.start < self.leaves.end.min(wanted.end) {
@@ -130,8 +132,8 @@ impl BySequence {
         Ok(())
     }
 
-    /// An error about what is lost before a leaf's rows comes before them: a caller may
-    /// take no more than the next few.
+    /// Errors about lost observations come before the later rows of the same leaf, since
+    /// a caller may take only the next few items.
     fn report_before_rows(&mut self) {
         if self.row >= self.row_end {
             return;

@@ -12,14 +12,14 @@ use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
 use crate::os::disk::Directory;
 use crate::stats::summary::Summary;
 
-/// A chunk and the nodes below its own, which are merged when one is wanted.
+/// A chunk and the nodes below its own. They are merged when one is wanted.
 #[derive(Debug)]
 pub(crate) struct ChunkNodes {
     chunk: Chunk,
     inner: OnceLock<Vec<Option<Summary>>>,
 }
 
-/// The nodes within a chunk, its own included, and the number that is not used.
+/// The number of nodes within a chunk, with its own, plus one for the unused index 0.
 const INNER: usize = 1 << CHUNK_LEVEL;
 
 impl ChunkNodes {
@@ -40,16 +40,16 @@ impl ChunkNodes {
         &self.chunk.nodes()[0].summary
     }
 
-    /// Whether rows were lost, before the chunk was sealed or since.
+    /// Whether rows were lost, before the chunk was sealed or later.
     pub(crate) fn has_lost(&self) -> bool {
         self.chunk.lost().next().is_some()
     }
 
-    /// The node of a level below the chunk's own; `None` if it cannot be had.
+    /// A node below the chunk's own; `None` if a summary it needs is not readable.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if the summaries of the
-    /// leaves are not those of the chunk's own node.
+    /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if the summaries of the leaves
+    /// do not merge to the chunk's own node.
     pub(crate) fn below(
         &self,
         directory: &Directory,
@@ -63,7 +63,7 @@ impl ChunkNodes {
                 self.inner.get_or_init(|| merged)
             }
         };
-        // A repair may have had to count a leaf as empty.
+        // A repair may have counted a leaf as empty.
         let merged = inner[1].as_ref().filter(|_| !self.has_lost());
         if merged.is_some_and(|merged| !has_same_bits(merged, self.own())) {
             let detail = "the summaries of the chunk's leaves are not those of the chunk";
@@ -74,8 +74,8 @@ impl ChunkNodes {
         self.get(inner, number)
     }
 
-    /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` where
-    /// the summary of a leaf cannot be had.
+    /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` if the
+    /// summary of a leaf is damaged.
     fn merged(&self) -> Result<Vec<Option<Summary>>> {
         let mut inner = vec![None; INNER];
         for number in (1..INNER).rev() {

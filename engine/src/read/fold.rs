@@ -1,5 +1,5 @@
-//! The summary of a window: its largest nodes, joined from left to right, and of leaves
-//! that it cuts the rows within it.
+//! The summary of a window: the largest nodes inside it, merged from left to right, and
+//! the matching rows of leaves that the range cuts.
 
 use super::nodes::Node;
 use super::scan::{Columns, Scan};

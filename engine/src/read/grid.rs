@@ -1,6 +1,6 @@
-//! Summaries of equal intervals of time: what a picture shows of each of its columns
-//! (M4: Jugel et al., "M4: A Visualization-Oriented Time Series Data Aggregation", VLDB
-//! 2014), and buckets of a given width.
+//! Summaries of equal intervals of time: the columns of a picture (M4: Jugel et al., "M4:
+//! A Visualization-Oriented Time Series Data Aggregation", VLDB 2014), and buckets of a
+//! given width.
 
 use super::nodes::Node;
 use super::scan::{Columns, Scan};
@@ -17,11 +17,11 @@ use crate::stats::summary::Summary;
 pub struct Column {
     /// The first nanosecond of the interval, since the Unix epoch.
     pub start_ns: i64,
-    /// How many observations are in it: never 0.
+    /// How many observations the interval holds: never 0.
     pub count: u64,
-    /// The earliest; of equal times, the first to arrive.
+    /// The earliest; among equal times, the first to arrive.
     pub first: Observation,
-    /// The latest; of equal times, the last to arrive.
+    /// The latest; among equal times, the last to arrive.
     pub last: Observation,
     /// The smallest value.
     pub min: f64,
@@ -36,7 +36,7 @@ pub struct Bucket {
     /// The first nanosecond of the interval, since the Unix epoch.
     pub start_ns: i64,
     /// Count, extremes, mean and variance of its observations, and the first and the last
-    /// of them. There is at least one.
+    /// of them. It holds at least one.
     pub summary: Summary,
     /// How much of the interval, from 0 to 1, lies within the window and from its first
     /// observation to its last. It is less than 1 if the bucket is cut off, or not yet
@@ -52,7 +52,7 @@ pub(super) struct Intervals {
 }
 
 impl Intervals {
-    /// `count` intervals, or fewer, from the first to the last nanosecond.
+    /// `count` intervals, or fewer, from `first` to `last`.
     pub(super) fn covering(first: i64, last: i64, count: usize) -> Self {
         let (origin, span) = (i128::from(first), i128::from(last) - i128::from(first) + 1);
         let count = i128::try_from(count).unwrap_or(i128::MAX).clamp(1, span);
@@ -87,7 +87,7 @@ impl Intervals {
     }
 }
 
-/// The columns that hold anything, in order of time. `whole` is the window's summary.
+/// The columns that hold observations, in order of time. `whole` is the window's summary.
 pub(super) fn columns(
     snapshot: &Snapshot,
     times: Times,
@@ -104,7 +104,7 @@ pub(super) fn columns(
     Ok(filled.map(column).collect())
 }
 
-/// The buckets that hold anything, in order of time. `whole` is the window's summary.
+/// The buckets that hold observations, in order of time. `whole` is the window's summary.
 pub(super) fn buckets(
     snapshot: &Snapshot,
     times: Times,
@@ -120,7 +120,7 @@ pub(super) fn buckets(
     Ok(filled.map(bucket).collect())
 }
 
-/// The intervals that hold anything, by number.
+/// The intervals that hold observations, with their numbers.
 fn summaries(
     snapshot: &Snapshot,
     times: Times,
@@ -149,10 +149,10 @@ struct Grid {
 }
 
 impl Grid {
-    /// Adds what comes later by sequence number than all that was added to this interval.
+    /// Adds a summary whose sequence numbers come after all that were added before.
     fn add(&mut self, number: i128, summary: &Summary) {
         let cell = usize::try_from(number - self.first).ok();
-        // Rows of a copy that went on apart may lie outside. They are reported elsewhere.
+        // Rows of a diverged copy may lie outside. They are reported elsewhere.
         if let Some(cell) = cell.and_then(|cell| self.cells.get_mut(cell)) {
             *cell = cell.merge(summary);
         }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::stats::bins::Edges;
 use crate::stats::summary::Summary;
 
-/// The bins that a histogram is to have.
+/// The bins of a histogram.
 ///
 /// ```
 /// use gaugelog::Bins;
@@ -19,9 +19,9 @@ use crate::stats::summary::Summary;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Bins {
-    /// This number of equal bins from the smallest value to the largest, as numpy lays
-    /// them. If all values are equal, the bins reach from half below to half above. There
-    /// is one bin if the edges would not be distinct f64 numbers.
+    /// This number of equal bins from the smallest value to the largest, as in numpy. If
+    /// all values are equal, the bins reach from half below to half above. There is one
+    /// bin if the edges would not be distinct f64 numbers.
     Equal(usize),
     /// Bins between these edges, each larger than the one before. Values outside are not
     /// counted.
@@ -52,8 +52,8 @@ impl<const N: usize> From<[f64; N]> for Bins {
     }
 }
 
-/// Bins and how many values lie in each: a bin holds its lower edge, the last one also
-/// its upper.
+/// Bins and how many values lie in each. A bin includes its lower edge, and the last one
+/// also its upper edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Histogram {
     /// The bins' edges in ascending order, one more than there are bins.
@@ -80,7 +80,7 @@ struct Counting {
 impl Counting {
     fn add(&mut self, value: f64, count: u64) {
         if let Some(bin) = self.edges.index_of(value) {
-            // A forged summary may count anything.
+            // A forged summary may state any count.
             self.counts[bin] = self.counts[bin].saturating_add(count);
         }
     }

@@ -1,5 +1,5 @@
-//! The nodes that the log's leaves complete: summarised once a snapshot from rows, and
-//! carried on from the manifest's nodes.
+//! The nodes that the log's leaves complete. A snapshot summarises the leaves once from
+//! rows, and continues from the manifest's nodes.
 
 use super::missing::Missing;
 use crate::error::{Damage, Result};
@@ -13,11 +13,12 @@ use crate::view::View;
 /// What the log adds to the tree.
 #[derive(Debug)]
 pub(crate) struct LogNodes {
-    /// The largest nodes that cover everything, and the last leaf, if it is not full.
+    /// The largest nodes that cover everything, and the last leaf if it is not full.
     pub(crate) roots: Vec<Node>,
     /// Rows that cannot be read.
     pub(crate) lost: Vec<Damage>,
-    /// From the leaves up; none of a level follows those of the manifest with a gap.
+    /// One level after the other, the leaves first. Within a level, the log's nodes come
+    /// right after the manifest's.
     levels: Vec<Level>,
 }
 
@@ -65,7 +66,7 @@ struct Reading {
     edge: Edge,
     levels: Vec<Level>,
     lost: Missing,
-    /// Rows of the leaf after those that the edge covers.
+    /// Rows of the leaf that comes after those that the edge covers.
     leaf: Vec<Observation>,
 }
 

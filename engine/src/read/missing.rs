@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Damage;
 
-/// The most places that are listed one by one: a store that is all damage has more.
+/// The most places that are listed one by one. A badly damaged store has more.
 const LISTED_MAX: usize = 1000;
 const MORE: &str = "observations here and in further places, which are not listed, cannot be read";
 
@@ -13,8 +13,7 @@ const MORE: &str = "observations here and in further places, which are not liste
 pub(crate) struct Missing(Mutex<Vec<Damage>>);
 
 impl Missing {
-    /// Adds a place. Returns false if it is listed already, and for those beyond the
-    /// last one that is listed.
+    /// Adds a place. Returns false if it is listed already, or if the list is full.
     pub(crate) fn add(&self, damage: Damage) -> bool {
         let mut listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if listed.iter_mut().any(|place| extend(place, &damage)) {
@@ -33,8 +32,8 @@ impl Missing {
     }
 }
 
-/// Makes `place` cover `other` too, if that is the same place and another part of it was
-/// wanted.
+/// Extends `place` to cover `other`, if both are the same place and another part of it
+/// was wanted.
 pub(crate) fn extend(place: &mut Damage, other: &Damage) -> bool {
     let (own, more) = (&place.lost, &other.lost);
     let is_same = place.offset == other.offset

@@ -1,13 +1,12 @@
-//! Reading: from a fixed prefix of a store to what was asked of it.
+//! Reading: from a fixed prefix of a store to the answers of a snapshot.
 //!
 //! ```text
 //! view ─▶ nodes ─▶ tree_walk ─▶ fold · grid · histogram · quantile ─▶ window ─▶ snapshot
 //!           └────▶ scan ──────▶ by_sequence · time_order ───────────────┘
 //! ```
 //!
-//! `nodes` finds the summaries of the tree, `scan` the rows of a leaf. Whether damage is
-//! an error or is read around is decided in one place, `Snapshot::meet`
-//! (snapshot.rs).
+//! `nodes` finds the summaries of the tree, `scan` the rows of a leaf. `Snapshot::meet`
+//! (snapshot.rs) alone decides whether damage is an error or is skipped.
 
 pub(crate) mod by_sequence;
 mod chunk_nodes;

@@ -1,4 +1,4 @@
-//! Rows whose times overlap, sorted with fixed memory.
+//! Sorting rows whose times overlap, with fixed memory.
 
 use super::nodes::Node;
 use super::scan::{Columns, Scan};
@@ -7,8 +7,8 @@ use super::tree_walk::{Visitor, Way};
 use crate::chunk::reader::Wanted;
 use crate::stats::summary::Summary;
 
-/// The rows that are sorted in memory, of 24 bytes each, and half as much again for
-/// sorting them.
+/// The most rows that are sorted in memory. They take 24 bytes each, and half as much
+/// again for sorting.
 pub(super) const ROWS_MAX: usize = if cfg!(test) { 1 << 12 } else { 1 << 18 };
 /// The most rows that are handed over at once.
 const PORTION: usize = 1024;
@@ -30,7 +30,7 @@ impl Entry {
     }
 }
 
-/// The rows of a leaf that are within `times` and come after `after`, if that is given.
+/// The rows of a leaf that are within `times` and, if `after` is given, come after it.
 fn entries(rows: &Scan, times: Times, after: Option<Key>) -> impl Iterator<Item = Entry> {
     let columns = rows.times().iter().zip(rows.values());
     let rows = columns.zip(rows.sequences());
@@ -38,11 +38,11 @@ fn entries(rows: &Scan, times: Times, after: Option<Key>) -> impl Iterator<Item 
         .filter(move |entry| times.contain(entry.time) && after.is_none_or(|it| it < entry.key()))
 }
 
-/// Rows that were read and wait for others which may come before them.
+/// Rows that were read and wait, because others may come before them.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     entries: Vec<Entry>,
-    /// Handed over up to here, and sorted from there to `sorted`.
+    /// The rows before this index are handed over; from it to `sorted` they are sorted.
     next: usize,
     sorted: usize,
 }
@@ -64,12 +64,13 @@ impl Pool {
         self.entries.extend(entries(rows, times, after));
     }
 
-    /// Puts the next rows that come before `bound`, or any where there is none, into
-    /// `into`. Returns the last of them.
+    /// Puts the next rows before `bound` into `into`, or any rows if there is no bound.
+    /// Returns the last of them.
     pub(super) fn take_before(&mut self, bound: Option<Key>, into: &mut Columns) -> Option<Key> {
         let (rest, fresh) = (self.sorted - self.next, self.entries.len() - self.sorted);
         if fresh > 0 {
-            // Sorting for each leaf what many leaves share would take their square.
+            // Rows that many leaves share must not be sorted again for each of these
+            // leaves: that would take quadratic time.
             let has_room = self.entries.len() - self.next < ROWS_MAX / 4 * 3;
             if bound.is_some() && fresh < rest / 2 && has_room {
                 return None;
@@ -89,15 +90,15 @@ impl Pool {
     }
 }
 
-/// One pass over everything, which keeps the first rows after `after`.
+/// One pass over everything. It keeps the first rows after `after`.
 #[derive(Debug)]
 pub(super) struct Pass {
     times: Times,
     after: Option<Key>,
     kept: Vec<Entry>,
-    /// Nothing after this is kept: as many are known that come no later.
+    /// Nothing after this is kept, because enough earlier rows are known.
     bound: Option<Key>,
-    /// Rows that were read.
+    /// The number of rows that were read.
     read: usize,
 }
 
@@ -106,23 +107,23 @@ impl Pass {
         Self { times, after, kept: Vec::new(), bound: None, read: 0 }
     }
 
-    /// Whether there are rows after those that are kept.
+    /// Whether there are rows after the kept ones.
     pub(super) fn is_cut(&self) -> bool {
         self.bound.is_some()
     }
 
-    /// Whether far more was read than is kept.
+    /// Whether far more rows were read than kept.
     pub(super) fn is_wasteful(&self) -> bool {
         self.read > 4 * ROWS_MAX
     }
 
-    /// What is kept, sorted.
+    /// The kept rows, sorted.
     pub(super) fn into_pool(mut self) -> Pool {
         self.kept.sort_unstable_by_key(Entry::key);
         Pool { next: 0, sorted: self.kept.len(), entries: self.kept }
     }
 
-    /// Reduces what is kept to as many as may be.
+    /// Reduces the kept rows to the allowed number.
     pub(super) fn reduce(&mut self) {
         if self.kept.len() > ROWS_MAX {
             let (_, last, _) = self.kept.select_nth_unstable_by_key(ROWS_MAX - 1, Entry::key);

@@ -1,5 +1,5 @@
 //! Summaries that snapshots of the same sealed part share, so that each reads only what
-//! none of them has read.
+//! none of them has read yet.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! Reading the rows of one leaf after the other: pages from chunks, rows from the log,
-//! both handed over as columns.
+//! Reading the rows of one leaf after the other: pages from chunks and rows from the log,
+//! both as columns.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
 use crate::stats::summary::Summary;
 
-/// The leaves of the log that are read at once if one after the other is wanted: to
-/// find the first takes some block reads.
+/// How many leaves of the log are read at once if they are wanted one after the other:
+/// finding the first takes several block reads.
 const LOG_LEAVES: u64 = 64;
 
 /// Where leaves are read from.
@@ -25,10 +25,10 @@ enum Source {
     Rows(LogRows),
 }
 
-/// The rows of a leaf, in memory that is used again for the next.
+/// The rows of a leaf. The memory is used again for the next leaf.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// The one last read from.
+    /// The source that was read last.
     source: Option<Source>,
     page: Page,
     sequences: Vec<u64>,
@@ -55,7 +55,8 @@ impl Columns {
 }
 
 impl Scan {
-    /// Reads a leaf. What of it cannot be read is [`lost`](Self::take_lost), no error.
+    /// Reads a leaf. Unreadable rows are listed as [`lost`](Self::take_lost) and are no
+    /// error.
     pub(crate) fn read(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
         self.lost.clear();
         self.clear_rows();
@@ -71,7 +72,7 @@ impl Scan {
         &self.page.times
     }
 
-    /// The values of the rows; those of the log are there wanted or not.
+    /// The values of the rows. Those of the log are there even if they were not wanted.
     pub(crate) fn values(&self) -> &[f64] {
         &self.page.values
     }
@@ -81,12 +82,12 @@ impl Scan {
         &self.sequences
     }
 
-    /// What of the leaf cannot be read, in the order of sequence numbers.
+    /// The unreadable parts of the leaf, in the order of sequence numbers.
     pub(crate) fn take_lost(&mut self) -> std::vec::Drain<'_, Damage> {
         self.lost.drain(..)
     }
 
-    /// Puts the rows within `times` into `into`, which is cleared before.
+    /// Clears `into`, then puts the rows within `times` into it.
     pub(crate) fn within(&self, times: &Times, into: &mut Columns) {
         into.clear();
         let rows = self.page.times.iter().zip(&self.page.values);
@@ -166,7 +167,7 @@ struct LogRows {
 }
 
 impl LogRows {
-    /// Reads the leaf if it is not at hand, and those after it if it follows.
+    /// Reads the leaf if it is not in memory. If leaves are wanted in order, also the next.
     fn reach(&mut self, log: &Log, leaf: u64) -> Result<()> {
         if self.leaves.contains(&leaf) {
             return Ok(());
@@ -192,7 +193,7 @@ impl LogRows {
         Ok(())
     }
 
-    /// Adds the rows of a leaf that is at hand.
+    /// Adds the rows of a leaf that is in memory.
     fn copy(&self, leaf: u64, into: &mut Page, sequences: &mut Vec<u64>) {
         let mut rows = &self.rows[..];
         for run in &self.runs {

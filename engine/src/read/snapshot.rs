@@ -1,4 +1,4 @@
-//! A fixed prefix of a store, and what can be asked of all of it.
+//! A fixed prefix of a store, and the answers about all of it.
 
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
@@ -14,8 +14,8 @@ use crate::error::{Damage, Result};
 use crate::stats::summary::Summary;
 use crate::view::View;
 
-/// A fixed prefix of a store: what was appended later does not show. It blocks no writer
-/// and needs no lock, any number of threads read it at once, and clones share it.
+/// A fixed prefix of a store: what is appended later does not show. It blocks no writer
+/// and needs no lock. Any number of threads read it at once, and clones share it.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -35,16 +35,16 @@ use crate::view::View;
 /// # Damage
 /// An answer that needs something unreadable is the error
 /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged). An iterator returns that error and
-/// goes on with the rest. [`skip_damage`](Self::skip_damage) reads around damage instead
-/// and lists it.
+/// goes on with the rest. [`skip_damage`](Self::skip_damage) skips damage instead, and
+/// lists it.
 ///
 /// # Retention
-/// An answer that needs what retention has removed since is the error
+/// An answer that needs what retention has removed meanwhile is the error
 /// [`ErrorKind::Removed`](crate::ErrorKind::Removed), and never a smaller result.
 #[derive(Clone)]
 pub struct Snapshot {
     tree: Arc<Tree>,
-    /// Where damage is read around.
+    /// Where skipped damage is listed.
     missing: Option<Arc<Missing>>,
 }
 
@@ -53,13 +53,13 @@ impl Snapshot {
         Self { tree: Arc::new(Tree::new(view)), missing: None }
     }
 
-    /// A later one, which shares what `earlier` has read of the sealed part, if that is
+    /// A later snapshot. It shares what `earlier` has read of the sealed part, if that is
     /// still the same.
     pub(crate) fn again(view: View, earlier: &Self) -> Self {
         Self { tree: Arc::new(Tree::again(view, &earlier.tree)), missing: None }
     }
 
-    /// How many observations there are, those that are lost included.
+    /// How many observations there are, lost ones included.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.end_sequence() - self.first_sequence()
@@ -84,8 +84,8 @@ impl Snapshot {
         self.tree.view().end_sequence()
     }
 
-    /// The random number that the first append gave the store; 0 before. Another store in the
-    /// same place has another number, and a copy has the same.
+    /// The random number that the first append gave the store; 0 before. Another store at
+    /// the same path has another number; a copy has the same one.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -102,23 +102,23 @@ impl Snapshot {
         self.tree.view().record().store
     }
 
-    /// Observations before this sequence number survive a power cut, as far as the disk
-    /// proves it. A program that sends observations elsewhere should stop there.
+    /// Observations before this sequence number survive a power cut, as far as the files
+    /// prove it. A program that sends observations elsewhere should stop there.
     #[must_use]
     pub fn durable_end(&self) -> u64 {
         self.tree.view().durable_sequence()
     }
 
-    /// Damage met when the snapshot was taken. Finding all there is takes
+    /// Damage met when the snapshot was taken. To find all damage, use
     /// [`Store::verify`](crate::Store::verify).
     #[must_use]
     pub fn damage(&self) -> &[Damage] {
         self.tree.view().damage()
     }
 
-    /// The same prefix, read around damage: answers are those of what can be read, and
+    /// The same prefix, with damage skipped: answers are those of what can be read, and
     /// [`missing`](Self::missing) lists what they lack. Windows and iterators of this
-    /// snapshot do the same, and clones of it share its list.
+    /// snapshot do the same, and its clones share the list.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -137,7 +137,8 @@ impl Snapshot {
     }
 
     /// The damage that the answers so far have met: each place once, the first 1,000. It
-    /// is empty if they needed no damaged place, and without [`skip_damage`](Self::skip_damage).
+    /// is empty if they needed no damaged place, or without
+    /// [`skip_damage`](Self::skip_damage).
     #[must_use]
     pub fn missing(&self) -> Vec<Damage> {
         self.missing.as_ref().map(|missing| missing.list()).unwrap_or_default()
@@ -217,8 +218,8 @@ impl Snapshot {
         BySequence::new(self.clone(), wanted)
     }
 
-    /// The `count` observations that were the last to arrive, in the order of arrival.
-    /// There are fewer if the store has fewer, or has lost some of them.
+    /// The last `count` observations to arrive, in the order of arrival. There are fewer
+    /// if the store has fewer, or has lost some of them.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -238,12 +239,12 @@ impl Snapshot {
         &self.tree
     }
 
-    /// Where damage is to be listed; `None` if it is an error.
+    /// The list for skipped damage; `None` if damage is an error.
     pub(super) fn skips_to(&self) -> Option<&Missing> {
         self.missing.as_deref()
     }
 
-    /// Reads around damage, or returns it as an error.
+    /// Skips damage, or returns it as an error.
     pub(super) fn meet(&self, damage: Damage) -> Result<()> {
         match &self.missing {
             Some(missing) => {
@@ -265,7 +266,7 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// That a snapshot is shared between threads is part of what it promises.
+/// Sharing a snapshot between threads is part of its promise.
 const _: () = {
     const fn is_shared<T: Clone + Send + Sync>() {}
     is_shared::<Snapshot>();

@@ -1,4 +1,5 @@
-//! Whatever was appended is read back, and every answer is that of the rows themselves.
+//! Whatever was appended is read back, and every answer equals one computed from the
+//! rows.
 
 mod again;
 mod answers;
@@ -18,13 +19,13 @@ use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
 use crate::store::Store;
 
-/// How times follow each other.
+/// How the times of a series follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     Ascending,
     /// Some are late, some are equal.
     Disordered,
-    /// Few different ones.
+    /// Few different times.
     Equal,
     /// Any order at all.
     Random,
@@ -61,7 +62,7 @@ fn series(order: Order, count: usize, random: &mut SmallRng) -> Vec<Observation>
         .collect()
 }
 
-/// A store and what was appended to it. It is removed with the guard.
+/// A store and what was appended to it. Dropping the guard removes it.
 struct Filled {
     _guard: TempDir,
     path: PathBuf,
@@ -70,7 +71,7 @@ struct Filled {
 }
 
 impl Filled {
-    /// Appends in portions of any size, so that some is sealed and some is not.
+    /// Appends in portions of any size, so that a part is sealed and a part is not.
     fn new(rows: Vec<Observation>, random: &mut SmallRng) -> Self {
         let guard = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
         let guard = guard.expect("a temporary directory");
@@ -102,7 +103,7 @@ impl Filled {
     }
 }
 
-/// Ranges of times of which most hold something, and everything.
+/// Ranges of times, most of which hold something, and the range of everything.
 fn windows(count: usize, random: &mut SmallRng) -> Vec<RangeInclusive<i64>> {
     let end = i64::try_from(count).expect("a small number") * 10;
     let mut windows = vec![i64::MIN..=i64::MAX, end..=0, end * 2..=end * 3, 0..=end];
@@ -126,7 +127,7 @@ fn flip(path: &Path, at: u64) {
     std::fs::write(path, bytes).expect("written");
 }
 
-/// The rows with these numbers, as they come by sequence.
+/// The rows with these numbers, as reading by sequence gives them.
 fn numbered(rows: &[Observation], sequences: Range<u64>) -> Vec<(u64, Observation)> {
     let at = |sequence: u64| usize::try_from(sequence).expect("small");
     sequences.map(|sequence| (sequence, rows[at(sequence)])).collect()

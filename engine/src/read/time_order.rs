@@ -1,9 +1,9 @@
 //! Reading observations in the order of their times, with fixed memory.
 //!
-//! Nodes wait in a heap, the one that begins first on top. A leaf that ends before the
-//! next node begins is handed over as it was read; leaves that overlap are merged. If
-//! more rows overlap than fit in memory, everything is read and the first ones are
-//! kept, as often as needed: time grows with disorder, memory does not.
+//! Nodes wait in a heap, with the one that begins first on top. A leaf that ends before
+//! the next node begins is handed over as read; overlapping leaves are merged. If more
+//! rows overlap than fit in memory, everything is read and the first rows are kept, as
+//! often as needed. So time grows with disorder, and memory does not.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
@@ -36,13 +36,13 @@ pub struct ByTime {
     stage: Stage,
     waiting: BinaryHeap<Waiting>,
     pool: Pool,
-    /// Handed over up to here.
+    /// The last row that was handed over.
     after: Option<Key>,
     scan: Scan,
-    /// What is handed over, and the next row of it.
+    /// The rows that are handed over, and the index of the next one.
     rows: Columns,
     row: usize,
-    /// Reported as errors already.
+    /// Damage that was already returned as an error.
     met: Missing,
     errors: VecDeque<Error>,
 }
@@ -52,7 +52,7 @@ pub struct ByTime {
 enum Stage {
     /// Nodes, in the order in which they begin.
     Nodes,
-    /// One pass over everything. Then another stage follows, or the end.
+    /// One pass over everything. Another stage or the end follows.
     Pass {
         next: Option<Next>,
     },
@@ -90,7 +90,7 @@ impl ByTime {
         }
     }
 
-    /// Goes on where all rows at hand are handed over.
+    /// Goes on after all rows in `rows` were handed over.
     #[cold]
     fn advance(&mut self) -> Option<Result<Observation>> {
         loop {
@@ -108,7 +108,7 @@ impl ByTime {
                 Stage::End => return None,
             };
             if let Err(error) = step {
-                // The file cannot be read; asking again would say the same.
+                // The file cannot be read; another attempt would fail too.
                 self.stage = Stage::End;
                 return Some(Err(error));
             }
@@ -146,7 +146,8 @@ impl ByTime {
         Ok(())
     }
 
-    /// Hands over the next rows of the pool that come before `bound`, if there are any.
+    /// Hands over the next rows of the pool before `bound`. Returns whether there were
+    /// any.
     fn hand_over(&mut self, bound: Option<Key>) -> bool {
         if self.pool.is_empty() {
             return false;
@@ -170,8 +171,8 @@ impl ByTime {
         Ok(())
     }
 
-    /// The last of the rows that were read, if these are in order, and come after those
-    /// handed over and before those that are read next.
+    /// The last of the rows just read, if these can be handed over as they are: they are
+    /// in order, after the rows handed over before, and before those still to be read.
     fn last_if_next(&self) -> Option<Key> {
         let (times, sequences) = (self.scan.times(), self.scan.sequences());
         let first = (*times.first()?, *sequences.first()?);
@@ -213,11 +214,11 @@ impl ByTime {
         }
     }
 
-    /// Puts a node that may have wanted rows into the heap.
+    /// Puts a node into the heap, if it may have wanted rows.
     fn wait(&mut self, node: Node) {
         let start = node.sequences().start;
         let time = match &node.summary {
-            // It may hold the first of all.
+            // It may hold the first row of all.
             None => i64::MIN,
             Some(summary) => {
                 let is_outside = self.times.relation(summary) == Relation::Outside;
@@ -256,7 +257,7 @@ impl Iterator for ByTime {
 impl FusedIterator for ByTime {}
 
 impl Ord for Waiting {
-    /// The one that begins first is the largest, so that it is on top.
+    /// The node that begins first is the greatest, so that it is on top of the heap.
     fn cmp(&self, other: &Self) -> Ordering {
         other.key.cmp(&self.key)
     }

@@ -36,11 +36,11 @@ impl TimeRange for RangeFull {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) from: i64,
-    /// Before `from` where the range is empty.
+    /// Less than `from` if the range is empty.
     pub(crate) to: i64,
 }
 
-/// How a run of observations lies to a range of times.
+/// How the times of a run of observations relate to a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relation {
     Outside,
@@ -52,7 +52,7 @@ pub(crate) enum Relation {
 impl Times {
     const NONE: Self = Self { from: 0, to: -1 };
 
-    /// Those of a range, as far as an observation can have them.
+    /// The times of a range that an observation can have.
     pub(crate) fn of(range: &impl TimeRange) -> Self {
         let all = i64::MIN.into()..=i64::MAX.into();
         let (from, to) = clipped(range.bounds(), all).into_inner();
@@ -82,7 +82,7 @@ impl Times {
     }
 }
 
-/// What of `all` lies within bounds.
+/// The part of `all` within bounds.
 pub(crate) fn clipped(
     (start, end): (Bound<i128>, Bound<i128>),
     all: RangeInclusive<i128>,
@@ -100,8 +100,7 @@ pub(crate) fn clipped(
     first.max(*all.start())..=last.min(*all.end())
 }
 
-/// Nanoseconds since the Unix epoch. A system time can be further away than an i64 can
-/// say.
+/// Nanoseconds since the Unix epoch. A system time may exceed an i64.
 pub(crate) fn nanoseconds(time: &impl Time) -> i128 {
     time.nanoseconds()
 }

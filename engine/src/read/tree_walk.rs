@@ -7,35 +7,34 @@ use crate::chunk::reader::Wanted;
 use crate::error::{Damage, Result};
 use crate::stats::summary::Summary;
 
-/// Where to go from a node.
+/// What to do with a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Its parts are not wanted.
+    /// Skip it: its parts are not wanted.
     Past,
-    /// Its children are wanted, or, of a leaf, these columns.
+    /// Go to its children or, for a leaf, read these columns.
     Down(Wanted),
 }
 
-/// Who goes down: nodes come from left to right, and the rows of a leaf gone down into
-/// before the next node.
+/// Receives nodes from left to right. The rows of a leaf come before the next node.
 pub(crate) trait Visitor {
     /// A node with at least one observation.
     fn visit(&mut self, node: &Node, summary: &Summary) -> Way;
 
-    /// The rows of a leaf. Both columns are there where the summary could not be had.
+    /// The rows of a leaf. Both columns are there if the summary was not readable.
     fn rows(&mut self, rows: &Scan);
 }
 
 /// Takes `visitor` through all of a snapshot.
 ///
 /// # Errors
-/// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if something that it wants cannot
-/// be read, unless the snapshot reads around that.
+/// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if something that `visitor` wants
+/// cannot be read, unless the snapshot skips damage.
 pub(crate) fn walk(snapshot: &Snapshot, visitor: &mut impl Visitor) -> Result<()> {
     walk_around(snapshot.tree(), visitor, &mut |damage| snapshot.meet(damage))
 }
 
-/// As [`walk`]; `lose` says whether damage is an error.
+/// As [`walk`]. `lose` decides whether damage is an error.
 pub(crate) fn walk_around(
     tree: &Tree,
     visitor: &mut impl Visitor,

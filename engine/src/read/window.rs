@@ -13,15 +13,15 @@ use crate::observation::Observation;
 use crate::stats::bins::Edges;
 use crate::stats::summary::Summary;
 
-/// More bins, columns or buckets than these are refused.
+/// The most bins, columns or buckets.
 const PARTS_MAX: usize = 1 << 20;
 
 /// The observations of a [`Snapshot`] whose time lies in a range, made by
 /// [`Snapshot::window`].
 ///
 /// Answers come from the tree of summaries. If time is in order, only the two leaves of
-/// 1,024 observations that the range cuts are read. So the cost grows with the logarithm
-/// of the store's size.
+/// 1,024 observations at the ends of the range are read. So the cost grows with the
+/// logarithm of the store's size.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -68,8 +68,9 @@ impl Window {
     /// type 7 of Hyndman and Fan 1996). `None` if there is no observation. Values are
     /// ordered by [`f64::total_cmp`].
     ///
-    /// If the chunks' sketches have a bucket for each value, as for decimals of few digits,
-    /// they suffice. Otherwise the values are read, as a rule once, on several threads.
+    /// If the chunks' sketches have a bucket for each value, as for decimals of few
+    /// digits, they suffice. Otherwise the values are read, normally once, on several
+    /// threads.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) unless `q` is from 0 to 1;
@@ -79,8 +80,8 @@ impl Window {
         quantile::exact(std::iter::once((&self.snapshot, self.times)), q)
     }
 
-    /// The exact `q`-quantile of the values of several windows together, also of several
-    /// stores, as [`quantile`](Self::quantile).
+    /// The exact `q`-quantile of the values of several windows together. They may be of
+    /// several stores. As [`quantile`](Self::quantile).
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -102,8 +103,8 @@ impl Window {
         quantile::exact(windows.iter().map(|window| (&window.snapshot, window.times)), q)
     }
 
-    /// How many values lie in each of these bins: a number of equal ones, or those
-    /// between given edges. `None` for equal bins if there is no observation.
+    /// How many values lie in each bin: of a number of equal bins, or of bins between
+    /// given edges. `None` for equal bins if there is no observation.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -142,8 +143,8 @@ impl Window {
     }
 
     /// First, last, smallest and largest of each of `count` equal intervals from the
-    /// first observation to the last (M4): what a picture of that width shows.
-    /// Intervals without an observation are left out. Memory grows with `count`.
+    /// first observation to the last (M4): what a picture of that width shows. Intervals
+    /// without an observation are left out. Memory grows with `count`.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for no column or more than
@@ -153,9 +154,9 @@ impl Window {
         grid::columns(&self.snapshot, self.times, &self.summary()?, count)
     }
 
-    /// Summaries of buckets of this width. One of them begins at `origin`. Buckets
-    /// without an observation are left out. Memory grows with the number of buckets from
-    /// the first observation to the last.
+    /// Summaries of buckets of this width. One bucket begins at `origin`. Buckets without
+    /// an observation are left out. Memory grows with the number of buckets from the
+    /// first observation to the last.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a width of 0 or one that
@@ -174,7 +175,7 @@ impl Window {
     }
 
     /// The observations in order of time, equal times in order of arrival. Memory is
-    /// bounded, whatever the order in which they arrived.
+    /// bounded, in whatever order they arrived.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
-/// Any finite f64; the ends of its range, zeros and everyday numbers often.
+/// Any finite f64. The ends of the range, zeros and everyday numbers are frequent.
 pub(crate) fn finite() -> impl Strategy<Value = f64> {
     use proptest::num::f64::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
     prop_oneof![
@@ -14,7 +14,7 @@ pub(crate) fn finite() -> impl Strategy<Value = f64> {
     ]
 }
 
-/// One of N(14, 3), or nearly so: the sum of twelve uniform draws.
+/// A value of about N(14, 3): the sum of twelve uniform draws.
 pub(crate) fn normal(rng: &mut SmallRng) -> f64 {
     let sum: f64 = (0..12).map(|_| rng.random::<f64>()).sum();
     14.0 + 3.0 * (sum - 6.0)

@@ -1,17 +1,17 @@
-//! The bins of a histogram, laid as numpy's `histogram` lays them.
+//! The bins of a histogram, as in numpy's `histogram`.
 //!
-//! Edges of equal bins are those of `numpy.linspace(min, max, bins + 1)`; a value
-//! belongs to the bin whose edges enclose it, not to the one that arithmetic points
-//! at, so that counts and edges agree to the last bit
-//! (numpy/lib/_histograms_impl.py and numpy/_core/function_base.py).
+//! Edges of equal bins are those of `numpy.linspace(min, max, bins + 1)`. A value belongs
+//! to the bin whose edges enclose it, even if arithmetic gives another one, so that
+//! counts and edges agree to the last bit (numpy/lib/_histograms_impl.py and
+//! numpy/_core/function_base.py).
 
 /// The edges of bins, which are equal or given.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Edges {
-    /// Strictly increasing, one more than there are bins; or, where f64 cannot
-    /// separate equal bins, the two ends of a single bar.
+    /// Strictly increasing, one more than there are bins. If f64 cannot separate equal
+    /// bins: the two ends of a single bin.
     edges: Vec<f64>,
-    /// In equal bins `(value * scale - start) * per_bin` is about the number of a
+    /// In equal bins `(value * scale - start) * per_bin` is approximately the number of a
     /// value's bin.
     scale: f64,
     start: f64,
@@ -19,8 +19,8 @@ pub(crate) struct Edges {
 }
 
 impl Edges {
-    /// `bins` equal bins, at least one, from `min` to `max`, which are finite and
-    /// in this order; around equal values, from half below to half above them.
+    /// `bins` equal bins, at least one, from `min` to `max`, which are finite and in this
+    /// order. If both are equal, the bins reach from half below to half above.
     pub(crate) fn equal(min: f64, max: f64, bins: usize) -> Self {
         let bins = bins.max(1);
         let (low, high) = if min == max { (min - 0.5, max + 0.5) } else { (min, max) };
@@ -42,7 +42,7 @@ impl Edges {
     fn between(low: f64, high: f64, edges: Vec<f64>) -> Self {
         let scale = match high - low {
             width if !width.is_finite() => 0.5,
-            // So that dividing by the width does not overflow: 2^200.
+            // 2^200, so that dividing by the width does not overflow.
             width if width < 1e-290 => f64::from_bits((1023 + 200) << 52),
             _ => 1.0,
         };
@@ -51,7 +51,7 @@ impl Edges {
         Self { edges, scale, start, per_bin }
     }
 
-    /// How many bins there are. It is one where f64 cannot separate equal bins.
+    /// How many bins there are: one if f64 cannot separate equal bins.
     pub(crate) fn bins(&self) -> usize {
         self.edges.len() - 1
     }
@@ -70,7 +70,8 @@ impl Edges {
         if self.edges[guess] <= value && value < self.edges[guess + 1] {
             return Some(guess);
         }
-        // The largest value, unequal bins, or a guess that rounding put beside its bin.
+        // The largest value, unequal bins, or a guess that rounding moved to the
+        // neighbouring bin.
         if !(self.edges[0] <= value && value <= self.edges[last + 1]) {
             return None;
         }
@@ -95,7 +96,7 @@ fn equal_edges(low: f64, high: f64, bins: usize) -> Vec<f64> {
         if halved { (low / 2.0, high / 2.0 - low / 2.0) } else { (low, high - low) };
     let step = width / bins as f64;
     let edge = |number: usize| {
-        // A subnormal width may divide to zero; numpy then divides first, too.
+        // A subnormal width may divide to zero; numpy then also divides first.
         let offset =
             if step == 0.0 { number as f64 / bins as f64 * width } else { number as f64 * step };
         if halved { (offset + start) * 2.0 } else { offset + start }

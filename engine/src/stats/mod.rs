@@ -1,5 +1,5 @@
-//! Statistics of observations: summaries that merge, equal bins, sketches, exact
-//! order statistics. Pure functions of numbers; nothing in here knows of files.
+//! Statistics of observations: summaries that merge, equal bins, sketches, exact order
+//! statistics. They are pure functions of numbers, and use no files.
 
 pub(crate) mod bins;
 mod moments;

@@ -13,8 +13,8 @@
 //!   Mathematik 18, 1971). A single f64 would round an offset like that of
 //!   1e9 ± 1e-3 anew in every merge.
 //!
-//! Nothing is ever fused into `mul_add`, and every sum is added up in one fixed
-//! order, so that results are the same bits on every machine.
+//! Nothing is fused into `mul_add`, and every sum is added in one fixed order, so that
+//! results are the same bits on every machine.
 
 /// Mean and sum of squared deviations of a run.
 #[derive(Clone, Copy)]
@@ -25,15 +25,15 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    /// Of at least one item that has a value.
-    // Inlined for each scale of a summary, it takes 1.25 times as long.
+    /// The moments of at least one item. Inlining it for each scale of a summary would
+    /// take 1.25 times as long.
     #[inline(never)]
     pub(super) fn of<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> Self {
         let count = items.len() as f64;
         let start = items.first().map_or(0.0, &value_of);
-        // Any centre near the mean will do. The sum is of differences from the
-        // first value, so that a large common offset costs no digits and equal
-        // values have exactly themselves as their centre.
+        // Any centre near the mean will do. The sum is of differences from the first
+        // value, so that a large common offset costs no digits, and the centre of equal
+        // values is exactly that value.
         let mut shifted = [0.0; LANES];
         each_row(items, &value_of, start, |row| {
             for (shifted, value) in shifted.iter_mut().zip(row) {
@@ -53,18 +53,18 @@ impl Moments {
             }
         });
         let deviation = sum(deviations);
-        // By Cauchy and Schwarz not negative, but for rounding.
+        // By Cauchy and Schwarz not negative, except for rounding.
         let m2 = (sum(squares) - deviation * deviation / count).max(0.0);
         Self { mean: Pair::sum(centre, deviation / count), m2 }
     }
 
-    /// Of a run of at least one observation and the one to its right.
+    /// The moments of a run of at least one observation and the run to its right.
     pub(super) fn merge(left: Self, left_count: u64, right: Self, right_count: u64) -> Self {
         let (left_count, right_count) = (left_count as f64, right_count as f64);
         let count = left_count + right_count;
         let difference = right.mean.minus(left.mean);
         let gap = difference.hi;
-        // Going out from the longer run keeps the step, and so its rounding, small.
+        // Starting from the longer run keeps the step, and so its rounding, small.
         let mean = if left_count >= right_count {
             left.mean.plus(difference.times(right_count / count))
         } else {
@@ -75,12 +75,12 @@ impl Moments {
     }
 }
 
-/// Partial sums that are kept side by side, so that no addition waits for the
-/// one before it. Part of the format: another number gives other bits.
+/// Partial sums that are kept side by side, so that no addition waits for the one before.
+/// The number is part of the format: another one gives other bits.
 pub(super) const LANES: usize = 8;
 
-/// Calls `step` with the items' values, as many at a time as there are lanes; the
-/// last row is filled up with `padding`, which must count for nothing.
+/// Calls `step` with as many values at a time as there are lanes. The last row is filled
+/// up with `padding`, which must not change the result.
 #[inline(always)]
 pub(super) fn each_row<T>(
     items: &[T],
@@ -101,7 +101,7 @@ pub(super) fn each_row<T>(
     }
 }
 
-/// The lanes' sum, always by the same tree of additions.
+/// The sum of the lanes, always by the same tree of additions.
 fn sum(lanes: [f64; LANES]) -> f64 {
     let [a, b, c, d, e, f, g, h] = lanes;
     ((a + e) + (c + g)) + ((b + f) + (d + h))

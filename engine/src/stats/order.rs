@@ -1,8 +1,8 @@
-//! The total order of f64 as the order of integers, so that an interval of
-//! values can be halved, and a value distinguished from its neighbours.
+//! The total order of f64 as an order of integers, so that an interval of values can be
+//! halved, and a value distinguished from its neighbours.
 
-/// A number whose order among its like is `f64::total_cmp`'s: all negative
-/// values from the largest magnitude, −0.0, 0.0, all positive ones.
+/// A number that orders like the value does by `f64::total_cmp`: all negative values from
+/// the largest magnitude, −0.0, 0.0, all positive ones.
 pub(super) fn key(value: f64) -> u64 {
     let bits = value.to_bits();
     if value.is_sign_negative() { !bits } else { bits | SIGN }

@@ -1,4 +1,4 @@
-//! The values with exact statistics that the service's contract comes with.
+//! The reference values with exact statistics that come with the service's specification.
 
 use serde_json::Value;
 

@@ -1,9 +1,9 @@
-//! The sketch of a column: how many of its values lie where, to three significant
-//! digits at any magnitude.
+//! The sketch of a column: how many of its values lie where, to three significant digits
+//! at any magnitude.
 //!
-//! Two HdrHistograms, one a sign, count the values as integers in the column's own
-//! unit. The bits of a float are never fed to them: their order is logarithmic
-//! already, and HdrHistogram would round it so again.
+//! Two HdrHistograms, one for each sign, count the values as integers in the column's own
+//! unit. The bits of a float are never fed to them: those are logarithmic already, and
+//! HdrHistogram would round them logarithmically again.
 //!
 //! A bucket is 1/1,024 of a power of two wide, or one unit where that is wider. Each
 //! bucket of a decimal below 2,048 units holds one value only. Zero has a bucket of
@@ -21,8 +21,8 @@ mod unit;
 pub(crate) use buckets::Buckets;
 pub(crate) use unit::Unit;
 
-/// A binary unit is chosen so that the smallest magnitude has 11 bits: from there on
-/// a bucket is 1/1,024 of it or less.
+/// A binary unit is chosen so that the smallest magnitude has 11 bits. From that
+/// magnitude on, a bucket is 1/1,024 of its values or less.
 const POWERS_BELOW_SMALLEST: i32 = 10;
 const SIGNIFICANT_DIGITS: u8 = 3;
 
@@ -30,7 +30,7 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sketch {
     unit: Unit,
-    /// In the order of their places, none of them empty.
+    /// In the order of their places. None is empty.
     cells: Vec<Cell>,
     count: u64,
 }
@@ -50,7 +50,7 @@ impl Sketch {
             Some(per_unit) => decimal_cells(values, per_unit),
             None => binary_cells(values),
         };
-        // They are in order already, but for those of several binary units.
+        // They are in order already, except those of several binary units.
         cells.sort_unstable_by_key(|cell| cell.place);
         Self { unit, cells, count: values.len() as u64 }
     }
@@ -63,7 +63,8 @@ impl Sketch {
 }
 
 fn decimal_cells(values: &[f64], per_unit: f64) -> Vec<Cell> {
-    // Rounded by truncating: the nearest integer takes a call on older processors.
+    // Rounded by truncating: finding the nearest integer is a function call on older
+    // processors.
     let units = |magnitude: f64| integer(magnitude * per_unit + 0.5);
     let largest = Magnitudes::of(values, 0.0);
     let mut sides = Sides::new(units(largest.negative), units(largest.positive));
@@ -84,7 +85,7 @@ fn binary_cells(values: &[f64]) -> Vec<Cell> {
             biased => biased - EXPONENT_BIAS - POWERS_BELOW_SMALLEST,
         };
         let end = power_of_two(exponent + INTEGER_BITS.cast_signed());
-        // In two factors, as one of 2^1074 is beyond f64.
+        // In two factors, since 2^1074 is beyond f64.
         let first = power_of_two(-exponent / 2);
         let second = power_of_two(-exponent / 2 - exponent % 2);
         let units = |magnitude: f64| integer(magnitude * first * second);
@@ -106,7 +107,7 @@ fn binary_cells(values: &[f64]) -> Vec<Cell> {
 
 /// The range of magnitudes among values.
 struct Magnitudes {
-    /// The smallest but zero; infinite where there is none.
+    /// The smallest except zero; infinite if there is none.
     smallest: f64,
     /// The largest of a negative value, and of a positive one.
     negative: f64,
@@ -114,7 +115,7 @@ struct Magnitudes {
 }
 
 impl Magnitudes {
-    /// The range of `values`. The smallest is at least `from`.
+    /// The range of `values`. Magnitudes below `from` are left out of the smallest.
     fn of(values: &[f64], from: f64) -> Self {
         let from = from.max(f64::from_bits(1));
         let mut smallest = [f64::INFINITY; LANES];
@@ -140,11 +141,11 @@ impl Magnitudes {
     }
 }
 
-/// Two HdrHistograms, one a sign.
+/// Two HdrHistograms, one for each sign.
 struct Sides([Histogram<u32>; 2]);
 
 impl Sides {
-    /// For integers up to these.
+    /// For integers up to these maxima.
     fn new(negative_max: u64, positive_max: u64) -> Self {
         Self([positive_max, negative_max].map(|max| {
             Histogram::new_with_bounds(1, max.max(2), SIGNIFICANT_DIGITS)

@@ -13,10 +13,10 @@ use std::fmt;
 use super::moments::{LANES, Moments, Pair, each_row};
 use crate::observation::Observation;
 
-/// Squares of larger magnitudes, or a sum of them, may be beyond f64. Below it 2^64
-/// squares of differences stay under 2^868.
+/// The square of a larger magnitude, or a sum of squares, may be beyond f64. Below this,
+/// 2^64 squares of differences stay under 2^868.
 const HUGE_FROM: f64 = f64::from_bits((1023 + 400) << 52);
-/// Squares of the differences of smaller magnitudes may be beyond f64: those of
+/// The squares of the differences of smaller magnitudes may be beyond f64. Those of
 /// numbers near this one are at least 2^-904.
 const TINY_BELOW: f64 = f64::from_bits((1023 - 400) << 52);
 /// The largest f64 is 2^424 in huge units, and the smallest 2^-474 in tiny ones.
@@ -41,7 +41,7 @@ const TINY: u8 = 2;
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Summary {
-    /// How many; the rest is zeros if it is 0.
+    /// How many observations. All other fields are zeros if it is 0.
     pub(crate) count: u64,
     /// Smallest (time, sequence).
     pub(crate) first: Observation,
@@ -61,7 +61,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of nothing, which merging leaves out of account.
+    /// The summary of no observations. Merging it changes nothing.
     pub(crate) const EMPTY: Self = Self {
         count: 0,
         first: Observation::new(0, 0.0),
@@ -74,8 +74,8 @@ impl Summary {
         scale: PLAIN,
     };
 
-    /// The summary of a leaf or a part of one, in order of sequence. Meant for
-    /// runs of up to 1,024: its rounding errors grow with the length.
+    /// The summary of a leaf or a part of one, in order of sequence. Meant for runs of up
+    /// to 1,024: its rounding errors grow with the length.
     pub(crate) fn of(observations: &[Observation]) -> Self {
         Self::of_run(
             (observations, |observation| observation.timestamp_ns),
@@ -83,13 +83,14 @@ impl Summary {
         )
     }
 
-    /// As [`of`](Self::of), to the same bits, from the two columns of a run.
+    /// As [`of`](Self::of), with the same bits, from the two columns of a run.
     pub(crate) fn of_columns(times: &[i64], values: &[f64]) -> Self {
         assert_eq!(times.len(), values.len(), "each observation has a time and a value");
         Self::of_run((times, |time| *time), (values, |value| *value))
     }
 
-    /// The summary of a run, given as two slices that lead to its times and values.
+    /// The summary of a run, given as two slices from which its times and values are
+    /// taken.
     fn of_run<T, V>(
         (times, time_of): (&[T], impl Fn(&T) -> i64),
         (values, value_of): (&[V], impl Fn(&V) -> f64),
@@ -112,7 +113,7 @@ impl Summary {
         Self { count, first: at(first), last: at(last), min, max, mean_hi, mean_lo, m2, scale }
     }
 
-    /// The summary of this run followed by the one to its `right`.
+    /// The summary of this run followed by the run to its `right`.
     ///
     /// Merging the same summaries in another order or in other groups can change the
     /// last bits of mean and variance.
@@ -155,12 +156,12 @@ impl Summary {
         }
     }
 
-    /// The moments in the unit of a run that this one is a part of, and which is not
-    /// smaller than its own.
+    /// The moments in the unit of a larger run that this one is a part of. That unit is
+    /// not smaller than this run's own.
     fn moments(&self, scale: u8) -> Moments {
         let factor = match (self.scale, scale) {
             (own, joined) if own == joined => 1.0,
-            // Below 2^-1000, beside at least 2^-200.
+            // Below 2^-1000, next to at least 2^-200.
             (TINY, HUGE) => 0.0,
             _ => TINY_UNIT,
         };
@@ -168,8 +169,8 @@ impl Summary {
         Moments { mean: mean.times(factor), m2: self.m2 * factor * factor }
     }
 
-    /// Whether the fields can be those of a run of finite observations. A
-    /// summary read from a file is asked this before it is merged.
+    /// Whether the fields can be those of a run of finite observations. A summary from a
+    /// file is checked by this before it is merged.
     pub(crate) fn is_plausible(&self) -> bool {
         if self.count == 0 {
             return *self == Self::EMPTY;
@@ -184,7 +185,7 @@ impl Summary {
             && within(last.value)
             && first.timestamp_ns <= last.timestamp_ns
             && scale == scale_of(min, max)
-            // Rounding may carry the mean past an extreme, but hardly.
+            // Rounding may carry the mean past an extreme, but hardly further.
             && mean_hi.abs() <= (1.0 + 1e-9) * largest
             && mean_hi + mean_lo == mean_hi
             && (0.0..f64::INFINITY).contains(&m2)
@@ -203,37 +204,37 @@ impl Summary {
         (self.count > 0).then_some(self.min)
     }
 
-    /// The largest value by total order, in which −0.0 comes before 0.0; `None`
-    /// where the run is empty.
+    /// The largest value by total order, in which −0.0 comes before 0.0; `None` if the
+    /// run is empty.
     #[must_use]
     pub fn max(&self) -> Option<f64> {
         (self.count > 0).then_some(self.max)
     }
 
-    /// The earliest observation, of equally early ones the one that arrived
-    /// first; `None` if the run is empty.
+    /// The earliest observation; among equally early ones, the first to arrive. `None` if
+    /// the run is empty.
     #[must_use]
     pub fn first(&self) -> Option<Observation> {
         (self.count > 0).then_some(self.first)
     }
 
-    /// The latest observation, of equally late ones the one that arrived last;
-    /// `None` if the run is empty.
+    /// The latest observation; among equally late ones, the last to arrive. `None` if the
+    /// run is empty.
     #[must_use]
     pub fn last(&self) -> Option<Observation> {
         (self.count > 0).then_some(self.last)
     }
 
-    /// The arithmetic mean, in the unit of the values; `None` if the run is
-    /// empty. It lies between the extremes, and f64 can always hold it.
+    /// The arithmetic mean, in the unit of the values; `None` if the run is empty. It
+    /// lies between the extremes, so f64 can always hold it.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         if self.count == 0 {
             return None;
         }
         let mean = self.mean_hi * unit(self.scale);
-        // Rounding may carry it a hair past an extreme, or past f64::MAX; and
-        // the mean of nothing but −0.0 is −0.0.
+        // Rounding may carry the mean slightly past an extreme, or past f64::MAX. The
+        // mean of nothing but −0.0 is −0.0.
         Some(if mean <= self.min {
             self.min
         } else if mean >= self.max {
@@ -243,9 +244,9 @@ impl Summary {
         })
     }
 
-    /// The sum, in the unit of the values: 0.0 if the run is empty, `None` where
-    /// f64 cannot hold it. It is the count times the mean, which a summary keeps with
-    /// twice the digits of f64: the error hardly grows with the count.
+    /// The sum, in the unit of the values: 0.0 if the run is empty, `None` if f64 cannot
+    /// hold it. It is the count times the mean, which a summary keeps with twice the
+    /// digits of f64, so the error hardly grows with the count.
     #[must_use]
     pub fn sum(&self) -> Option<f64> {
         let mean = Pair { hi: self.mean_hi, lo: self.mean_lo };
@@ -267,23 +268,22 @@ impl Summary {
         self.in_squared_unit(self.m2_per(self.count.checked_sub(1)?)?)
     }
 
-    /// The population standard deviation, in the unit of the values; `None`
-    /// if the run is empty. f64 can hold it even if it cannot hold the
-    /// variance. It is 0.0 if it would be below [`f64::MIN_POSITIVE`], and of fewer
-    /// digits than other numbers.
+    /// The population standard deviation, in the unit of the values; `None` if the run is
+    /// empty. f64 can hold it even where it cannot hold the variance. It is 0.0 if it
+    /// would be below [`f64::MIN_POSITIVE`], where numbers have fewer digits.
     #[must_use]
     pub fn std_dev(&self) -> Option<f64> {
         let std_dev = self.root_in_own_unit(self.m2_per(self.count)?);
-        // No deviation exceeds half the range (Popoviciu 1935); rounding must
-        // not carry that of ±f64::MAX beyond what f64 can hold.
+        // No deviation exceeds half the range (Popoviciu 1935). Rounding must not carry
+        // the deviation of ±f64::MAX beyond f64.
         let range = self.max - self.min;
         let half = if range.is_finite() { range / 2.0 } else { self.max / 2.0 - self.min / 2.0 };
         Some(std_dev.min(half))
     }
 
-    /// The standard deviation of a sample (its variance divided by the count less
-    /// 1), in the unit of the values; `None` for fewer than two values or where f64
-    /// cannot hold it. As [`std_dev`](Self::std_dev) it is never subnormal.
+    /// The standard deviation of a sample (its variance divided by the count less 1), in
+    /// the unit of the values; `None` for fewer than two values or if f64 cannot hold it.
+    /// As [`std_dev`](Self::std_dev) it is never subnormal.
     #[must_use]
     pub fn sample_std_dev(&self) -> Option<f64> {
         let std_dev = self.root_in_own_unit(self.m2_per(self.count.checked_sub(1)?)?);
@@ -292,7 +292,7 @@ impl Summary {
 
     fn root_in_own_unit(&self, variance: f64) -> f64 {
         let root = variance.sqrt() * unit(self.scale);
-        // The service's reference values have no subnormal deviations.
+        // The reference values have no subnormal deviations.
         if root < f64::MIN_POSITIVE { 0.0 } else { root }
     }
 
@@ -338,11 +338,11 @@ fn unit(scale: u8) -> f64 {
     }
 }
 
-/// The numbers of the earliest and of the latest item; ties go to the first and to
-/// the last. There is at least one item.
+/// The indices of the earliest and of the latest item. Of equal times, the first is the
+/// earliest and the last is the latest. There is at least one item.
 fn ends<T>(items: &[T], time_of: impl Fn(&T) -> i64) -> (usize, usize) {
-    // In order of time, as nearly always, there is nothing to search. Rows of a
-    // fixed length are unrolled, which halves the time of one plain loop.
+    // If times are in order, as nearly always, nothing is searched. Rows of a fixed
+    // length are unrolled, which halves the time of a plain loop.
     let mut before = i64::MIN;
     let mut follows = |item: &T| {
         let time = time_of(item);
@@ -368,8 +368,8 @@ fn ends<T>(items: &[T], time_of: impl Fn(&T) -> i64) -> (usize, usize) {
 
 /// The smallest and the largest value by total order, of at least one item.
 fn extremes<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> (f64, f64) {
-    // Plain comparisons, which are vector instructions, take the zeros for
-    // equal; where a zero is an extreme, another search finds its sign.
+    // Plain comparisons are vector instructions, but treat the two zeros as equal. If a
+    // zero is an extreme, another search finds its sign.
     let start = value_of(&items[0]);
     let (mut least, mut most) = ([start; LANES], [start; LANES]);
     each_row(items, &value_of, start, |row| {

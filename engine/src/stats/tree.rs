@@ -3,8 +3,8 @@
 //!
 //! Leaf `k` covers the sequence numbers `k × 1,024` to `k × 1,024 + 1,023`; the
 //! node of level `l` and index `i` covers leaves `i × 2^l` to `(i + 1) × 2^l − 1`.
-//! Leaves are joined as a binary counter carries, so each node is always the
-//! merge of the same two, however the observations were appended.
+//! Leaves are joined as a binary counter carries. So each node is always the merge of the
+//! same two, in whatever batches the observations were appended.
 
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ impl Node {
 pub(crate) fn cover(leaves: Range<u64>) -> impl Iterator<Item = (u32, u64)> {
     let mut next = leaves.start;
     std::iter::from_fn(move || {
-        // It stands where its own size divides.
+        // The index of a node's first leaf is a multiple of its size.
         let most = leaves.end.checked_sub(next)?.checked_ilog2()?;
         let level = next.trailing_zeros().min(most);
         let index = next >> level;
@@ -53,8 +53,8 @@ pub(crate) fn cover(leaves: Range<u64>) -> impl Iterator<Item = (u32, u64)> {
     })
 }
 
-/// The growing tree from the first kept leaf on: the nodes of
-/// `cover(first..end)`, to which the next leaf is added.
+/// The growing tree from the first kept leaf on: the nodes of `cover(first..end)`, to
+/// which leaves are added.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Edge {
     end_leaf: u64,
@@ -62,7 +62,7 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// Of nothing; the first leaf to be added is `leaf`.
+    /// An empty edge. The first leaf to be added is `leaf`.
     pub(crate) fn starting_at(leaf: u64) -> Self {
         Self { end_leaf: leaf, nodes: Vec::new() }
     }
@@ -78,7 +78,7 @@ impl Edge {
         self.end_leaf
     }
 
-    /// Left to right.
+    /// The nodes, left to right.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -96,7 +96,7 @@ impl Edge {
         self.end_leaf += 1;
     }
 
-    /// Everything that it covers, joined left to right, and `partial` after it.
+    /// The merge of all nodes, left to right, with `partial` after them.
     pub(crate) fn total(&self, partial: &Summary) -> Summary {
         let all = self.nodes.iter().map(|node| &node.summary).chain([partial]);
         all.fold(Summary::EMPTY, |left, right| left.merge(right))

@@ -1,4 +1,4 @@
-//! A copy of a store, consistent though writers go on.
+//! Copying a store while writers go on; the copy is consistent.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::view::View;
 use crate::write::rotate::{draw_identity, make_log};
 use crate::write::seal::{Held, Losses, seal};
 
-/// What is read and written at once.
+/// How many bytes are read and written at once.
 const PORTION: usize = 1 << 20;
-/// Longer than any chunk. The rest of a damaged file that is longer is left out.
+/// More than any chunk has. The rest of a damaged file that is longer is left out.
 const CHUNK_BYTES_MAX: usize = 16 << 20;
-/// Retention may remove chunks while they are copied; not as often as this.
+/// Retention may remove chunks while they are copied, but not this often.
 const ATTEMPTS_MAX: usize = 10;
 
 impl Store {
@@ -29,8 +29,8 @@ impl Store {
     /// or be an empty directory. The copy is durable when this returns. Writers of this
     /// store go on meanwhile. Returns how many observations were copied.
     ///
-    /// The copy has the same store identity, and a log of its own: the two can go on
-    /// apart, and files of one are not taken for the other's.
+    /// The copy has the same store identity and a log of its own. So both can go on
+    /// separately, and files of one are not taken for the other's.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -44,10 +44,10 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Damaged`]
-    /// where a file is missing; damage within a file is copied as it is.
-    /// [`ErrorKind::Io`] if a file system refuses. After an error the copy has no
-    /// manifest, so it is no store.
+    /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Damaged`] if
+    /// a file is missing; damage within a file is copied as it is. [`ErrorKind::Io`] if a
+    /// file system refuses. After an error the copy has no manifest, so it is not a
+    /// store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();
         make_directory(path)?;
@@ -100,7 +100,7 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
     let file = make_log(copy, &mut record, &held)?;
     manifest::replace(copy, lock, &record)?;
     lock.sync_directory()?;
-    // It states that all of the copy is durable.
+    // The mark states that all of the copy is durable.
     LogWriter::begin(Arc::new(file), Head::of(&record)).mark();
     Ok(view.end_sequence() - view.first_sequence())
 }
@@ -108,7 +108,7 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
 fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
     let name = chunk_name(number);
     let source = match view.directory().open_file(&name) {
-        // Says whether it was removed, or is missing.
+        // This finds out whether the chunk was removed by retention or is missing.
         Err(error) if error.is_not_found() => return view.chunk(number).and(Err(error)),
         opened => opened?,
     };

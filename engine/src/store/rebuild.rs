@@ -11,19 +11,20 @@ use crate::os::disk::Directory;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;
 
-/// A log that may have been the listed one.
+/// A log that may have been the one that the manifest listed.
 struct Candidate {
     record: Record,
     end_sequence: u64,
-    /// A frame or a mark follows what it was made with, so it was listed durably.
+    /// Whether a frame or a mark follows what it was made with, so that its listing was
+    /// durable.
     was_listed: bool,
 }
 
 /// The record that the lost manifest held, as far as the other files state it.
 ///
-/// The listed log is one that no log which was certainly listed names as the one before
-/// it; of several the one whose frames reach furthest. The first kept chunk is the
-/// first one that is there.
+/// A log is not the listed one if a log that was certainly listed names it as its
+/// previous one. Of the others, the log whose frames reach furthest is taken. The first
+/// kept chunk is the first one present.
 pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
     let names = directory.names()?;
     let (mut candidates, mut chunks) = (Vec::new(), Vec::new());
@@ -62,8 +63,8 @@ fn candidate(directory: &Directory, id: u64) -> Option<Candidate> {
     Some(Candidate { record, end_sequence, was_listed })
 }
 
-/// The tree over the chunks from `first` on. What cannot be read counts as empty here;
-/// repairing the chunks reports it.
+/// The tree over the chunks from `first` on. Unreadable leaves count as empty here;
+/// repairing the chunks reports them.
 pub(super) fn edge_from(directory: &Directory, record: &Record, first: u32) -> Edge {
     let mut edge = Edge::starting_at(u64::from(first) * CHUNK_LEAVES);
     for number in first..record.sealed_end {

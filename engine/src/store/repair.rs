@@ -1,4 +1,4 @@
-//! Making a damaged store whole again, without what is lost.
+//! Repairing a damaged store: what cannot be read is given up.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,24 +28,24 @@ use crate::write::seal::{Held, Losses, seal};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repair {
-    /// The manifest was made again from the headers of the other files.
+    /// Whether the manifest was made again from the headers of the other files.
     pub is_manifest_rebuilt: bool,
-    /// How many observations are accepted as lost by this repair.
+    /// How many observations this repair has accepted as lost.
     pub lost: u64,
-    /// Files that were written anew.
+    /// Files that were rewritten.
     pub rewritten: Vec<PathBuf>,
-    /// Files with names of a store's that belong to nothing: a copy that was cut off, an
-    /// old backup beside newer files. They are left alone.
+    /// Files with names like a store's that do not belong to it, as from a copy that was
+    /// cut off or an old backup beside newer files. They are left alone.
     pub orphans: Vec<PathBuf>,
 }
 
 impl Store {
-    /// Repairs the store at `path`: makes the manifest again where it is corrupt or
-    /// missing, and writes damaged files anew without what cannot be read, which is
-    /// accepted as lost for good. Afterwards the store verifies clean. Make a copy of the
-    /// directory first if the lost observations may be had from the disk by other means.
+    /// Repairs the store at `path`: makes the manifest again if it is corrupt or missing,
+    /// and rewrites damaged files without what cannot be read. That is accepted as
+    /// lost permanently. Afterwards the store verifies clean. First make a copy of the
+    /// directory if other means may still read the lost observations from the disk.
     ///
-    /// A store that is sound stays as it is.
+    /// An undamaged store is not changed.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -86,9 +86,9 @@ struct Repairing<'a> {
     directory: &'a Arc<Directory>,
     lock: &'a Lock,
     record: Record,
-    /// Whether the manifest is to be replaced.
+    /// Whether the manifest must be replaced.
     is_changed: bool,
-    /// The old log, where it is replaced.
+    /// The id of the old log, if it is replaced.
     replaced_log: Option<u64>,
     repair: Repair,
 }
@@ -107,7 +107,7 @@ impl<'a> Repairing<'a> {
         Ok(Self { directory, lock, record, is_changed, replaced_log: None, repair })
     }
 
-    /// Writes damaged chunks anew, then those whose nodes speak of what is lost.
+    /// Rewrites damaged chunks, then those whose nodes count what is lost.
     fn chunks(&mut self) -> Result<()> {
         let numbers = self.record.first_chunk..self.record.sealed_end;
         let mut predecessor = None;
@@ -167,8 +167,8 @@ impl<'a> Repairing<'a> {
         Ok(())
     }
 
-    /// Puts a chunk without observations in the place of one that is gone. Its seal
-    /// number is the one that the next chunk, or the manifest, states.
+    /// Puts a chunk without observations in the place of a missing one. Its seal number
+    /// is the one that the next chunk, or the manifest, states.
     fn fill_hole(&mut self, number: u32, predecessor: Option<u64>) -> Result<u64> {
         let name = chunk_name(number);
         let next = number + 1;
@@ -207,9 +207,9 @@ impl<'a> Repairing<'a> {
         Ok(seal)
     }
 
-    /// Adds a chunk's leaves to `edge`, and writes the chunk anew where the nodes that it
-    /// holds are not those that they complete, or where it does not state the seal number
-    /// of the one `before` it. Returns its own.
+    /// Adds a chunk's leaves to `edge`. Rewrites the chunk if its nodes are not the
+    /// merge of its leaves, or if it does not state the seal number `before`. Returns its
+    /// own seal number.
     fn join(&mut self, number: u32, before: Option<u64>, edge: &mut Edge) -> Result<u64> {
         let chunk = self.open(number)?;
         let place = chunk.place();
@@ -234,7 +234,7 @@ impl<'a> Repairing<'a> {
         Ok(place.seal)
     }
 
-    /// Makes a new log where the listed one is damaged or missing.
+    /// Makes a new log if the listed one is damaged or missing.
     fn log(&mut self) -> Result<()> {
         let head = Head::of(&self.record);
         let mut record = Record {
@@ -296,7 +296,7 @@ impl<'a> Repairing<'a> {
             manifest::with_ballast(directory, || manifest::replace(directory, lock, &self.record))?;
             self.repair.rewritten.push(directory.file_path(MANIFEST));
         }
-        // Also where nothing is changed: a repair before this one may have been cut off.
+        // Synced even if nothing is changed: an earlier repair may have been cut off.
         self.lock.sync_directory()?;
         for name in self.directory.names()? {
             let record = &self.record;
@@ -316,7 +316,8 @@ impl<'a> Repairing<'a> {
         Ok(self.repair)
     }
 
-    /// Something else than a file that had the log's name is kept under another one.
+    /// If the log's name leads to something that is not a file, it is kept under another
+    /// name.
     fn remove_log(&mut self, name: &str) -> Result<()> {
         match self.directory.open_file(name) {
             Err(error) if error.damage().is_some() => {

@@ -1,6 +1,6 @@
-//! Reading everything that a store holds: every checksum is taken, and every statistic
-//! that is written down is computed again and compared bit by bit. It takes no lock and
-//! runs beside writers.
+//! Reading everything that a store holds: every checksum is checked, and every stored
+//! statistic is computed again and compared bit by bit. It takes no lock and runs beside
+//! writers.
 
 use std::ops::Range;
 
@@ -19,20 +19,20 @@ use crate::view::View;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {
-    /// How many observations there are, those that are lost included.
+    /// How many observations there are, lost ones included.
     pub observations: u64,
     /// How many of them can be read.
     pub readable: u64,
-    /// How many were lost earlier, and accepted as lost by [`Store::repair`].
+    /// How many were lost earlier and accepted as lost by [`Store::repair`].
     pub accepted: u64,
-    /// The chunk files.
+    /// The number of chunk files.
     pub chunks: u64,
-    /// As [`Recovery::dropped_bytes`](crate::Recovery::dropped_bytes): no damage, but the
-    /// remains of an append that was never acknowledged.
+    /// As [`Recovery::dropped_bytes`](crate::Recovery::dropped_bytes). It is no damage:
+    /// an append that was never acknowledged left these bytes.
     pub dropped_bytes: u64,
-    /// The places that are not as they were written: the first 1,000.
+    /// The places that are not as written: the first 1,000.
     pub damage: Vec<Damage>,
-    /// Further such places, which are not listed.
+    /// How many further such places there are. They are not listed.
     pub damage_unlisted: u64,
 }
 
@@ -40,8 +40,8 @@ pub struct Verification {
 const DAMAGE_LISTED_MAX: usize = 1000;
 
 impl Verification {
-    /// Whether every byte under a checksum is as it was written, and every stored
-    /// statistic is that of the observations.
+    /// Whether every byte under a checksum is as written, and every stored statistic is
+    /// that of the observations.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.damage.is_empty()
@@ -61,8 +61,8 @@ impl Verification {
 
 impl Store {
     /// Reads the whole store, checks every checksum and recomputes every statistic. It
-    /// takes the time of reading everything, memory that does not grow with the store,
-    /// and no lock.
+    /// takes as long as reading everything. Its memory does not grow with the store, and
+    /// it takes no lock.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -78,8 +78,8 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] if both copies of the manifest are corrupt,
-    /// [`ErrorKind::Io`] if the file system refuses. Other damage is no error here: it
-    /// is what is looked for.
+    /// [`ErrorKind::Io`] if the file system refuses. Other damage is no error here but a
+    /// result.
     pub fn verify(&self) -> Result<Verification> {
         let view = View::take(self.shared.directory(), true)?;
         let mut verifying = Verifying::new(&view);
@@ -92,9 +92,9 @@ impl Store {
 struct Verifying<'a> {
     view: &'a View,
     verification: Verification,
-    /// The tree, as the chunks' leaves make it.
+    /// The tree, as computed from the chunks' leaves.
     edge: Edge,
-    /// The seal number of the chunk before, where that is known.
+    /// The seal number of the chunk before, if it is known.
     seal: Option<u64>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Verifying<'a> {
             match self.view.chunk(number) {
                 Ok(chunk) => self.chunk(&chunk)?,
                 Err(error) => {
-                    // Retention may go on beside this; what it removes is no damage.
+                    // Retention may run meanwhile. What it removes is no damage.
                     if error.kind() != ErrorKind::Removed {
                         self.verification.add(error.damage().ok_or(error)?);
                     }
@@ -155,12 +155,12 @@ impl<'a> Verifying<'a> {
         self.nodes(chunk)
     }
 
-    /// Compares the nodes that a chunk holds with those that its leaves complete.
+    /// Compares the nodes of a chunk with those that its leaves complete.
     fn nodes(&mut self, chunk: &Chunk) -> Result<()> {
         let mut completed: Vec<Node> = Vec::new();
         for leaf in 0..CHUNK_LEAVES {
             let Some(summary) = chunk.leaf_or_damaged(leaf)? else {
-                // Reported with the leaf; nothing above it can be compared.
+                // Reported with the leaf. Nodes above it cannot be compared.
                 self.edge = Edge::starting_at((u64::from(chunk.number()) + 1) * CHUNK_LEAVES);
                 return Ok(());
             };
@@ -212,7 +212,7 @@ impl<'a> Verifying<'a> {
         })
     }
 
-    /// The log repeats the record that first listed it.
+    /// Checks that the log repeats the record that first listed it.
     fn log_header(&mut self, log: &Log) -> Result<()> {
         let record = self.view.record();
         let own = header(self.view.directory(), record.log)?;
@@ -225,7 +225,7 @@ impl<'a> Verifying<'a> {
     }
 }
 
-/// How many rows a chunk has there; others were lost earlier.
+/// How many rows a chunk has in `sequences`. The others were lost earlier.
 fn rows_within(chunk: &Chunk, sequences: &Range<u64>) -> u64 {
     let within = |run: Range<u64>| {
         let (start, end) = (run.start.max(sequences.start), run.end.min(sequences.end));

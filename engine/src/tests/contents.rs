@@ -10,7 +10,7 @@ use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
 use crate::view::View;
 
-/// What can be read of a store, and what is reported of the rest.
+/// What can be read of a store, and what is reported about the rest.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     /// With their sequence numbers, in order.
@@ -21,7 +21,7 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// All rows of a store that has lost none, and from which none was removed.
+    /// All rows of a store that has lost none and from which none was removed.
     pub(super) fn all(self) -> Vec<Observation> {
         assert!(self.damage.is_empty() && self.absent.is_empty(), "{:?}", self.damage);
         for (at, (sequence, _)) in self.rows.iter().enumerate() {
@@ -30,7 +30,7 @@ impl Contents {
         self.rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// The sequence numbers that are served, joined.
+    /// The sequence numbers that are read, as joined ranges.
     pub(super) fn served(&self) -> Vec<Range<u64>> {
         let mut served: Vec<Range<u64>> = Vec::new();
         for (sequence, _) in &self.rows {

@@ -3,8 +3,8 @@
 
 use super::*;
 
-/// A store of five synced observations whose log was changed by `change`, given the
-/// offset of its end, and appended to since.
+/// A store of five synced observations. Its log was changed by `change`, which gets the
+/// offset of the log's end, and then appended to.
 fn appended_after(change: impl FnOnce(&mut Vec<u8>, usize)) -> (TempDir, PathBuf, bool) {
     let (guard, path) = place();
     append_each(&Store::create(&path).expect("created"), 0..5);
@@ -42,7 +42,7 @@ fn a_torn_frame_over_the_mark_makes_a_new_log() {
     assert!(appended_after(gone).2);
 }
 
-/// Frames after a hole are of an earlier life: appends up to the hole and over it must
+/// Frames after a hole are from an earlier state. Appends up to the hole and over it must
 /// not bring them back.
 #[test]
 fn stale_frames_after_a_hole_never_come_back() {

@@ -1,11 +1,11 @@
-//! Copies of a live store, file by file, as cp, rsync and tar make them: each opens and
+//! Copies of a live store, made file by file as by cp, rsync and tar. Each opens and
 //! serves a prefix, or reports exactly what is missing, and `repair` mends it. The
-//! engine's own copies are always clean.
+//! engine's own copies are always undamaged.
 
 use super::*;
 use crate::error::ErrorKind;
 
-/// Numbers that look random and are the same each time (SplitMix64).
+/// Numbers that look random and are the same in each run (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -16,18 +16,18 @@ impl Random {
     }
 }
 
-/// Copies a store that is appended to between any two files.
+/// Copies a store that is appended to between the files.
 fn copy_live(store: &Store, to: &Path, random: &mut Random, next: &mut u64) {
     std::fs::create_dir(to).expect("a directory");
     let mut names = names(store.path());
-    // Each tool has an order of its own.
+    // Each tool has its own order.
     for n in (1..names.len()).rev() {
         names.swap(n, usize::try_from(random.below(n as u64 + 1)).expect("small"));
     }
     for name in names {
-        // What is gone by now is passed over, with a warning.
+        // A file that has vanished is skipped, with a warning.
         let bytes = std::fs::read(store.path().join(&name)).unwrap_or_default();
-        // A part of the file, as a tool reads it that was stopped for a moment.
+        // A part of the file, as read by a tool that was stopped for a moment.
         let half = bytes.len() / 2;
         let mut copied = bytes[..half].to_vec();
         if random.below(2) == 0 {
@@ -64,7 +64,7 @@ fn a_file_by_file_copy_serves_a_prefix_or_reports_what_is_missing() {
     assert!(clean >= 20, "{clean} clean copies");
 }
 
-/// Whether the copy was clean.
+/// Checks a copy. Returns whether it was undamaged.
 fn judge(path: &Path) -> bool {
     let opened = Store::open(path);
     let is_clean = match &opened {

@@ -1,15 +1,15 @@
-//! Promise 4, by changing what is on the disk: whatever byte, bit, sector or file of a
-//! store is changed, cut off, swapped or taken away, what is served is what was stored,
-//! what cannot be served is reported with file and offset, and all the rest can be read.
+//! Promise 4, by changes on the disk. Whatever byte, bit, sector or file of a store is
+//! changed, cut off, swapped or removed: what is served is what was stored, what cannot
+//! be served is reported with file and offset, and all the rest can be read.
 //!
 //! A loss would be *silent* if a sequence number below
 //! [`Recovery::observations`](crate::Recovery::observations) were neither served nor
 //! within the `lost` of a [`Damage`](crate::Damage). No loss is silent, and none goes
-//! beyond the frames and pages that were touched. After `repair` the store verifies
-//! clean and serves what it served before.
+//! beyond the frames and pages that were touched. After `repair` the store verifies clean
+//! and serves the same as before.
 //!
-//! `GAUGELOG_CORRUPTIONS` says how many changes each of these suites tries at most;
-//! without it they take a few seconds. `GAUGELOG_SEED` says with which to begin.
+//! `GAUGELOG_CORRUPTIONS` is the most changes that each of these suites tries; by default
+//! they take a few seconds. `GAUGELOG_SEED` is the first change to try.
 //!
 //! ```text
 //! GAUGELOG_CORRUPTIONS=5000000 cargo test --profile reliability -p gaugelog --lib \
@@ -32,7 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// How many of `all` changes to try: as the environment says, or `otherwise`.
+/// How many of `all` changes to try: as the environment says, or else `otherwise`.
 fn amount(all: u64, otherwise: u64) -> u64 {
     match std::env::var("GAUGELOG_CORRUPTIONS") {
         Err(_) => all.min(otherwise),
@@ -44,7 +44,7 @@ fn seed() -> u64 {
     std::env::var("GAUGELOG_SEED").map_or(1, |seed| seed.parse().expect("a number"))
 }
 
-/// The numbers below `all`, each once, in an order that comes to every region soon.
+/// The numbers below `all`, each once, in an order that reaches every region early.
 #[derive(Clone, Copy, Debug)]
 struct Scattered {
     all: u64,
@@ -54,8 +54,8 @@ struct Scattered {
 
 impl Scattered {
     fn new(all: u64) -> Self {
-        // Near the golden section, so that the first ones lie far apart, and of no
-        // common divisor with their number, so that none comes twice.
+        // Near the golden section, so that the first numbers lie far apart. It has no
+        // common divisor with `all`, so that none comes twice.
         let near = all / 1_000 * 618 + all % 1_000 * 618 / 1_000;
         let stride = (near.max(1)..).find(|stride| greatest_divisor(*stride, all) == 1);
         Self { all, first: seed(), stride: stride.expect("there are primes") }
@@ -71,9 +71,9 @@ fn greatest_divisor(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { greatest_divisor(b, a % b) }
 }
 
-/// Makes `count` tries, on as many threads as there are processors: `begin` makes
-/// what one thread tries with, and returns the try of a number; `describe` says
-/// what was tried where that fails.
+/// Makes `count` tries on as many threads as there are processors. `begin` makes what one
+/// thread needs, and returns the function that tries a number. `describe` says what was
+/// tried if that fails.
 fn side_by_side<T: FnMut(u64)>(
     what: &str,
     count: u64,

@@ -20,7 +20,7 @@ fn handles_that_alternate_find_each_others_appends() {
     assert_holds(&path, &observations(0..2_100));
 }
 
-/// The manifest is another one, the log is the same.
+/// The manifest is a new one, but the log is the same.
 #[test]
 fn a_handle_that_remembers_the_log_finds_what_another_one_has_removed() {
     let (_guard, path) = place();
@@ -33,7 +33,7 @@ fn a_handle_that_remembers_the_log_finds_what_another_one_has_removed() {
     assert_holds_from(&path, 2_048, &observations(2_048..7_000));
 }
 
-/// Puts a copy of the directory in its place; the open one gets another name.
+/// Puts a copy in the place of the directory, and renames the open one.
 fn swap_directory(path: &Path) {
     let (copy, away) = (path.with_extension("copy"), path.with_extension("away"));
     copy_store(path, &copy);
@@ -154,7 +154,7 @@ fn a_log_with_two_names_is_copied_before_it_is_appended_to() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
     append_each(&store, 0..5);
-    // As `cp -al` makes it.
+    // As made by `cp -al`.
     let other = path.with_extension("linked");
     fs::create_dir(&other).expect("a directory");
     for name in names(&path) {

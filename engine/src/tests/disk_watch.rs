@@ -1,4 +1,4 @@
-//! Recording what is done to the disk, and judging the order of it.
+//! Recording the operations on the disk, and checking their order.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use crate::format::names::{MANIFEST, Name, chunk_name, classify, log_name};
 use crate::format::record::Record;
 use crate::os::disk::{Operation, watch};
 
-/// The most that one write call is given, and the zeros ahead of it.
+/// The most bytes of one write call, with the zeros written ahead.
 const WRITE_MOST: u64 = (1 << 20) + (32 << 10) + (256 << 10);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +20,8 @@ pub(super) struct Event {
     pub(super) operation: Operation,
 }
 
-/// Runs `work` and returns what it did to the disk; `verdict` is asked before
-/// each operation that changes it, and may refuse it.
+/// Runs `work` and returns the operations that it made on the disk. `verdict` is called
+/// before each operation that changes the disk, and may refuse it.
 pub(super) fn record<T>(
     mut verdict: impl FnMut(&Path, &Event) -> io::Result<()> + 'static,
     work: impl FnOnce() -> T,
@@ -49,12 +49,12 @@ pub(super) fn no_space() -> io::Error {
     io::Error::from_raw_os_error(28)
 }
 
-/// Judges each operation by rule 5, as it comes: nothing is named before it is durable,
-/// nothing is removed before what replaces it is.
+/// Checks each operation against rule 5: nothing is named before it is durable, and
+/// nothing is removed before its replacement is durable.
 #[derive(Debug)]
 pub(super) struct Judge {
     directory: PathBuf,
-    /// What was written to each file and not synced since.
+    /// What was written to each file and not synced yet.
     unsynced: HashMap<String, Vec<Range<u64>>>,
     /// Names that were made and may not be durable.
     nameless: Vec<String>,
@@ -62,7 +62,7 @@ pub(super) struct Judge {
     aside: Option<String>,
 }
 
-/// No more may stay unsynced.
+/// The most bytes that may stay unsynced.
 const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 
 impl Judge {
@@ -71,7 +71,7 @@ impl Judge {
         Self { directory, unsynced: HashMap::new(), nameless: Vec::new(), aside: None }
     }
 
-    /// To be called before each operation, when the one before has succeeded.
+    /// Called before each operation, after the one before has succeeded.
     pub(super) fn judge(&mut self, event: &Event) {
         let name = event.file.clone();
         let is_log = matches!(classify(&name), Name::Log(_));
@@ -88,7 +88,8 @@ impl Judge {
             }
             Operation::Sync => drop(self.unsynced.remove(&name)),
             Operation::Create => {
-                // Whether the half of a log is needed could not be said afterwards.
+                // Later it could not be determined whether a partly written log is
+                // needed.
                 assert!(!is_log, "{name} has its name before it is whole");
                 self.unsynced.remove(&name);
                 self.nameless.push(name);

@@ -1,12 +1,12 @@
-//! Promise 7: whichever call to the file system fails, with whatever error, once
-//! or for ever: what was acknowledged is there once, what failed is not, an
-//! error is typed and names the file, the store opens, no answer is wrong, and
-//! work resumes when the cause is gone.
+//! Promise 7: whichever call to the file system fails, with whatever error, once or
+//! permanently: what was acknowledged is there once, and what failed is not. An error is
+//! typed and names the file, the store opens, no answer is wrong, and work resumes when
+//! the cause is gone.
 //!
-//! Each workload is run once to count its calls, then once for each call and
-//! each way in which it can fail. `GAUGELOG_FAILED_CALLS` says how many of those
-//! runs are made: `all`, or one in so many; `GAUGELOG_SEED` says which, and
-//! `GAUGELOG_PLACE` in which directory, so on which file system.
+//! Each workload is run once to count its calls, then once for each call and each way in
+//! which it can fail. `GAUGELOG_FAILED_CALLS` is how many of those runs are made: `all`,
+//! or `N` for one in N. `GAUGELOG_SEED` selects which ones, and `GAUGELOG_PLACE` the
+//! directory and so the file system.
 //!
 //! ```text
 //! GAUGELOG_FAILED_CALLS=all cargo test --profile reliability -p gaugelog failed_calls -- --nocapture
@@ -39,11 +39,11 @@ use crate::options::SyncPolicy;
 use crate::os::disk::{Operation, watch};
 use crate::store::Store;
 
-/// One run in so many is made where nobody asks for more.
+/// By default, one in this many runs is made.
 const ONE_IN: usize = 97;
 const FAILURES_SHOWN: usize = 3;
 
-/// What the runs of a workload begin with.
+/// The state that the runs of a workload begin with.
 struct Beginning {
     _guard: TempDir,
     path: PathBuf,
@@ -58,8 +58,7 @@ impl Beginning {
     }
 }
 
-/// A place for a store: where `GAUGELOG_PLACE` says, or in memory where there is
-/// such a place.
+/// A place for a store: as `GAUGELOG_PLACE` says, or in memory if that exists.
 fn place() -> (TempDir, PathBuf) {
     let guard = match std::env::var("GAUGELOG_PLACE") {
         Ok(place) => tempfile::tempdir_in(place),
@@ -70,7 +69,7 @@ fn place() -> (TempDir, PathBuf) {
     (guard, path)
 }
 
-/// One run with one fault; returns the calls that were made.
+/// Makes one run with one fault. Returns the calls that were made.
 fn run(workload: &Workload, beginning: &Beginning, fault: Fault) -> Result<Vec<Operation>, String> {
     let (_guard, path) = place();
     if beginning.path.exists() {
@@ -86,7 +85,7 @@ fn run(workload: &Workload, beginning: &Beginning, fault: Fault) -> Result<Vec<O
             made
         })
     }));
-    // A run that panicked has left its watcher behind.
+    // A run that panicked has left its watcher installed.
     watch::with(|_, _, _| Ok(()), || ());
     ran.map_err(|cause| {
         let said = cause.downcast_ref::<String>().map(String::as_str);
@@ -105,7 +104,7 @@ fn from_environment(name: &str, otherwise: usize) -> usize {
     }
 }
 
-/// What failed of a run with each of `faults`, made on as many threads as there are
+/// The failures of runs with each of `faults`, made on as many threads as there are
 /// processors.
 fn failures(workload: &Workload, beginning: &Beginning, faults: &[Fault]) -> Vec<String> {
     let next = AtomicUsize::new(0);

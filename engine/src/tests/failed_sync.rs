@@ -14,7 +14,7 @@ fn is_sync_of_log(event: &Event) -> bool {
     event.operation == Operation::Sync && event.file.ends_with(".log")
 }
 
-/// Refuses the first sync of a log, and fails the test where that log is synced again.
+/// Refuses the first sync of a log, and fails the test if that log is synced again.
 fn fail_first_sync() -> impl FnMut(&Path, &Event) -> io::Result<()> {
     let mut failed: Option<String> = None;
     move |_, event| {
@@ -51,7 +51,7 @@ fn a_log_whose_sync_failed_is_abandoned_and_the_append_reported_as_failed() {
     assert_holds(&path, &observations(0..14));
 }
 
-/// The observations and the generation that the log was made with.
+/// The generation and the number of observations that the log was made with.
 fn record_of(path: &Path) -> (u64, u64) {
     let record = super::record(path);
     (record.made_observations, record.generation - 1)
@@ -93,7 +93,7 @@ fn where_no_new_log_can_be_made_the_old_one_ends_before_what_failed() {
     assert_holds(&path, &observations(0..13));
 }
 
-/// The frame of which the void is the beginning may be on the disk or not: its pages
+/// The frame whose beginning the void overwrites may be on the disk or not: its pages
 /// belong to a sync that failed.
 #[test]
 fn a_void_is_not_written_over_where_only_zeros_follow() {
@@ -129,7 +129,7 @@ fn a_failed_write_is_taken_back_and_the_mark_restored() {
             if counted.get() > 1 {
                 return Ok(());
             }
-            // A part of it is there all the same.
+            // A part of it is there nevertheless.
             let file = std::fs::OpenOptions::new().write(true).open(path).expect("the log");
             let part = vec![0x5A; length / 2];
             std::os::unix::fs::FileExt::write_all_at(&file, &part, offset).expect("written");
@@ -169,8 +169,8 @@ fn taking_back_leaves_no_mark_after_frames_that_were_never_synced() {
     assert_holds(&path, &observations(0..6));
 }
 
-/// Where nothing at all can be done about it the error says which observations may be
-/// found, and a retry by the same writer stores none twice.
+/// If nothing can be done, the error says which observations may be found, and a retry by
+/// the same writer stores none twice.
 #[test]
 fn a_retry_by_the_same_writer_stores_nothing_twice() {
     let (_guard, path) = place();
@@ -186,7 +186,7 @@ fn a_retry_by_the_same_writer_stores_nothing_twice() {
     let (result, _) = record(broken, || store.append_batch(&batch));
     let error = result.expect_err("everything fails");
     assert!(error.to_string().contains("10 to 39 may be found later"), "{error}");
-    // Another process, which knows nothing of the failure, takes the frames over.
+    // Another process, which does not know about the failure, takes the frames over.
     append_each(&Store::open(&path).expect("opened"), 40..41);
     assert_eq!(arrivals(&path), observations(0..41));
     store.append_batch(&batch).expect("stored, and found");

@@ -4,8 +4,8 @@
 use super::*;
 use crate::format::frame::{Seed, encode_rows};
 
-/// A store of five single frames, each synced, whose log was changed by `change`, given
-/// the offset of each frame.
+/// A store of five single frames, each synced. Its log was changed by `change`, which
+/// gets the offset of each frame.
 fn five_changed(change: impl FnOnce(&mut Vec<u8>, &dyn Fn(u64) -> usize)) -> Contents {
     let (_guard, path) = place();
     append_each(&Store::create(&path).expect("created"), 0..5);

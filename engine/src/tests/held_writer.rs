@@ -1,4 +1,4 @@
-//! What a held writer acknowledges, and what it promises when it is dropped.
+//! What a held writer acknowledges, and what dropping it does.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn a_thread_that_holds_a_writer_gets_an_error_for_an_append() {
 }
 
 #[test]
-fn others_wait_for_a_held_writer_and_are_told_its_process() {
+fn others_wait_for_a_held_writer_and_the_error_names_its_process() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
     let writer = store.writer().expect("a writer");
@@ -37,7 +37,7 @@ fn others_wait_for_a_held_writer_and_are_told_its_process() {
 }
 
 #[test]
-fn what_was_reported_as_failed_is_not_stored_when_the_writer_is_dropped() {
+fn what_was_reported_as_failed_is_not_stored_by_dropping_the_writer() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
     append_each(&store, 0..1);

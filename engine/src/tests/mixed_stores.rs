@@ -1,12 +1,12 @@
-//! Files of two copies of a store that went on apart, mixed in any way: never are rows of
-//! one served with statistics of the other, and what is missing is reported.
+//! Mixed files of two diverged copies of a store: rows of one are never served with
+//! statistics of the other, and what is missing is reported.
 
 use super::*;
 use crate::chunk::reader::Chunk;
 use crate::chunk::writer::{Contents, encode, summarise};
 use crate::error::ErrorKind;
 
-/// Two copies of a store of one chunk that each went on to three.
+/// Two copies of a store of one chunk that each grew to three.
 fn diverged() -> (TempDir, [PathBuf; 2]) {
     let guard = scratch();
     let paths = ["a", "b"].map(|name| guard.path().join(name));
@@ -39,7 +39,8 @@ fn any_mixture_of_two_diverged_copies_is_noticed() {
             std::fs::copy(b.join(name), path.join(name)).expect("copied");
         }
         judge(&path, &taken);
-        // Bug found by fuzzing: chunks of both stayed in a chain that did not hold.
+        // Bug found by fuzzing: chunks of both copies stayed in a chain that was not
+        // consistent.
         Store::repair(&path).expect("repaired");
         assert_sound(&path);
         let again = Store::repair(&path).expect("repaired");
@@ -61,7 +62,7 @@ fn judge(path: &Path, taken: &[String]) {
         Ok(summary) => assert_eq!(summary, summary_of(&right), "{taken:?}"),
         Err(error) => assert_eq!(error.kind(), ErrorKind::Damaged, "{taken:?}"),
     }
-    // Statistics that take rows: those of one copy, or an error.
+    // Statistics that need rows: those of one copy, or an error.
     let values = |all: &[Observation]| {
         let mut values: Vec<f64> = all.iter().map(|it| it.value).collect();
         values.sort_by(f64::total_cmp);
@@ -102,8 +103,8 @@ fn another_stores_manifest_serves_none_of_the_rows_that_are_here() {
     assert_eq!(error.kind(), ErrorKind::Damaged);
 }
 
-/// The first chunk of a store of three: the manifest does not state its node, only that
-/// of the first two.
+/// The first chunk of a store of three: the manifest states only the node of the first
+/// two, not its own.
 #[test]
 fn a_chunk_of_another_copy_is_noticed_where_only_its_parent_is_listed() {
     let guard = scratch();
@@ -127,7 +128,7 @@ fn a_chunk_of_another_copy_is_noticed_where_only_its_parent_is_listed() {
     assert!(found.iter().any(|it| it.is_err()), "fewer rows without an error");
 }
 
-/// How far a chunk that was forged with right checksums goes.
+/// How much of a chunk was forged with correct checksums.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Forged {
     Rows,
@@ -135,8 +136,8 @@ enum Forged {
     All,
 }
 
-/// Rows of another copy in a chunk, whose checksums were put right: the statistics above
-/// them do not fit.
+/// Rows of another copy in a chunk whose checksums were corrected: the statistics above
+/// them do not match.
 #[test]
 fn other_rows_under_right_checksums_are_noticed() {
     for forged in [Forged::Rows, Forged::RowsAndLeaves, Forged::All] {

@@ -1,5 +1,5 @@
-//! Tests that look below the library's surface: at its files, and at the order of what
-//! it does to the disk. Chunks have 2 leaves here, so sealing is cheap.
+//! Tests of what is below the library's interface: its files, and the order of its
+//! operations on the disk. Chunks have 2 leaves here, so sealing is cheap.
 
 #![allow(clippy::single_range_in_vec_init, reason = "lists of lost numbers may be of one run")]
 
@@ -59,7 +59,7 @@ fn place() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-/// A directory in memory where there is one: a sync costs next to nothing there.
+/// A directory in memory if there is one: a sync costs almost nothing there.
 fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -70,7 +70,7 @@ fn options(policy: SyncPolicy) -> Options {
     Options::new().sync(policy)
 }
 
-/// The `n`-th of observations that are all different.
+/// The `n`-th of a series of observations that all differ.
 fn observation(n: u64) -> Observation {
     let n = u32::try_from(n).expect("a small number");
     Observation::new(1_000_000_007 * i64::from(n), f64::from(n) / 7.0)
@@ -95,7 +95,7 @@ fn view(path: &Path) -> Result<View> {
     View::take(&open(path), true)
 }
 
-/// What can be read, and what is reported of the rest.
+/// What can be read, and what is reported about the rest.
 fn contents(path: &Path) -> Contents {
     contents_of(&view(path).expect("a view")).expect("read")
 }
@@ -110,7 +110,7 @@ fn assert_holds(path: &Path, all: &[Observation]) {
     assert_holds_from(path, 0, all);
 }
 
-/// As [`assert_holds`], of a store whose first observation has that sequence number.
+/// As [`assert_holds`], for a store whose first observation has the number `first`.
 fn assert_holds_from(path: &Path, first: u64, all: &[Observation]) {
     let store = Store::open(path).expect("opened");
     assert_eq!(store.recovery().observations, all.len() as u64);
@@ -136,7 +136,7 @@ fn summary_of(all: &[Observation]) -> Summary {
     summary_from(0, all)
 }
 
-/// As [`summary_of`], of observations from this sequence number on, a leaf's first one.
+/// As [`summary_of`], for observations that begin with the first of a leaf.
 fn summary_from(first: u64, all: &[Observation]) -> Summary {
     let leaves = all.chunks_exact(usize::try_from(LEAF).expect("1,024"));
     let open = Summary::of(leaves.remainder());
@@ -154,7 +154,7 @@ fn names(path: &Path) -> Vec<String> {
     names
 }
 
-/// How many files have names that end so.
+/// How many files have names with this ending.
 fn count_files(path: &Path, ending: &str) -> usize {
     names(path).iter().filter(|name| name.ends_with(ending)).count()
 }
@@ -192,7 +192,7 @@ fn flip(path: &Path, offset: u64) {
     edit(path, |bytes| bytes[usize::try_from(offset).expect("in memory")] ^= 0x10);
 }
 
-/// Cuts a file off.
+/// Cuts a file off at `length`.
 fn cut(path: &Path, length: u64) {
     let file = std::fs::OpenOptions::new().write(true).open(path).expect("a file");
     file.set_len(length).expect("cut");

@@ -1,4 +1,4 @@
-//! Appending goes on from what opening found, as long as that still holds under the lock.
+//! Appending goes on from what opening found, if that still holds under the lock.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ fn manifest_looks(work: impl FnOnce()) -> u32 {
 }
 
 #[test]
-fn what_is_unchanged_since_opening_is_not_looked_at_again() {
+fn what_is_unchanged_since_opening_is_not_read_again() {
     let (_guard, path) = place();
     append_each(&Store::create(&path).expect("created"), 0..5);
     let looks = manifest_looks(|| append_each(&Store::open(&path).expect("opened"), 5..6));
@@ -43,13 +43,13 @@ fn what_others_have_done_since_opening_is_found() {
 }
 
 #[test]
-fn an_end_that_was_taken_back_since_opening_is_not_gone_on_from() {
+fn an_end_that_was_taken_back_since_opening_is_not_used() {
     let (_guard, path) = place();
     let store = options(SyncPolicy::Never).create(&path).expect("created");
     append_each(&store, 0..5);
     let opened = Store::open(&path).expect("opened");
     assert_eq!(opened.recovery().observations, 5);
-    // As a writer does whose append failed.
+    // As a writer does after a failed append.
     let last = usize::try_from(FIRST_FRAME + 4 * FRAME).expect("small");
     edit(&log_path(&path), |bytes| bytes[last..].fill(0));
     append_each(&opened, 4..6);

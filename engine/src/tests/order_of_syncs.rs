@@ -1,5 +1,5 @@
 //! Rule 5 of the tail: nothing is named before it is durable, nothing is removed before
-//! what replaces it is, and no more than 8 MiB stay unsynced under any policy.
+//! its replacement is durable, and no more than 8 MiB stay unsynced under any policy.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::disk_watch::{Event, Judge, record};
 use super::*;
 use crate::os::disk::Operation;
 
-/// Runs `work` on the store at `path`, each call judged as it comes.
+/// Runs `work` on the store at `path`, and checks each call as it comes.
 fn judged<T>(path: &Path, work: impl FnOnce() -> T) -> (T, Vec<Event>) {
     let judge = Rc::new(RefCell::new(Judge::new(path)));
     let parent = path.to_owned();
@@ -64,8 +64,8 @@ fn recovery_retention_and_repair_keep_the_order() {
     assert_sound(&path);
 }
 
-/// A name that a sync has not made durable may be undone by a power cut: then the new
-/// file would stand in the place of one that was to be kept.
+/// A power cut may undo a rename that no sync has made durable. Then the new file would
+/// have replaced one that was to be kept.
 #[test]
 fn a_file_that_is_set_aside_is_so_durably() {
     let (_guard, path) = place();
@@ -98,8 +98,8 @@ fn a_durable_append_is_synced_before_it_returns() {
     );
 }
 
-/// Whoever replaced the manifest may have died before that was durable. Without the sync
-/// a power cut could bring back the old manifest, which does not list this log.
+/// The process that replaced the manifest may have died before that was durable. Without
+/// the sync a power cut could bring back the old manifest, which does not list this log.
 #[test]
 fn the_directory_is_synced_before_the_first_frame_of_a_log_that_another_process_made() {
     let (_guard, path) = place();

@@ -63,7 +63,7 @@ fn files_of_an_old_backup_are_kept_and_moved_aside_where_they_are_in_the_way() {
     assert_eq!((repair.lost, repair.orphans.len()), (0, 3), "{repair:?}");
 }
 
-/// A backup of manifest and log was put back beside a newer log.
+/// A backup of manifest and log was restored beside a newer log.
 #[test]
 fn a_log_that_was_appended_to_is_kept_though_an_older_manifest_does_not_list_it() {
     let (_guard, path) = place();
@@ -77,14 +77,14 @@ fn a_log_that_was_appended_to_is_kept_though_an_older_manifest_does_not_list_it(
     for (bytes, file) in backup {
         std::fs::write(file, bytes).expect("written");
     }
-    // What follows the end makes the next append replace the log.
+    // Because of the bytes after the end, the next append replaces the log.
     edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
     append_each(&Store::open(&path).expect("opened"), 5..6);
     assert!(newer.exists(), "{:?}", names(&path));
     assert_eq!(arrivals(&path), observations(0..6));
 }
 
-/// The unlinking of the old log was undone by a power cut.
+/// A power cut has undone the removal of the old log.
 #[test]
 fn the_previous_log_is_kept_while_its_rows_are_corrupt_in_the_listed_one() {
     for is_corrupt in [false, true] {
@@ -104,7 +104,8 @@ fn the_previous_log_is_kept_while_its_rows_are_corrupt_in_the_listed_one() {
     }
 }
 
-/// Its numbers are within what the log reaches, so only its source tells.
+/// Its number is within the range of the log, so only its source log shows the
+/// difference.
 #[test]
 fn a_chunk_of_a_diverged_copy_is_not_taken_for_a_rest_of_sealing() {
     let (_guard, path) = place();
@@ -112,12 +113,13 @@ fn a_chunk_of_a_diverged_copy_is_not_taken_for_a_rest_of_sealing() {
     store.append_batch(&observations(0..2_100)).expect("appended");
     let copy = path.with_extension("copy");
     copy_store(&path, &copy);
-    // The copy goes on in a log of its own.
+    // The copy continues in a log of its own.
     edit(&log_path(&copy), |bytes| bytes.extend_from_slice(b"torn"));
     let other = Store::open(&copy).expect("opened");
     append_each(&other, 9_000..9_001);
     other.append_batch(&observations(9_001..12_000)).expect("appended");
-    // A writer that does not seal yet: its log reaches over the other copy's chunk.
+    // The writer does not seal yet, so its log covers the numbers of the other copy's
+    // chunk.
     let unsealed = Options { log_bytes_max: 64 << 20, ..options(SyncPolicy::Never) };
     let held = unsealed.open(&path).expect("opened");
     let mut writer = held.writer().expect("a writer");
@@ -149,9 +151,9 @@ fn other_peoples_files_are_ignored() {
     assert!(path.join("README").exists() && path.join("lost+found").exists());
 }
 
-/// Newest files removed: what the others still state is reported.
+/// The newest files are removed: what the others still state is reported.
 #[test]
-fn newest_files_that_are_gone_are_missed() {
+fn missing_newest_files_are_reported() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
     store.append_batch(&observations(0..5_000)).expect("appended");

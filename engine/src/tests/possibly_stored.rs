@@ -1,5 +1,5 @@
-//! Rule 6 of the tail, where what was reported as failed can neither be overwritten nor
-//! be ended before: the error says so, and no writer's acknowledged observations are
+//! Rule 6 of the tail, when what was reported as failed can neither be overwritten nor
+//! cut off by a void. The error says so, and no writer's acknowledged observations are
 //! lost or doubled when work goes on.
 
 use std::cell::Cell;
@@ -11,8 +11,8 @@ use super::disk_watch::{Event, no_space, record};
 use super::*;
 use crate::os::disk::Operation;
 
-/// Refuses all writes to a log. Of the first, what is to be written is there all the
-/// same: `stored`, which a file system without room for a copy keeps (seen on btrfs).
+/// Refuses all writes to a log. The first refused write still writes `stored`, as btrfs
+/// does when it has no room for a copy.
 fn refuse_writes_after(stored: Vec<u8>) -> impl FnMut(&Path, &Event) -> io::Result<()> {
     let is_stored = Rc::new(Cell::new(false));
     move |path: &Path, event: &Event| match event.operation {
@@ -27,7 +27,7 @@ fn refuse_writes_after(stored: Vec<u8>) -> impl FnMut(&Path, &Event) -> io::Resu
     }
 }
 
-/// A store of ten, and the bytes that one more append writes to it.
+/// A store of ten observations, and the bytes that one more append writes to it.
 fn store_of_ten(path: &Path, policy: SyncPolicy, tried: &[Observation]) -> (Store, Vec<u8>) {
     let store = options(policy).create(path).expect("created");
     append_each(&store, 0..10);
@@ -58,8 +58,8 @@ fn whole_frames_of_a_write_that_failed_may_be_found_and_a_retry_stores_them_once
     }
 }
 
-/// Another process goes on after what was reported as failed without copying it, as it
-/// does where it syncs nothing. What it acknowledged stays, whatever the first one does.
+/// Another process appends after what was reported as failed without copying it, as it
+/// does if it syncs nothing. What it acknowledged stays, whatever the first process does.
 #[test]
 fn what_another_writer_acknowledged_after_it_is_not_dropped() {
     for is_retry in [false, true] {

@@ -1,21 +1,21 @@
 //! Promises 1, 2, 3 and 5 under power cuts and kills.
 //!
-//! One model of a disk ([`simulated_disk`]) for two suites.
+//! Two suites use one model of a disk ([`simulated_disk`]).
 //!
-//! The *enumerator* runs [`workloads`] and notes every operation on the disk.
-//! At each it makes the states in which a power cut may leave the disk
-//! ([`choices`]), and what a process finds after a kill; opens each and compares
-//! ([`look`]); and lets a process go on from there, to cut the power again in the
-//! midst of that. `GAUGELOG_POWER_CUT_STATES` says how many states to check in
-//! all, `GAUGELOG_SEED` from what to draw those that are too many to count. A
-//! state that fails is reported with its name and the command that checks it again:
+//! The *enumerator* runs [`workloads`] and notes every operation on the disk. At each
+//! operation it makes the states that a power cut may leave ([`choices`]), and what a
+//! process finds after a kill. It opens each and compares ([`look`]). Then it lets a
+//! process go on from there, and cuts the power again during that.
+//! `GAUGELOG_POWER_CUT_STATES` is the number of states to check, and `GAUGELOG_SEED` the
+//! seed for drawing states that are too many to count. A failing state is reported with
+//! its name and the command that checks it again:
 //!
 //! ```text
 //! GAUGELOG_POWER_CUT_STATES=1000000 cargo test --profile reliability -p gaugelog --lib every_state -- --nocapture
 //! GAUGELOG_SEED=1 GAUGELOG_POWER_CUT_STATE=single:17:cut:5/2:9:3 cargo test -p gaugelog --lib every_state
 //! ```
 //!
-//! The *campaigns* ([`campaigns`]) are long random lives of one store.
+//! The *campaigns* ([`campaigns`]) are long random histories of one store.
 
 mod campaigns;
 mod choices;
@@ -36,7 +36,7 @@ use self::enumerator::{check_again, enumerate};
 use self::explorer::Figures;
 use self::workloads::WORKLOADS;
 
-/// As many as take a plain `cargo test` a few seconds.
+/// A plain `cargo test` checks this many in a few seconds.
 const STATES: u64 = 12_000;
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {

@@ -1,6 +1,6 @@
-//! Promise 6: a reader that meets a writer in the midst of its work reports no corruption
-//! and misses nothing. It reads a place again before it reports it, and begins again
-//! where the manifest was replaced meanwhile.
+//! Promise 6: a reader that meets a writer during a write reports no corruption and
+//! misses nothing. It reads a place again before it reports it, and starts again if the
+//! manifest was replaced meanwhile.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,8 +8,8 @@ use std::rc::Rc;
 use super::*;
 use crate::os::disk::{Operation, watch};
 
-/// A store of five synced frames, the path of its log, and the log's bytes, of which the
-/// third frame is half written by now.
+/// A store of five synced frames, the path of its log, and the log's bytes. In the file
+/// the third frame is only half written.
 fn half_written(path: &Path) -> (PathBuf, Vec<u8>) {
     let log = log_path(path);
     let whole = std::fs::read(&log).expect("a log");

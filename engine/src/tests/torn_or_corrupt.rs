@@ -5,7 +5,7 @@
 use super::*;
 use crate::format::frame::{Header, Kind, encode_bare};
 
-/// Five single frames of which the first so many were synced one by one.
+/// Five single frames. The first `synced` were synced one by one.
 fn five(path: &Path, synced: u64) {
     append_each(&options(SyncPolicy::Always).open_or_create(path).expect("opened"), 0..synced);
     append_each(&options(SyncPolicy::Never).open(path).expect("opened"), synced..5);
@@ -26,7 +26,7 @@ fn an_invalid_frame_before_a_watermark_is_corrupt_and_costs_itself() {
     assert_eq!((found.damage[0].offset, found.damage[0].lost.clone()), (frame(2), 2..3));
 }
 
-/// The mark is overwritten by frames that were never synced; those state the watermark.
+/// Frames that were never synced overwrite the mark, and state its watermark.
 #[test]
 fn an_invalid_frame_before_the_watermark_of_an_unsynced_one_is_corrupt() {
     let (_guard, path) = place();
@@ -91,7 +91,7 @@ fn a_corrupt_frame_is_sealed_around_and_its_log_is_kept_until_a_repair() {
     assert_eq!((found.served(), found.absent), (vec![0..2, 3..2_100], vec![2..3]));
 }
 
-/// Bug found by the corruption suite: such a record was taken for a corrupt one.
+/// Bug found by the corruption suite: such a record was treated as corrupt.
 #[test]
 fn a_log_may_have_lost_more_than_it_has_rows() {
     let (_guard, path) = place();
@@ -125,8 +125,8 @@ fn a_repair_that_seals_accepts_what_the_log_has_lost() {
     assert_eq!((again.lost, again.rewritten.len()), (0, 0));
 }
 
-/// Bug found by fuzzing: with the frame that states a loss gone, the number of the next one
-/// was taken for impossible, and intact frames were given up.
+/// Bug found by fuzzing: after the frame that states a loss was damaged, the number of
+/// the next frame was treated as impossible, and intact frames were given up.
 #[test]
 fn damage_across_the_end_of_what_the_log_was_made_with_costs_what_it_hit() {
     let (_guard, path) = place();
@@ -145,8 +145,8 @@ fn damage_across_the_end_of_what_the_log_was_made_with_costs_what_it_hit() {
     assert_eq!(contents(&path).served(), [0..5, 901..903]);
 }
 
-/// Bug found by fuzzing: 16 bytes stated a loss of 4,294,967,000 observations, and reading
-/// took a summary's memory for each 1,024 of them.
+/// Bug found by fuzzing: 16 bytes stated a loss of 4,294,967,000 observations, and
+/// reading used the memory of a summary for each 1,024 of them.
 #[test]
 fn a_frame_cannot_state_more_losses_than_can_be_read() {
     let (_guard, path) = place();

@@ -60,7 +60,7 @@ fn a_sync_leaves_the_mark_that_was_put_off() {
     assert_eq!(store.snapshot().expect("a snapshot").durable_end(), 3);
 }
 
-/// What nobody wrote down as durable may be a writer's that died before its sync.
+/// Frames without a mark may be from a writer that died before its sync.
 #[test]
 fn what_a_killed_process_had_not_marked_is_copied() {
     let (_guard, path) = place();
@@ -105,7 +105,7 @@ fn an_unsynced_append_after_unconfirmed_frames_copies_nothing() {
 }
 
 /// An unsynced writer that alternates with a durable one: each durable append copies the
-/// log once, and what it copies stays below a chunk.
+/// log once, and the copied part stays below a chunk.
 #[test]
 fn an_unsynced_writer_alternating_with_a_durable_one_copies_at_most_a_full_log() {
     const APPENDS: u64 = 10_000;
@@ -132,8 +132,8 @@ fn an_unsynced_writer_alternating_with_a_durable_one_copies_at_most_a_full_log()
     assert_holds(&path, &observations(0..APPENDS));
 }
 
-/// The bytes of a log with a chunk's rows, with one header in 32 KiB, and of the empty one
-/// that replaces it when it is sealed.
+/// The bytes of a log with a chunk's rows, with one header in 32 KiB, and of the empty
+/// log that replaces it when it is sealed.
 const FULL_LOG: u64 = 2 * RECORD_BYTES as u64 + 16 * CHUNK + 1_024;
 
 fn record_events<T>(work: impl FnOnce() -> T) -> (T, Vec<Event>) {

@@ -1,11 +1,11 @@
-//! A place of the log that the device refuses to read: nothing is given up because of
-//! that until a repair accepts it. It may be read again later.
+//! A place of the log that the device refuses to read: nothing is given up because of it
+//! until a repair accepts that. The device may read it again later.
 
 use super::*;
 use crate::error::ErrorKind;
 use crate::os::disk::watch;
 
-/// A store whose log has rows of which some cannot be read, and how many rows it has.
+/// A store whose log has some unreadable rows, and how many rows it has.
 fn unreadable() -> (TempDir, PathBuf, u64) {
     let (guard, path) = place();
     let count = CHUNK - 10;
@@ -38,7 +38,7 @@ fn an_unreadable_place_of_the_log_is_not_sealed_as_lost() {
 fn an_unreadable_place_of_the_log_is_not_copied_as_lost() {
     let (_guard, path, count) = unreadable();
     let before = log_path(&path);
-    // What follows the end makes the next append replace the log.
+    // Because of the bytes after the end, the next append replaces the log.
     edit(&before, |bytes| bytes.extend_from_slice(b"torn"));
     let store = Store::open(&path).expect("opened");
     let error = store.append(observation(count)).expect_err("it cannot be copied");

@@ -1,10 +1,10 @@
 //! What the holder of the lock knows while appending goes well: the manifest, the log,
 //! and what was acknowledged.
 //!
-//! Invariants: `kept` is where the log goes back to if what was written since fails;
-//! it is not after the log's end, and under every policy not before what is durable.
-//! After an error that may leave the log in another state than this value says, the
-//! value is thrown away, and the tail is found afresh before the next write.
+//! Invariants: `kept` is the place to which the log goes back if a later write fails. It
+//! is not after the log's end, and under every policy not before what is durable. An
+//! error may leave the log in another state than this value states. Then the value is
+//! dropped, and the tail is found again before the next write.
 
 use std::sync::Arc;
 
@@ -22,23 +22,23 @@ use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
 use crate::view::View;
 
-/// No more stays unsynced under any policy.
+/// The most bytes that stay unsynced under any policy.
 const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
-/// A log of that length in bytes is sealed also during an append.
+/// From this length in bytes on, a log is sealed even during an append.
 const LARGE_LOG_BYTES: u64 = 64 << 20;
-/// What is written at once.
+/// How much is written at once.
 const PORTION: usize = 64 * 1024;
 
 /// How an append is to be made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct How {
-    /// Synced before it returns.
+    /// Whether to sync before it returns.
     pub(crate) durable: bool,
-    /// A mark is left after that sync.
+    /// Whether to leave a mark after that sync.
     pub(crate) marked: bool,
     /// Space written ahead where the file grows.
     pub(crate) ahead_bytes: u64,
-    /// The log is sealed when it has a full chunk and this length in bytes.
+    /// The length in bytes from which a log with a full chunk is sealed.
     pub(crate) seal_from_bytes: u64,
 }
 
@@ -49,14 +49,16 @@ pub(crate) struct Appending {
     pub(super) log: LogWriter,
     /// Acknowledged up to here.
     pub(super) kept: Place,
-    /// This process saw that the manifest is durable, or an appended frame proves it.
+    /// Whether this process saw that the manifest is durable, or an appended frame proves
+    /// it.
     pub(super) is_listing_durable: bool,
-    /// Another writer's frames may not be durable, and a sync of ours does not make them
-    /// so.
+    /// Whether frames of another writer may not be durable. A sync by this process does
+    /// not make them so.
     pub(super) has_unconfirmed: bool,
-    /// The log's end cannot be written over, or not without showing elsewhere.
+    /// Whether the log's end cannot be overwritten, or is also visible under another
+    /// name.
     pub(super) is_not_continuable: bool,
-    /// The last error of sealing, which is not an append's.
+    /// The last error of sealing. It is not the error of an append.
     pub(super) seal_error: Option<Error>,
 }
 
@@ -90,10 +92,10 @@ impl Appending {
         Ok(Some(Self::resume(directory, manifest, file, head, &tail)))
     }
 
-    /// Goes on from what opening the store has found, without the lock; `None` where that
-    /// is not enough. A mark says that all before it is durable, and so is never taken
-    /// back: whether the mark is still there is all that is left to look at, and
-    /// [`is_current`](Self::is_current) does.
+    /// Goes on from what opening the store has found, without the lock; `None` if that is
+    /// not enough. A mark says that all before it is durable, so none of it is ever taken
+    /// back. All that is left to check is whether the mark is still there, and
+    /// [`is_current`](Self::is_current) does that.
     pub(crate) fn of_view(view: &View, manifest: Manifest) -> Option<Self> {
         let log = view.log()?;
         let tail = log.tail();
@@ -101,7 +103,7 @@ impl Appending {
         if !is_settled || !view.damage().is_empty() {
             return None;
         }
-        // An error is met again, and reported, by the first append.
+        // The first append meets and reports this error again.
         let file = view.directory().open_file_for_writing(&log_name(log.head().id)).ok()?;
         if file.identity() != log.file().identity() {
             return None;
@@ -130,7 +132,7 @@ impl Appending {
     }
 
     /// Whether the store is still as this value says, so that the tail need not be found
-    /// again. That the directory is still the named one was seen with the lock.
+    /// again. Taking the lock has checked that the path still leads to the directory.
     pub(crate) fn is_current(&self) -> Result<bool> {
         let name = log_name(self.log.head().id);
         Ok(self.manifest.is_current(&self.directory)?
@@ -151,7 +153,7 @@ impl Appending {
         self.has_unconfirmed || self.log.durable() != self.log.end()
     }
 
-    /// Makes the log one whose end can be written on, where it is not.
+    /// Replaces the log if its end cannot be written to.
     fn prepare(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
         if self.is_not_continuable || (how.durable && self.has_unconfirmed) {
             if self.kept == self.log.end() {
@@ -164,7 +166,7 @@ impl Appending {
     }
 
     /// Replaces the log. What is durable is not synced again: if that failed, the next
-    /// process would find a mark and go on in a page that the kernel has given up.
+    /// process would find a mark and go on in a page that the kernel has dropped.
     fn sync_and_rotate(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
         let is_durable = self.log.durable() == self.log.end();
         match if is_durable { Ok(()) } else { self.log.file().sync() } {
@@ -182,7 +184,7 @@ impl Appending {
         Ok(())
     }
 
-    /// Appends `rows`. After an error, `kept` says what of them is stored.
+    /// Appends `rows`. After an error, `kept` says which of them are stored.
     pub(crate) fn append(
         &mut self,
         lock: &Lock,
@@ -214,8 +216,7 @@ impl Appending {
         Ok(())
     }
 
-    /// The log of one large append does not grow without limit: what was written so far
-    /// is stored.
+    /// Limits the log during one large append. What was written so far counts as stored.
     fn seal_if_large(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
         let end = self.log.end();
         if end.offset < how.seal_from_bytes.max(LARGE_LOG_BYTES) {
@@ -237,26 +238,28 @@ impl Appending {
         })
     }
 
-    /// Makes everything that was written durable, and so acknowledged, and leaves a mark.
+    /// Makes everything that was written durable, and thus acknowledged, and leaves a
+    /// mark.
     pub(crate) fn sync(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
         self.sync_unmarked(lock)?;
         self.leave_mark();
         Ok(())
     }
 
-    /// Writes down what is durable, where a mark may stand.
+    /// Leaves a mark at the durable end, if one may be there.
     pub(crate) fn leave_mark(&mut self) {
         if self.may_be_marked() {
             self.log.mark();
         }
     }
 
-    /// Everything is durable, and no mark says so.
+    /// Whether everything is durable and no mark says so.
     pub(crate) fn lacks_mark(&self) -> bool {
         self.may_be_marked() && !self.log.is_marked()
     }
 
-    /// A mark is a proof that the manifest that lists the log is durable, too.
+    /// Whether a mark is allowed: it also proves that the manifest that lists the log is
+    /// durable.
     fn may_be_marked(&self) -> bool {
         self.is_listing_durable && !self.is_not_continuable && !self.has_unsynced()
     }
@@ -277,7 +280,7 @@ impl Appending {
 
     /// After a failed write: no reader may find what was not acknowledged.
     fn take_back(&mut self, error: Error, tried: usize) -> Failure {
-        // A place that cannot be written would fail for ever.
+        // A place that cannot be written would fail each time.
         self.is_not_continuable |= error.is_device_failure();
         // A write that failed may have written whole frames.
         let attempted = self.log.end().sequence + tried as u64;
@@ -287,8 +290,8 @@ impl Appending {
         }
     }
 
-    /// After a failed sync the log is left at its durable position: what was acknowledged
-    /// after it goes into a new log; the rest is not stored.
+    /// After a failed sync the log is abandoned at its durable position. What was
+    /// acknowledged after that goes into a new log; the rest is not stored.
     fn abandon(&mut self, lock: &Lock, error: Error) -> Failure {
         let attempted = self.log.end().sequence;
         match self.rotate(lock, Keep::Acknowledged) {
@@ -300,7 +303,7 @@ impl Appending {
         }
     }
 
-    /// Ends the log before what was reported as failed.
+    /// Ends the log before the frames that were reported as failed.
     fn void(&mut self, error: Error, attempted: u64, first: Error) -> Failure {
         let kept = self.kept;
         self.is_not_continuable = true;
@@ -315,15 +318,15 @@ impl Appending {
         }
     }
 
-    /// Goes on after a failure that could not be taken back: nothing after what was
-    /// acknowledged is to be kept.
+    /// Goes on after a failure that could not be taken back: everything after `kept` is
+    /// dropped.
     pub(crate) fn drop_after(&mut self, kept: Place) {
         self.kept = kept;
         self.is_not_continuable = true;
     }
 
-    /// Seals the log's full chunks where an append has completed a leaf. That it fails is
-    /// not the append's error: the next leaf tries again.
+    /// Seals the log's full chunks if an append has completed a leaf. A failure is not
+    /// the error of the append: the next leaf tries again.
     fn seal_if_due(&mut self, lock: &Lock, before: u64, how: How) {
         let end = self.log.end();
         let is_leaf_complete = end.sequence / LEAF > before / LEAF;
@@ -349,7 +352,8 @@ pub(crate) struct Failure {
     pub(crate) stays: Option<Stays>,
 }
 
-/// What was reported as failed, and can neither be taken back nor be ended before.
+/// What was reported as failed and is still in the log: it could neither be taken back
+/// nor cut off by a void.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stays {
     /// The log that it is in.

@@ -1,8 +1,8 @@
-//! Chunks encoded by two threads, while this one reads the log and writes files: pco takes
-//! most of the time of sealing.
+//! Encoding chunks on two threads while this one reads the log and writes files: pco
+//! takes most of the time of sealing.
 //!
-//! The threads end before sealing does, and touch no file: whatever fails, the calls to
-//! the file system are those of one thread, in the order of the chunks.
+//! The threads end before sealing does, and use no file. So whatever fails, one thread
+//! makes all calls to the file system, in the order of the chunks.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
@@ -14,8 +14,8 @@ use crate::chunk::writer::{Summaries, encode};
 use crate::error::Result;
 use crate::format::chunk::Place;
 
-/// More would be faster where there are more processors, but a chunk takes some 5 MiB
-/// meanwhile.
+/// With more processors, more threads would be faster, but each chunk in work takes some
+/// 5 MiB.
 const THREADS: usize = 2;
 
 /// A chunk before its columns are compressed.
@@ -32,7 +32,7 @@ impl Unencoded {
     }
 }
 
-/// Encodes `chunks`, of which there are `count`, and hands each to `write`, in their order.
+/// Encodes `count` `chunks`, and hands each to `write` in order.
 pub(super) fn encode_each(
     count: u64,
     mut chunks: impl Iterator<Item = Result<Unencoded>>,
@@ -50,7 +50,7 @@ pub(super) fn encode_each(
                 let encoding = Encoding::new(chunk?);
                 encodings.push_back(if threads > 0 { encoding.begun(scope) } else { encoding });
             }
-            // While the threads go on.
+            // The threads go on meanwhile.
             if let Some((place, bytes)) = encoded.take() {
                 write(place, &bytes)?;
             }
@@ -62,10 +62,10 @@ pub(super) fn encode_each(
     })
 }
 
-/// A chunk that is to be encoded.
+/// A chunk in work.
 struct Encoding<'scope> {
     chunk: Arc<Unencoded>,
-    /// `None` if this thread is to do it.
+    /// `None` if this thread does it.
     thread: Option<ScopedJoinHandle<'scope, Vec<u8>>>,
 }
 
@@ -74,7 +74,7 @@ impl<'scope> Encoding<'scope> {
         Self { chunk: Arc::new(chunk), thread: None }
     }
 
-    /// By another thread, if one can be had.
+    /// Begins the work on another thread, if one can be started.
     fn begun(self, scope: &'scope Scope<'scope, '_>) -> Self {
         let chunk = Arc::clone(&self.chunk);
         let thread = Builder::new().spawn_scoped(scope, move || chunk.encode()).ok();

@@ -30,7 +30,7 @@ impl Appending {
             Ok((list(directory, lock, &record)?, file))
         })?;
         let mut log = LogWriter::begin(Arc::new(file), Head::of(&manifest.record));
-        // Where this fails, the append tries again before it writes.
+        // If this fails, the append tries again before it writes.
         let is_listing_durable = lock.sync_directory().is_ok();
         if is_listing_durable {
             log.mark();

@@ -1,4 +1,4 @@
-//! What the clones of a store, and its writers, have in common.
+//! What the clones of a store and its writers share.
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::options::{Options, SyncPolicy};
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 
-/// A store's directory, how it was opened, and what is remembered from append to append.
+/// A store's directory, its options, and what is remembered from one append to the next.
 #[derive(Debug)]
 pub(crate) struct Shared {
     directory: Arc<Directory>,
@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     is_read_only: bool,
     queue: Queue,
     memory: Mutex<Memory>,
-    /// The thread that has a [`Writer`].
+    /// The thread that holds a [`Writer`].
     holder: Mutex<Option<ThreadId>>,
 }
 
@@ -79,9 +79,9 @@ impl Shared {
         Err(Error::new(ErrorKind::Invalid, self.path(), detail))
     }
 
-    /// Lets go of the lock.
+    /// Releases the lock.
     pub(crate) fn remember(&self, session: Session) {
-        // The memory first: the next holder of this process finds it.
+        // First the memory, so that the next holder of this process finds it.
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         *memory = session.close();
     }
@@ -100,7 +100,7 @@ impl Shared {
 
     /// Appends `observations`, together with those of other threads.
     pub(crate) fn append(&self, observations: &[Observation]) -> Result<Range<u64>> {
-        // Another thread may take the lock for this one.
+        // Checked first, since another thread may take the lock for this one.
         self.check_holder()?;
         self.queue.append(observations, |all| {
             self.locked(|session| {
@@ -114,8 +114,8 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// Under [`SyncPolicy::Every`], syncs what is still due; call [`Store::sync`] to
-    /// learn of an error. Leaves the mark that [`Options::late_marks`] has put off.
+    /// Under [`SyncPolicy::Every`], syncs what is still due; call [`Store::sync`] to see
+    /// an error. Leaves the mark that [`Options::late_marks`] has delayed.
     fn drop(&mut self) {
         let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
         let lacks_mark = self.options.late_marks && memory.lacks_mark();

@@ -1,4 +1,5 @@
-//! The one way in: observations become frames of the log, then durable, then chunks.
+//! The only way to write: observations become frames of the log, then durable, then
+//! chunks.
 
 pub(crate) mod append;
 mod encoding;

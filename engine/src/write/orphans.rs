@@ -1,7 +1,8 @@
-//! Files that no manifest needs any more, left by a process that died meanwhile.
+//! Files that no manifest needs any more, left by a process that died.
 //!
-//! Only those that are certainly not needed are removed. All others with our names (a copy
-//! being made, an old backup beside newer files) stay, and `repair` lists them.
+//! Only files that are certainly not needed are removed. All others with names like a
+//! store's (a copy being made, an old backup beside newer files) stay, and `repair` lists
+//! them.
 
 use crate::chunk::reader::Chunk;
 use crate::error::Result;
@@ -12,8 +13,8 @@ use crate::log::{Head, header};
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 
-/// Removes orphans of the store that `record` states. The directory is synced first:
-/// what is removed must not be listed by the manifest that a power cut brings back.
+/// Removes orphans of the store that `record` states. The directory is synced first: a
+/// power cut must not bring back a manifest that lists what was removed.
 pub(super) fn remove_orphans(directory: &Directory, lock: &Lock, record: &Record) -> Result<()> {
     let names = directory.names()?;
     let mut orphans = Vec::new();
@@ -48,7 +49,7 @@ fn is_orphan(directory: &Directory, record: &Record, name: &str) -> Result<bool>
     }
 }
 
-/// Whether all that the listed log was made with is there, and valid.
+/// Whether all that the listed log was made with is present and valid.
 fn is_made_whole(directory: &Directory, record: &Record) -> bool {
     let head = Head::of(record);
     let Ok(log) = Log::open(directory, head) else { return false };
@@ -60,8 +61,8 @@ fn is_made_whole(directory: &Directory, record: &Record) -> bool {
     read.is_ok() && is_whole
 }
 
-/// Whether a chunk that was sealed from the previous log lists lost observations, which
-/// that log may still hold in some form, or cannot be read.
+/// Whether a chunk sealed from the previous log lists lost observations, or cannot be
+/// read. The log may still hold those observations in some form.
 fn has_lost_in_chunks(directory: &Directory, record: &Record) -> bool {
     for number in (record.first_chunk..record.sealed_end).rev() {
         match Chunk::open(directory, record.store, number, true) {
@@ -73,10 +74,10 @@ fn has_lost_in_chunks(directory: &Directory, record: &Record) -> bool {
     false
 }
 
-/// Whether the log `id` was made to replace the listed one, and never came to it.
+/// Whether the log `id` was made to replace the listed one and was never listed.
 fn is_never_listed(directory: &Directory, record: &Record, id: u64) -> bool {
     let Ok(Some(own)) = header(directory, id) else { return false };
-    // Nothing was ever appended to a store without a log, so nothing can be in this one.
+    // Nothing was ever appended to a store without a log, so this log holds nothing.
     let belongs = own.store == record.store || record.log == 0 && own.made_observations == 0;
     own.log == id
         && belongs
@@ -84,7 +85,7 @@ fn is_never_listed(directory: &Directory, record: &Record, id: u64) -> bool {
         && Log::open(directory, Head::of(&own)).is_ok_and(|log| !log.tail().is_appended_to)
 }
 
-/// Whether a chunk was sealed from the listed log, which still reaches as far.
+/// Whether a chunk was sealed from the listed log, and the log still reaches to its end.
 fn is_sealed_from_log(directory: &Directory, record: &Record, number: u32) -> bool {
     let Ok(chunk) = Chunk::open(directory, record.store, number, true) else { return false };
     let end = (u64::from(number) + 1) * crate::format::CHUNK;

@@ -1,5 +1,5 @@
-//! Threads of one process share a lock and a sync: one of those that append leads, and
-//! stores for all that wait.
+//! Threads of one process share a lock and a sync: one of the appending threads leads,
+//! and stores for all that wait.
 
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,20 +9,21 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::observation::Observation;
 
-/// Observations that one leader stores at once, but for its own.
+/// The most observations of others that a leader stores at once.
 const GATHERED_MAX: usize = 1 << 18;
-/// A leader waits for others at most this part of what storing took the last time.
+/// A leader waits for others at most this fraction of the time that the last storing
+/// took.
 const GATHER_PART: u32 = 4;
 /// And at most this long.
 const GATHER_MAX: Duration = Duration::from_millis(1);
 
-/// Those that wait.
+/// The waiting threads.
 #[derive(Debug)]
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
-    /// As many wait as the leader expects.
+    /// Signalled when as many threads wait as the leader expects.
     gathered: Condvar,
-    /// How long a leader waits for others if storing took that long.
+    /// How long a leader waits for others, by the time that the last storing took.
     patience: fn(Duration) -> Duration,
 }
 
@@ -37,7 +38,7 @@ impl Default for Queue {
 struct Waiting {
     has_leader: bool,
     requests: Vec<Arc<Request>>,
-    /// Threads that had part in the last group, or waited when it was stored.
+    /// Threads of the last group, and those that waited while it was stored.
     expected: usize,
     /// How long storing the last group took.
     took: Duration,
@@ -53,14 +54,14 @@ struct Request {
 #[derive(Debug)]
 enum Answer {
     Stored(Result<Range<u64>>),
-    /// The thread leads now, and its request is not in the queue any more.
+    /// The thread leads now, and its request is no longer in the queue.
     Lead,
 }
 
 impl Queue {
-    /// Stores `observations` by `store`, which is called by one thread at a time, with
-    /// those of others after them. It returns the sequence number after the last; its
-    /// error says how many are stored all the same.
+    /// Stores `observations` with `store`, together with those of other threads. One
+    /// thread at a time calls `store`. It returns the sequence number after the last; its
+    /// error says how many are stored nevertheless.
     pub(crate) fn append(
         &self,
         observations: &[Observation],
@@ -72,7 +73,7 @@ impl Queue {
         Leading { queue: self, others: self.gather() }.serve(observations, store)
     }
 
-    /// Waits for the answer of a leader; `None` if this thread is to lead.
+    /// Waits for the answer of a leader; `None` if this thread must lead.
     fn wait(&self, observations: &[Observation]) -> Option<Result<Range<u64>>> {
         let mut waiting = self.lock();
         if !waiting.has_leader {
@@ -101,8 +102,8 @@ impl Queue {
     }
 
     /// The requests that this leader stores with its own. The threads of the last group
-    /// were let go at the same time, and come back a little later than the first one of
-    /// them, which leads now: without waiting, it would store alone.
+    /// were released at the same time. The first to return leads now, and the others
+    /// return a little later: without waiting, it would store alone.
     fn gather(&self) -> Vec<Arc<Request>> {
         let mut waiting = self.lock();
         if !waiting.is_complete() {
@@ -120,16 +121,16 @@ impl Queue {
 }
 
 impl Waiting {
-    /// Whether the leader need not wait for others.
+    /// Whether the leader has no need to wait for others.
     fn is_complete(&self) -> bool {
         self.requests.len() + 1 >= self.expected
     }
 }
 
-/// The one that stores. Lets the next one lead when it has done so, also after a panic.
+/// The thread that stores. When it is done, also after a panic, the next one leads.
 struct Leading<'a> {
     queue: &'a Queue,
-    /// Those that have no answer yet.
+    /// The requests that have no answer yet.
     others: Vec<Arc<Request>>,
 }
 
@@ -156,8 +157,8 @@ impl Leading<'_> {
         part(&result, all.len(), 0, own.len())
     }
 
-    /// Stores `all`, and notes for the next leader what that took and how many threads
-    /// there are. That is counted before the answers: after them the threads come back.
+    /// Stores `all`, and notes for the next leader how long it took and how many threads
+    /// there are. They are counted before they get their answers, since then they return.
     fn timed(
         &self,
         all: &[Observation],
@@ -175,7 +176,7 @@ impl Leading<'_> {
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
         let mut waiting = self.queue.lock();
-        // Those that a panic left without an answer come first.
+        // Requests that a panic left without an answer come first.
         waiting.requests.splice(..0, self.others.drain(..));
         waiting.has_leader = !waiting.requests.is_empty();
         let next = waiting.has_leader.then(|| waiting.requests.remove(0));
@@ -197,7 +198,7 @@ impl Request {
     }
 }
 
-/// The first requests, as many as one leader stores.
+/// Takes the first requests, as many as one leader stores.
 fn take_some(requests: &mut Vec<Arc<Request>>) -> Vec<Arc<Request>> {
     let mut count = 0;
     let fits = |request: &&Arc<Request>| {
@@ -208,7 +209,7 @@ fn take_some(requests: &mut Vec<Arc<Request>>) -> Vec<Arc<Request>> {
     requests.drain(..some).collect()
 }
 
-/// What the result for `all` observations means for `count` of them after `before`.
+/// The result for `count` observations after `before`, from the result for `all`.
 fn part(result: &Result<u64>, all: usize, before: usize, count: usize) -> Result<Range<u64>> {
     match result {
         Ok(end) => {
@@ -232,7 +233,8 @@ mod tests {
     const THREADS: u64 = 8;
     const EACH: u64 = 100;
 
-    /// Appends by `threads` threads at once, and returns how often that was stored.
+    /// Appends on `threads` threads at once, and returns how many times `store` was
+    /// called.
     fn calls(threads: u64, patience: fn(Duration) -> Duration) -> u64 {
         let queue = Queue { patience, ..Queue::default() };
         let (end, calls) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -260,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_were_let_go_together_are_stored_together_again() {
-        // A thread that has ended is waited for in vain, a few times.
+    fn threads_of_one_group_are_grouped_again() {
+        // A few times the leader waits in vain for a thread that has ended.
         let calls = calls(THREADS, |_| Duration::from_millis(200));
         assert!(calls < EACH * 3 / 2, "{calls} calls for {EACH} appends of {THREADS} threads");
     }
 
     #[test]
-    fn a_thread_that_is_alone_waits_for_nobody() {
+    fn a_thread_alone_does_not_wait() {
         assert_eq!(calls(1, |_| panic!("it waited")), EACH);
     }
 

@@ -1,4 +1,4 @@
-//! Retention: the oldest chunks are removed, whole.
+//! Retention: the oldest chunks are removed as a whole.
 
 use super::append::Appending;
 use crate::chunk::reader::Chunk;
@@ -28,8 +28,8 @@ impl Appending {
         Ok(removed)
     }
 
-    /// Removes the oldest chunks until all files of observations together have at most
-    /// `bytes`, or none is left. Returns how many observations were removed.
+    /// Removes the oldest chunks until log and chunks together take at most `bytes`, or
+    /// no chunk is left. Returns how many observations were removed.
     pub(crate) fn keep_bytes(&mut self, lock: &Lock, bytes: u64) -> Result<u64> {
         let record = &self.manifest.record;
         let (mut first, mut kept) = (record.sealed_end, self.log.file().len()?);
@@ -56,7 +56,7 @@ impl Appending {
         Ok(self.node(CHUNK_LEVEL, number.into())?.summary)
     }
 
-    /// A node of whole chunks, which the last of them holds.
+    /// A node of whole chunks. The last of these chunks holds it.
     fn node(&self, level: u32, index: u64) -> Result<Node> {
         let known = self.manifest.record.edge.nodes().iter();
         if let Some(node) = known.clone().find(|node| (node.level, node.index) == (level, index)) {

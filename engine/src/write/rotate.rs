@@ -1,9 +1,9 @@
-//! Replacing the log: its full chunks are sealed, what is left of it is copied into a
-//! new log, and a new manifest lists that.
+//! Replacing the log: its full chunks are sealed, the rest is copied into a new log, and
+//! a new manifest lists the new log.
 //!
-//! The order is: the old log synced, if a sync of it can be believed; chunks, new log
-//! and temporary manifest synced; the directory synced; the manifest renamed; the
-//! directory synced; a mark in the new log; the old log removed.
+//! The order is: sync the old log, if a sync of it is reliable; sync chunks, new log and
+//! temporary manifest; sync the directory; rename the manifest; sync the directory; write
+//! a mark in the new log; remove the old log.
 
 use std::sync::Arc;
 
@@ -20,18 +20,19 @@ use crate::manifest::{self, Manifest};
 use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
 
-/// What of the old log goes on.
+/// Which part of the old log is taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// All of it, which is synced.
+    /// All of it. It is synced.
     All,
-    /// What was acknowledged, after a sync that failed: another one says nothing.
+    /// What was acknowledged. A sync has failed, so the result of another one means
+    /// nothing.
     Acknowledged,
 }
 
 impl Appending {
-    /// Replaces the log by a new one, and this value by one that appends to that. After
-    /// an error the manifest lists the old one, and this value still holds.
+    /// Replaces the log, and this value by one that appends to the new log. After an
+    /// error the manifest lists the old log, and this value is still right.
     pub(super) fn rotate(&mut self, lock: &Lock, keep: Keep) -> Result<()> {
         remove_orphans(&self.directory, lock, &self.manifest.record)?;
         let (end, sealable) = match keep {
@@ -55,11 +56,11 @@ impl Appending {
         self.kept = self.log.end();
         self.has_unconfirmed = false;
         self.is_not_continuable = false;
-        // Where this fails, the next append tries again before it writes.
+        // If this fails, the next append tries again before it writes.
         self.is_listing_durable = lock.sync_directory().is_ok();
         if self.is_listing_durable {
             self.log.mark();
-            // What cannot be removed now is an orphan later.
+            // If it cannot be removed now, it is removed as an orphan later.
             let name = log_name(old.head().id);
             drop(if made.has_losses {
                 directory.set_aside(&name, DAMAGED).and_then(|()| lock.sync_directory())
@@ -71,15 +72,15 @@ impl Appending {
     }
 }
 
-/// A log that was made and is listed.
+/// A log that was made and listed.
 struct Made {
     manifest: Manifest,
     file: DiskFile,
     has_losses: bool,
 }
 
-/// Makes chunks, log and manifest from `old`, which ends at `end`, and from which chunks
-/// before `sealable` are sealed.
+/// Makes chunks, log and manifest from `old`, which ends at `end`. Chunks before
+/// `sealable` are sealed.
 fn replace(
     directory: &Directory,
     lock: &Lock,
@@ -103,7 +104,7 @@ fn replace(
     Ok(Made { manifest, file, has_losses })
 }
 
-/// Makes the manifest that lists the log of `record`; without it the log is removed.
+/// Replaces the manifest to list the log of `record`. If that fails, the log is removed.
 pub(super) fn list(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
     let listed = manifest::replace(directory, lock, record);
     if listed.is_err() {
@@ -112,7 +113,7 @@ pub(super) fn list(directory: &Directory, lock: &Lock, record: &Record) -> Resul
     listed
 }
 
-/// Makes the log of `record` with what is `held`, and states in `record` what that is.
+/// Makes the log of `record` with what is `held`, and records its extent in `record`.
 pub(crate) fn make_log(
     directory: &Directory,
     record: &mut Record,
@@ -147,7 +148,7 @@ fn fill(making: &mut Making, first: u64, held: &Held) -> Option<()> {
     making.rows(rows)
 }
 
-/// A new identity, which differs from every other; never zero.
+/// A new random identity, never zero.
 pub(crate) fn draw_identity(directory: &Directory) -> Result<u64> {
     #[cfg(test)]
     if let Some(counted) = crate::os::disk::watch::next_identity() {

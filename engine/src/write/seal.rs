@@ -16,14 +16,14 @@ use crate::os::lock::Lock;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// What a log holds of a range of sequence numbers.
+/// What a log holds in a range of sequence numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) observations: Vec<Observation>,
     pub(crate) lost: Vec<Range<u64>>,
-    /// `repair` has accepted all losses.
+    /// Whether `repair` has accepted all losses.
     pub(crate) is_accepted: bool,
-    /// How many observations are lost without that.
+    /// How many observations are lost and not accepted.
     pub(crate) unaccepted: u64,
 }
 
@@ -33,7 +33,7 @@ impl Held {
         log.read(sequences, &mut |piece| {
             match piece {
                 Piece::Rows { rows, .. } => held.observations.extend_from_slice(rows),
-                // Of an end that cannot be read; the caller has seen to that.
+                // An end that cannot be read. The caller has handled it.
                 Piece::Lost(damage, _) if damage.lost.is_empty() => {}
                 Piece::Lost(_, Some(error)) if losses == Losses::Corrupt => {
                     let advice = "nothing is given up because of that; `gaugelog repair` goes on \
@@ -59,27 +59,27 @@ impl Held {
     }
 }
 
-/// What sealing has made.
+/// The result of sealing.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     /// Whether observations were lost that the log may still hold in some form.
     pub(crate) has_losses: bool,
 }
 
-/// What becomes of observations that the log has lost.
+/// How observations that the log has lost are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Losses {
-    /// Those of corrupt bytes count as damage, unless a repair has accepted them before.
-    /// Those that the device refuses to read are an error: it may read them later.
+    /// Losses in corrupt bytes count as damage, unless a repair has accepted them before.
+    /// Bytes that the device refuses to read are an error: it may read them later.
     Corrupt,
-    /// All count as damage, unless a repair has accepted them before.
+    /// All losses count as damage, unless a repair has accepted them before.
     Reported,
-    /// A repair accepts them now.
+    /// A repair accepts all losses now.
     Accepted,
 }
 
-/// Writes the chunks that `log` holds in full before `limit`, synced, under names that
-/// are not durable yet, and takes them into `record`.
+/// Writes the chunks that `log` holds in full before `limit`, and adds them to `record`.
+/// The files are synced, but their names are not durable yet.
 pub(crate) fn seal(
     directory: &Directory,
     lock: &Lock,
@@ -108,14 +108,14 @@ pub(crate) fn seal(
     Ok(sealed)
 }
 
-/// Chunks that are written before the first of them is synced: that makes the disk write
-/// what the file system notes about all of them.
+/// How many chunks are written before the first is synced: that sync then also writes the
+/// file system's records of the others.
 const UNSYNCED_MAX: usize = 4;
 
 /// Chunks that are written under temporary names, which are removed if sealing fails.
 struct Unsynced<'a> {
     directory: &'a Directory,
-    /// With the names that they get.
+    /// The files, with their final names.
     files: VecDeque<(String, DiskFile)>,
 }
 
@@ -135,7 +135,7 @@ impl Unsynced<'_> {
         }
     }
 
-    /// Syncs them and gives them their names.
+    /// Syncs the chunks and gives them their final names.
     fn sync(&mut self) -> Result<()> {
         while let Some((name, file)) = self.files.front() {
             file.sync()?;
@@ -154,7 +154,7 @@ impl Drop for Unsynced<'_> {
     }
 }
 
-/// Takes the next chunk into `record`, but for its nodes, and reads what it is made of.
+/// Adds the next chunk, without its nodes, to `record`, and reads its contents.
 fn next_chunk(
     directory: &Directory,
     log: &Log,
@@ -186,8 +186,8 @@ fn full(directory: &Directory) -> Error {
     Error::new(crate::error::ErrorKind::Invalid, directory.path(), detail)
 }
 
-/// A file of the name that is in the way is kept under another one, unless an earlier
-/// attempt to seal the same log has left it.
+/// Sets aside a file that has the name of the new chunk, unless an earlier attempt to
+/// seal the same log has left it.
 fn make_way(directory: &Directory, lock: &Lock, place: Place) -> Result<()> {
     let name = chunk_name(place.number);
     if directory.identity(&name)?.is_none() {
@@ -197,7 +197,7 @@ fn make_way(directory: &Directory, lock: &Lock, place: Place) -> Result<()> {
         Ok(chunk) if chunk.place().source_log == place.source_log => Ok(()),
         _ => {
             directory.set_aside(&name, ASIDE)?;
-            // Before another file has the name.
+            // Durable before another file gets the name.
             lock.sync_directory()
         }
     }

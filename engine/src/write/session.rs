@@ -1,5 +1,5 @@
-//! The work of one holder of the lock, and what is remembered for the next of the same
-//! store.
+//! The work of one holder of the lock, and what is remembered for the next holder in the
+//! same process.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,56 +14,56 @@ use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::view::View;
 
-/// What one holder of the lock leaves for the next of the same process.
+/// What one holder of the lock leaves for the next in the same process.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     appending: Option<Appending>,
-    /// What was reported as failed and may be found all the same.
-    doubtful: Option<(Stays, Vec<Observation>)>,
+    /// What was reported as failed and may still be found.
+    possibly_stored: Option<(Stays, Vec<Observation>)>,
     /// When the oldest observation that is not synced was written.
     unsynced_since: Option<Instant>,
     process: u32,
 }
 
 impl Memory {
-    /// Of what opening the store has found.
+    /// From what opening the store has found.
     pub(crate) fn of(appending: Option<Appending>) -> Self {
         Self { appending, process: std::process::id(), ..Self::default() }
     }
 
-    /// Since when something waits for a sync of this process.
+    /// Since when something waits for a sync by this process.
     pub(crate) fn unsynced_since(&self) -> Option<Instant> {
         self.unsynced_since.filter(|_| self.process == std::process::id())
     }
 
-    /// What this process appended is durable, and no mark says so.
+    /// Whether what this process appended is durable and no mark says so.
     pub(crate) fn lacks_mark(&self) -> bool {
         self.process == std::process::id()
             && self.appending.as_ref().is_some_and(Appending::lacks_mark)
     }
 }
 
-/// The lock, held, and what is known under it.
+/// The lock, and what is known while it is held.
 #[derive(Debug)]
 pub(crate) struct Session {
     directory: Arc<Directory>,
     lock: Lock,
     memory: Memory,
-    /// The store was looked at since the lock was taken.
+    /// Whether the store was checked since the lock was taken.
     is_checked: bool,
 }
 
 impl Session {
-    /// Goes on, under the lock, from what an earlier holder of this process left.
+    /// Goes on, under the lock, from what an earlier holder in this process left.
     pub(crate) fn open(directory: &Arc<Directory>, lock: Lock, memory: Memory) -> Self {
         let process = lock.process();
-        // A child forked from that process wrote none of what is not synced yet.
+        // In a forked child: the child wrote nothing of what is not synced yet.
         let memory = if memory.process == process { memory } else { Memory::default() };
         let memory = Memory { process, ..memory };
         Self { directory: Arc::clone(directory), lock, memory, is_checked: false }
     }
 
-    /// Lets go of the lock.
+    /// Releases the lock.
     pub(crate) fn close(self) -> Memory {
         self.memory
     }
@@ -72,8 +72,8 @@ impl Session {
         self.memory.unsynced_since
     }
 
-    /// Refuses to write in a forked child: parent and child have the one lock together,
-    /// and would write over each other's frames.
+    /// Refuses to write in a forked child: parent and child share one lock, and would
+    /// overwrite each other's frames.
     fn check_process(&self) -> Result<()> {
         if self.lock.is_of_this_process() {
             return Ok(());
@@ -90,7 +90,7 @@ impl Session {
     /// What is known of the store; `None` if nothing was ever appended.
     fn look(&mut self) -> Result<Option<&mut Appending>> {
         self.check_process()?;
-        // With the lock the name was looked at; a held writer looks again each time.
+        // Taking the lock checks the path. A held writer checks it again each time.
         if self.is_checked && !self.directory.is_named()? {
             return Err(self.lock.replaced());
         }
@@ -101,15 +101,15 @@ impl Session {
         };
         self.memory.appending = current;
         self.is_checked = true;
-        self.drop_doubtful()?;
+        self.drop_possibly_stored()?;
         Ok(self.memory.appending.as_mut())
     }
 
-    /// Drops what was reported as failed and stands in the log all the same, unless
-    /// another writer has gone on after it.
-    fn drop_doubtful(&mut self) -> Result<()> {
+    /// Drops what was reported as failed and is still in the log, unless another writer
+    /// has appended after it.
+    fn drop_possibly_stored(&mut self) -> Result<()> {
         let (Some(appending), Some((stays, tried))) =
-            (&mut self.memory.appending, &self.memory.doubtful)
+            (&mut self.memory.appending, &self.memory.possibly_stored)
         else {
             return Ok(());
         };
@@ -123,7 +123,7 @@ impl Session {
         Ok(())
     }
 
-    /// As [`look`](Self::look); makes the first log where there is none.
+    /// As [`look`](Self::look), and makes the first log if there is none.
     fn prepare(&mut self) -> Result<()> {
         if self.look()?.is_none() {
             self.memory.appending = Some(Appending::first(&self.directory, &self.lock)?);
@@ -131,19 +131,19 @@ impl Session {
         Ok(())
     }
 
-    /// Appends `rows` and returns the sequence number after them. The error says how
-    /// many of them are stored all the same.
+    /// Appends `rows` and returns the sequence number after them. The error says how many
+    /// of them are stored nevertheless.
     pub(crate) fn append(&mut self, rows: &[Observation], how: How) -> Result<u64> {
         self.prepare()?;
         let again = self.found_again(rows)?;
         let (appending, lock) = self.parts();
-        // Not the log's end: what was reported as failed may yet stand there.
+        // Not the log's end: what was reported as failed may still be there.
         let start = appending.kept().sequence;
         let appended = appending.append(lock, &rows[again..], how);
         match appended {
             Ok(()) => {
                 let end = appending.kept().sequence;
-                self.memory.doubtful = None;
+                self.memory.possibly_stored = None;
                 self.note_unsynced(how.durable);
                 Ok(end)
             }
@@ -170,7 +170,7 @@ impl Session {
         }
     }
 
-    /// Leaves the mark that was put off, unless others have gone on.
+    /// Leaves the delayed mark, unless another process has appended since.
     pub(crate) fn leave_mark(&mut self) -> Result<()> {
         self.check_process()?;
         match &mut self.memory.appending {
@@ -180,8 +180,8 @@ impl Session {
         Ok(())
     }
 
-    /// Runs `work` on what is known of the store; where nothing was ever appended the
-    /// result is the default one.
+    /// Runs `work` on what is known of the store. If nothing was ever appended, the
+    /// result is the default.
     pub(crate) fn with<T: Default>(
         &mut self,
         work: impl FnOnce(&mut Appending, &Lock) -> Result<T>,
@@ -202,11 +202,11 @@ impl Session {
         (appending.expect("the store was looked at"), &self.lock)
     }
 
-    /// Forgets what is known: the store is looked at afresh before the next write.
+    /// Forgets what is known: the store is examined again before the next write.
     fn fail(&mut self, failure: Failure, tried: &[Observation]) -> Error {
         self.memory.appending = None;
         if let Some(stays) = failure.stays {
-            self.memory.doubtful = Some((stays, tried.to_vec()));
+            self.memory.possibly_stored = Some((stays, tried.to_vec()));
         }
         failure.error
     }
@@ -220,10 +220,10 @@ impl Session {
         };
     }
 
-    /// How many of `rows` were reported as failed earlier, and stand in the store all the
-    /// same because another process has taken them over.
+    /// How many of `rows` were reported as failed earlier and are in the store
+    /// nevertheless, because another process has kept them.
     fn found_again(&mut self, rows: &[Observation]) -> Result<usize> {
-        let Some((stays, tried)) = &self.memory.doubtful else { return Ok(0) };
+        let Some((stays, tried)) = &self.memory.possibly_stored else { return Ok(0) };
         let is_dropped = |it: &Appending| (it.log_id(), it.kept()) == (stays.log, stays.kept);
         if self.memory.appending.as_ref().is_some_and(is_dropped) {
             return Ok(0);
@@ -232,7 +232,7 @@ impl Session {
         let stored = stored_at(&self.directory, stays.kept.sequence, again)?;
         let found = stored.iter().zip(rows).take_while(|pair| is_same(*pair)).count();
         let is_retry = rows[..again].iter().zip(tried).all(is_same);
-        self.memory.doubtful = None;
+        self.memory.possibly_stored = None;
         Ok(if is_retry { found } else { 0 })
     }
 }

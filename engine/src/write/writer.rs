@@ -1,7 +1,7 @@
 //! The held writer: it keeps the lock, for many observations at once.
 //!
-//! Invariants: the writers' lock is held as long as a `Writer` lives; `buffer` holds
-//! what was pushed and is not acknowledged.
+//! Invariants: the writers' lock is held while a `Writer` exists; `buffer` holds what was
+//! pushed and is not acknowledged.
 
 use std::sync::Arc;
 use std::thread::ThreadId;
@@ -14,23 +14,22 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::options::SyncPolicy;
 
-/// Space written ahead of the end, in bytes, when each append is synced: into such
-/// space a sync is quicker, since the file does not grow. Kept small, because every
-/// opening checks it for zeros.
+/// How many bytes are written ahead of the end if each append is synced. A sync into such
+/// space is faster, since the file does not grow. It is kept small because every opening
+/// checks it for zeros.
 pub(crate) const AHEAD_BYTES_ONCE: u64 = 64 * 1024;
 const AHEAD_BYTES_HELD: u64 = 256 * 1024;
-/// An append of more observations than this is no single one: writing ahead would
-/// double what it writes.
+/// No space is written ahead for larger appends: it would double what they write.
 const AHEAD_OBSERVATIONS_MAX: usize = 64;
-/// Pushed observations are flushed when this number has gathered.
+/// How many pushed observations are buffered before they are flushed.
 const BUFFER_OBSERVATIONS_MAX: usize = 64 * 1024;
 
 /// Appends many observations while keeping the writers' lock.
 ///
-/// Pushed observations are buffered; [`flush`](Writer::flush) writes it and, under
-/// [`SyncPolicy::Always`], returns once it is durable: that is the acknowledgement.
-/// After 65,536 observations `push` flushes by itself. Other processes wait for the
-/// lock meanwhile, so a program that appends now and then uses
+/// Pushed observations are buffered. [`flush`](Writer::flush) writes them and, under
+/// [`SyncPolicy::Always`], returns when they are durable: that is the acknowledgement.
+/// After 65,536 observations `push` flushes by itself. Other processes wait for the lock
+/// meanwhile, so a program that appends now and then uses
 /// [`Store::append`](crate::Store::append).
 ///
 /// ```
@@ -48,18 +47,17 @@ const BUFFER_OBSERVATIONS_MAX: usize = 64 * 1024;
 /// ```
 ///
 /// # Forks
-/// A writer belongs to the process that opened it. In a child forked from that one it
-/// writes nothing, and says so with [`ErrorKind::Invalid`]. The child opens the store
-/// again, and waits for the lock like any other process. If the parent dies without
-/// dropping its writer, a child that it has forked keeps the lock until it ends too or
-/// starts another program.
+/// A writer belongs to the process that opened it. In a forked child it writes nothing
+/// and returns [`ErrorKind::Invalid`]. The child opens the store again, and waits for the
+/// lock like any other process. If the parent dies without dropping its writer, a forked
+/// child keeps the lock until it ends or starts another program.
 #[derive(Debug)]
 pub struct Writer {
     shared: Arc<Shared>,
     /// `None` only while it is being dropped.
     session: Option<Session>,
     buffer: Vec<Observation>,
-    /// The last attempt to store what is buffered was reported as failed.
+    /// Whether the last attempt to store the buffer was reported as failed.
     has_failed: bool,
     thread: ThreadId,
 }
@@ -82,7 +80,7 @@ impl Writer {
         self.session.as_mut().expect("a writer has its session until it is dropped")
     }
 
-    /// Adds one observation to those that the next flush stores.
+    /// Adds one observation to the buffer that the next flush stores.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for a value that is not finite; if the buffer is full,
@@ -104,12 +102,12 @@ impl Writer {
     }
 
     /// Stores what was pushed. Under [`SyncPolicy::Always`], or if the interval of
-    /// [`SyncPolicy::Every`] is over, it is durable when this returns.
+    /// [`SyncPolicy::Every`] has passed, it is durable when this returns.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] if the store cannot be continued, [`ErrorKind::Io`]
-    /// where the file system refuses, [`ErrorKind::Invalid`] in a forked process. What
-    /// is not stored stays buffered, and the next flush tries again.
+    /// [`ErrorKind::Damaged`] if the store cannot be continued, [`ErrorKind::Io`] if the
+    /// file system refuses, [`ErrorKind::Invalid`] in a forked process. What is not
+    /// stored stays in the buffer, and the next flush tries again.
     pub fn flush(&mut self) -> Result<()> {
         if self.buffer.is_empty() {
             return self.sync_if_due().map(drop);
@@ -148,7 +146,7 @@ impl Writer {
     /// Stores what was pushed and makes everything durable, under any policy.
     ///
     /// # Errors
-    /// As [`flush`](Writer::flush). Where only the sync failed,
+    /// As [`flush`](Writer::flush). If only the sync failed,
     /// [`Error::stored`](crate::Error::stored) counts what was stored before it.
     pub fn sync(&mut self) -> Result<()> {
         let pushed = self.buffer.len();
@@ -157,7 +155,7 @@ impl Writer {
     }
 
     /// Under [`SyncPolicy::Every`], makes durable what has waited for the interval.
-    /// Returns how long what was not synced may wait yet; `None` if nothing waits.
+    /// Returns how long the rest may still wait; `None` if nothing waits.
     ///
     /// # Errors
     /// As [`flush`](Writer::flush).
@@ -200,10 +198,10 @@ impl Writer {
     }
 
     /// Stores what was pushed, makes it durable unless the policy is
-    /// [`SyncPolicy::Never`], seals full chunks, and lets go of the lock.
+    /// [`SyncPolicy::Never`], seals full chunks, and releases the lock.
     ///
     /// # Errors
-    /// As [`flush`](Writer::flush). What could not be stored is gone with the writer.
+    /// As [`flush`](Writer::flush). What could not be stored is lost with the writer.
     pub fn close(mut self) -> Result<()> {
         let stored = match self.shared.options().sync {
             SyncPolicy::Never => self.flush(),
@@ -217,15 +215,16 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Stores what is left, as far as that succeeds; [`Writer::close`] reports. What was
-    /// reported as failed is not tried again: the caller may have stored it elsewhere.
+    /// Stores the rest, as far as that succeeds; use [`Writer::close`] to see errors.
+    /// What was reported as failed is not tried again: the caller may have stored it
+    /// elsewhere.
     fn drop(&mut self) {
         if !self.has_failed {
             drop(match self.shared.options().sync {
                 SyncPolicy::Every(_) => self.sync(),
                 SyncPolicy::Always | SyncPolicy::Never => self.flush(),
             });
-            // Sealing is not what was asked for: that it fails is no error of closing.
+            // A failure to seal is not an error of closing.
             drop(self.session().with(|appending, lock| appending.seal(lock)));
         }
         if let Some(session) = self.session.take() {
@@ -251,7 +250,7 @@ pub(crate) fn ahead_once(durable: bool, observations: usize) -> u64 {
     if durable && observations <= AHEAD_OBSERVATIONS_MAX { AHEAD_BYTES_ONCE } else { 0 }
 }
 
-/// Refuses what a store does not hold.
+/// Refuses a value that a store cannot hold.
 pub(crate) fn check(path: &std::path::Path, observation: Observation) -> Result<()> {
     if observation.value.is_finite() {
         return Ok(());

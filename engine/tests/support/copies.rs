@@ -1,4 +1,4 @@
-//! Copies of a directory, made by other programs than the engine.
+//! Copies of a directory, made by other programs.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,20 +14,20 @@ pub fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// A way to copy a directory that knows nothing of stores.
+/// A way to copy a directory that treats its files like any others.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
     Cp,
     Tar,
     Rsync,
-    /// As rsync does: each file under a temporary name, then those again that changed.
+    /// As with rsync: each file under a temporary name, then again those that changed.
     TwoPasses,
 }
 
 impl Way {
     pub const ALL: [Self; 4] = [Self::Cp, Self::Tar, Self::Rsync, Self::TwoPasses];
 
-    /// Whether the program is there.
+    /// Whether the program is installed.
     pub fn can_be_tried(self) -> bool {
         let Self::Rsync = self else { return true };
         let is_there = Command::new("rsync").arg("--version").output().is_ok();
@@ -37,7 +37,8 @@ impl Way {
         is_there
     }
 
-    /// Copies `from` to `to`, which is not there yet. Files may change or vanish meanwhile.
+    /// Copies `from` to `to`, which does not exist yet. Files may change or vanish
+    /// meanwhile.
     pub fn copy(self, from: &Path, to: &Path) {
         match self {
             Self::Cp => run(Command::new("cp").arg("-r").arg(from).arg(to)),
@@ -61,7 +62,7 @@ impl Way {
     }
 }
 
-/// Its status is not looked at: it reports that a file has vanished or changed.
+/// Ignores the exit status: it is an error if a file has vanished or changed.
 fn run(command: &mut Command) {
     command.output().expect("started");
 }

@@ -26,7 +26,7 @@ pub fn place() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-/// A place in memory, where there is such a place: a sync costs next to nothing there.
+/// A place in memory, if there is one: a sync costs almost nothing there.
 pub fn quick_place() -> (TempDir, PathBuf) {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
@@ -35,7 +35,7 @@ pub fn quick_place() -> (TempDir, PathBuf) {
     (directory, path)
 }
 
-/// Numbers that look random and are the same each time (SplitMix64).
+/// Numbers that look random and are the same in each run (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
@@ -66,7 +66,7 @@ pub fn series(count: usize) -> Vec<Observation> {
     (0..count).map(|n| Observation::new(n as i64 * 1_000_000_000, random.normal())).collect()
 }
 
-/// Everything a summary says, as bits.
+/// All fields of a summary, as bits.
 pub fn bits(summary: &Summary) -> Vec<u64> {
     let float = |value: Option<f64>| value.map_or(u64::MAX, f64::to_bits);
     let at = |it: Option<Observation>| {
@@ -80,7 +80,7 @@ pub fn bits(summary: &Summary) -> Vec<u64> {
     bits
 }
 
-/// All observations in the order of arrival, which must all be readable.
+/// All observations in the order of arrival. All must be readable.
 pub fn arrivals(snapshot: &Snapshot) -> Vec<Observation> {
     let mut all = Vec::new();
     for item in snapshot.by_sequence(..) {
@@ -104,7 +104,7 @@ pub fn undisturbed(path: &Path, all: &[Observation], first_sequence: u64) -> Sna
             assert_eq!(snapshot.first_sequence(), first_sequence);
             return snapshot;
         }
-        // The oldest chunk alone.
+        // Only the oldest chunk.
         let bytes = log_and_chunk_bytes(path) - 1;
         assert_eq!(store.keep_bytes(bytes).expect("removed"), CHUNK);
     }
@@ -132,7 +132,7 @@ pub fn log_path(path: &Path) -> PathBuf {
     path.join(&logs[0])
 }
 
-/// That every checksum and every stored statistic of a store holds.
+/// Asserts that every checksum and every stored statistic of a store is right.
 pub fn assert_sound(store: &Store) {
     let verification = store.verify().expect("verified");
     assert!(verification.is_sound(), "{verification:#?}");

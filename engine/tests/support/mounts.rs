@@ -1,5 +1,5 @@
-//! File systems of a test's own. To mount them takes root; where this machine
-//! does not let us, the tests say so.
+//! File systems made by a test. Mounting them takes root; if this machine does not allow
+//! it, the tests report that they did not run.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,13 +14,13 @@ use super::processes::not_run;
 
 const UNMOUNTS_TRIED: u32 = 200;
 
-/// A mounted file system, unmounted when dropped, also by a failing test.
+/// A mounted file system. It is unmounted when dropped, even if the test fails.
 pub struct Mounted {
     pub at: PathBuf,
 }
 
 impl Mounted {
-    /// `None` where this machine does not let us.
+    /// `None` if this machine does not allow it.
     pub fn mount(at: PathBuf, arguments: &[&str]) -> Option<Self> {
         std::fs::create_dir(&at).expect("a directory");
         let mounted = Self { at };
@@ -31,8 +31,8 @@ impl Mounted {
         run(Command::new("mount").args(arguments).arg(&self.at))
     }
 
-    /// A program that another test of this process begins has the descriptors of all
-    /// of them for a moment, until it is executed; so it is tried again.
+    /// A program that another test of this process starts has all descriptors open for a
+    /// moment, until it is executed. So unmounting is tried again.
     pub fn unmount(&self) -> bool {
         (0..UNMOUNTS_TRIED).any(|_| {
             run(Command::new("umount").arg(&self.at)) || {
@@ -49,7 +49,7 @@ impl Drop for Mounted {
     }
 }
 
-/// Runs a program, and says whether it succeeded.
+/// Runs a program, and returns whether it succeeded.
 pub fn run(command: &mut Command) -> bool {
     match command.output() {
         Ok(output) if output.status.success() => true,
@@ -74,19 +74,18 @@ pub fn small_tmpfs(place: &TempDir, size: &str) -> Option<Mounted> {
     mounted
 }
 
-/// A file system made for a test: on a tmpfs, in an image that is mounted by a
-/// loop device.
+/// A file system made for a test: in an image on a tmpfs, mounted by a loop device.
 pub struct Disk {
     image: PathBuf,
     options: &'static str,
     pub mounted: Mounted,
-    /// Where the image lies.
+    /// The tmpfs with the image.
     pub memory: Mounted,
 }
 
 impl Disk {
-    /// An image of so many MiB on a tmpfs of such a size. `make` is the command
-    /// that makes the file system; `options` are those of mount, `loop` among them.
+    /// Makes an image of `image_mib` MiB on a tmpfs. `make` is the command that makes the file
+    /// system; `options` are options of mount, with `loop` among them.
     pub fn make(
         place: &TempDir,
         image_mib: u64,
@@ -113,7 +112,7 @@ impl Disk {
         self.image.clone()
     }
 
-    /// Everything that is not on the disk is forgotten, as by a power cut.
+    /// Drops everything that is not on the disk, as a power cut does.
     pub fn remount(&self) {
         assert!(self.mounted.unmount(), "nothing is open any more");
         let image = self.image.to_str().expect("a plain path");
@@ -129,15 +128,15 @@ pub fn fill(path: &Path) {
     }
 }
 
-/// Files that take all the space of a file system, of which some can be given
-/// back block by block.
+/// Files that take all the space of a file system. Some of it can be freed block by
+/// block.
 pub struct Ballast {
     directory: PathBuf,
     block_bytes: u64,
 }
 
 impl Ballast {
-    /// Takes everything, so that up to `blocks` can be given back.
+    /// Takes everything, so that up to `blocks` can be freed.
     pub fn take_all(at: &Path, blocks: u64) -> Self {
         let directory = at.join("ballast");
         std::fs::create_dir(&directory).expect("a directory");
@@ -145,7 +144,7 @@ impl Ballast {
         let ballast = Self { directory, block_bytes };
         ballast.settle();
         for block in 0..blocks {
-            // Neither zeros nor a hole: some file systems keep those elsewhere.
+            // Neither zeros nor a hole: some file systems store those differently.
             let content = vec![0xFF; usize::try_from(block_bytes).expect("small")];
             std::fs::write(ballast.block(block), content).expect("there is space yet");
         }
@@ -169,7 +168,7 @@ impl Ballast {
         self.directory.join(number.to_string())
     }
 
-    /// Gives so many blocks back.
+    /// Frees this many blocks.
     pub fn give_back(&self, blocks: u64) {
         for block in 0..blocks {
             std::fs::remove_file(self.block(block)).expect("removed");
@@ -177,7 +176,7 @@ impl Ballast {
         self.settle();
     }
 
-    /// Some file systems count space as free once it is written down.
+    /// Some file systems count space as free only after it is written to the disk.
     fn settle(&self) {
         syncfs(File::open(&self.directory).expect("opened")).expect("synced");
     }

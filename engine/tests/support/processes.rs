@@ -9,9 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 const PATH: &str = "GAUGELOG_TEST_PATH";
 const WORDS: &str = "GAUGELOG_TEST_WORDS";
 
-/// What runs the test `part` of this program in a process of its own, which
-/// learns of `path` and `words` from [`called`]. It has one thread besides that of
-/// the test harness, which only waits.
+/// The command that runs the test `part` of this program in a process of its own, which
+/// gets `path` and `words` from [`called`]. Besides the thread of the test, it has only
+/// that of the test harness, which waits.
 pub fn again(part: &str, path: &Path, words: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command
@@ -21,37 +21,38 @@ pub fn again(part: &str, path: &Path, words: &str) -> Command {
     command
 }
 
-/// Copies this program, by a process of its own: another test's child would keep what this
-/// one writes open between its fork and its exec, and nothing runs that is open for writing.
+/// Copies this program with a separate process. If this process wrote the copy, a child
+/// of another test could keep it open between its fork and its exec, and a program that
+/// is open for writing cannot run.
 pub fn copy_program(to: &Path) {
     let from = std::env::current_exe().expect("this program");
     let status = Command::new("cp").arg(from).arg(to).status().expect("cp starts");
     assert!(status.success(), "{status}");
 }
 
-/// The path and the words that this process was started with; `None` where it runs the
+/// The path and the words that this process was started with; `None` if it runs the
 /// tests.
 pub fn called() -> Option<(PathBuf, String)> {
     let path = PathBuf::from(std::env::var_os(PATH)?);
     Some((path, std::env::var(WORDS).expect("words for the part")))
 }
 
-/// Writes a line for the process that started this one, in one write, so that lines of
-/// the test harness do not come between.
+/// Writes a line for the parent process, in one write, so that lines of the test harness
+/// do not come between.
 pub fn report(line: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("\n{line}\n").as_bytes()).expect("written");
     out.flush().expect("flushed");
 }
 
-/// Waits until the process that started this one lets it go on.
+/// Waits until the parent process sends a line.
 pub fn wait_for_go() {
     let read = std::io::stdin().lock().read_line(&mut String::new()).expect("read");
     assert!(read > 0, "the other end is there");
 }
 
-/// A process that plays a part; killed when dropped, so that none is left behind
-/// by a test that failed.
+/// A process that plays a part. It is killed when dropped, so that a failed test leaves
+/// none behind.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -72,7 +73,7 @@ impl Process {
         self.child.id()
     }
 
-    /// The rest of its next line that begins with `word`; `None` once it has ended.
+    /// The rest of the process's next line that begins with `word`; `None` after its end.
     pub fn line_with(&mut self, word: &str) -> Option<String> {
         let line = |line: std::io::Result<String>| {
             Some(line.expect("readable").strip_prefix(word)?.trim().to_owned())
@@ -80,12 +81,12 @@ impl Process {
         self.lines.find_map(line)
     }
 
-    /// As [`Process::line_with`], of one that goes on for longer.
+    /// As [`Process::line_with`], for a process that must still be running.
     pub fn expect_line(&mut self, word: &str) -> String {
         self.line_with(word).unwrap_or_else(|| panic!("it ended before the line: {word}"))
     }
 
-    /// Lets it come back from [`wait_for_go`], unless it has been killed there.
+    /// Lets it return from [`wait_for_go`], unless it has been killed there.
     pub fn go_on(&mut self) {
         drop(self.stdin.write_all(b"go on\n"));
     }
@@ -95,13 +96,13 @@ impl Process {
         kill_process(id, signal).expect("a child that was not waited for");
     }
 
-    /// Stops it, and waits until it stands still.
+    /// Stops the process, and waits until it is stopped.
     pub fn stop(&self) {
         self.signal(Signal::STOP);
         let status = format!("/proc/{}/stat", self.id());
         let is_stopped = || {
             let line = std::fs::read_to_string(&status).expect("its status");
-            // Behind the name, which may hold anything.
+            // After the name, which may hold any characters.
             line.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
         };
         while !is_stopped() {
@@ -109,18 +110,18 @@ impl Process {
         }
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("waited for")
     }
 
-    /// Kills it, and waits until it is gone; its lines can still be read.
+    /// Kills it, and waits until it is gone. Its lines can still be read.
     pub fn kill(&mut self) {
         self.child.kill().expect("killed");
         self.wait();
     }
 
-    /// Waits for its end, which must be a good one.
+    /// Waits until it ends, which must be with success.
     pub fn succeeds(mut self) {
         while self.lines.next().is_some() {}
         let status = self.wait();
@@ -135,12 +136,12 @@ impl Drop for Process {
     }
 }
 
-/// How much to do: what the environment asks for, or a little.
+/// How much to do: as the environment says, or a little.
 pub fn amount(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |asked| asked.parse().expect("a number"))
 }
 
-/// Says that a test cannot be run here; where all tests must be, that is a failure.
+/// Reports that a test cannot run here. If all tests must run, that is a failure.
 pub fn not_run(why: &str) {
     eprintln!("NOT RUN: {why}");
     let must_run = std::env::var("GAUGELOG_NOT_RUN").is_ok_and(|asked| asked == "fail");

@@ -9,7 +9,7 @@ use super::processes::not_run;
 
 /// Lets any process trace this one, and returns the thread to attach to.
 pub fn traceable_thread() -> i32 {
-    // SAFETY: takes and gives numbers only.
+    // SAFETY: takes and returns numbers only.
     #[allow(unsafe_code, reason = "there is no safe way to ask for either")]
     unsafe {
         libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY);
@@ -17,8 +17,8 @@ pub fn traceable_thread() -> i32 {
     }
 }
 
-/// Attaches strace with these arguments to a thread; it has done so when this
-/// returns. `None`, and reported, where it cannot.
+/// Attaches strace with these arguments to a thread. It is attached when this returns. If
+/// that fails, reports it and returns `None`.
 pub fn attach(thread: &str, arguments: &[&str]) -> Option<Child> {
     let mut command = Command::new("strace");
     command.args(["-p", thread]).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -33,7 +33,7 @@ pub fn attach(thread: &str, arguments: &[&str]) -> Option<Child> {
     let mut out = BufReader::new(strace.stderr.take().expect("a pipe"));
     out.read_line(&mut line).expect("readable");
     if line.contains("attached") {
-        // What it writes later must not fill the pipe.
+        // Later output must not fill the pipe.
         std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
         return Some(strace);
     }
@@ -42,7 +42,7 @@ pub fn attach(thread: &str, arguments: &[&str]) -> Option<Child> {
     None
 }
 
-/// How many calls of each kind a log of strace holds.
+/// The number of calls of each kind in a log of strace.
 pub fn count_calls(log: &Path) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for line in std::fs::read_to_string(log).expect("a log").lines() {

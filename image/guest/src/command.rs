@@ -1,7 +1,7 @@
 //! Runs a program as the runtime's guest agent does: by its path, with an empty
-//! environment, an empty standard input, and pipes for its output, of which 4 KiB at
-//! a time are taken and handed to the host. What is in a pipe when the program is
-//! reaped is lost: the agent may lose it, so here it always is.
+//! environment, an empty standard input, and pipes for its output. At most 4 KiB are read
+//! from them at a time and sent to the host. What is in a pipe when the program is reaped
+//! is lost: the agent may lose it, so here it is always lost.
 
 use std::ffi::{CString, NulError};
 use std::fs::File;
@@ -18,15 +18,15 @@ use crate::port::{Kind, Port};
 use crate::reaper::Reaper;
 
 const BUFFER_BYTES: usize = 4096;
-/// What the agent reports of a program that cannot be begun.
+/// What the agent reports about a program that cannot be started.
 const NOT_BEGUN: &str = "9 0";
-/// The runtime's agent reports nothing, for ever: here the host learns of it.
+/// The runtime's agent never reports anything then. Here the host is informed.
 const UNREPORTED: &str = "unreported";
-/// How often a silent program is looked at.
+/// How often a silent program is checked.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Runs `program` to its end; returns its exit status (of a signal, the negative) and
-/// how many nanoseconds it took.
+/// Runs `program` to its end. Returns its exit status (negative for a signal) and how
+/// many nanoseconds it took.
 pub(crate) fn run(
     port: &mut Port,
     reaper: &Reaper,
@@ -57,13 +57,14 @@ pub(crate) fn run(
     }
 }
 
-/// Begins a program with these standard descriptors, and with no signal blocked or ignored.
+/// Starts a program with these standard descriptors, and with no signal blocked or
+/// ignored.
 fn spawn(program: &str, arguments: &[&str], standard: [i32; 3]) -> io::Result<Option<Pid>> {
     let words: Result<Vec<_>, NulError> =
         std::iter::once(&program).chain(arguments).map(|word| CString::new(*word)).collect();
     let mut attributes = PosixSpawnAttr::init()?;
     attributes.set_sigmask(&SigSet::empty())?;
-    // Ignored by Rust's runtime, and that is inherited.
+    // Rust's runtime ignores it, and children inherit that.
     attributes.set_sigdefault(&SigSet::from_iter([Signal::SIGPIPE]))?;
     attributes.set_flags(
         PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
@@ -81,7 +82,7 @@ fn number(status: WaitStatus) -> i32 {
     status.exit_status().or(status.terminating_signal().map(|signal| -signal)).unwrap_or(i32::MIN)
 }
 
-/// What came of waiting.
+/// What ended a wait.
 enum Happened {
     Ended(WaitStatus),
     Something,
@@ -95,8 +96,8 @@ struct Pipes {
 }
 
 impl Pipes {
-    /// Waits for something, and hands over at most a buffer of each pipe; or finds
-    /// that the program has ended, and touches them no more.
+    /// Waits for an event, and sends at most a buffer of each pipe. If the program has
+    /// ended, the pipes are not read any more.
     fn relay(&mut self, port: &mut Port, reaper: &Reaper, child: Pid) -> io::Result<Happened> {
         let mut waiting = vec![PollFd::new(reaper, PollFlags::IN)];
         let (output, error) = (self.output.as_ref(), self.error.as_ref());
@@ -126,7 +127,7 @@ impl Pipes {
     }
 }
 
-/// Hands over what one reading of a pipe gives; at its end, closes it.
+/// Sends what one read of a pipe gives. At its end, closes it.
 fn hand_over(pipe: &mut Option<PipeReader>, kind: Kind, port: &mut Port) -> io::Result<()> {
     let mut buffer = [0; BUFFER_BYTES];
     let Some(reader) = pipe else { return Ok(()) };

@@ -1,3 +1,3 @@
-//! A program that does nothing: the others are timed against it.
+//! A program that does nothing. The others are timed relative to it.
 
 fn main() {}

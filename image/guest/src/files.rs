@@ -1,10 +1,10 @@
-//! What the host has the guest do with files, there being no shell.
+//! Operations on files for the host, since there is no shell.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Writes zeros to a new file until not one more byte has space.
+/// Writes zeros to a new file until no space is left.
 pub(crate) fn fill(path: &Path) -> io::Result<()> {
     let mut file = File::create_new(path)?;
     let zeros = vec![0; 1 << 20];

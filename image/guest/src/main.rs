@@ -1,9 +1,9 @@
-//! The first process of the VM in which the image is tested. It makes the root that
-//! the runtime makes (in [`root`]), runs one command after another for the host (in
-//! [`command`]), and treats their output and their ends (in [`reaper`]) as the runtime's
+//! The first process of the VM in which the image is tested. It makes the same root as
+//! the runtime (in [`root`]) and runs one command after another for the host (in
+//! [`command`]). It treats their output and their ends (in [`reaper`]) as the runtime's
 //! guest agent does.
 //!
-//! The host speaks over a virtio port, in lines, each a JSON array of strings:
+//! The host sends lines over a virtio port. Each is a JSON array of strings:
 //!
 //! | request | |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | `["fill", PATH]` | writes a file until its file system has no space |
 //! | `["remove", PATH]` | removes a file |
 //! | `["copy", FROM, TO]` | copies a file, or a directory and the files in it |
-//! | `["off"]` | powers off, with no word to any process |
+//! | `["off"]` | powers off, without a signal to any process |
 //!
 //! The guest answers in the frames of [`port`].
 
@@ -36,7 +36,8 @@ fn main() -> ExitCode {
     if let Err(error) = run() {
         eprintln!("guest: {error}");
     }
-    // Where this fails, the kernel panics for want of its first process, and QEMU ends.
+    // If this fails, the kernel panics because its first process has ended, and QEMU
+    // ends.
     let _ = reboot(RebootCommand::PowerOff);
     ExitCode::FAILURE
 }
@@ -56,9 +57,9 @@ fn run() -> io::Result<()> {
             ["run", program, arguments @ ..] => {
                 command::run(&mut port, &reaper, &nothing, program, arguments)?
             }
-            ["fill", path] => told(files::fill(path.as_ref())),
-            ["remove", path] => told(fs::remove_file(path)),
-            ["copy", from, to] => told(files::copy(from.as_ref(), to.as_ref())),
+            ["fill", path] => answer_to(files::fill(path.as_ref())),
+            ["remove", path] => answer_to(fs::remove_file(path)),
+            ["copy", from, to] => answer_to(files::copy(from.as_ref(), to.as_ref())),
             ["off"] => return Ok(()),
             _ => format!("no such request: {request:?}"),
         };
@@ -67,8 +68,8 @@ fn run() -> io::Result<()> {
     Ok(())
 }
 
-/// The next request, or nothing where the host has gone. Orphans that end meanwhile are
-/// reaped: they are this process's.
+/// The next request; `None` if the host has gone. Orphans that end meanwhile are reaped,
+/// since this process is their parent.
 fn next_request(port: &mut Port, reaper: &Reaper) -> io::Result<Option<Vec<String>>> {
     while !port.has_request_before(reaper)? {
         reaper.reap()?;
@@ -76,7 +77,7 @@ fn next_request(port: &mut Port, reaper: &Reaper) -> io::Result<Option<Vec<Strin
     port.request()
 }
 
-/// What the host is told of a request that runs nothing: that all is well, or not.
-fn told(done: io::Result<()>) -> String {
+/// The answer to a request that runs no program: success, or the error.
+fn answer_to(done: io::Result<()>) -> String {
     done.map_or_else(|error| error.to_string(), |()| "0 0".to_owned())
 }

@@ -1,7 +1,7 @@
-//! The virtio port to the host: requests come in lines, answers go out in frames of
-//! a kind (one byte), a length (four, little-endian) and so many bytes. The host
-//! answers each frame of output with an empty line, and until then there is no other, as
-//! the runtime's agent takes no more until its buffer has been fetched.
+//! The virtio port to the host. Requests are lines. Answers are frames of a kind (one
+//! byte), a length (four, little-endian) and that many bytes. The host answers each frame
+//! of output with an empty line. Until then no other frame is sent, since the runtime's
+//! agent takes no more output until its buffer has been fetched.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    /// The root stands, requests may come.
+    /// The root is ready for requests.
     Ready = b'r' as isize,
     /// Bytes that a program wrote to its standard output.
     Output = b'o' as isize,
@@ -25,18 +25,18 @@ pub(crate) enum Kind {
     Done = b'd' as isize,
 }
 
-/// How long a driver may take to show the port.
+/// How long a driver may take to provide the port.
 const WAIT_MOST: Duration = Duration::from_secs(10);
 
 pub(crate) struct Port {
     incoming: BufReader<File>,
     outgoing: File,
-    /// Output was handed over that the host has not yet answered.
+    /// Whether output was sent that the host has not yet answered.
     owed: bool,
 }
 
 impl Port {
-    /// Opens the only port, once it is there.
+    /// Opens the only port, when it exists.
     pub(crate) fn open() -> io::Result<Self> {
         let begun = Instant::now();
         let path = loop {
@@ -52,7 +52,7 @@ impl Port {
         Ok(Self { incoming: BufReader::new(outgoing.try_clone()?), outgoing, owed: false })
     }
 
-    /// Waits for a request, and for something at `other`; whether a request has come.
+    /// Waits for a request or for `other`. Returns whether there is a request.
     pub(crate) fn has_request_before(&self, other: impl AsFd) -> io::Result<bool> {
         if !self.incoming.buffer().is_empty() {
             return Ok(true);
@@ -63,7 +63,7 @@ impl Port {
         Ok(!waiting[0].revents().is_empty())
     }
 
-    /// The next request, or nothing where the host has gone.
+    /// The next request; `None` if the host has gone.
     pub(crate) fn request(&mut self) -> io::Result<Option<Vec<String>>> {
         let mut line = String::new();
         if self.incoming.read_line(&mut line)? == 0 {
@@ -72,7 +72,7 @@ impl Port {
         Ok(Some(serde_json::from_str(&line)?))
     }
 
-    /// Sends a frame, once the host has taken the output before it.
+    /// Sends a frame, after the host has taken the output before it.
     pub(crate) fn send(&mut self, kind: Kind, bytes: &[u8]) -> io::Result<()> {
         if self.owed {
             self.incoming.read_line(&mut String::new())?;

@@ -1,6 +1,6 @@
-//! Ended children, as the runtime's init learns of them: SIGCHLD comes through a signalfd,
+//! Ended children, handled as by the runtime's init. SIGCHLD comes through a signalfd,
 //! and each signal that is read reaps the one child that it names. A signal that arrives
-//! while another waits to be read is dropped, and its child stays a zombie. From the
+//! while another one waits to be read is dropped, and its child stays a zombie. From the
 //! runtime's own `init.c` (ya-runtime-vm 0.5.2), `handle_sigchld`.
 
 use std::io;
@@ -29,7 +29,7 @@ impl Reaper {
     pub(crate) fn reap(&self) -> io::Result<Option<(Pid, WaitStatus)>> {
         let Some(signal) = self.signals.read_signal()? else { return Ok(None) };
         let child = i32::try_from(signal.ssi_pid).ok().and_then(Pid::from_raw);
-        // A child that could not be begun is reaped by whoever tried.
+        // A child that could not be started is reaped by the code that tried.
         Ok(waitpid(child, WaitOptions::NOHANG).unwrap_or_default())
     }
 

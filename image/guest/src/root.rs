@@ -1,6 +1,6 @@
-//! The root that the runtime gives to an image's programs: the squashfs below, a
-//! layer in memory above it, the kernel's file systems, and the volumes over 9p
-//! without a cache. From the runtime's own `init.c` (ya-runtime-vm 0.5.2).
+//! The root that the runtime gives to an image's programs: the squashfs, a layer in
+//! memory over it, the kernel's file systems, and the volumes over 9p without a cache.
+//! From the runtime's own `init.c` (ya-runtime-vm 0.5.2).
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -11,21 +11,21 @@ use rustix::mount::{MountFlags, mount, mount_move};
 use rustix::process::{chdir, chroot};
 use rustix::system::finit_module;
 
-/// A directory of the kernel's modules, and of a file of their names in the order in
-/// which they are to be loaded.
+/// A directory with the kernel's modules, and a file with their names in the order of
+/// loading.
 const MODULES: &str = "/modules";
 /// The first virtual disk is the image.
 const DISK: &str = "/dev/vda";
 const ROOT: &str = "/mnt/newroot";
-/// Volumes, in the order of their tags, which are `mnt0`, `mnt1`, …
+/// The volumes, in the order of their tags `mnt0`, `mnt1`, …
 const VOLUMES: [&str; 2] = ["/golem/in", "/golem/out"];
 const VOLUME_OPTIONS: &str = "trans=virtio,version=9p2000.L,msize=104857600";
-/// The program that does nothing, and where it is under the new root.
+/// The program that does nothing, and its path under the new root.
 const EMPTY: (&str, &str) = ("/guest-empty", "tmp/empty");
 
 const HIDDEN: MountFlags = MountFlags::NODEV.union(MountFlags::NOSUID).union(MountFlags::NOEXEC);
 
-/// Mounts what shows devices, and loads their drivers.
+/// Mounts the file systems for devices, and loads the drivers.
 pub(crate) fn devices() -> io::Result<()> {
     mounted("devtmpfs", "/dev", "devtmpfs", MountFlags::NOSUID, "mode=0755")?;
     let modules = Path::new(MODULES);
@@ -34,14 +34,14 @@ pub(crate) fn devices() -> io::Result<()> {
         finit_module(file, c"", 0)
             .map_err(|error| io::Error::other(format!("module {module}: {error}")))?;
     }
-    // The first root is in memory, and programs need that.
+    // The first root is in memory, which programs need.
     fs::remove_dir_all(MODULES)
 }
 
-/// Makes the root and goes into it, for good.
+/// Makes the root and changes to it for good.
 pub(crate) fn enter() -> io::Result<()> {
-    // The runtime's has half of the memory. Of 128 MiB Debian's kernel takes so much
-    // more than the runtime's that nothing would be left beside a full half.
+    // The runtime's layer has half of the memory. Debian's kernel takes more of 128 MiB
+    // than the runtime's kernel, so with a full half nothing would be left.
     mounted("tmpfs", "/mnt", "tmpfs", MountFlags::empty(), "mode=0700,size=40%")?;
     for directory in ["image", "upper", "work", "newroot"] {
         fs::create_dir(Path::new("/mnt").join(directory))?;

@@ -1,17 +1,17 @@
-//! How long a source that keeps failing is left alone.
+//! How long a failing source is not polled.
 
 use std::time::Duration;
 
 use super::schedule::nanoseconds;
 
-/// The longest wait after a failure, unless the interval itself is longer or another is
-/// asked for.
+/// The longest wait after a failure, unless the interval is longer or another limit is
+/// set.
 pub(super) const WAIT_MOST: Duration = Duration::from_secs(30);
 
-/// Where polls follow each other at once, failures do not.
+/// The shortest wait after a failure, even if polls follow each other at once.
 const WAIT_LEAST: Duration = Duration::from_millis(1);
 
-/// Failures in a row, and until when no poll is made because of them.
+/// Failures in a row, and the time until which no poll is made because of them.
 #[derive(Debug)]
 pub(super) struct BackOff {
     /// The longest wait.
@@ -25,8 +25,8 @@ impl BackOff {
         Self { most, failures: 0, until_ns: 0 }
     }
 
-    /// Another failure. The first in a row costs nothing but its own reading: the
-    /// source is polled again a tick later. Each one behind it doubles the wait.
+    /// Counts a failure. After the first in a row the source is polled again at the next
+    /// tick. Each further one doubles the wait.
     pub(super) fn failed(&mut self, last_tick_ns: u64, interval: Duration) {
         let doublings = self.failures.min(31);
         self.failures = self.failures.saturating_add(1);
@@ -34,7 +34,7 @@ impl BackOff {
         self.until_ns = last_tick_ns.saturating_add(nanoseconds(wait));
     }
 
-    /// The source answers: how many failures there were before.
+    /// Counts a success. Returns how many failures there were before.
     pub(super) fn succeeded(&mut self) -> u32 {
         std::mem::replace(self, Self::new(self.most)).failures
     }
@@ -44,7 +44,7 @@ impl BackOff {
         self.failures
     }
 
-    /// The moment before which no poll is made.
+    /// The time before which no poll is made.
     pub(super) fn until_ns(&self) -> u64 {
         self.until_ns
     }
@@ -54,7 +54,7 @@ impl BackOff {
 mod tests {
     use super::*;
 
-    /// The waits after so many failures in a row, in seconds.
+    /// The waits after this number of failures in a row, in seconds.
     fn waits(interval: Duration, failures: usize) -> Vec<f64> {
         let mut back_off = BackOff::new(WAIT_MOST);
         let mut wait = || {

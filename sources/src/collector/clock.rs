@@ -1,4 +1,4 @@
-//! The clocks, at the one seam where tests put in their own.
+//! The clocks. Tests replace them with their own.
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -10,28 +10,28 @@ use super::message::Message;
 
 /// Two readings of the clocks this close to each other count as one moment.
 const MOMENT: Duration = Duration::from_micros(500);
-/// So often they are read again where something came in between.
+/// How many times the clocks are read again if something came in between.
 const READINGS_MOST: u32 = 4;
 
 /// The time as the collector sees it.
 pub(super) trait Clock: fmt::Debug + Send + Sync {
-    /// Time since a fixed moment; never goes back and has no steps.
+    /// Time since a fixed moment. It never goes back and never jumps.
     fn monotonic(&self) -> Duration;
 
     /// The time of day, which may be set at any moment.
     fn wall(&self) -> SystemTime;
 
-    /// How long the machine has been suspended since a fixed moment: time in which the
-    /// monotonic clock stands still.
+    /// How long the machine has been suspended since a fixed moment. The monotonic clock
+    /// does not count that time.
     fn suspended(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// The next message, within this time; without one, however long that takes. Tests
-    /// let their time pass here, while `busy` threads have nothing to do but wait for it.
+    /// Waits for the next message, at most this time; without a time, without a limit. A
+    /// test's clock moves on here while `busy` threads only wait for it.
     ///
     /// # Errors
-    /// None came in time.
+    /// No message came in time.
     fn receive(
         &self,
         messages: &Receiver<Message>,
@@ -53,7 +53,8 @@ pub(super) fn ahead_ns(clock: &dyn Clock) -> i128 {
         let wall_ns = since_epoch_ns(clock.wall());
         let after = clock.monotonic();
         let apart = after.saturating_sub(before);
-        // Against the later reading: a tick may come late by this, never early.
+        // Relative to the later reading: a tick may be late by the difference, but never
+        // early.
         let ahead = wall_ns - i128::try_from(after.as_nanos()).unwrap_or(i128::MAX);
         if best.is_none_or(|(least, _)| apart < least) {
             best = Some((apart, ahead));
@@ -65,7 +66,7 @@ pub(super) fn ahead_ns(clock: &dyn Clock) -> i128 {
     best.map_or(0, |(_, ahead)| ahead)
 }
 
-/// Nanoseconds since the Unix epoch, also before it.
+/// Nanoseconds since the Unix epoch; negative before it.
 pub(super) fn since_epoch_ns(time: SystemTime) -> i128 {
     let ns = |span: Duration| i128::try_from(span.as_nanos()).unwrap_or(i128::MAX);
     match time.duration_since(UNIX_EPOCH) {
@@ -100,7 +101,7 @@ impl Clock for SystemClock {
     }
 
     fn suspended(&self) -> Duration {
-        // In this order: what passes in between is too little, never too much.
+        // In this order, so that the difference is too small rather than too large.
         let running = since(clock_gettime(ClockId::Monotonic));
         since(clock_gettime(ClockId::Boottime)).saturating_sub(running)
     }

@@ -1,4 +1,4 @@
-//! What the sources of a run have in common.
+//! What the sources of a run share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ pub(super) struct Context<'a> {
     pub(super) writing: Writing,
     on_event: &'a mut dyn FnMut(usize, Event<'_>),
     started: Duration,
-    /// When the duration is over.
+    /// The end of the duration.
     pub(super) end_ns: u64,
-    /// When what is held is stored, by how long it may be held.
+    /// When held observations are stored, by how long they may be held.
     flushes: BTreeMap<Duration, u64>,
-    /// Some source has not ended.
+    /// Whether some source has not ended.
     pub(super) others_go_on: bool,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    pub(super) fn tell(&mut self, number: usize, event: Event<'_>) {
+    pub(super) fn emit(&mut self, number: usize, event: Event<'_>) {
         (self.on_event)(number, event);
     }
 
@@ -75,7 +75,7 @@ impl<'a> Context<'a> {
         self.collector.stop.is_set()
     }
 
-    /// Why the run is over, where it is.
+    /// Why the run is over, if it is.
     pub(super) fn halted(&self) -> Option<EndedBy> {
         if self.is_stopped() {
             return Some(EndedBy::Signal);
@@ -83,14 +83,14 @@ impl<'a> Context<'a> {
         (self.now_ns() >= self.end_ns).then_some(EndedBy::Duration)
     }
 
-    /// Has everything that may be held so long stored at this time, or before: all stores
-    /// of one `hold` are synced together.
+    /// Requests that observations with this `hold` are stored by this time: all stores of
+    /// one `hold` are synced together.
     pub(super) fn flush_at(&mut self, hold: Duration, ns: u64) {
         let known = self.flushes.entry(hold).or_insert(ns);
         *known = ns.min(*known);
     }
 
-    /// What is to be stored now, by how long it may be held.
+    /// The holds that are due now.
     pub(super) fn due_flushes(&mut self) -> Vec<Duration> {
         let now_ns = self.now_ns();
         let is_due = |(hold, ns): (&Duration, &u64)| (*ns <= now_ns).then_some(*hold);
@@ -101,7 +101,7 @@ impl<'a> Context<'a> {
         due
     }
 
-    /// When something that is held is to be stored next.
+    /// When held observations are stored next.
     pub(super) fn next_flush_ns(&self) -> u64 {
         self.flushes.values().copied().min().unwrap_or(u64::MAX)
     }

@@ -1,4 +1,4 @@
-//! Sources that come and go while a run goes on.
+//! Adding and removing sources during a run.
 
 use std::fmt;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Feed;
 use super::message::Message;
 
-/// Adds sources to a run and removes them while it goes on; the others notice nothing.
-/// Clones of it control the same run.
+/// Adds and removes sources during a run without affecting the others. Clones control the
+/// same run.
 ///
 /// ```no_run
 /// use gaugelog::Store;
@@ -26,7 +26,7 @@ use super::message::Message;
 #[derive(Clone)]
 pub struct Control {
     sender: Sender<Message>,
-    /// Until a run takes it.
+    /// Taken by the run.
     receiver: Arc<Mutex<Option<Receiver<Message>>>>,
 }
 
@@ -37,21 +37,21 @@ impl Default for Control {
 }
 
 impl Control {
-    /// For one run. What is asked for before it begins is done when it does.
+    /// For one run. Requests from before its begin are handled when it begins.
     #[must_use]
     pub fn new() -> Self {
         let (sender, receiver) = mpsc::channel();
         Self { sender, receiver: Arc::new(Mutex::new(Some(receiver))) }
     }
 
-    /// Adds a source, which is polled at once, or when its aligned schedule says. Its
-    /// values are numbered on from those that are there.
+    /// Adds a source. It is polled at once, or by its aligned schedule. Its values get
+    /// the next free numbers.
     pub fn add(&self, feed: Feed) {
-        // Where the run is over, nothing is collected.
+        // If the run is over, nothing is collected.
         let _ = self.sender.send(Message::Add(Box::new(feed)));
     }
 
-    /// Removes the source with a value of this name: what it has read is stored, and its
+    /// Removes the source with a value of this name. What it has read is stored, and its
     /// store is closed.
     pub fn remove(&self, name: impl Into<String>) -> Removal {
         let (closing, closed) = mpsc::channel();
@@ -59,7 +59,7 @@ impl Control {
         Removal(closed)
     }
 
-    /// The channel, for the first run that asks.
+    /// The channel, for the first run that asks for it.
     pub(super) fn channel(&self) -> Option<(Sender<Message>, Receiver<Message>)> {
         let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         receiver.take().map(|receiver| (self.sender.clone(), receiver))
@@ -72,10 +72,10 @@ pub struct Removal(Receiver<()>);
 
 impl Removal {
     /// Waits until what the source has read is stored, its counts are written, and its
-    /// stores are closed, but for what a poll that hangs keeps open until it returns. A
-    /// source of the same name may be added then.
+    /// stores are closed. Only a hanging poll keeps something open until it returns. Then
+    /// a source of the same name may be added.
     pub fn wait(self) {
-        // Nothing is sent: the end comes when all senders are gone.
+        // Nothing is sent: the channel ends when all senders are dropped.
         let _ = self.0.recv();
     }
 }

@@ -1,4 +1,4 @@
-//! A source and the stores that its values go to.
+//! A source and the stores of its values.
 
 use std::fmt;
 use std::io;
@@ -23,16 +23,16 @@ use super::storing::Line;
 use super::value::{Ending, Value};
 use crate::source::{Pace, Source, SourceError};
 
-/// A source, and for each of its values what it is called and the store that it goes to.
+/// A source, with a name and a store for each of its values.
 ///
-/// A store that could not be opened ends its own value and no other.
+/// A store that could not be opened ends only its own value.
 pub struct Feed {
     source: Box<dyn Source>,
     own: Own,
     values: Vec<(String, Result<Target, Error>)>,
 }
 
-/// What is not as the collector has it.
+/// Settings that differ from the collector's.
 #[derive(Default)]
 struct Own {
     interval: Option<Duration>,
@@ -67,7 +67,7 @@ impl fmt::Debug for Feed {
     }
 }
 
-/// Where a value goes.
+/// The store of a value.
 pub(super) enum Target {
     Store(Store),
     #[cfg(test)]
@@ -85,7 +85,7 @@ impl Target {
 }
 
 impl Feed {
-    /// A source of one value. The name is for the log and for
+    /// A source of one value. The name is used in the log and for
     /// [jitter](crate::Collector::jitter).
     #[must_use]
     pub fn new(
@@ -96,10 +96,10 @@ impl Feed {
         Self::several(source, vec![(name.into(), store)])
     }
 
-    /// A source of several values: a name and a store for each, in their order.
+    /// A source of several values: a name and a store for each, in order.
     ///
     /// # Panics
-    /// Where the source has another number of values.
+    /// If the source has another number of values.
     #[must_use]
     pub fn several(
         source: impl Source + 'static,
@@ -111,28 +111,28 @@ impl Feed {
         Self { source: Box::new(source), own: Own::default(), values }
     }
 
-    /// The time from one poll to the next, where it is not the collector's.
+    /// The time from one poll to the next, if it differs from the collector's.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.own.interval = Some(interval);
         self
     }
 
-    /// How long a poll may take, where it is not as the collector has it.
+    /// How long a poll may take, if that differs from the collector's setting.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.own.deadline = Some(deadline);
         self
     }
 
-    /// Has it polled on multiples of its interval of the wall clock.
+    /// Polls it at multiples of its interval on the wall clock.
     #[must_use]
     pub fn align(mut self, is_aligned: bool) -> Self {
         self.own.is_aligned = is_aligned;
         self
     }
 
-    /// Has it polled later by a part of its interval: see
+    /// Delays its polls by a part of its interval: see
     /// [`Collector::jitter`](crate::Collector::jitter).
     #[must_use]
     pub fn jitter(mut self, seed: u64) -> Self {
@@ -140,39 +140,39 @@ impl Feed {
         self
     }
 
-    /// How long it is left alone at most when it keeps failing, where it is not as the
-    /// collector has it.
+    /// The longest time for which it is not polled while it fails, if that differs from
+    /// the collector's setting.
     #[must_use]
     pub fn retry_max(mut self, pause: Duration) -> Self {
         self.own.retry_max = Some(pause);
         self
     }
 
-    /// How long its observations may wait in memory, where it is not as the collector has
-    /// it. Stores for which it is the same are synced at the same time.
+    /// How long its observations may wait in memory, if that differs from the collector's
+    /// setting. Stores with the same time are synced together.
     #[must_use]
     pub fn hold(mut self, duration: Duration) -> Self {
         self.own.hold = Some(duration);
         self
     }
 
-    /// How much of its stores is kept, where it is not as the collector has it.
+    /// How much of its stores is kept, if that differs from the collector's setting.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.own.retention = Some(retention);
         self
     }
 
-    /// The flag that the source has as its [`Settings::stop`](crate::Settings::stop), such
-    /// as one of [`Stop::for_one`](crate::Stop::for_one). It is set when the source is
-    /// [removed](crate::Control::remove), and ends what a poll waits for.
+    /// The flag that the source has as its [`Settings::stop`](crate::Settings::stop),
+    /// such as one of [`Stop::for_one`](crate::Stop::for_one). It is set when the source
+    /// is [removed](crate::Control::remove), and interrupts what a poll waits for.
     #[must_use]
     pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
         self.own.stop = Some(flag);
         self
     }
 
-    /// What a test puts in the place of stores.
+    /// A feed with sinks of a test in place of stores.
     #[cfg(test)]
     pub(super) fn into_sinks(source: Box<dyn Source>, sinks: Vec<(&str, SharedSink)>) -> Self {
         let target = |(name, sink): (&str, _)| (name.to_owned(), Ok(Target::Sink(sink)));

@@ -1,5 +1,5 @@
-//! The threads of a source with a pace of its own: one reads, the other stores what is
-//! waiting, together.
+//! The threads of a source with its own pace: one reads, the other stores the waiting
+//! readings together.
 
 use std::io;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use crate::source::{Readings, Source, SourceError};
 /// How many readings are appended together, and how many more are read meanwhile.
 pub(super) const BATCH_MAX: usize = 4096;
 
-/// What the reading thread hands over.
+/// What the reading thread passes on.
 enum Item {
     Read(Result<Option<Readings>, SourceError>, SystemTime),
-    /// Somebody wants the storing thread to look up.
+    /// Asks the storing thread to check its state.
     Wake,
 }
 
-/// A source with its own pace in its threads.
+/// A source with its own pace and its threads.
 pub(super) struct Intake {
     items: SyncSender<Item>,
     is_stopping: Arc<AtomicBool>,
-    /// The word to go on after held readings were taken.
+    /// Allows the reading thread to go on after held readings were taken.
     go_on: Sender<()>,
     reader: JoinHandle<()>,
     storer: JoinHandle<()>,
@@ -71,10 +71,10 @@ impl Intake {
         Ok(Self { items, is_stopping, go_on, reader, storer })
     }
 
-    /// Has what is waiting stored, and ends: the answer says so.
+    /// Stores what is waiting, then ends, which the answer reports.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::SeqCst);
-        // Where there is no room, it is awake.
+        // If there is no room, the thread is awake anyway.
         let _ = self.items.try_send(Item::Wake);
         self.go_on();
     }
@@ -83,9 +83,9 @@ impl Intake {
         let _ = self.go_on.send(());
     }
 
-    /// Waits for its threads. A reader that blocks is left behind.
+    /// Waits for its threads. A blocked reader is left behind.
     pub(super) fn finish(self, has_ended: bool) {
-        // Where held readings could not be stored, nobody has asked for the end yet.
+        // If held readings could not be stored, the end was not requested yet.
         self.stop();
         let Self { items, reader, storer, .. } = self;
         drop(items);
@@ -99,7 +99,7 @@ impl Intake {
 struct Life {
     waiting: Receiver<Item>,
     outlet: Outlet,
-    /// Where readings are held, each batch waits for this.
+    /// If readings are held, each batch waits for this.
     may_go_on: Option<Receiver<()>>,
     is_stopping: Arc<AtomicBool>,
     line: Line,
@@ -121,7 +121,7 @@ impl Life {
                 is_last || !outcome.failures.is_empty() || !matches!(outcome.batch, Batch::Nothing);
             if is_told {
                 let given = Given::Values(vec![outcome]);
-                self.line.tell(News::Answer(Answer { given, end }));
+                self.line.send(News::Answer(Answer { given, end }));
                 if is_last {
                     return;
                 }
@@ -136,8 +136,8 @@ impl Life {
         self.waiting.recv().ok()
     }
 
-    /// All that is waiting, up to a full batch; failures take room in it too, so that bad
-    /// input cannot hold up the rest.
+    /// All that is waiting, up to a full batch. Failures count for the batch too, so that
+    /// bad input cannot delay the rest.
     fn gather(&self, first: Option<Item>) -> (Outcome, Option<End>) {
         let mut gathered = Outcome::default();
         let mut observations = Vec::new();
@@ -188,7 +188,7 @@ impl Life {
         Outcome { batch, ..outcome }
     }
 
-    /// How many readings wait that nobody will store.
+    /// How many waiting readings will not be stored.
     fn count_waiting(&self) -> usize {
         let waiting = self.waiting.try_iter().take(BATCH_MAX);
         waiting.filter(|item| matches!(item, Item::Read(Ok(Some(_)), _))).count()

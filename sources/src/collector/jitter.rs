@@ -1,11 +1,12 @@
-//! Where in the interval a source is polled, so that a fleet does not poll in step.
+//! The part of the interval by which a source is delayed, so that many machines do not
+//! poll in step.
 
 use std::time::Duration;
 
 use super::schedule::nanoseconds;
 
-/// A fixed part of the interval, less than the whole, that looks drawn at random:
-/// the same for the same seed and name.
+/// A part of the interval, less than the whole, that looks random and is always the same
+/// for the same seed and name.
 pub(super) fn offset_ns(seed: u64, name: &str, interval: Duration) -> u64 {
     let mut mixed = seed;
     for byte in name.bytes() {
@@ -15,8 +16,8 @@ pub(super) fn offset_ns(seed: u64, name: &str, interval: Duration) -> u64 {
     u64::try_from(share >> 64).unwrap_or(0)
 }
 
-/// A step of SplitMix64 (Steele, Lea and Flood 2014): every bit in moves half of those
-/// that come out.
+/// A step of SplitMix64 (Steele, Lea and Flood 2014): every input bit changes half of the
+/// output bits.
 fn mix(bits: u64) -> u64 {
     let mut z = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -16,19 +16,20 @@ use super::session;
 use super::sink::{SharedSink, with};
 use super::writing::{Last, Note};
 
-/// The live state is written so long after a change: it is less than two seconds old.
+/// The delay from a change to the writing of the live state, which is so less than two
+/// seconds old.
 const LIVE_DELAY: Duration = Duration::from_millis(1500);
-/// What has changed is written into the store so often.
+/// How often changed counts are written into the store.
 const STORE_PAUSE: Duration = Duration::from_secs(600);
-/// The same where observations are held, which is to spare a flash card: such a write
-/// takes some 16 blocks.
+/// The same if observations are held, to spare a flash card: such a write takes about 16
+/// blocks.
 const HELD_STORE_PAUSE: Duration = Duration::from_secs(3600);
-/// Where a source begins to fail or recovers, so often.
+/// How often at most a source that begins to fail or recovers causes a write.
 const TURN_PAUSE: Duration = Duration::from_secs(60);
-/// Texts are cut to so many characters.
+/// Texts are cut to this many characters.
 const TEXT_CHARS_MAX: usize = 400;
 
-/// Holds the lock until dropped, or until the process dies.
+/// The lock is held until this is dropped, or until the process dies.
 pub(super) struct Keeper {
     place: Arc<Place>,
     live: Option<PathBuf>,
@@ -36,22 +37,24 @@ pub(super) struct Keeper {
     record: Record,
     /// The counts of the runs before this one.
     before: Counts,
-    /// When the live state is to be written, since it has changed.
+    /// When the live state must be written, if it has changed.
     live_ns: Option<u64>,
-    /// When the store's own was written, and how long after that it is written again.
+    /// When the file in the store was written, and how long after that it is written
+    /// again.
     stored_ns: u64,
     store_pause: Duration,
-    /// There is something that the store's own does not say.
+    /// Whether something has changed since the file in the store was written.
     is_behind: bool,
-    /// The last poll that was counted has failed.
+    /// Whether the last counted poll has failed.
     is_failing: bool,
-    /// That has changed since the store's own was written.
+    /// Whether that has changed since the file in the store was written.
     has_turned: bool,
 }
 
 impl Keeper {
-    /// Begins to keep the counts of a run, beside those of others that go on, unless the
-    /// file system refuses: collecting goes on without, and the log says why.
+    /// Begins to keep the counts of a run, separate from those of other running
+    /// collectors. If the file system refuses, collecting goes on without counts, and the
+    /// log says why.
     pub(super) fn begin(
         sink: &SharedSink,
         source: String,
@@ -65,7 +68,9 @@ impl Keeper {
             Ok(Some(taken)) => taken,
             Ok(None) => {
                 let place = directory.display();
-                log::warn!("{place}: too many collect there at once; these counts are not kept");
+                log::warn!(
+                    "{place}: too many collectors use this store at once; these counts are not kept"
+                );
                 return None;
             }
             Err(error) => {
@@ -74,7 +79,7 @@ impl Keeper {
             }
         };
         let earlier = Record::read_at(&place).unwrap_or_else(|error| {
-            log::warn!("{}: the counts begin anew: {error}", directory.display());
+            log::warn!("{}: the counts start again from zero: {error}", directory.display());
             None
         });
         let now_ns = context.wall_ns();
@@ -123,7 +128,7 @@ impl Keeper {
         self.change(context);
     }
 
-    /// Takes the counts, has them written where that is due, and says when it is due next.
+    /// Takes the counts, writes them if that is due, and returns when it is due next.
     pub(super) fn keep(&mut self, report: &Report, held: u64, context: &mut Context<'_>) -> u64 {
         self.take(report, held, context);
         let now_ns = context.now_ns();
@@ -135,7 +140,7 @@ impl Keeper {
         self.live_ns.unwrap_or(u64::MAX).min(self.store_ns())
     }
 
-    /// Writes down the last counts, and how the run ended.
+    /// Writes the last counts, and how the run ended.
     pub(super) fn end(
         mut self,
         report: &Report,
@@ -160,7 +165,7 @@ impl Keeper {
             return;
         }
         if run.polls > self.record.run.polls {
-            // Of several at once the failed ones count.
+            // If several collect at once, the failed polls decide.
             let is_failing = run.failed > self.record.run.failed;
             self.has_turned |= is_failing != self.is_failing;
             self.is_failing = is_failing;
@@ -180,7 +185,7 @@ impl Keeper {
         self.live_ns.get_or_insert(due_ns);
     }
 
-    /// When the store's own is to be written.
+    /// When the file in the store must be written.
     fn store_ns(&self) -> u64 {
         let pause = if self.has_turned { TURN_PAUSE } else { self.store_pause };
         match self.is_behind {

@@ -1,4 +1,4 @@
-//! One source of a run: when it is polled, what its polls gave, and how it ends.
+//! One source of a run: when it is polled, the results of its polls, and how it ends.
 
 mod polling;
 
@@ -17,30 +17,30 @@ use super::schedule::{Schedule, nanoseconds};
 use super::value::{Ending, Value};
 use crate::source::SourceError;
 
-/// When a source is polled.
+/// The schedule of a source.
 pub(super) struct Timing {
     pub(super) interval: Duration,
     pub(super) deadline: Option<Duration>,
-    /// Polls follow the wall clock.
+    /// Whether polls follow the wall clock.
     pub(super) is_aligned: bool,
-    /// What the part of the interval that polls are moved by is drawn from.
+    /// The seed of the delay within the interval.
     pub(super) jitter: Option<u64>,
-    /// How long it is left alone at most when it keeps failing.
+    /// The longest time for which it is not polled while it fails.
     pub(super) retry_max: Duration,
-    /// When it was added, since the start of the run.
+    /// When it was added, from the start of the run.
     pub(super) start_ns: u64,
 }
 
-/// Where a source stands.
+/// The state of a source.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// The next poll is awaited.
+    /// Waiting for the next poll.
     Idle,
-    /// A poll is under way, and given up at this time.
+    /// A poll is running, and is given up at this time.
     Polling { until_ns: u64 },
-    /// A poll has returned in time; its answer is about to come.
+    /// A poll has returned in time; its answer will follow.
     Storing,
-    /// A poll that was given up is under way.
+    /// A poll that was given up is still running.
     Hung,
     /// It delivers at its own pace.
     Flowing,
@@ -54,7 +54,7 @@ enum State {
 pub(super) enum Threads {
     Scheduled(Poller),
     OwnPace(Intake),
-    /// None could be started, or there is no store.
+    /// No thread could be started, or there is no store.
     None,
 }
 
@@ -68,19 +68,19 @@ pub(super) struct Lane {
     schedule: Schedule,
     back_off: BackOff,
     is_local: bool,
-    /// Old observations are removed from a store of it.
+    /// Whether old observations are removed from one of its stores.
     pub(super) removes_old: bool,
     state: State,
-    /// The source itself has ended.
+    /// Whether the source itself has ended.
     has_ended: bool,
     is_removed: bool,
-    /// Ends what a poll waits for, where the source heeds it.
+    /// Interrupts what a poll waits for, if the source supports it.
     stop: Option<Arc<AtomicBool>>,
-    /// Until the threads of a source that is removed have ended.
+    /// Dropped when the threads of a removed source have ended.
     closing: Option<Closing>,
-    /// Its threads wait for the word to go on.
+    /// Whether its threads wait for permission to go on.
     is_waited_for: bool,
-    /// Time in which the machine was suspended that makes no whole tick yet.
+    /// Suspended time that does not make a whole tick yet.
     slept_ns: u64,
     pub(super) values: Vec<Value>,
 }
@@ -129,7 +129,7 @@ impl Lane {
         }
     }
 
-    /// Has it polled from now on.
+    /// Begins to poll it.
     pub(super) fn begin(&mut self, threads: Threads) {
         self.state = match &threads {
             Threads::Scheduled(_) => State::Idle,
@@ -143,9 +143,9 @@ impl Lane {
         self.values.iter().all(Value::is_over)
     }
 
-    /// How many of its threads are at work, and will tell of it.
+    /// How many of its threads are at work and will send a message.
     pub(super) fn busy(&self) -> usize {
-        // What was held is stored by a thread of its own.
+        // A separate thread stores what was held.
         let is_waiting = |value: &Value| value.hold.is_none() && value.is_waiting_to_retry();
         let waits = self.values.iter().any(is_waiting);
         let is_busy = match self.state {
@@ -157,7 +157,7 @@ impl Lane {
         usize::from(is_busy) + self.values.iter().map(Value::busy).sum::<usize>()
     }
 
-    /// Does what is due, and says when there is something to do next.
+    /// Does what is due, and returns when there is something to do next.
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> u64 {
         let own_ns = match self.state {
             State::Idle | State::Hung => self.poll_if_due(context),
@@ -178,12 +178,12 @@ impl Lane {
         own_ns.min(value_ns.unwrap_or(u64::MAX))
     }
 
-    /// Whether more readings could not be held.
+    /// Whether further readings could not be held.
     fn is_blocked(&self) -> bool {
         self.values.iter().any(Value::is_full)
     }
 
-    pub(super) fn hear(&mut self, news: News, context: &mut Context<'_>) {
+    pub(super) fn handle(&mut self, news: News, context: &mut Context<'_>) {
         match news {
             News::Answer(answer) => self.answered(answer, context),
             News::Late { end } => {
@@ -240,7 +240,7 @@ impl Lane {
         }
     }
 
-    /// Sees to it that what is held is stored in time.
+    /// Schedules the storing of what is held.
     fn hold(&mut self, context: &mut Context<'_>) {
         for (place, value) in self.values.iter_mut().enumerate() {
             let Some(hold) = value.hold else { return };
@@ -260,7 +260,7 @@ impl Lane {
         }
     }
 
-    /// Stores what is held of the values that may be held so long.
+    /// Stores what is held, of the values with this `hold`.
     pub(super) fn flush(&mut self, hold: Duration, context: &mut Context<'_>) {
         for (place, value) in self.values.iter_mut().enumerate() {
             if value.hold.unwrap_or_default() == hold {
@@ -281,7 +281,7 @@ impl Lane {
         }
     }
 
-    /// The source has no more.
+    /// Handles the end of the source.
     fn end_of_source(&mut self, end: End, context: &mut Context<'_>) {
         self.has_ended = !matches!(end, End::Stopped);
         match end {
@@ -305,9 +305,9 @@ impl Lane {
         }
     }
 
-    /// There are no more polls; what is held is stored.
+    /// Ends the polls, and stores what is held.
     fn end(&mut self, by: EndedBy, context: &mut Context<'_>) {
-        // Which thread is left behind must still be known.
+        // It must stay known that a thread is left behind.
         if self.state != State::Hung {
             self.state = State::Over;
         }
@@ -316,14 +316,14 @@ impl Lane {
         }
     }
 
-    /// A source of which no value can be stored any more is not polled.
+    /// Stops polling if no value can be stored any more.
     fn end_where_all_have(&mut self) {
         if self.is_over() && self.state == State::Idle {
             self.state = State::Over;
         }
     }
 
-    /// Ends it: what it has read is stored.
+    /// Removes the source: what it has read is stored.
     pub(super) fn remove(&mut self, closing: &Closing) {
         self.is_removed = true;
         self.closing = Some(closing.clone());
@@ -339,7 +339,7 @@ impl Lane {
         self.is_removed
     }
 
-    /// Why there are no more polls, where somebody has asked for that.
+    /// Why polling ends, if an end was requested.
     fn stopped_by(&self, context: &Context<'_>) -> Option<EndedBy> {
         match (context.is_stopped(), self.is_removed) {
             (true, _) => Some(EndedBy::Signal),
@@ -348,7 +348,7 @@ impl Lane {
         }
     }
 
-    /// Lets its threads end once it is over.
+    /// Lets its threads end when it is over.
     pub(super) fn retire(&mut self) {
         if !self.is_over() {
             return;

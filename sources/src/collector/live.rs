@@ -1,4 +1,4 @@
-//! Where the live state of a run is kept: in memory, where writing wears nothing out.
+//! The place of a run's live state: in memory, where writing wears out no disk.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,18 +10,19 @@ use rustix::fs::{Access, access};
 
 use super::place::Place;
 
-/// The file for a place in the directory of a store, the same for every run. `None` where
-/// the machine has no directory for such files: then the store has it.
+/// The file for a place in the directory of a store, the same in every run. `None` if the
+/// machine has no directory for such files; then the store is used.
 pub(super) fn file(directory: &Path, place: &Place) -> Option<PathBuf> {
     let found = fs::metadata(directory).ok()?;
     let name = format!("{:x}-{:x}-{}.json", found.dev(), found.ino(), place.number());
     Some(runtime_directory(|name| env::var_os(name))?.join(name))
 }
 
-/// A service's own, the user's, or the system's; the first that can be written.
+/// The directory of the service, of the user or of the system: the first that can be
+/// written.
 fn runtime_directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let variable = |name| variable(name).filter(|text| !text.is_empty());
-    // systemd names several, parted by colons.
+    // systemd may name several, separated by colons.
     let service = variable("RUNTIME_DIRECTORY")
         .and_then(|names| env::split_paths(&names).next())
         .filter(|path| path.is_absolute());

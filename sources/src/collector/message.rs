@@ -1,4 +1,4 @@
-//! What the threads of a run tell the one that keeps the schedule.
+//! Messages from the threads of a run to the thread that keeps the schedule.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -8,59 +8,59 @@ use gaugelog::{Error, Observation};
 use super::feed::Feed;
 use crate::source::SourceError;
 
-/// Something to be heard by the thread that keeps the schedule.
+/// A message to the thread that keeps the schedule.
 #[derive(Debug)]
 pub(super) enum Message {
     /// The stop flag was set.
     Stop,
-    /// A source is to be collected from too.
+    /// A source must be added.
     Add(Box<Feed>),
-    /// The source with a value of this name is to be removed.
+    /// The source with a value of this name must be removed.
     Remove(String, Closing),
-    /// A source, counted from 0, has something to tell.
+    /// News about a source, counted from 0.
     Lane { lane: usize, news: News },
 }
 
-/// Held, as clones, by all that a source which is removed still keeps open; nothing is sent.
+/// Clones are held by everything that a removed source still keeps open. Nothing is sent.
 pub(super) type Closing = Sender<()>;
 
 #[derive(Debug)]
 pub(super) enum News {
-    /// A poll, or what a source with its own pace had, is done with.
+    /// A poll, or a batch of a source with its own pace, is finished.
     Answer(Answer),
     /// A poll that had been given up has returned.
     Late { end: Option<End> },
-    /// A store refused for a cause that may pass; its batch waits to be tried again.
+    /// A store refused for a cause that may pass. The batch waits for another attempt.
     Refused { value: usize, error: Error, waiting: usize },
-    /// What was held of a value is done with.
+    /// The held observations of a value were stored or have failed.
     Flushed { value: usize, outcome: Batch, synced: Result<(), Error> },
 }
 
-/// What became of a poll.
+/// The result of a poll.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) given: Given,
-    /// The source has no more.
+    /// Set if the source has no more values.
     pub(super) end: Option<End>,
 }
 
 #[derive(Debug)]
 pub(super) enum Given {
-    /// There is none of the values.
+    /// The poll gave none of the values.
     Failed(SourceError),
-    /// Of each value.
+    /// An outcome for each value.
     Values(Vec<Outcome>),
 }
 
-/// What became of one value.
+/// The outcome of one value.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Why polls gave no value, in their order.
+    /// Why polls gave no value, in order.
     pub(super) failures: Vec<SourceError>,
     pub(super) batch: Batch,
 }
 
-/// Observations that were read, and how far they got.
+/// Observations that were read, and what happened to them.
 #[derive(Debug, Default)]
 pub(super) enum Batch {
     #[default]
@@ -71,7 +71,7 @@ pub(super) enum Batch {
     Unsaved {
         count: usize,
         error: Error,
-        /// Trying again is of no use.
+        /// Whether another attempt would fail too.
         is_lasting: bool,
     },
 }
@@ -82,6 +82,6 @@ pub(super) enum End {
     OfInput,
     /// Already reported as a failed poll.
     Fatal(SourceError),
-    /// It was asked to stop, or its store has failed for good.
+    /// It was asked to stop, or its store has failed permanently.
     Stopped,
 }

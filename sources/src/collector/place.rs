@@ -1,11 +1,10 @@
-//! Where the counts are kept: each of the collectors that collect into a store at one
-//! time has a place of its own there.
+//! Where the counts are kept: each collector that uses a store has its own place there.
 //!
-//! A place is two files. `collector.lock` is locked by whoever keeps counts there, and
-//! never removed: a lock on a file that has lost its name excludes nobody.
-//! `collector.json` holds the counts, also when nobody keeps any there. The second place
-//! is `collector-2.lock` and `collector-2.json`, and so on: a collector takes the first
-//! that is free.
+//! A place is two files. `collector.lock` is locked by the collector that keeps counts
+//! there. It is never removed, because a lock on a file without a name excludes no other
+//! process. `collector.json` holds the counts, also while no collector runs. The second
+//! place is `collector-2.lock` and `collector-2.json`, and so on. A collector takes the
+//! first free place.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -15,23 +14,23 @@ use std::time::{Duration, Instant};
 
 use crate::own_file::{Access, check_own, named, open_own};
 
-/// More collectors at once than anybody has into one store.
+/// The most collectors that keep counts in one store at once.
 const PLACES: usize = 8;
-/// What is read at most; what is written is less than half of that.
+/// The most bytes that are read. Less than half of that is ever written.
 const BYTES_MAX: u64 = 16 * 1024;
-/// Whoever looks whether somebody collects holds the lock for some microseconds.
+/// A process that checks whether a collector runs holds the lock for some microseconds.
 const TRY_FOR: Duration = Duration::from_millis(300);
 
 /// A place for counts in the directory of a store.
 #[derive(Debug)]
 pub(super) struct Place {
     number: usize,
-    /// Without an ending.
+    /// The path of its files, without the extension.
     stem: PathBuf,
 }
 
 impl Place {
-    /// All that there can be, in their order.
+    /// All possible places, in order.
     pub(super) fn all(directory: &Path) -> impl Iterator<Item = Self> {
         (1..=PLACES).map(|number| match number {
             1 => Self { number, stem: directory.join("collector") },
@@ -39,7 +38,7 @@ impl Place {
         })
     }
 
-    /// The first that is free, and the lock on it; `None` where there is none.
+    /// The first free place, and the lock on it; `None` if there is none.
     pub(super) fn take(directory: &Path) -> io::Result<Option<(Self, File)>> {
         for place in Self::all(directory) {
             if let Some(lock) = place.lock()? {
@@ -49,12 +48,12 @@ impl Place {
         Ok(None)
     }
 
-    /// Which it is of those in its directory, from 1.
+    /// Its number in the directory, from 1.
     pub(super) fn number(&self) -> usize {
         self.number
     }
 
-    /// The path of its files, without an ending.
+    /// The path of its files, without the extension.
     pub(super) fn stem(&self) -> &Path {
         &self.stem
     }
@@ -74,7 +73,7 @@ impl Place {
         }
     }
 
-    /// Whether somebody keeps counts there right now.
+    /// Whether a collector keeps counts there now.
     pub(super) fn is_taken(&self) -> io::Result<bool> {
         let Some(file) = opened(&self.file("lock"))? else { return Ok(false) };
         match file.try_lock_shared() {
@@ -84,14 +83,14 @@ impl Place {
         }
     }
 
-    /// The text that is kept there, if there is any, and the path of its file.
+    /// The stored text, if there is one, and the path of its file.
     pub(super) fn read(&self) -> io::Result<Option<(Vec<u8>, PathBuf)>> {
         let path = self.file("json");
         Ok(read(&path)?.map(|bytes| (bytes, path)))
     }
 
-    /// Puts a text in the place of what is there, so that a reader finds one or the other.
-    /// It is not synced: a power cut may cost it.
+    /// Replaces the stored text; a reader finds the old or the new one. It is not synced:
+    /// a power cut may lose it.
     pub(super) fn write(&self, text: &[u8]) -> io::Result<()> {
         replace(&self.file("json"), text)
     }
@@ -101,7 +100,7 @@ impl Place {
     }
 }
 
-/// The beginning of a file that need not be there.
+/// The beginning of a file, or `None` if it does not exist.
 pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let Some(file) = opened(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
@@ -109,21 +108,21 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Puts a text in the place of a file, whole.
+/// Replaces the file as a whole.
 pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    // Not `*.tmp`: the engine may clear those away.
+    // Not `*.tmp`, which the engine may remove.
     let making = path.with_extension("json.new");
     check_own(path)?;
     let written = created(&making).and_then(|mut file| file.write_all(text));
     let replaced = written.and_then(|()| fs::rename(&making, path));
     if replaced.is_err() {
-        // The next one makes it anew.
+        // The next attempt makes it again.
         let _ = fs::remove_file(&making);
     }
     replaced.map_err(|error| named(&making, &error))
 }
 
-/// A file that need not be there.
+/// Opens a file; `None` if it does not exist.
 fn opened(path: &Path) -> io::Result<Option<File>> {
     match open_own(path, Access::Read) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -131,8 +130,8 @@ fn opened(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// A new file. What a killed process has left there is removed, and not written to: it may
-/// be a link.
+/// Creates a file. What a killed process has left there is removed and not written to,
+/// since it may be a link.
 fn created(path: &Path) -> io::Result<File> {
     match File::create_new(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {

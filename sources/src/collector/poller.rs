@@ -1,10 +1,10 @@
-//! The thread that polls a source and stores what it gave, so that one that blocks holds
-//! up nobody.
+//! The thread that polls a source and stores its values, so that a blocked source delays
+//! no other.
 //!
-//! A poll is given up at its deadline, or at the stop, unless its thread has claimed it
-//! before: what was claimed is stored and told, what was given up is dropped. A thread
-//! that is still inside a poll when the run ends is left behind; it ends when that poll
-//! returns, or with the program.
+//! A poll is given up at its deadline, or at the stop, unless it has returned before. The
+//! values of a poll that returned in time are stored and reported; those of a poll that
+//! was given up are dropped. A thread that is still inside a poll when the run ends is
+//! left behind. It ends when that poll returns, or with the program.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,25 +23,25 @@ use super::storing::{Again, Line, store};
 use crate::source::{Reading, Readings, Source, SourceError};
 
 const ASKED: u8 = 0;
-const CLAIMED: u8 = 1;
+const RETURNED: u8 = 1;
 const GIVEN_UP: u8 = 2;
 
-/// Where the thread puts a value.
+/// Where the thread stores a value.
 pub(super) struct Outlet {
-    /// None where the store could not be opened, or has failed for good.
+    /// `None` if the store could not be opened or has failed permanently.
     pub(super) sink: Option<SharedSink>,
     pub(super) again: Receiver<Again>,
 }
 
-/// A source in its thread.
+/// A source and its thread.
 pub(super) struct Poller {
     requests: Sender<()>,
-    claim: Arc<AtomicU8>,
+    state: Arc<AtomicU8>,
     thread: JoinHandle<()>,
 }
 
 impl Poller {
-    /// Starts the thread, which bears this name. Held values are told and not stored.
+    /// Starts the thread, which gets this name. Held values are reported and not stored.
     pub(super) fn start(
         name: &str,
         source: Box<dyn Source>,
@@ -51,30 +51,30 @@ impl Poller {
         line: Line,
     ) -> io::Result<Self> {
         let (requests, requested) = mpsc::channel();
-        let claim = Arc::new(AtomicU8::new(ASKED));
-        let claimed = Arc::clone(&claim);
+        let state = Arc::new(AtomicU8::new(ASKED));
+        let shared = Arc::clone(&state);
         let life = Life { source, outlets, is_held, clock, line };
         let thread = thread::Builder::new()
             .name(format!("poll {name}"))
-            .spawn(move || life.poll_until_last(&requested, &claimed))?;
-        Ok(Self { requests, claim, thread })
+            .spawn(move || life.poll_until_last(&requested, &shared))?;
+        Ok(Self { requests, state, thread })
     }
 
-    /// Has the source polled once.
+    /// Polls the source once.
     pub(super) fn request(&self) {
-        self.claim.store(ASKED, Ordering::SeqCst);
-        // The thread ends only after it has told so.
+        self.state.store(ASKED, Ordering::SeqCst);
+        // The thread ends only after it has sent a message about that.
         let _ = self.requests.send(());
     }
 
-    /// Gives the poll up, unless it has returned: then its answer is about to come.
+    /// Gives the poll up, unless it has returned: then its answer will follow.
     pub(super) fn give_up(&self) -> bool {
         let (new, order) = (GIVEN_UP, Ordering::SeqCst);
-        self.claim.compare_exchange(ASKED, new, order, order).is_ok()
+        self.state.compare_exchange(ASKED, new, order, order).is_ok()
     }
 
-    /// Lets the thread end, and waits for that where it is not inside a poll, so
-    /// that a source is dropped, its device closed, when the run is over.
+    /// Lets the thread end. Waits for the end unless the thread is inside a poll, so that
+    /// the source is dropped and its device closed when the run is over.
     pub(super) fn finish(self, is_busy: bool) {
         drop(self.requests);
         if !is_busy {
@@ -92,12 +92,12 @@ struct Life {
 }
 
 impl Life {
-    fn poll_until_last(mut self, requested: &Receiver<()>, claim: &AtomicU8) {
+    fn poll_until_last(mut self, requested: &Receiver<()>, state: &AtomicU8) {
         while requested.recv().is_ok() {
             let polled = polled(&mut *self.source);
             let returned = self.clock.wall();
             let order = Ordering::SeqCst;
-            let is_in_time = claim.compare_exchange(ASKED, CLAIMED, order, order).is_ok();
+            let is_in_time = state.compare_exchange(ASKED, RETURNED, order, order).is_ok();
             let (news, is_last) = if is_in_time {
                 let answer = self.answer(polled, returned);
                 let is_last = answer.end.is_some();
@@ -111,7 +111,7 @@ impl Life {
                 let is_last = end.is_some();
                 (News::Late { end }, is_last)
             };
-            self.line.tell(news);
+            self.line.send(news);
             if is_last {
                 return;
             }
@@ -157,7 +157,7 @@ impl Life {
                 .enumerate()
                 .map(|(value, (outcome, outlet))| {
                     let work = move || outlet.store(outcome, line, value);
-                    // One needs no other thread.
+                    // A single value needs no other thread.
                     if several { Stored::Later(scope.spawn(work)) } else { Stored::Now(work()) }
                 })
                 .collect();
@@ -193,13 +193,13 @@ impl Outlet {
     }
 }
 
-/// One poll. A source that panicked has failed for good.
+/// Makes one poll. A source that panicked has failed permanently.
 pub(super) fn polled(source: &mut dyn Source) -> Result<Option<Readings>, SourceError> {
     catch_unwind(AssertUnwindSafe(|| source.poll_all()))
         .unwrap_or_else(|_| Err(SourceError::fatal("the source panicked")))
 }
 
-/// What a reading is worth that came at this moment.
+/// The observation of a reading from this moment, or its error.
 pub(super) fn taken(reading: Result<Option<Reading>, SourceError>, at: SystemTime) -> Outcome {
     let error = match reading {
         Ok(None) => return Outcome::default(),

@@ -1,13 +1,12 @@
-//! The counts of a store's polls, as they are kept beside it.
+//! The counts of a store's polls, and the file that keeps them in the store's directory.
 //!
-//! `collector.json` in the store's directory, which the engine ignores: one object,
-//! replaced every ten minutes (every hour where observations are held), where a source
-//! begins to fail or recovers, and at the end of a run, unsynced. It names the file with
-//! the live state, which is at most two seconds old and lies where writing wears nothing
-//! out. A power cut loses the counts since, and nothing of the store. Whoever collects
-//! holds a lock meanwhile, so what the file says of a run that was cut off is not taken for
-//! one that goes on; where several collect at once, each has a [place](super::place) of
-//! its own.
+//! The engine ignores `collector.json`. It is one object. It is replaced every ten
+//! minutes (every hour if observations are held), when a source begins to fail or
+//! recovers, and at the end of a run, and it is not synced. It names the file with the
+//! live state, which is at most two seconds old and lies where writing wears out no disk.
+//! A power cut loses the counts since the last write, and nothing of the store. A
+//! collector holds a lock while it runs, so a run that was cut off is not taken for a
+//! running one. If several collect at once, each has its own [place](super::place).
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -18,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use super::place::{self, Place};
 use super::report::Report;
 
-/// What became of the polls that were due.
+/// Counts of the polls that were due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
-    /// Polls that were made and returned, or did not return in time.
+    /// Polls that have returned, or have not returned in time.
     pub polls: u64,
     /// Observations that the store has acknowledged.
     pub stored: u64,
@@ -33,16 +32,16 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// How many observations there would be, had nothing gone wrong.
+    /// How many observations there would be without failed and missed polls.
     #[must_use]
     pub fn expected(&self) -> u64 {
         self.polls.saturating_add(self.missed)
     }
 
-    /// The part of the expected observations that is there, from 0 to 1; `None` where
-    /// none was expected yet.
+    /// The stored part of the expected observations, from 0 to 1; `None` if none was
+    /// expected yet.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a part is told to a few digits")]
+    #[expect(clippy::cast_precision_loss, reason = "a fraction with a few digits")]
     pub fn coverage(&self) -> Option<f64> {
         let expected = self.expected();
         (expected > 0).then(|| self.stored as f64 / expected as f64)
@@ -65,7 +64,7 @@ impl From<&Report> for Counts {
     }
 }
 
-/// What a [`Collector`](crate::Collector) has kept of its runs into a store. Times are
+/// The counts of a [`Collector`](crate::Collector)'s runs into a store. Times are
 /// nanoseconds since the Unix epoch, UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -73,61 +72,63 @@ impl From<&Report> for Counts {
 pub struct Record {
     /// The source's description.
     pub source: String,
-    /// What its values are measured in, if that is known.
+    /// The unit of its values, if it is known.
     pub unit: Option<String>,
-    /// The time between polls, or none for a source with a pace of its own.
+    /// The time between polls; `None` for a source with its own pace.
     pub interval_ns: Option<u64>,
-    /// The process that collects, or collected last.
+    /// The process that collects, or the last one that did.
     pub process: u32,
     /// When the last run began.
     pub started_ns: i64,
     /// When this was written.
     pub updated_ns: i64,
-    /// How the last run ended; none while it goes on, or where it was cut off.
+    /// How the last run ended; `None` while it goes on, or if it was cut off.
     pub ended: Option<String>,
     /// The counts of the last run.
     pub run: Counts,
-    /// Observations that are held and not stored yet.
+    /// How many observations are held and not stored yet.
     pub held: u64,
     /// When the first run began.
     pub since_ns: i64,
-    /// The counts of all runs. The time between runs is in none.
+    /// The counts of all runs. The time between runs does not count.
     pub all: Counts,
-    /// The last thing that went wrong, in this run or one before it.
+    /// The last error, of this run or an earlier one.
     pub last_error: Option<LastError>,
-    /// The kernel's name for the boot in which the last run began.
+    /// The kernel's id of the boot in which the last run began.
     pub boot_id: Option<String>,
     /// Whether the clock followed a time server when the last run began, if that is known.
     pub clock_synchronised: Option<bool>,
     /// The file with the live state, which is newer than this.
     pub live: Option<PathBuf>,
-    /// When something was last stored, or read and held, in this run or one before it.
+    /// When an observation was last stored, or read and held, in this run or an earlier
+    /// one.
     pub stored_ns: Option<i64>,
-    /// Since when everything has gone wrong: none once something is stored or held.
+    /// Since when every poll or append has failed; `None` after something was stored or
+    /// held.
     pub failing_since_ns: Option<i64>,
 }
 
-/// Something that went wrong, and when.
+/// An error, and when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastError {
     /// Nanoseconds since the Unix epoch, UTC.
     pub time_ns: i64,
-    /// What went wrong, in one line.
+    /// The error, in one line.
     pub text: String,
 }
 
 impl Record {
-    /// What is kept in the directory of a store, or `None` where nobody has collected
-    /// into it. Where several have at once, the counts of all runs are those of all of
-    /// them together, and the rest is of one that goes on, or else of the last.
+    /// The counts in the directory of a store, or `None` if no collector has used it. If
+    /// several have at once, the counts of all runs are the sums over them, and the rest
+    /// is from a running collector, or else from the last one.
     ///
     /// # Errors
-    /// The file system's, or [`ErrorKind::InvalidData`] where a file is no record.
+    /// The file system's, or [`ErrorKind::InvalidData`] if a file is not a record.
     pub fn read(directory: impl AsRef<Path>) -> io::Result<Option<Self>> {
         let mut found: Option<(bool, Self)> = None;
         for place in Place::all(directory.as_ref()) {
             let Some(record) = Self::read_at(&place)? else { continue };
-            // Who may read the counts and not the lock is told of them all the same.
+            // A user who may read the counts but not the lock sees the counts.
             let here = (place.is_taken().unwrap_or(false), record);
             found = Some(match found {
                 Some(earlier) => joined(earlier, here),
@@ -137,7 +138,7 @@ impl Record {
         Ok(found.map(|(_, record)| record))
     }
 
-    /// How many collect into the store in this directory right now.
+    /// How many collectors use the store in this directory now.
     ///
     /// # Errors
     /// The file system's.
@@ -146,13 +147,13 @@ impl Record {
             .try_fold(0, |count, place| Ok(count + usize::from(place.is_taken()?)))
     }
 
-    /// The time between polls, or none for a source with a pace of its own.
+    /// The time between polls; `None` for a source with its own pace.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
         self.interval_ns.map(Duration::from_nanos)
     }
 
-    /// What is kept in one of the places, or in the newer file that it names.
+    /// The record in one of the places, or in the newer file that it names.
     pub(super) fn read_at(place: &Place) -> io::Result<Option<Self>> {
         let Some((bytes, path)) = place.read()? else { return Ok(None) };
         let record: Self = serde_json::from_slice(&bytes).map_err(|error| {
@@ -162,8 +163,8 @@ impl Record {
         Ok(Some(record.live().unwrap_or(record)))
     }
 
-    /// The live state of the same run, where it can be read and is newer. What it says of
-    /// a run that was killed counts too.
+    /// The live state of the same run, if it can be read and is newer, even if that run
+    /// was killed.
     fn live(&self) -> Option<Self> {
         let bytes = place::read(self.live.as_ref().filter(|_| self.ended.is_none())?).ok()??;
         let live: Self = serde_json::from_slice(&bytes).ok()?;
@@ -178,7 +179,7 @@ impl Record {
     }
 }
 
-/// Two records, each with whether its run goes on, as one.
+/// Joins two records into one. Each comes with whether its run goes on.
 fn joined(one: (bool, Record), other: (bool, Record)) -> (bool, Record) {
     let all = one.1.all.plus(&other.1.all);
     let since_ns = one.1.since_ns.min(other.1.since_ns);

@@ -1,4 +1,4 @@
-//! What a run tells: events on the way, a report at the end, or an error with both.
+//! What a run reports: events on the way, and a report or an error at the end.
 
 use std::error::Error;
 use std::fmt;
@@ -12,34 +12,34 @@ use crate::source::SourceError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// These observations were stored, in this order; never none.
+    /// These observations were stored, in this order. There is at least one.
     Stored(&'a [Observation]),
-    /// A poll gave no value. The next is made when it is due, unless the error says
+    /// A poll gave no value. The next is made when it is due, unless the error states
     /// that the source cannot be polled again; then the run ends.
     PollFailed(&'a SourceError),
-    /// So many polls that were due since the last one were not made, because that one,
-    /// or storing its value, took until after they were due, or because the source is
-    /// [left alone for a while](crate::Collector#failures). Told before the next poll.
+    /// This many due polls were not made since the last one: that poll, or storing its
+    /// value, took until after they were due, or the source [keeps
+    /// failing](crate::Collector#failures). Reported before the next poll.
     Missed(u64),
-    /// The store refused observations for a cause that may pass. They are kept and
-    /// tried again in a second, unless the run is over.
+    /// The store refused observations for a cause that may pass. They are kept and tried
+    /// again after a second, unless the run is over.
     AppendFailed {
         /// Why the store refused.
         error: &'a gaugelog::Error,
-        /// How many observations wait.
+        /// How many observations are waiting.
         waiting: usize,
     },
-    /// The run of this source has ended with an error while others go on: told at once,
-    /// and again every hour.
+    /// The run of this source has ended with an error while others go on. Reported at
+    /// once, and again every hour.
     Ended(&'a CollectError),
 }
 
 /// The totals of a run.
 ///
-/// Every poll either failed or gave an observation, so `polls` is `failed` plus
-/// `stored`, plus what a [`CollectError`] counts as unsaved. On a schedule, `polls`
-/// plus `missed` is how many were due. The end of the input is not counted as a poll,
-/// nor is one that a stop abandoned.
+/// Every poll either failed or gave an observation, so `polls` is `failed` plus `stored`,
+/// plus what a [`CollectError`] counts as unsaved. On a schedule, `polls` plus `missed`
+/// is how many were due. The end of the input does not count as a poll, nor does a poll
+/// that a stop abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Polls that returned a value or an error.
@@ -57,7 +57,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Of a run in which nothing has happened.
+    /// The report of a run in which nothing has happened.
     pub(super) fn nothing(ended_by: EndedBy) -> Self {
         Self { polls: 0, stored: 0, failed: 0, missed: 0, elapsed: Duration::ZERO, ended_by }
     }
@@ -68,9 +68,9 @@ impl Report {
 pub enum EndedBy {
     /// The stop flag was set, by a signal or otherwise.
     Signal,
-    /// The duration that was asked for is over.
+    /// The requested duration is over.
     Duration,
-    /// The source has nothing more to give.
+    /// The source has no more values.
     EndOfInput,
     /// The source was [removed](crate::Control::remove).
     Removed,
@@ -90,14 +90,14 @@ impl EndedBy {
     }
 }
 
-/// A run that did not end well: the source or the store failed for good, or
-/// observations were still waiting for the store when the run was over.
+/// A run that ended with an error: the source or the store failed permanently, or
+/// observations were still waiting for the store at the end.
 #[derive(Debug)]
 pub struct CollectError {
     /// The totals up to the end.
     pub report: Report,
-    /// How many observations the source gave that the store has not acknowledged. Of
-    /// several that were appended together the first may be stored all the same.
+    /// How many observations of the source the store has not acknowledged. If several
+    /// were appended together, the first of them may be stored nevertheless.
     pub unsaved: usize,
     /// What went wrong.
     pub cause: Cause,

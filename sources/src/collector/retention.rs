@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use gaugelog::{Observation, Result, Store};
 
-/// How much of a store is kept: all, unless one of these is set. Whole chunks of 65,536
-/// observations are removed, the oldest first.
+/// How much of a store is kept: everything, unless one of these is set. Whole chunks of
+/// 65,536 observations are removed, the oldest first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,14 +19,14 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Keeps what is younger than this.
+    /// Keeps observations younger than this.
     #[must_use]
     pub fn age(mut self, age: Duration) -> Self {
         self.age = Some(age);
         self
     }
 
-    /// Keeps at most so many bytes.
+    /// Keeps at most this many bytes.
     #[must_use]
     pub fn bytes(mut self, bytes: u64) -> Self {
         self.bytes = Some(bytes);
@@ -39,14 +39,14 @@ impl Retention {
         *self == Self::default()
     }
 
-    /// Removes the rest from `store`, and returns how many observations that were.
+    /// Removes old observations from `store`, and returns how many.
     ///
     /// # Errors
     /// As [`Store::remove_before`] and [`Store::keep_bytes`].
     pub fn apply(self, store: &Store) -> Result<u64> {
         let mut removed = 0;
         if let Some(age) = self.age {
-            // Before the beginning of time there is nothing.
+            // If the age is longer than the clock's range, use the epoch.
             let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
             removed += store.remove_before(Observation::at(oldest, 0.0).timestamp_ns)?;
         }

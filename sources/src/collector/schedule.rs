@@ -1,35 +1,35 @@
 //! When polls are due.
 //!
-//! Ticks lie on a grid: tick *n* is due at *n* × interval + phase after the start, in
-//! whole nanoseconds, and is always computed from *n*: nothing that happens to one tick
-//! moves another. The phase is fixed, or follows the wall clock where the grid is to
-//! lie on its multiples; only then, and only by a step of that clock, does it change.
+//! Ticks form a grid: tick *n* is due at *n* × interval + phase after the start, in whole
+//! nanoseconds. It is always computed from *n*, so nothing that happens to one tick moves
+//! another. The phase is fixed, unless the grid follows multiples of the wall clock. Then
+//! only a step of that clock changes it.
 
 use std::time::Duration;
 
-/// Where the two clocks drift apart by more between two looks, one was set. Less is
-/// the haste of looking, or a correction small enough to follow as it comes.
+/// If the two clocks drift apart by more than this between two checks, one was set. Less
+/// is an error of measurement, or a correction that can be followed as it comes.
 const STEP_LEAST_NS: i128 = 5_000_000;
 
 /// The ticks of one run and how far it has come.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// Zero: every tick is due at once, until the duration is over.
+    /// With zero, every tick is due at once until the duration is over.
     interval_ns: i128,
-    /// What the grid is moved by against multiples of the interval.
+    /// The shift of the grid against multiples of the interval.
     offset_ns: i128,
     /// When tick 0 is due.
     phase_ns: i128,
     end_ns: i128,
     /// The tick that is polled next.
     next: i128,
-    /// With an interval of zero: the duration is over.
+    /// With an interval of zero: whether the duration is over.
     over: bool,
 }
 
 impl Schedule {
-    /// A grid that begins at the start of the run, but for `offset_ns`, which is less
-    /// than the interval. The first tick is the first that is not before the start.
+    /// A grid that begins at the start of the run plus `offset_ns`, which is less than
+    /// the interval. The first tick is the first that is not before the start.
     pub(super) fn new(interval: Duration, offset_ns: u64, duration: Option<Duration>) -> Self {
         let end_ns = i128::from(duration.map_or(u64::MAX, nanoseconds));
         let offset_ns = i128::from(offset_ns);
@@ -52,16 +52,17 @@ impl Schedule {
         Self { phase_ns: self.phase_ns + i128::from(now_ns), ..self }
     }
 
-    /// Passes over the ticks before this time, for a source that was not there then.
+    /// Skips the ticks before this time, for a source that was added later.
     pub(super) fn skip_to(&mut self, now_ns: u64) {
         if self.interval_ns > 0 {
             self.next = self.first_from(i128::from(now_ns)).max(self.next);
         }
     }
 
-    /// Follows the wall clock, which is now so far ahead. After a step the next tick is
-    /// the first on the new grid that is not past, and at least half an interval behind
-    /// the last one, so that none are bunched; time that never passed holds no ticks.
+    /// Follows the wall clock, which is now `ahead_ns` ahead. After a step, the next tick
+    /// is the first on the new grid that is not past and is at least half an interval
+    /// after the last one, so that ticks do not bunch. Time that never passed has no
+    /// ticks.
     pub(super) fn follow(&mut self, now_ns: u64, ahead_ns: i128) {
         let phase_ns = self.offset_ns - ahead_ns;
         let stepped = (phase_ns - self.phase_ns).abs() > STEP_LEAST_NS;
@@ -72,8 +73,8 @@ impl Schedule {
         }
     }
 
-    /// When the next poll is due, in nanoseconds since the start; `None` once the
-    /// duration holds no further one.
+    /// When the next poll is due, in nanoseconds since the start; `None` if the duration
+    /// has no further one.
     pub(super) fn due_ns(&self) -> Option<u64> {
         if self.interval_ns == 0 {
             return (!self.over).then_some(0);
@@ -82,8 +83,8 @@ impl Schedule {
         (due_ns < self.end_ns).then(|| u64::try_from(due_ns.max(0)).unwrap_or(u64::MAX))
     }
 
-    /// Goes on to the first tick behind the one just polled that is not yet past at
-    /// `now_ns`, and returns how many were passed over.
+    /// Goes on to the first tick after the polled one that is not past at `now_ns`, and
+    /// returns how many were skipped.
     pub(super) fn advance(&mut self, now_ns: u64) -> u64 {
         let now_ns = i128::from(now_ns);
         let following = self.next + 1;

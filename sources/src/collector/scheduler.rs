@@ -1,8 +1,8 @@
-//! The thread that keeps the schedule of all sources: it asks for polls, hears what
-//! became of them, and waits for nothing but the next message or the next thing due.
-//!
+//! The thread that keeps the schedule of all sources: it requests polls, handles their
+//! results, and waits only for the next message or the next thing that is due.
 //! Invariants:
 //! - it makes no call that may block, but to receive a message;
+//! - the only call that may block is receiving a message;
 //! - an observation that was read is stored, or counted as unsaved in the error that ends
 //!   its run;
 //! - at most `HELD_MAX` observations of a value are held, and as many are being stored.
@@ -22,10 +22,11 @@ use super::schedule::nanoseconds;
 
 /// How often old observations are removed.
 const TRIM: Duration = Duration::from_secs(3600);
-/// Less than this is the haste of reading two clocks.
+/// Less than this is only the inaccuracy of reading two clocks.
 const SLEEP_LEAST: Duration = Duration::from_millis(10);
 
-/// Collects from all of them until they are over; the outcome of each value, in order.
+/// Collects from all sources until they are over. Returns the outcome of each value, in
+/// order.
 pub(super) fn collect(
     collector: &Collector,
     feeds: Vec<Feed>,
@@ -44,16 +45,16 @@ pub(super) fn collect(
     scheduler.run(&messages, context)
 }
 
-/// Whether sources may come yet.
+/// Whether sources may still be added.
 fn collector_goes_on(context: &Context<'_>) -> bool {
     context.collector.control.is_some() && context.halted().is_none()
 }
 
 struct Scheduler {
     lanes: Vec<Lane>,
-    /// Those of values to come.
+    /// The numbers of values that are added later.
     numbers: RangeFrom<usize>,
-    /// How long the machine had been suspended when that was last looked at.
+    /// How long the machine had been suspended at the last check.
     suspended: Duration,
     trim_ns: u64,
 }
@@ -82,7 +83,7 @@ impl Scheduler {
         outcomes
     }
 
-    /// Does what is due, and says when there is something to do next.
+    /// Does what is due, and returns when there is something to do next.
     fn step(&mut self, context: &mut Context<'_>) -> u64 {
         let now_ns = context.now_ns();
         for hold in context.due_flushes() {
@@ -109,23 +110,24 @@ impl Scheduler {
         next_ns.min(context.next_flush_ns())
     }
 
-    /// Waits for a message until something is due, and hears all that are there.
+    /// Waits for a message until something is due, and handles all messages that are
+    /// there.
     fn wait(&mut self, messages: &Receiver<Message>, next_ns: u64, context: &mut Context<'_>) {
         let left_ns = next_ns.saturating_sub(context.now_ns());
         let timeout = (next_ns < u64::MAX).then(|| Duration::from_nanos(left_ns));
         let busy = self.lanes.iter().map(Lane::busy).sum();
         match context.clock.receive(messages, timeout, busy) {
-            Ok(message) => self.hear(message, context),
+            Ok(message) => self.handle(message, context),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
         }
         while let Ok(message) = messages.try_recv() {
-            self.hear(message, context);
+            self.handle(message, context);
         }
     }
 
-    fn hear(&mut self, message: Message, context: &mut Context<'_>) {
+    fn handle(&mut self, message: Message, context: &mut Context<'_>) {
         match message {
-            Message::Lane { lane, news } => self.lanes[lane].hear(news, context),
+            Message::Lane { lane, news } => self.lanes[lane].handle(news, context),
             Message::Add(feed) => self.add(*feed, context.now_ns(), context),
             Message::Remove(name, closing) => {
                 let is_named = |lane: &&mut Lane| {
@@ -144,7 +146,7 @@ impl Scheduler {
         self.lanes.push(lane);
     }
 
-    /// Counts polls as missed that were due while the machine was suspended.
+    /// Counts the polls that were due while the machine was suspended as missed.
     fn count_sleep(&mut self, context: &Context<'_>) {
         let suspended = context.clock.suspended();
         let duration = suspended.saturating_sub(self.suspended);
@@ -158,11 +160,11 @@ impl Scheduler {
         }
     }
 
-    /// Removes old observations, in a thread: other programs may hold the stores.
+    /// Removes old observations on another thread: other programs may hold the stores.
     fn trim(&self) {
         let values = self.lanes.iter().flat_map(|lane| &lane.values);
         let sinks: Vec<_> = values.filter_map(|value| value.sink.clone()).collect();
-        // Without a thread it is done an hour later.
+        // If no thread can be started, it is done an hour later.
         let _ = std::thread::Builder::new().name("trim".to_owned()).spawn(move || {
             for sink in sinks {
                 super::sink::with(&sink, |sink| sink.trim());

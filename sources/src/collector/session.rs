@@ -1,14 +1,15 @@
-//! What is known of the machine when a run begins.
+//! What is known about the machine when a run begins.
 
 use std::fs;
 use std::path::Path;
 
-/// Made by systemd-timesyncd, and by the time units of other daemons, once the clock is set.
+/// Made by systemd-timesyncd, and by the time units of other daemons, when the clock is
+/// set.
 const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const ID_CHARS_MAX: usize = 64;
 
-/// The kernel's name for this boot.
+/// The kernel's id of this boot.
 pub(super) fn boot_id() -> Option<String> {
     let text = fs::read_to_string(BOOT_ID).ok()?;
     let is_id = |c: char| c.is_ascii_hexdigit() || c == '-';
@@ -16,12 +17,12 @@ pub(super) fn boot_id() -> Option<String> {
     (!id.is_empty() && id.chars().all(is_id)).then_some(id)
 }
 
-/// Whether the clock follows a time server; `None` where that cannot be told.
+/// Whether the clock follows a time server; `None` if that is unknown.
 pub(super) fn is_clock_synchronised() -> Option<bool> {
     synchronised(Path::new(SYNCHRONISED))
 }
 
-/// A service that keeps the clock has the directory, and makes the file once it is set.
+/// A time service has the directory, and makes the file when the clock is set.
 fn synchronised(file: &Path) -> Option<bool> {
     if file.exists() {
         return Some(true);

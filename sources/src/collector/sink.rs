@@ -1,4 +1,4 @@
-//! Where observations go: a store, or what a test puts in its place.
+//! Where observations are stored: a store, or a test's replacement.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,19 @@ use super::retention::Retention;
 
 /// Takes observations in order.
 pub(super) trait Sink: Send {
-    /// Appends all of them. What was refused for a passing cause is given again,
-    /// unchanged and before anything else, or not at all.
+    /// Appends all of them. A batch that was refused for a passing cause is given again
+    /// first and unchanged, or never.
     fn append(&mut self, observations: &[Observation]) -> Result<(), Error>;
 
-    /// Where the counts of the polls are kept, if they are.
+    /// The directory for the counts of the polls, if they are kept.
     fn directory(&self) -> Option<&Path> {
         None
     }
 
-    /// Forces what was appended to the disk, where the policy has not yet.
+    /// Forces what was appended to the disk, if the policy has not done that yet.
     fn sync(&mut self) -> Result<(), Error>;
 
-    /// Removes what is too old.
+    /// Removes observations that are too old.
     fn trim(&mut self) {}
 }
 
@@ -32,14 +32,14 @@ pub(super) fn with<T>(sink: &SharedSink, work: impl FnOnce(&mut dyn Sink) -> T) 
     work(&mut *sink.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// A store, and how much of a refused batch it has all the same.
+/// A store, and how much of a refused batch it has stored.
 pub(super) struct StoreSink {
     store: Store,
     retention: Retention,
     stored: usize,
 }
 
-/// A full chunk of the engine: only now can there be something to remove.
+/// A full chunk of the engine: only then there can be something to remove.
 const CHUNK: u64 = 65_536;
 
 impl StoreSink {

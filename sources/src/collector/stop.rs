@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::message::Message;
 
-/// Ends runs: clones of it are one flag. It wakes whoever waits for it.
+/// Ends runs. Clones are the same flag. Setting it wakes the collectors that wait for it.
 ///
 /// ```
 /// let stop = gaugelog_sources::Stop::new();
@@ -21,7 +21,7 @@ pub struct Stop {
     listeners: Arc<Mutex<Listeners>>,
 }
 
-/// What is done when the flag is set.
+/// What to do when the flag is set.
 #[derive(Default)]
 struct Listeners {
     /// Collectors that are woken.
@@ -37,8 +37,8 @@ impl Stop {
         Self::default()
     }
 
-    /// Sets the flag and wakes the collectors that heed it. Not for a signal handler: let
-    /// a thread wait for the signal and call this.
+    /// Sets the flag and wakes the collectors that use it. Do not call it in a signal
+    /// handler: let a thread wait for the signal and call this.
     pub fn set(&self) {
         let mut listeners = self.listeners();
         self.flag.store(true, Ordering::SeqCst);
@@ -48,20 +48,20 @@ impl Stop {
         listeners.collectors.retain(|listener| listener.send(Message::Stop).is_ok());
     }
 
-    /// Whether somebody has set it.
+    /// Whether the flag is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.flag.load(Ordering::SeqCst)
     }
 
-    /// The flag itself, for who looks at it now and then, such as
-    /// [`Settings::stop`](crate::Settings::stop). Setting it wakes nobody.
+    /// The flag itself, for code that polls it, such as
+    /// [`Settings::stop`](crate::Settings::stop). Setting it directly wakes no collector.
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.flag)
     }
 
-    /// A flag for one source, which is set with this one, and may be set alone to end that
+    /// A flag for one source. It is set with this one, and may be set alone to end that
     /// source: for [`Settings::stop`](crate::Settings::stop) and
     /// [`Feed::stop`](crate::Feed::stop).
     ///
@@ -83,7 +83,7 @@ impl Stop {
         flag
     }
 
-    /// Has a collector woken from now on.
+    /// Wakes this collector when the flag is set.
     pub(super) fn wake(&self, listener: Sender<Message>) {
         self.listeners().collectors.push(listener);
     }

@@ -1,4 +1,4 @@
-//! Storing a batch, however often that takes.
+//! Storing a batch, with as many attempts as it takes.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -9,16 +9,16 @@ use gaugelog::{Error, Observation};
 use super::message::{Batch, Message, News};
 use super::sink::{SharedSink, with};
 
-/// What is done about a batch that was refused.
+/// What to do with a refused batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Again {
     Try,
-    /// The run is over: for the last time.
+    /// The run is over: try a last time.
     Last,
 }
 
-/// Stores all of them, or returns what the store refused them for at last. Each refusal
-/// that may pass is told, and waits for the word to try again.
+/// Stores all of them, or returns the store's last error. Each refusal that may pass is
+/// reported, and then this waits for permission to try again.
 pub(super) fn store(
     sink: &SharedSink,
     batch: Arc<Vec<Observation>>,
@@ -40,12 +40,12 @@ pub(super) fn store(
             return Batch::Unsaved { count, error, is_lasting };
         }
         refused(error, count);
-        // Where nobody answers any more, the run is over.
+        // If the other end is gone, the run is over.
         is_last = matches!(again.recv(), Ok(Again::Last) | Err(_));
     }
 }
 
-/// Which value of which source, and whom to tell.
+/// The value and the source, and the channel to the scheduler.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) lane: usize,
@@ -53,19 +53,19 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn tell(&self, news: News) {
-        // Where nobody listens any more, the run is over.
+    pub(super) fn send(&self, news: News) {
+        // If the other end is gone, the run is over.
         let _ = self.messages.send(Message::Lane { lane: self.lane, news });
     }
 
     pub(super) fn refused(&self, value: usize) -> impl Fn(Error, usize) + '_ {
-        move |error, waiting| self.tell(News::Refused { value, error, waiting })
+        move |error, waiting| self.send(News::Refused { value, error, waiting })
     }
 }
 
-/// Stores what was held of a value in a thread of its own, so that all that is due is
-/// synced at the same time; the last time, everything is synced. `false` where there can
-/// be no thread.
+/// Stores what was held of a value on its own thread, so that all that is due is synced
+/// at the same time. The last time, everything is synced. Returns `false` if no thread
+/// can be started.
 pub(super) fn flush(
     line: Line,
     value: usize,
@@ -77,7 +77,7 @@ pub(super) fn flush(
     let started = thread::Builder::new().name("flush".to_owned()).spawn(move || {
         let outcome = store(&sink, batch, &again, line.refused(value));
         let synced = if is_last { with(&sink, |sink| sink.sync()) } else { Ok(()) };
-        line.tell(News::Flushed { value, outcome, synced });
+        line.send(News::Flushed { value, outcome, synced });
     });
     started.is_ok()
 }

@@ -15,27 +15,28 @@ use crate::source::{Pace, Reading, SourceError};
 
 const MS: u64 = 1_000_000;
 
-/// Clocks that move when every thread at work sleeps by them, or when a test moves them.
+/// Clocks that move when every working thread sleeps by them, or when a test moves them.
 #[derive(Debug, Default)]
 struct TestClock {
     monotonic_ns: AtomicU64,
     suspended_ns: AtomicU64,
     wall_step_ns: AtomicI64,
-    /// At which monotonic times it becomes what; the latest first.
+    /// The steps of the wall clock: the monotonic time and the new offset, the latest
+    /// first.
     wall_steps: Mutex<Vec<(u64, i64)>>,
-    /// How much longer the next wait takes than was asked for.
+    /// How much longer than requested the next wait takes.
     oversleep_ns: AtomicU64,
     /// When the stop flag is set; 0 for never.
     stop_at_ns: AtomicU64,
     stop: Stop,
     /// How often the scheduler has woken.
     wakes: AtomicUsize,
-    /// Until when a thread sleeps.
+    /// Until when each thread sleeps.
     asleep: Mutex<BTreeMap<String, u64>>,
     passed: Condvar,
 }
 
-/// So many looks of a millisecond or so in which nothing happens are the end.
+/// This many checks, about a millisecond each, without progress end the test.
 const IDLE_MOST: u32 = 60_000;
 
 fn own_id() -> String {
@@ -62,7 +63,7 @@ impl TestClock {
         }
     }
 
-    /// Sleeps, in a poll, until so much time has passed.
+    /// Sleeps, in a poll, until this time has passed.
     fn sleep(&self, duration: Duration) {
         let until_ns = self.now_ns() + u64::try_from(duration.as_nanos()).unwrap();
         let mut asleep = self.asleep.lock().unwrap();
@@ -79,7 +80,7 @@ impl Clock for TestClock {
         Duration::from_nanos(self.now_ns())
     }
 
-    /// The time of day is the monotonic time since 1970, but for steps.
+    /// The time of day is the monotonic time since 1970, plus steps.
     fn wall(&self) -> SystemTime {
         let step_ns = self.wall_step_ns.load(Ordering::SeqCst);
         let wall_ns = i64::try_from(self.now_ns()).expect("tests are short") + step_ns;
@@ -125,11 +126,11 @@ impl Clock for TestClock {
                 return Ok(message);
             }
         }
-        panic!("nobody moves: {self:?}");
+        panic!("no thread makes progress: {self:?}");
     }
 }
 
-/// A source that does what a closure says, told how often it was polled before.
+/// A source that calls a closure with the number of the poll.
 struct Script<F> {
     pace: Pace,
     is_local: bool,
@@ -168,7 +169,7 @@ where
     Box::new(Script { pace, is_local: false, polled: 0, poll })
 }
 
-/// A value that tells polls apart.
+/// A different value for each poll.
 fn value(n: u64) -> Option<Reading> {
     Some(Reading::new(f64::from(u32::try_from(n).expect("tests are short"))))
 }
@@ -183,14 +184,14 @@ struct Memory(Arc<Kept>);
 struct Kept {
     batches: Mutex<Vec<Vec<Observation>>>,
     refusals: Mutex<Vec<Error>>,
-    /// What happens at each append.
+    /// Called at each append.
     hook: Mutex<Option<Hook>>,
     directory: Mutex<Option<std::path::PathBuf>>,
     synced: AtomicUsize,
 }
 
 impl Memory {
-    /// The first in the list is the first to be given out.
+    /// The first in the list is given out first.
     fn refusing(mut refusals: Vec<Error>) -> Self {
         let memory = Self::default();
         refusals.reverse();
@@ -227,7 +228,7 @@ impl Memory {
     }
 }
 
-/// A memory, and where it is said to be.
+/// A memory sink, and the directory that it pretends to have.
 struct Holder(Memory, Option<std::path::PathBuf>);
 
 impl Sink for Holder {
@@ -253,7 +254,7 @@ impl Sink for Holder {
     }
 }
 
-/// An error of the engine that does not pass; which one does not matter.
+/// Some error of the engine that does not pass.
 fn lasting() -> Error {
     Options::new().log_bytes_max(1).open("anywhere").unwrap_err()
 }
@@ -287,8 +288,8 @@ fn collector(clock: &Arc<TestClock>) -> Collector {
     Collector { stop: clock.stop.clone(), clock, ..Collector::new() }
 }
 
-/// How long a thousand polls take, in nanoseconds: 0 to 30 ms, from a multiplicative
-/// generator.
+/// How long each of a thousand polls takes, in nanoseconds: 0 to 30 ms, from a
+/// multiplicative generator.
 fn slow_polls() -> Vec<u64> {
     let draws = std::iter::successors(Some(48_271), |x: &u64| Some(x * 48_271 % 0x7fff_ffff));
     draws.take(1000).map(|x| x % 31 * MS).collect()

@@ -1,5 +1,5 @@
-//! One value of a source on its way into its store: what is held of it, what became of
-//! its polls, how its run ended.
+//! One value of a source on its way into its store: what is held of it, the results of
+//! its polls, and how its run ended.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -15,17 +15,17 @@ use super::schedule::nanoseconds;
 use super::sink::SharedSink;
 use super::storing::{Again, Line, flush};
 
-/// How long observations that the store refused wait before they are tried again.
+/// How long refused observations wait for the next attempt.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// So many observations are held at most before they are stored.
+/// The most observations that are held before they are stored.
 pub(super) const HELD_MAX: usize = 65_536;
-/// How often it is repeated that a source has ended while others go on.
+/// How often it is reported again that a source has ended while others go on.
 const REMIND: Duration = Duration::from_secs(3600);
 
 /// How a run ends.
 pub(super) struct Ending {
     pub(super) by: EndedBy,
-    /// What failed, and how many observations are lost by it.
+    /// What failed, and how many observations are lost because of it.
     pub(super) failure: Option<(Cause, usize)>,
 }
 
@@ -40,28 +40,28 @@ impl Ending {
 }
 
 pub(super) struct Value {
-    /// Which it is of all, for whom events are told.
+    /// Its number among all values, for events.
     pub(super) number: usize,
     pub(super) name: String,
     pub(super) sink: Option<SharedSink>,
     pub(super) keeper: Option<Keeper>,
     pub(super) report: Report,
     pub(super) outcome: Option<Result<Report, CollectError>>,
-    /// The word for a batch that the store has refused.
+    /// Gives permission to store a refused batch again.
     pub(super) again: Sender<Again>,
     retry_ns: Option<u64>,
-    /// How long observations may be held; none are without.
+    /// How long observations may be held; without it none are held.
     pub(super) hold: Option<Duration>,
     pub(super) held: Vec<Observation>,
     /// What a thread is storing of what was held, and whether for the last time.
     flushing: Option<(Arc<Vec<Observation>>, bool)>,
-    /// How the run ends once what is held is stored.
+    /// How the run ends after what is held is stored.
     ending: Option<Ending>,
-    /// The source is being removed.
+    /// Whether the source is being removed.
     pub(super) is_removed: bool,
     closing: Option<Closing>,
-    /// Ticks missed that nobody was told of yet.
-    missed_untold: u64,
+    /// Missed ticks that are not reported yet.
+    missed_unreported: u64,
     remind_ns: u64,
 }
 
@@ -89,7 +89,7 @@ impl Value {
             ending: None,
             is_removed: false,
             closing: None,
-            missed_untold: 0,
+            missed_unreported: 0,
             remind_ns: 0,
         }
     }
@@ -113,12 +113,12 @@ impl Value {
         usize::from(self.flushing.is_some() && self.retry_ns.is_none())
     }
 
-    /// Whether a refused batch waits for its turn.
+    /// Whether a refused batch is waiting.
     pub(super) fn is_waiting_to_retry(&self) -> bool {
         self.retry_ns.is_some()
     }
 
-    /// Counts what polls gave; whether there was a value.
+    /// Counts the results of polls. Returns whether there was a value.
     pub(super) fn take(&mut self, outcome: Outcome, context: &mut Context<'_>) -> bool {
         if self.is_closed() {
             return false;
@@ -141,7 +141,7 @@ impl Value {
         is_good
     }
 
-    /// Counts and tells a poll that gave no value.
+    /// Counts and reports a poll that gave no value.
     pub(super) fn failed(&mut self, error: &crate::source::SourceError, context: &mut Context<'_>) {
         if self.is_closed() {
             return;
@@ -149,14 +149,14 @@ impl Value {
         self.report.polls += 1;
         self.report.failed += 1;
         self.note_error(error, context);
-        context.tell(self.number, Event::PollFailed(error));
+        context.emit(self.number, Event::PollFailed(error));
     }
 
     fn stored(&mut self, outcome: Batch, context: &mut Context<'_>) {
         match outcome {
             Batch::Stored(batch) => {
                 self.report.stored += batch.len() as u64;
-                context.tell(self.number, Event::Stored(&batch));
+                context.emit(self.number, Event::Stored(&batch));
             }
             Batch::Unsaved { count, error, is_lasting } => {
                 self.note_error(&error, context);
@@ -164,7 +164,7 @@ impl Value {
                 let by = match context.halted().or(removed).filter(|_| !is_lasting) {
                     Some(by) => {
                         let waiting = count;
-                        context.tell(self.number, Event::AppendFailed { error: &error, waiting });
+                        context.emit(self.number, Event::AppendFailed { error: &error, waiting });
                         by
                     }
                     None => EndedBy::Error,
@@ -177,21 +177,21 @@ impl Value {
         }
     }
 
-    /// A batch was refused, and waits.
+    /// A batch was refused and is waiting.
     pub(super) fn refused(&mut self, error: &Error, waiting: usize, context: &mut Context<'_>) {
         self.note_error(error, context);
-        context.tell(self.number, Event::AppendFailed { error, waiting });
+        context.emit(self.number, Event::AppendFailed { error, waiting });
         self.retry_ns = Some(context.now_ns().saturating_add(nanoseconds(RETRY_PAUSE)));
     }
 
-    /// Gives the word for a refused batch when it is time, or when the run is over, and
-    /// says when it next has something to do.
+    /// Lets a refused batch be tried again when it is time, or when the run is over.
+    /// Returns when there is something to do next.
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> u64 {
         if let (Some(Err(error)), true) = (&self.outcome, context.others_go_on && !self.is_removed)
         {
             if context.now_ns() >= self.remind_ns {
                 self.remind_ns = context.now_ns().saturating_add(nanoseconds(REMIND));
-                context.tell(self.number, Event::Ended(error));
+                context.emit(self.number, Event::Ended(error));
             }
             return self.remind_ns;
         }
@@ -205,7 +205,7 @@ impl Value {
         u64::MAX
     }
 
-    /// Stores what is held, unless that is being done.
+    /// Stores what is held, unless a flush is running.
     pub(super) fn flush(&mut self, lane: usize, place: usize, context: &mut Context<'_>) {
         if self.flushing.is_some() || self.is_over() {
             return;
@@ -222,14 +222,14 @@ impl Value {
             self.again = again;
             self.flushing = Some((batch, is_last));
         } else {
-            // No thread can be had at the moment; the next flush tries again.
+            // No thread can be started now; the next flush tries again.
             self.held = Arc::unwrap_or_clone(batch);
             let again_ns = context.now_ns().saturating_add(nanoseconds(RETRY_PAUSE));
             context.flush_at(self.hold.unwrap_or_default(), again_ns);
         }
     }
 
-    /// What was being stored is done with.
+    /// Handles the end of a flush.
     pub(super) fn flushed(
         &mut self,
         lane: usize,
@@ -243,14 +243,14 @@ impl Value {
         if self.ending.is_none() || self.is_over() {
             return;
         }
-        // The run may have ended while the last but one was stored.
+        // The run may have ended during the flush before the last.
         match was_last {
             true => self.conclude(synced, context),
             false => self.flush(lane, place, context),
         }
     }
 
-    /// Ends the run of this value, once what is held is stored.
+    /// Ends the run of this value after what is held is stored.
     pub(super) fn end(
         &mut self,
         lane: usize,
@@ -291,30 +291,30 @@ impl Value {
             keeper.end(&report, failure.as_deref(), closing, context);
         }
         if let (Err(error), true) = (&ended, self.is_removed) {
-            context.tell(self.number, Event::Ended(error));
+            context.emit(self.number, Event::Ended(error));
         }
         self.outcome = Some(ended);
     }
 
-    /// Ends it: what it has read is stored.
+    /// Removes the value: what it has read is stored.
     pub(super) fn remove(&mut self, closing: Closing) {
         self.is_removed = true;
-        // Where the run of this value is over, nothing more is told of it.
+        // If the run of this value is over, nothing more is reported about it.
         self.closing = (!self.is_over()).then_some(closing);
     }
 
     pub(super) fn miss(&mut self, ticks: u64) {
         if !self.is_closed() {
             self.report.missed += ticks;
-            self.missed_untold += ticks;
+            self.missed_unreported += ticks;
         }
     }
 
     pub(super) fn tell_missed(&mut self, context: &mut Context<'_>) {
-        let missed = std::mem::take(&mut self.missed_untold);
+        let missed = std::mem::take(&mut self.missed_unreported);
         if missed > 0 {
             log::debug!("{}: polls missed: {missed}", self.name);
-            context.tell(self.number, Event::Missed(missed));
+            context.emit(self.number, Event::Missed(missed));
         }
     }
 
@@ -326,7 +326,7 @@ impl Value {
         }
     }
 
-    /// Has the counts written down where that is due, and says when it is due next.
+    /// Writes the counts if that is due, and returns when it is due next.
     pub(super) fn keep(&mut self, context: &mut Context<'_>) -> u64 {
         let held = self.held.len() + self.flushing.as_ref().map_or(0, |(batch, _)| batch.len());
         match &mut self.keeper {
@@ -336,7 +336,7 @@ impl Value {
     }
 }
 
-/// How many observations a batch has.
+/// The number of observations in a batch.
 fn count(batch: &Batch) -> usize {
     match batch {
         Batch::Nothing => 0,

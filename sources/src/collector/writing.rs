@@ -1,5 +1,4 @@
-//! The thread that writes down counts, so that a disk that is slow, or full, holds up no
-//! poll.
+//! The thread that writes counts, so that a slow or full disk delays no poll.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,16 +13,16 @@ use super::record::Record;
 /// A record to be written.
 pub(super) struct Note {
     pub(super) place: Arc<Place>,
-    /// Where the live state is, if not in the store.
+    /// The file of the live state, if it is not in the store.
     pub(super) live: Option<PathBuf>,
     pub(super) record: Record,
-    /// It belongs into the store too.
+    /// Whether it is also written into the store.
     pub(super) to_store: bool,
-    /// The run is over: the live state is removed.
+    /// Set if the run is over. Then the live state is removed.
     pub(super) last: Option<Last>,
 }
 
-/// What is let go of once the last record is written: whoever collects there next finds it.
+/// Dropped after the last record is written: then another collector can use the place.
 pub(super) struct Last {
     pub(super) _lock: File,
     pub(super) _closing: Option<Closing>,
@@ -56,7 +55,7 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// Has a record written, in the place of an earlier one that was not yet.
+    /// Queues a record. It replaces an earlier one that is not written yet.
     pub(super) fn put(&mut self, note: Note) {
         let mut waiting = self.shared.waiting();
         let place = note.place.stem().to_owned();
@@ -66,14 +65,14 @@ impl Writing {
         self.has_some = true;
     }
 
-    /// Has the thread begin with what was put.
+    /// Starts the thread with what is queued.
     pub(super) fn begin(&mut self) {
         if !std::mem::take(&mut self.has_some) {
             return;
         }
         if self.thread.is_none() {
             let shared = Arc::clone(&self.shared);
-            // Without one, it is tried again at the next record.
+            // If it cannot be started, the next record tries again.
             let named = thread::Builder::new().name("counts".to_owned());
             self.thread = named.spawn(move || write_all(&shared)).ok();
         }

@@ -11,14 +11,15 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_si
 pub(super) struct Process {
     pub(super) pid: Pid,
     parent: Option<Pid>,
-    /// Since the machine started, in ticks. With the number it names a process for good.
+    /// Ticks since the machine started. Together with the process id it identifies a
+    /// process.
     started: u64,
-    /// It waits to be reaped.
+    /// Whether it waits to be reaped.
     pub(super) has_ended: bool,
 }
 
 impl Process {
-    /// All that can be seen; none where `/proc` numbers them in another way.
+    /// All visible processes; none if `/proc` uses other process ids.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let own = fs::read_link("/proc/self").ok();
         let is_ours = own.is_some_and(|own| own.as_os_str() == getpid().to_string().as_str());
@@ -34,7 +35,7 @@ impl Process {
     }
 
     fn parse(pid: Pid, stat: &str) -> Option<Self> {
-        // The name, which may hold anything, ends at the last parenthesis.
+        // The name may hold any characters. It ends at the last parenthesis.
         let (_, rest) = stat.rsplit_once(") ")?;
         let mut fields = rest.split(' ');
         let has_ended = matches!(fields.next()?, "Z" | "X");
@@ -47,7 +48,7 @@ impl Process {
         self.parent == Some(getpid())
     }
 
-    /// Pins the process, so that no signal reaches another one.
+    /// Opens a pidfd, so that no signal reaches another process.
     fn pinned(&self) -> Option<OwnedFd> {
         let pinned = pidfd_open(self.pid, PidfdFlags::empty()).ok()?;
         let now = Self::look(self.pid)?;
@@ -55,13 +56,13 @@ impl Process {
     }
 }
 
-/// What has left a program's process group, and still descends from it.
+/// Processes that have left a program's process group and still descend from it.
 #[derive(Debug)]
 pub(super) struct Descendants(Vec<OwnedFd>);
 
 impl Descendants {
-    /// Looks for them. This must be done while their parents live: an orphan no longer
-    /// tells where it came from.
+    /// Finds them. This must be done while their parents live: the parent of an orphan is
+    /// no longer known.
     pub(super) fn of(program: Pid) -> Self {
         let all: Vec<Process> = Process::all().collect();
         let mut found = HashSet::from([program]);
@@ -80,7 +81,7 @@ impl Descendants {
 
     pub(super) fn kill(self) {
         for pinned in self.0 {
-            // It may have ended meanwhile.
+            // It may have ended already.
             let _ = pidfd_send_signal(pinned, Signal::KILL);
         }
     }

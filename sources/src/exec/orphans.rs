@@ -1,8 +1,8 @@
 //! Processes that programs leave behind: those whose parents have ended.
 //!
-//! A process that adopts them (a child subreaper, or process 1) becomes their parent. It
-//! reaps those that have ended, and kills the others at its own end. Programs that a poll
-//! waits for are reaped by that poll, since their status is wanted there.
+//! The process that adopts them (a child subreaper, or process 1) becomes their parent.
+//! It reaps those that have ended, and kills the others at its own end. A program that a
+//! poll waits for is reaped by that poll, which needs its status.
 
 use std::collections::HashSet;
 use std::io;
@@ -24,13 +24,13 @@ static FAMILY: LazyLock<Mutex<Family>> = LazyLock::new(Mutex::default);
 /// The children of this process.
 #[derive(Debug, Default)]
 struct Family {
-    /// Orphans come here.
+    /// Whether this process adopts orphans.
     adopts: bool,
-    /// How many programs are being started, whose numbers are not known yet.
+    /// How many programs are being started. Their ids are not known yet.
     starting: usize,
-    /// Those that a poll waits for.
+    /// The programs that a poll waits for.
     started: HashSet<Pid>,
-    /// Children from before: a shell that started some may have become this program.
+    /// Earlier children: a shell that started some may have become this program by exec.
     strangers: HashSet<Pid>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Started {
 impl Started {
     pub(super) fn spawn(command: &mut Command) -> io::Result<Self> {
         family().starting += 1;
-        // Not under the lock: a program may lie on a disk that hangs.
+        // Not under the lock: a program may be on a disk that hangs.
         let spawned = command.spawn();
         let mut family = family();
         family.starting -= 1;
@@ -60,7 +60,7 @@ impl Started {
 impl Drop for Started {
     fn drop(&mut self) {
         family().started.remove(&Pid::from_child(&self.child));
-        // What had ended meanwhile may have waited behind it.
+        // Orphans that ended meanwhile may have waited for this.
         reap();
     }
 }
@@ -76,10 +76,10 @@ pub(super) fn adopt() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets go of the orphans that have ended.
+/// Reaps the orphans that have ended.
 pub(super) fn reap() {
     let mut family = family();
-    // A program that has ended while it is being started could be taken for an orphan.
+    // A program that ends while it is being started could be taken for an orphan.
     if !family.adopts || family.starting > 0 {
         return;
     }
@@ -94,12 +94,12 @@ pub(super) fn reap() {
     }
 }
 
-/// A child that has ended and was not reaped.
+/// A child that has ended and is not reaped.
 fn first_ended(started: &HashSet<Pid>) -> Option<Pid> {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     match nix::sys::wait::waitid(Id::All, flags) {
         Ok(status) => status.pid().and_then(|pid| Pid::from_raw(pid.as_raw())),
-        // It ended by a signal that the library has no name for.
+        // It was ended by a signal that the library does not know.
         Err(nix::errno::Errno::EINVAL) => {
             let mut ended = Process::all().filter(|it| it.is_child() && it.has_ended);
             ended.find(|it| !started.contains(&it.pid)).map(|it| it.pid)
@@ -108,7 +108,7 @@ fn first_ended(started: &HashSet<Pid>) -> Option<Pid> {
     }
 }
 
-/// Kills the orphans, and those that are orphaned by that, for at most so long.
+/// Kills the orphans, and those that become orphans by that, for at most this time.
 pub(super) fn end(within: Duration) {
     let begun = Instant::now();
     let mut pause = PAUSE_FIRST;
@@ -119,9 +119,9 @@ pub(super) fn end(within: Duration) {
     }
 }
 
-/// Whether there were orphans to be killed.
+/// Kills living orphans. Returns whether there were any.
 fn kill_living() -> bool {
-    // Held all the while: a child's number is its own until it is reaped.
+    // Locked all the time: a child's id is not reused until it is reaped.
     let family = family();
     if !family.adopts {
         return false;
@@ -132,11 +132,11 @@ fn kill_living() -> bool {
             && !family.started.contains(&it.pid)
             && !family.strangers.contains(&it.pid)
     };
-    // One that is just being started is its poll's.
+    // A program that is being started belongs to its poll.
     let orphans: Vec<Process> =
         Process::all().filter(|it| family.starting == 0 && is_orphan(it)).collect();
     for orphan in &orphans {
-        // It may have ended meanwhile.
+        // It may have ended already.
         let _ = kill_process(orphan.pid, Signal::KILL);
     }
     !orphans.is_empty()

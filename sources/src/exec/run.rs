@@ -1,8 +1,8 @@
-//! Running a program to its end, or to ours.
+//! Running a program until it ends or must be ended.
 //!
-//! The program leads a process group. The group is killed while its leader, dead or
-//! alive, is not yet waited for: until then its number cannot be another's. What has left
-//! the group is killed too if the program has to end before its time.
+//! The program leads a process group. The group is killed before its leader, dead or
+//! alive, is reaped: until then its id is not reused. If the program must be ended early,
+//! what has left the group is killed too.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,20 +20,20 @@ use super::descendants::Descendants;
 use super::orphans::Started;
 
 pub(super) const STDOUT_BYTES_MAX: usize = 4096;
-/// Of standard error the end is kept.
+/// Only the end of standard error is kept.
 const STDERR_BYTES_MAX: usize = 4096;
 
-/// How soon the deadline, the stop flag and a program that has ended while somebody
-/// else still holds its output are seen.
+/// How often the deadline and the stop flag are checked, and whether a program has ended
+/// while another process still holds its output open.
 const TICK: Duration = Duration::from_millis(20);
-/// How long a killed program is waited for here. One that hangs in the kernel dies when
-/// that lets go of it.
+/// How long a killed program is waited for. A program that hangs in the kernel dies when
+/// the kernel releases it.
 const DYING: Duration = Duration::from_millis(200);
 
-/// How many programs are being waited for, or are about to be started.
+/// How many programs are running or about to be started.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts a program for as long as it lives.
+/// Counts a program while it lives.
 struct Counted;
 
 impl Counted {
@@ -53,7 +53,7 @@ pub(super) fn any_runs() -> bool {
     RUNNING.load(Ordering::SeqCst) > 0
 }
 
-/// Why a program is over.
+/// Why a program has ended.
 #[derive(Debug)]
 pub(super) enum Ended {
     ByItself(ExitStatus),
@@ -62,16 +62,16 @@ pub(super) enum Ended {
     Stopped,
 }
 
-/// What a program has printed.
+/// The output of a program.
 #[derive(Debug, Default)]
 pub(super) struct Printed {
-    /// At most one byte more than is allowed.
+    /// At most one byte more than allowed.
     pub(super) stdout: Vec<u8>,
     /// The end of it.
     pub(super) stderr: Vec<u8>,
 }
 
-/// Runs a program, and leaves nothing of its process group behind.
+/// Runs a program, and kills what is left of its process group.
 pub(super) fn run(
     program: &str,
     arguments: &[String],
@@ -80,12 +80,12 @@ pub(super) fn run(
 ) -> io::Result<(Ended, Printed)> {
     let started = Instant::now();
     let _counted = Counted::new();
-    // A stop that is set behind this look finds the program counted.
+    // A stop that is set after this check sees that the program is counted.
     if stop.load(Ordering::SeqCst) {
         return Ok((Ended::Stopped, Printed::default()));
     }
     let mut command = Command::new(program);
-    // The service manager listens to the collector alone.
+    // Only the collector may notify the service manager.
     command.env_remove("NOTIFY_SOCKET");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = Started::spawn(command.process_group(0))?;
@@ -98,7 +98,7 @@ pub(super) fn run(
         }
     });
     let has_ended = matches!(followed, Ok((None, _)));
-    // Of one that has ended, nobody can tell any more what it has started.
+    // After it has ended, what it has started can no longer be found.
     let descendants = (!has_ended).then(|| Descendants::of(Pid::from_child(child)));
     kill_group(child);
     if let Some(descendants) = descendants {
@@ -113,7 +113,7 @@ pub(super) fn run(
     Ok((ended, printed))
 }
 
-/// Reads what the program prints until it has ended, which is `None`, or must end.
+/// Reads the output of the program until it has ended, which is `None`, or must be ended.
 fn follow(
     child: &mut Child,
     is_over: impl Fn() -> Option<Ended>,
@@ -124,7 +124,7 @@ fn follow(
         ioctl_fionbio(pipe, true)?;
     }
     loop {
-        // What it wrote before its end is in the pipes when its end is seen.
+        // When its end is seen, all that it wrote is in the pipes.
         let has_ended = has_ended(child)?;
         read_waiting(&mut stdout, |bytes| {
             let room = (STDOUT_BYTES_MAX + 1).saturating_sub(printed.stdout.len());
@@ -135,7 +135,7 @@ fn follow(
             printed.stderr.extend_from_slice(bytes);
             let excess = printed.stderr.len().saturating_sub(STDERR_BYTES_MAX);
             printed.stderr.drain(..excess);
-            // One that complains without end shall not keep us here.
+            // Endless output on standard error must not block here.
             is_over().is_none()
         })?;
         if printed.stdout.len() > STDOUT_BYTES_MAX {
@@ -155,7 +155,8 @@ fn fds<'a, A: AsFd, B: AsFd>(one: Option<&'a A>, other: Option<&'a B>) -> Vec<Bo
     one.map(AsFd::as_fd).into_iter().chain(other.map(AsFd::as_fd)).collect()
 }
 
-/// Reads what is waiting in a pipe until `take` has enough, and drops it at its end.
+/// Reads what is waiting in a pipe until `take` has enough, and drops the pipe at its
+/// end.
 fn read_waiting(
     pipe: &mut Option<impl Read>,
     mut take: impl FnMut(&[u8]) -> bool,
@@ -174,7 +175,7 @@ fn read_waiting(
     Ok(())
 }
 
-/// Waits a moment for output; where both pipes are closed, for the end.
+/// Waits a moment for output or, if both pipes are closed, for the end.
 fn wait_for_output(pipes: &[BorrowedFd<'_>]) -> io::Result<()> {
     if pipes.is_empty() {
         thread::sleep(TICK / 10);
@@ -189,14 +190,14 @@ fn wait_for_output(pipes: &[BorrowedFd<'_>]) -> io::Result<()> {
     }
 }
 
-/// Whether the program has ended, without taking note of it.
+/// Whether the program has ended, without reaping it.
 fn has_ended(child: &Child) -> io::Result<bool> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     Ok(waitid(WaitId::Pid(Pid::from_child(child)), options)?.is_some())
 }
 
 fn kill_group(child: &Child) {
-    // Nobody may be left to be killed.
+    // There may be no process left to kill.
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
 }
 
@@ -210,7 +211,7 @@ fn reap(mut program: Started) -> Option<ExitStatus> {
             Err(_) => return None,
         }
     }
-    // Or it would stay in the table of processes when it dies at last.
+    // Otherwise it would stay a zombie when it dies at last.
     thread::spawn(move || program.child.wait());
     None
 }

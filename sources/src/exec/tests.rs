@@ -9,7 +9,7 @@ fn program(command: &str) -> Program {
     Program::parse(command, &Settings::new()).unwrap()
 }
 
-/// What a shell script's number is, or why it is none.
+/// The number of a shell script, or its error.
 fn script(script: &str) -> Result<f64, String> {
     scripted(script, Duration::from_secs(60))
 }
@@ -26,13 +26,13 @@ fn scripted(script: &str, deadline: Duration) -> Result<f64, String> {
     }
 }
 
-/// Whether a process is there and not only waited for.
+/// Whether a process exists and is not a zombie.
 fn lives(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// Waits until a process is gone, on a machine however slow.
+/// Waits until a process is gone, even on a slow machine.
 fn wait_until_gone(pid: &str) {
     assert!(!pid.trim().is_empty());
     let begun = Instant::now();
@@ -61,8 +61,8 @@ fn what_is_no_command_is_named() {
     for (command, message) in [
         ("", "there is no program; write exec:PROGRAM [ARGUMENT]..."),
         ("'' a", "there is no program; write exec:PROGRAM [ARGUMENT]..."),
-        ("a 'hunter2", "there is a quote in it that is not closed"),
-        ("a \0", "there is a zero byte in it"),
+        ("a 'hunter2", "a quote is not closed"),
+        ("a \0", "it contains a zero byte"),
     ] {
         let error = Program::parse(command, &Settings::new()).unwrap_err();
         assert_eq!(error.to_string(), message);
@@ -91,7 +91,7 @@ fn a_number_is_what_is_printed() {
 fn failures_show_the_last_line_of_standard_error() {
     for (text, message) in [
         ("exit 3", "/bin/sh: it failed with status 3"),
-        // Half of a number is none.
+        // The output of a failed program is not used.
         ("printf 14; exit 3", "/bin/sh: it failed with status 3"),
         ("printf 14; kill -9 $$", "/bin/sh: it was killed by signal 9"),
         (
@@ -124,7 +124,7 @@ fn failures_show_the_last_line_of_standard_error() {
 fn one_that_prints_without_end_is_killed() {
     let message = script("while :; do echo 1234567890; done").unwrap_err();
     assert!(message.starts_with("/bin/sh: it printed more than 4096 bytes and was killed: \"1234"));
-    // To the last allowed byte it is a number.
+    // With the last allowed byte it is a number.
     assert_eq!(script("printf '%04095d7' 0"), Ok(7.0));
     assert!(script("printf '%04096d7' 0").is_err());
 }
@@ -162,7 +162,8 @@ fn one_that_hangs_is_killed_with_what_has_left_its_group() {
     wait_until_gone(&fs::read_to_string(&pids).unwrap());
 }
 
-/// A child left behind holds the output open: nobody waits for it, and it is killed.
+/// A child that is left behind holds the output open. It is not waited for, and is
+/// killed.
 #[test]
 fn what_a_program_leaves_behind_is_killed_too() {
     let directory = tempfile::tempdir().unwrap();
@@ -187,7 +188,7 @@ fn a_stop_ends_a_program_at_once() {
 }
 
 #[test]
-fn what_to_take_from_the_output_stands_behind_it() {
+fn the_last_word_says_what_to_take_from_the_output() {
     for (command, split) in [
         ("a b", ("a b", None)),
         ("a #/x", ("a", Some("/x"))),

@@ -1,4 +1,4 @@
-//! Addresses of pages: taken apart, compared, and where a redirect leads.
+//! Addresses of pages: parsing, comparing, and following redirects.
 
 use std::fmt;
 
@@ -16,17 +16,17 @@ use crate::spec::without_secrets;
 
 const SHOWN_CHARS_MAX: usize = 100;
 
-/// The address of a page, with what is secret kept apart.
+/// The address of a page. Its secrets are kept apart.
 #[derive(Clone)]
 pub(super) struct Address {
     /// Without user and fragment.
     uri: Uri<String>,
     origin: Origin,
-    /// What may prove who we are, for this origin alone.
+    /// Secret headers for this server alone.
     headers: HeaderMap,
 }
 
-/// The server that an address is of: what may see its secrets.
+/// The server of an address: only it may see the secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     is_https: bool,
@@ -35,7 +35,7 @@ pub(super) struct Origin {
 }
 
 impl Address {
-    /// Reads an address without a fragment; the error says what is wrong.
+    /// Reads an address without a fragment. The error says what is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let uri = Uri::parse(text).map_err(|error| wrong_place(text, error.index()))?;
         Self::of(&uri.to_owned())
@@ -73,12 +73,12 @@ impl Address {
         self.origin.is_https
     }
 
-    /// Where a redirect from here leads; what is secret here is not known there, unless
-    /// it is the same server.
+    /// Where a redirect from here leads. The secrets of this address are passed on only
+    /// to the same server.
     pub(super) fn redirected(&self, location: &str) -> Result<Self, String> {
         let shown = || shown(location);
         let no_address = || format!("a redirect leads to \"{}\", which is no address", shown());
-        // Many servers send names of files as they are.
+        // Many servers send unencoded file names.
         let encoded = encoded(location);
         let there = UriRef::parse(&*encoded).map_err(|_| no_address())?;
         let there = there.resolve_against(&self.uri).map_err(|_| no_address())?;
@@ -94,7 +94,7 @@ impl Address {
         Ok(there)
     }
 
-    /// Has further headers sent to this server.
+    /// Adds headers for this server.
     pub(super) fn add_headers(&mut self, headers: Headers) -> Result<(), String> {
         let headers = headers.into_map();
         if headers.contains_key(AUTHORIZATION) && self.headers.contains_key(AUTHORIZATION) {
@@ -110,7 +110,7 @@ impl Address {
         self.origin == other.origin
     }
 
-    /// What is asked for, as the HTTP library takes it; with a body, by POST.
+    /// The request for the HTTP library; with a body, by POST.
     pub(super) fn request<'a>(
         &self,
         body: Option<&'a str>,
@@ -130,7 +130,7 @@ impl Address {
 }
 
 /// What is wrong with an address, and how to write it. The error of the library would
-/// quote the address, in which there may be a password.
+/// quote the address, which may hold a password.
 fn wrong_place(text: &str, at: usize) -> String {
     let no_address = "it is no address, such as https://host/page".to_owned();
     let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) else { return no_address };
@@ -165,7 +165,7 @@ fn wrong_place(text: &str, at: usize) -> String {
         .to_owned()
 }
 
-/// Whether a character can stand in no address as it is.
+/// Whether a character must be percent-encoded in every address.
 fn must_be_encoded(c: char) -> bool {
     !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(c)
 }
@@ -175,15 +175,15 @@ fn percent(c: char) -> String {
     c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// An address in which all that cannot stand there is encoded.
+/// The address with all such characters encoded.
 fn encoded(address: &str) -> String {
     let address = address.trim_ascii();
     let encode = |c| if must_be_encoded(c) { percent(c) } else { String::from(c) };
     address.chars().map(encode).collect()
 }
 
-/// Where a redirect leads, as an error may show it: whatever it says, our own key may be
-/// in it, sent back by the server.
+/// Where a redirect leads, in a form for errors: our own key may be in it, sent back by
+/// the server.
 fn shown(location: &str) -> String {
     let public = location.split(['?', '#']).next().unwrap_or("");
     let more = if public.len() < location.len() { "?…" } else { "" };
@@ -197,7 +197,7 @@ fn shown(location: &str) -> String {
     quoted(format!("{public}{more}").as_bytes(), SHOWN_CHARS_MAX)
 }
 
-/// A user and a password for a server, which no log shows.
+/// The header for a user and a password. No log shows it.
 fn basic(user: &str) -> Result<HeaderValue, String> {
     let (name, password) = user.split_once(':').unwrap_or((user, ""));
     let mut plain: Vec<u8> = percent_decode_str(name).collect();
@@ -301,7 +301,7 @@ mod tests {
     fn secrets_do_not_come_back_from_another_server() {
         let there = parsed("https://me:pw@h/").redirected("https://other/").unwrap();
         assert!(there.redirected("https://h/").unwrap().headers.is_empty());
-        // Nor does a server lend us its own.
+        // Nor can a server give us a user and a password.
         let there = parsed("https://h/").redirected("https://you:pw@other/").unwrap();
         assert!(there.headers.is_empty());
     }

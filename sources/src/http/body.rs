@@ -1,5 +1,5 @@
-//! From the bytes that a server has sent to text: content coding, charset, and whether all
-//! of it has arrived.
+//! From the bytes of a server to text: content coding, charset, and whether everything
+//! has arrived.
 
 use std::io::{self, Read};
 
@@ -10,36 +10,36 @@ use super::charset;
 use crate::quote::quoted;
 
 const QUOTED_CHARS_MAX: usize = 40;
-/// What every file of gzip begins with.
+/// The first bytes of every gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// A page, as text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Text {
     pub(super) text: String,
-    /// All of it has arrived: its Content-Length, its last chunk or the end of its gzip. A
-    /// page without any of these may have broken off anywhere.
+    /// Whether everything has arrived: its Content-Length, its last chunk or the end of
+    /// its gzip. A page without any of these may be cut off anywhere.
     pub(super) is_whole: bool,
-    /// It says that it is in OpenMetrics, which has an end of its own.
+    /// Whether it is declared as OpenMetrics, which has its own end marker.
     pub(super) is_open_metrics: bool,
-    /// The content coding that was not undone, because it is not known here.
+    /// A content coding that is not supported and was not decoded.
     pub(super) coding: Option<String>,
 }
 
-/// What became of reading a body.
+/// The result of reading a body.
 pub(super) struct Received {
     pub(super) bytes: Vec<u8>,
-    /// How reading ended where not at the end of the body.
+    /// The error that ended reading before the end of the body.
     pub(super) broken: Option<io::Error>,
 }
 
 impl Text {
-    /// All of a page that needs no decoding.
+    /// A complete page that needs no decoding.
     pub(super) fn whole(text: &str) -> Self {
         Self { text: text.to_owned(), is_whole: true, ..Self::default() }
     }
 
-    /// Undoes content coding and charset, as the headers name them.
+    /// Decodes content coding and charset, as the headers name them.
     pub(super) fn decode(
         headers: &HeaderMap,
         received: Received,
@@ -69,7 +69,7 @@ impl Text {
     }
 }
 
-/// Why a body is no text.
+/// Why a body is not text.
 #[derive(Debug)]
 pub(super) enum Failed {
     Broken(io::Error),
@@ -77,7 +77,7 @@ pub(super) enum Failed {
     TooLarge,
 }
 
-/// A header as text, without white space around it; nothing where it is empty.
+/// A header as text, without surrounding white space; `None` if it is empty.
 fn header_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let text = quoted(headers.get(name)?.as_bytes().trim_ascii(), QUOTED_CHARS_MAX);
     (!text.is_empty()).then_some(text)
@@ -88,7 +88,8 @@ fn is_gzip(coding: &str) -> bool {
     ["gzip", "x-gzip"].iter().any(|known| coding.eq_ignore_ascii_case(known))
 }
 
-/// Whether the end of a body is told: the HTTP library has seen to it that it arrived.
+/// Whether a body has a stated end. If it has, the HTTP library has checked that the end
+/// arrived.
 fn is_delimited(headers: &HeaderMap) -> bool {
     let is_chunked = |coding: String| coding.to_ascii_lowercase().ends_with("chunked");
     headers.contains_key(header::CONTENT_LENGTH)

@@ -1,7 +1,7 @@
-//! What a server's certificate says of itself: its dates, its names, its key.
+//! What a server's certificate states: its dates, its names, its key.
 //!
-//! The certificates of devices are often of a kind that a verifier for the web refuses
-//! to look at: version 1, a name in the subject alone, an authority's that signs itself.
+//! The certificates of devices are often of kinds that a verifier for the web refuses to
+//! read: version 1, a name only in the subject, or an authority that signs itself.
 
 use std::net::IpAddr;
 
@@ -16,15 +16,15 @@ use x509_cert::ext::pkix::name::GeneralName;
 /// `id-at-commonName`, RFC 5280, appendix A.1.
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
-/// A certificate, taken apart, with whatever serial number it has.
+/// A parsed certificate, with any serial number.
 pub(super) struct Certificate(CertificateInner<Raw>);
 
-/// Why a certificate is not taken for the server's.
+/// Why a certificate does not fit the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
     Expired(String),
     NotYetValid(String),
-    /// The names that it is for.
+    /// It has only these other names.
     OtherNames(Vec<String>),
 }
 
@@ -33,8 +33,8 @@ impl Certificate {
         CertificateInner::from_der(der).ok().map(Self)
     }
 
-    /// Whether its dates hold, and it names the host: by its alternative names, else by
-    /// the common name of its subject.
+    /// Whether its dates are valid and it names the host, by its alternative names or, if
+    /// there are none, by the common name of its subject.
     pub(super) fn check(&self, host: &ServerName<'_>, now: UnixTime) -> Result<(), Unfit> {
         let validity = self.0.tbs_certificate().validity();
         let begins = validity.not_before.to_unix_duration().as_secs();
@@ -80,7 +80,8 @@ impl Certificate {
     pub(super) fn key(&self) -> Option<(Vec<u8>, &[u8])> {
         let key = self.0.tbs_certificate().subject_public_key_info();
         let algorithm = key.algorithm.to_der().ok()?;
-        // Without the tag and the length, of a byte each: no algorithm is that long.
+        // Without the tag and the length, one byte each: no algorithm is longer than that
+        // allows.
         let algorithm = algorithm.get(2..).filter(|inside| inside.len() < 128)?.to_vec();
         Some((algorithm, key.subject_public_key.as_bytes()?))
     }
@@ -101,8 +102,8 @@ fn alternative_name(name: &GeneralName) -> Option<String> {
     }
 }
 
-/// Whether a name of a certificate means the host. One asterisk may stand for the first
-/// label. An address counts in any of its spellings, also where a name should be.
+/// Whether a name of a certificate means the host. One asterisk may replace the first
+/// label. An address counts in any notation, also in the place of a name.
 fn is_for(name: &str, host: &ServerName<'_>) -> bool {
     match host {
         ServerName::IpAddress(address) => {
@@ -122,12 +123,12 @@ fn is_for(name: &str, host: &ServerName<'_>) -> bool {
     }
 }
 
-/// A moment in seconds since 1970, to the day.
+/// A time in seconds since 1970, as a day.
 pub(super) fn day(seconds: u64) -> String {
     let moment = i64::try_from(seconds).ok().and_then(|it| Timestamp::from_second(it).ok());
     match moment {
         Some(moment) => moment.strftime("%Y-%m-%d").to_string(),
-        None => "a day that no calendar has".to_owned(),
+        None => "a day outside the calendar".to_owned(),
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// A certificate comes from whoever answers.
+        /// Any server can send any certificate.
         #[test]
         fn no_bytes_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {
             let key = rcgen::KeyPair::generate().unwrap();

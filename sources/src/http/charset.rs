@@ -1,18 +1,18 @@
-//! From bytes to text: UTF-8, UTF-16 and Latin-1, and what is said to be one of them but
-//! is not quite.
+//! From bytes to text: UTF-8, UTF-16 and Latin-1, and text that is declared as one of
+//! them but is not quite valid.
 
-/// How the bytes of a page stand for characters.
+/// How the bytes of a page encode characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Charset {
     Utf8,
-    /// In the order of a byte order mark; without one, the high byte comes first.
+    /// In the order of a byte order mark, or with the high byte first if there is none.
     Utf16,
     Utf16Le,
     Latin1,
 }
 
-/// The charset that a Content-Type declares: UTF-8 where it declares none, or one that is
-/// not known. ASCII is a part of all that are in use.
+/// The charset that a Content-Type declares; UTF-8 if it declares none or an unknown one.
+/// ASCII is a part of all that are in use.
 pub(super) fn declared(media: &str) -> Charset {
     let parameters = media.split(';').skip(1);
     let charset =
@@ -28,8 +28,8 @@ pub(super) fn declared(media: &str) -> Charset {
     }
 }
 
-/// The text of a page. A byte order mark counts for more than what was declared. Nothing
-/// is refused here: what is not text in one place must not cost the number in another.
+/// The text of a page. A byte order mark overrides what was declared. Nothing is refused
+/// here: what is not text in one place must not cost the number in another.
 pub(super) fn decode(bytes: &[u8], declared: Charset) -> String {
     let (charset, bytes) = match bytes {
         [0xef, 0xbb, 0xbf, rest @ ..] => (Charset::Utf8, rest),
@@ -45,8 +45,7 @@ pub(super) fn decode(bytes: &[u8], declared: Charset) -> String {
     }
 }
 
-/// Bytes that are not UTF-8 are read as Latin-1, which is what devices send without
-/// saying so.
+/// Bytes that are not UTF-8 are read as Latin-1, which devices send without declaring it.
 fn utf8(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

@@ -1,8 +1,8 @@
-//! Connecting to whichever of a server's addresses answers first (RFC 8305).
+//! Connecting to the first of a server's addresses that answers (RFC 8305).
 //!
-//! Families take turns. The next address is tried when the one before has not answered
-//! for a quarter of a second, or at once when it has refused, and none is given up for
-//! that: an address that swallows packets costs a quarter of a second and no poll.
+//! Address families take turns. The next address is tried when the one before has not
+//! answered for a quarter of a second, or at once if it has refused. The attempts before
+//! go on. So an address that drops packets costs a quarter of a second and no poll.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ use ureq::unversioned::transport::{
 /// RFC 8305, section 8: the Connection Attempt Delay.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Opens the connection, unless one through a proxy is there already.
+/// Opens the connection, unless there is one through a proxy already.
 #[derive(Debug)]
 pub(super) struct Racing;
 
@@ -55,7 +55,7 @@ impl<In: Transport> Connector<In> for Racing {
     }
 }
 
-/// What is left of the time for a connection, which began before names were looked up.
+/// The time left for a connection. It began before names were looked up.
 pub(super) fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     let mut timeout = details.timeout;
     if let (Span::Exact(after), Moment::Exact(begun)) = (timeout.after, details.now) {
@@ -64,7 +64,7 @@ pub(super) fn remaining(details: &ConnectionDetails<'_>) -> NextTimeout {
     timeout
 }
 
-/// A duration, if there is a limit at all.
+/// A duration, if there is a limit.
 fn exact(span: Span) -> Option<Duration> {
     match span {
         Span::Exact(duration) => Some(duration),
@@ -72,8 +72,8 @@ fn exact(span: Span) -> Option<Duration> {
     }
 }
 
-/// The addresses in the order in which they are tried: the families in turn, the first
-/// that the resolver names at first.
+/// The addresses in the order in which they are tried: the families in turn, beginning
+/// with the resolver's first.
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_of_first = |address: &&SocketAddr| {
         addresses.first().is_some_and(|it| it.is_ipv6() == address.is_ipv6())
@@ -88,8 +88,8 @@ fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     order
 }
 
-/// The first connection that comes about. A deadline that passes is an error that timed
-/// out, and else the last error counts.
+/// The first connection that succeeds. If the deadline passes, the error is a time-out;
+/// otherwise it is the last error.
 fn race(addresses: &[SocketAddr], deadline: Option<Instant>) -> io::Result<TcpStream> {
     let mut waiting = addresses.iter();
     let mut pending: Vec<OwnedFd> = Vec::new();
@@ -117,7 +117,7 @@ fn race(addresses: &[SocketAddr], deadline: Option<Instant>) -> io::Result<TcpSt
         }
         let until = if waiting.len() > 0 { Some(next_at) } else { None };
         let ready = wait(&pending, until.into_iter().chain(deadline).min())?;
-        // From the end, so that the places of those before stay.
+        // From the end, so that the indices before stay valid.
         for at in ready.into_iter().rev() {
             let socket = pending.remove(at);
             match sockopt::socket_error(&socket)? {
@@ -146,8 +146,8 @@ fn begin(address: &SocketAddr) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// Waits until an attempt has succeeded or failed, or a moment has come: the places of
-/// those that are decided.
+/// Waits until an attempt has succeeded or failed, or until a time. Returns the indices
+/// of the attempts that are decided.
 fn wait(pending: &[OwnedFd], until: Option<Instant>) -> io::Result<Vec<usize>> {
     let mut polled: Vec<PollFd<'_>> =
         pending.iter().map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
@@ -171,12 +171,12 @@ struct Shared(TcpStream);
 
 impl ShutdownHandle for Shared {
     fn shutdown(&self) {
-        // One that is closed already is as good.
+        // A socket that is closed already needs nothing.
         let _ = self.0.shutdown(std::net::Shutdown::Both);
     }
 }
 
-/// A connection as the HTTP library takes it.
+/// A connection for the HTTP library.
 pub(super) struct Connection {
     stream: Arc<Shared>,
     buffers: LazyBuffers,
@@ -215,7 +215,7 @@ impl Transport for Connection {
         }
     }
 
-    /// No poll finds a connection of the one before.
+    /// No poll reuses a connection of the one before.
     fn is_open(&mut self) -> bool {
         false
     }
@@ -227,7 +227,7 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// The time that is left, which is a day where there is no limit.
+/// The time that is left: a day if there is no limit.
 fn left(timeout: NextTimeout) -> Result<Duration, Error> {
     match exact(timeout.after) {
         Some(Duration::ZERO) => Err(Error::Timeout(timeout.reason)),
@@ -236,7 +236,7 @@ fn left(timeout: NextTimeout) -> Result<Duration, Error> {
     }
 }
 
-/// A time-out of the socket is one of the poll.
+/// Reports a time-out of the socket as one of the poll.
 fn timed(error: io::Error, timeout: NextTimeout) -> Error {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout(timeout.reason),

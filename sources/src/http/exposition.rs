@@ -1,5 +1,5 @@
-//! A sample of a Prometheus page (text format 0.0.4 and 1.0.0, and OpenMetrics where it is
-//! alike).
+//! A sample of a Prometheus page (text format 0.0.4 and 1.0.0, and OpenMetrics as far as
+//! it is the same).
 //!
 //! ```text
 //! # TYPE node_hwmon_temp_celsius gauge
@@ -13,29 +13,29 @@ use super::body::Text;
 use super::extract::{number, shown};
 use labels::{Comparison, Label, head, name};
 
-/// So many samples are shown where several match.
+/// The most samples that an error shows if several match.
 const SHOWN_MAX: usize = 3;
 
-/// Which sample: a name, and what its labels must be.
+/// Which sample: a name, and conditions on its labels.
 #[derive(Debug)]
 pub(super) struct Selector {
     name: String,
     labels: Vec<Label>,
 }
 
-/// A line of a page, with what stands behind name and labels.
+/// A line of a page: name, labels, and what follows them.
 #[derive(Debug)]
 struct Sample<'a> {
     labels: Vec<Label>,
     /// The value; a time may follow it.
     rest: &'a str,
-    /// Name and labels as they are written.
+    /// Name and labels as written.
     head: &'a str,
 }
 
 impl Selector {
-    /// Reads `name{label="x"}`, of which the labels may be missing; `None` where it is not
-    /// of that form.
+    /// Reads `name{label="x"}`; the labels may be missing. `None` if it is not of that
+    /// form.
     pub(super) fn parse(text: &str) -> Option<Result<Self, String>> {
         let (name, labels, rest) = match head(text)? {
             Ok(head) => head,
@@ -45,8 +45,8 @@ impl Selector {
         is_whole.then(|| Ok(Self { name, labels }))
     }
 
-    /// The value of the one sample that matches. Of several, the one that has no further
-    /// labels is meant.
+    /// The value of the one sample that matches. If several match, the one without
+    /// further labels is taken.
     pub(super) fn find(&self, page: &Text) -> Result<f64, String> {
         let (lines, torn) = whole_lines(page)?;
         let mut matching = Vec::new();
@@ -59,7 +59,7 @@ impl Selector {
                     if matches { &mut matching } else { &mut others }.push(sample);
                 }
                 Some(None) => {}
-                // It costs the wanted value only where it may be the wanted value.
+                // An error only if it may be the wanted value.
                 None => unclear = Some(line),
             }
         }
@@ -69,7 +69,7 @@ impl Selector {
             ([only], _) | (_, &[only]) => only.value(),
             ([], _) => Err(match (unclear, torn) {
                 (Some(line), _) => format!("\"{}\" is not a sample", shown(line)),
-                (None, Some(torn)) => format!("the page broke off within \"{}\"", shown(torn)),
+                (None, Some(torn)) => format!("the page was cut off within \"{}\"", shown(torn)),
                 _ if others.is_empty() => format!("there is no sample of {}", shown(&self.name)),
                 _ => format!("there is no sample with these labels; there is {}", heads(&others)),
             }),
@@ -79,7 +79,7 @@ impl Selector {
         }
     }
 
-    /// Whether a line may be a sample of this name, without a closer look at it.
+    /// Whether a line may be a sample of this name, by a quick check.
     fn may_be(&self, line: &str) -> bool {
         name(line).0 == self.name || line.starts_with('{')
     }
@@ -90,14 +90,14 @@ impl Selector {
     }
 }
 
-/// The lines that are whole, and of a page that may have broken off the last one.
+/// The complete lines of a page, and its last line if that may be cut off.
 fn whole_lines(page: &Text) -> Result<(&str, Option<&str>), String> {
     let text = page.text.as_str();
     if page.is_whole {
         return Ok((text, None));
     }
     if page.is_open_metrics && text.lines().next_back() != Some("# EOF") {
-        return Err("the page broke off: the line \"# EOF\" is missing at its end".to_owned());
+        return Err("the page was cut off: the line \"# EOF\" is missing at its end".to_owned());
     }
     let end = text.rfind('\n').map_or(0, |at| at + 1);
     let is_end = text[end..].trim() == "# EOF" || text[end..].is_empty();
@@ -105,7 +105,7 @@ fn whole_lines(page: &Text) -> Result<(&str, Option<&str>), String> {
 }
 
 impl<'a> Sample<'a> {
-    /// The sample on a line: `None` where it is none, and nothing within where it is one
+    /// The sample on a line: `None` if it is not a sample, and `Some(None)` if it is one
     /// of another name.
     fn parse(line: &'a str, name: &str) -> Option<Option<Self>> {
         let (found, labels, rest) = head(line)?.ok()?;

@@ -10,16 +10,16 @@ const QUOTED_CHARS_MAX: usize = 40;
 /// What to take from a page.
 #[derive(Debug)]
 pub(super) enum Wanted {
-    /// All of it.
+    /// The whole page.
     Whole,
-    /// What a JSON Pointer leads to: the steps on the way.
+    /// The value at a JSON Pointer: its steps.
     Pointer(Vec<json::Step>),
     /// A sample of a Prometheus page.
     Sample(Selector),
 }
 
 impl Wanted {
-    /// Reads what stands behind `#`; the error says what would be right.
+    /// Reads the text after `#`. The error says what would be right.
     pub(super) fn parse(fragment: Option<&str>) -> Result<Self, String> {
         let Some(fragment) = fragment else { return Ok(Self::Whole) };
         if fragment.is_empty() || fragment.starts_with('/') {
@@ -27,14 +27,14 @@ impl Wanted {
         }
         match Selector::parse(fragment) {
             Some(selector) => selector.map(Self::Sample),
-            // What is there is not shown again: it may be half a password with a # in it.
-            None => Err("what stands behind # is neither a JSON Pointer (#/main/temp) nor a \
+            // The text is not shown: it may be half a password with a # in it.
+            None => Err("the text after # is neither a JSON Pointer (#/main/temp) nor a \
                          sample (#name{label=\"x\"})"
                 .to_owned()),
         }
     }
 
-    /// The number on a page, or what is there instead.
+    /// The number on a page, or an error that shows what is there instead.
     pub(super) fn find(&self, page: &Text) -> Result<f64, String> {
         let text = page.text.as_str();
         let found = match self {
@@ -69,8 +69,8 @@ mod tests {
 
     use super::*;
 
-    /// Pieces of pages and of fragments, put together at random: closer to what may go
-    /// wrong than random bytes.
+    /// Pieces of pages and fragments, put together at random: this is closer to likely
+    /// errors than random bytes.
     fn pieces() -> impl Strategy<Value = String> {
         const KNOWN: &[&str] = &[
             "{",
@@ -140,19 +140,19 @@ mod tests {
             }
         }
 
-        /// Whatever a label holds, it is found again by what it holds.
+        /// A label with any content is found again.
         #[test]
         fn a_sample_is_found_by_any_label(label in any::<String>(), value in -1e300..1e300) {
             let escaped =
                 label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            // A page is taken line by line, and a bare carriage return ends none.
+            // A page is read line by line, and a bare carriage return ends no line.
             prop_assume!(!label.contains('\r') && !label.is_empty());
             let head = format!("t{{l=\"{escaped}\"}}");
             let wanted = Wanted::parse(Some(&head)).unwrap();
             prop_assert_eq!(wanted.find(&Text::whole(&format!("u 1\n{head} {value}\nt{{}} 2\n"))), Ok(value));
         }
 
-        /// Whatever a name in JSON is, its pointer leads to it.
+        /// A name in JSON with any content is found by its pointer.
         #[test]
         fn a_number_is_found_under_any_name(name in any::<String>(), value in -1e300..1e300) {
             let page = format!("{{{}: {value:e}}}", serde_json::to_string(&name).unwrap());

@@ -1,4 +1,4 @@
-//! Fetching a page within the limits: time, size, and where redirects may lead.
+//! Fetching a page within the limits on time, size and redirects.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -22,27 +22,27 @@ pub(super) fn config(settings: &Settings) -> Config {
     Agent::config_builder()
         .proxy(proxy)
         .timeout_global(Some(settings.deadline))
-        // Redirects and statuses are for us to judge.
+        // Redirects and statuses are judged here.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
-        // A poll leaves nothing open behind it.
+        // A poll leaves no connection open.
         .max_idle_connections(0)
         .accept_encoding("gzip")
         .user_agent(concat!("gaugelog/", env!("CARGO_PKG_VERSION")))
         .build()
 }
 
-/// How long a poll may take, and how much a page may hold.
+/// How long a poll may take, and how large a page may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) deadline: Duration,
-    /// Also of what it holds when it is decompressed.
+    /// Also the limit of a decompressed page.
     pub(super) page_bytes_max: u64,
 }
 
-/// The page at an address, or where its redirects lead; the error is in words that
-/// follow the address.
+/// The page at an address, or where its redirects lead. The error text follows the
+/// address.
 pub(super) fn fetch(
     agent: &Agent,
     guard: &Guard,
@@ -79,17 +79,17 @@ pub(super) fn fetch(
     Err(format!("there are more than {REDIRECTS_MAX} redirects"))
 }
 
-/// Asks for a page.
+/// Requests a page.
 fn ask(agent: &Agent, request: Request<&[u8]>, left: Duration) -> Result<Response<Body>, Error> {
     if request.method() == Method::POST {
         return agent.run(agent.configure_request(request).timeout_global(Some(left)).build());
     }
-    // The HTTP library sends no body by GET, and refuses one.
+    // The HTTP library sends no body with GET, and refuses one.
     let request = request.map(|_| ());
     agent.run(agent.configure_request(request).timeout_global(Some(left)).build())
 }
 
-/// Whether a redirect is followed with the body that was sent; others are by GET.
+/// Whether a redirect is followed with the body. Others are followed by GET.
 fn is_sent_on(status: StatusCode) -> bool {
     matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
 }
@@ -113,7 +113,7 @@ fn location(response: &Response<Body>) -> Result<Option<String>, String> {
     }
 }
 
-/// The body of a response that is good, as text.
+/// The body of a successful response, as text.
 fn page(
     mut response: Response<Body>,
     bytes_max: u64,
@@ -163,7 +163,7 @@ pub(super) fn explained(error: Error, deadline: Duration) -> String {
             return format!("it took longer than {deadline:?}");
         }
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the server broke off in the middle".to_owned()
+            "the server closed the connection in the middle of its answer".to_owned()
         }
         Error::Io(error) => match error.get_ref().and_then(|it| it.downcast_ref()) {
             Some(error) => super::tls::in_words(error),

@@ -1,7 +1,7 @@
 //! Where a name leads, and whether a redirect may lead there.
 //!
-//! The check is made on the addresses that are about to be connected to. A check of the
-//! name beforehand could be answered with one address and the connection with another.
+//! The addresses are checked right before connecting. If the name were checked before,
+//! the check could see one address and the connection use another.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,16 +14,17 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// A notion of what is public.
+/// A rule for which addresses are public.
 pub(super) type IsPublic = fn(IpAddr) -> bool;
 
 /// Watches where one page and its redirects lead.
 pub(super) struct Guard {
     is_public: IsPublic,
     lookup: Box<dyn Resolver>,
-    /// A redirect is being followed.
+    /// Whether a redirect is being followed.
     is_redirected: AtomicBool,
-    /// The page's own address is a public one, so redirects must be too.
+    /// Whether the page's own address is public. Then redirects must lead to public
+    /// addresses too.
     is_first_public: AtomicBool,
 }
 
@@ -33,7 +34,7 @@ impl Guard {
         Self { is_public, lookup, is_redirected, is_first_public }
     }
 
-    /// Says whether what is looked up next is where a redirect leads.
+    /// Sets whether the next name is that of a redirect.
     pub(super) fn redirected(&self, is_redirected: bool) {
         self.is_redirected.store(is_redirected, Ordering::Relaxed);
         if !is_redirected {
@@ -60,7 +61,7 @@ impl fmt::Display for NotPublic {
 
 impl std::error::Error for NotPublic {}
 
-/// The guard in the place where the HTTP library looks up names.
+/// The guard as the resolver of the HTTP library.
 #[derive(Debug)]
 pub(super) struct Guarded(pub(super) Arc<Guard>);
 
@@ -73,13 +74,13 @@ impl Resolver for Guarded {
     ) -> Result<ResolvedSocketAddrs, Error> {
         let guard = &*self.0;
         let found = guard.lookup.resolve(uri, config, timeout)?;
-        // What is looked up for a proxy is the proxy, whom the user has chosen.
+        // The name is that of the proxy, which the user has chosen.
         if config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(uri)) {
             return Ok(found);
         }
         let special = found.iter().map(|found| found.ip()).find(|ip| !(guard.is_public)(*ip));
         if !guard.is_redirected.load(Ordering::Relaxed) {
-            // A name with addresses of both kinds is a public one.
+            // A name with addresses of both kinds counts as public.
             let is_public = found.iter().any(|found| (guard.is_public)(found.ip()));
             guard.is_first_public.store(is_public, Ordering::Relaxed);
         } else if let Some(special) = special

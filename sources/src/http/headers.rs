@@ -1,11 +1,11 @@
-//! Headers that a page is asked for with.
+//! Headers that are sent with the request for a page.
 
 use ureq::http::header::{AUTHORIZATION, HeaderName};
 use ureq::http::{HeaderMap, HeaderValue};
 
 use crate::source::SourceError;
 
-/// Headers that the HTTP library writes itself: a second one would contradict it.
+/// Headers that the HTTP library writes itself. A second one would contradict it.
 const NOT_OURS: [&str; 7] = [
     "accept-encoding",
     "connection",
@@ -16,8 +16,8 @@ const NOT_OURS: [&str; 7] = [
     "upgrade",
 ];
 
-/// Headers that a page is asked for with. They may be secret, and are sent to the server of
-/// the address itself only.
+/// Headers that are sent with the request for a page. They may be secret, and are sent
+/// only to the server of the address itself.
 ///
 /// ```
 /// use gaugelog_sources::Headers;
@@ -30,17 +30,17 @@ const NOT_OURS: [&str; 7] = [
 pub struct Headers(HeaderMap);
 
 impl Headers {
-    /// None.
+    /// No headers.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more.
+    /// Adds a header.
     ///
     /// # Errors
-    /// A name or a value that no header can have, one that is there already, and those that
-    /// follow from how a page is fetched, such as `Host`.
+    /// An invalid name or value, a name that is there already, or a header that the HTTP
+    /// library writes itself, such as `Host`.
     pub fn with(mut self, name: &str, value: &str) -> Result<Self, SourceError> {
         let wrong = |why: &str| SourceError::fatal(format!("the header {name:?} {why}"));
         let parsed = HeaderName::try_from(name)
@@ -57,11 +57,11 @@ impl Headers {
         Ok(self)
     }
 
-    /// With a token that proves who we are: `Authorization: Bearer TOKEN`.
+    /// Adds a token for authentication: `Authorization: Bearer TOKEN`.
     ///
     /// # Errors
-    /// A token that is empty or has other characters than visible ones of ASCII, and where
-    /// there is an `Authorization` already.
+    /// A token that is empty or has other characters than visible ASCII, or if there is
+    /// an `Authorization` already.
     pub fn bearer(self, token: &str) -> Result<Self, SourceError> {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             let why = "a token has visible ASCII characters, without blanks, in one line";
@@ -75,7 +75,7 @@ impl Headers {
         self.0.keys().map(HeaderName::as_str)
     }
 
-    /// As the HTTP library takes them.
+    /// The headers for the HTTP library.
     pub(super) fn into_map(self) -> HeaderMap {
         self.0
     }

@@ -1,4 +1,4 @@
-//! The number that a JSON Pointer leads to.
+//! The number at a JSON Pointer.
 
 mod pointer;
 mod reader;
@@ -8,7 +8,7 @@ use pointer::{Choice, written};
 pub(super) use pointer::{Step, parse};
 use reader::{Fault, Inside, Kind, Value};
 
-/// The number to which the steps lead, one by one.
+/// The number at the end of the steps.
 pub(super) fn find(page: &str, steps: &[Step]) -> Result<f64, String> {
     let mut here = Value::of_page(page).map_err(|fault| explained(page, fault))?;
     for (depth, step) in steps.iter().enumerate() {
@@ -24,7 +24,7 @@ pub(super) fn find(page: &str, steps: &[Step]) -> Result<f64, String> {
 fn explained(page: &str, fault: Fault) -> String {
     match fault {
         Fault::Torn if page.trim().is_empty() => "the page is empty".to_owned(),
-        Fault::Torn => format!("the page broke off within \"{}\"", shown(page)),
+        Fault::Torn => format!("the page was cut off within \"{}\"", shown(page)),
         Fault::Unexpected(at) => {
             let before = &page[..at];
             let line = before.matches('\n').count() + 1;
@@ -65,10 +65,10 @@ fn member<'a>(here: Value<'a>, name: &str) -> Result<Value<'a>, String> {
     }
 }
 
-/// So many names are looked at for an error.
+/// The most names that are read for an error.
 const SHOWN_MAX: usize = 20;
 
-/// The one object among several that has all of this.
+/// The one object among several that has all of these members.
 fn chosen<'a>(here: Value<'a>, choices: &[Choice]) -> Result<Value<'a>, String> {
     let several = match here.kind() {
         Kind::Object(inside) | Kind::Array(inside) => inside,
@@ -114,7 +114,7 @@ fn is(value: Value<'_>, choice: &Choice) -> bool {
     }
 }
 
-/// A value as an error may list it.
+/// A value as an error lists it.
 fn plain(value: Value<'_>) -> String {
     match value.kind() {
         Kind::Text(text) => text,
@@ -137,7 +137,7 @@ fn value(found: Value<'_>) -> Result<f64, String> {
     }
 }
 
-/// The way as it is written, for errors.
+/// The steps as written, for errors.
 fn at(steps: &[Step]) -> String {
     match written(steps) {
         way if way.is_empty() => "the page".to_owned(),

@@ -1,4 +1,4 @@
-//! Sending bytes to one address, for programs that pass observations on.
+//! Sending bytes to one address, for programs that forward observations.
 
 use std::fmt;
 use std::io::Read;
@@ -19,16 +19,16 @@ use crate::settings::Settings;
 use crate::source::SourceError;
 use crate::spec::without_secrets;
 
-/// How much of an answer is read.
+/// The most bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 4096;
 const ANSWER_CHARS_MAX: usize = 300;
 
-/// An address that bytes are posted to, over HTTP or HTTPS.
+/// An address to which bytes are posted, over HTTP or HTTPS.
 ///
-/// Who the server is, how long a request may take and whether a proxy is used follow the
-/// [`Settings`], as for a [`Page`](crate::Page). A user and a password in the address are
-/// sent and never shown; the query is not shown either. Redirects are not followed: they
-/// would send data elsewhere.
+/// The check of the server, the deadline and the use of a proxy follow the [`Settings`],
+/// as for a [`Page`](crate::Page). A user and a password in the address are sent and
+/// never shown; the query is not shown either. Redirects are not followed: they would
+/// send data elsewhere.
 ///
 /// ```no_run
 /// use gaugelog_sources::{Post, Settings};
@@ -44,13 +44,13 @@ pub struct Post {
     deadline: Duration,
 }
 
-/// What a server answered to what was posted.
+/// The answer of a server.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The beginning of the answer, as one line that a terminal may be shown.
+    /// The beginning of the answer, as one line that is safe for a terminal.
     pub text: String,
     headers: HeaderMap,
 }
@@ -64,10 +64,10 @@ impl Answer {
 }
 
 impl Post {
-    /// An address to post to; nothing is connected yet.
+    /// An address to post to. Nothing is connected yet.
     ///
     /// # Errors
-    /// No such address, or a file of certificates that cannot be read.
+    /// An invalid address, or a file of certificates that cannot be read.
     pub fn open(address: &str, settings: &Settings) -> Result<Self, SourceError> {
         if address.contains('#') {
             return Err(SourceError::fatal("an address to send to has no #; remove it"));
@@ -76,7 +76,7 @@ impl Post {
         let address = Address::parse(address).map_err(SourceError::fatal)?;
         let trust = Trust::of(settings)?;
         if address.is_https() && matches!(trust, Trust::Anybody) {
-            log::warn!("{shown}: whoever answers is believed: its certificate is not checked");
+            log::warn!("{shown}: the certificate is not checked, so any server is trusted");
         }
         let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
         let connector =
@@ -85,7 +85,7 @@ impl Post {
         let config = Agent::config_builder()
             .proxy(proxy)
             .timeout_global(Some(settings.deadline))
-            // Redirects and statuses are for the caller to judge.
+            // Redirects and statuses are judged by the caller.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
@@ -97,13 +97,13 @@ impl Post {
         Ok(Self { agent, address, shown, deadline: settings.deadline })
     }
 
-    /// The address without what is secret.
+    /// The address without its secrets.
     #[must_use]
     pub fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// Whether the address has a user and perhaps a password.
+    /// Whether the address has a user, with or without a password.
     #[must_use]
     pub fn names_user(&self) -> bool {
         self.address
@@ -114,8 +114,8 @@ impl Post {
     /// Posts bytes with these headers and waits for the answer, whatever its status.
     ///
     /// # Errors
-    /// A header that cannot be sent; a server that cannot be reached, is not believed, or
-    /// does not answer in time. The text follows the address and shows nothing secret.
+    /// A header that cannot be sent; a server that cannot be reached, is not trusted, or
+    /// does not answer in time. The text follows the address and shows no secrets.
     pub fn send(&self, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, SourceError> {
         let (mut parts, _) = self.address.request(None).map_err(SourceError::new)?.into_parts();
         parts.method = Method::POST;
@@ -130,7 +130,7 @@ impl Post {
         let answer = answer.map_err(|error| SourceError::new(explained(error, self.deadline)))?;
         let (parts, mut body) = answer.into_parts();
         let mut text = Vec::new();
-        // What the status says holds, also if the words behind it break off.
+        // The status is valid even if the text after it is cut off.
         let _ = body.as_reader().take(ANSWER_BYTES_MAX).read_to_end(&mut text);
         Ok(Answer {
             status: parts.status.as_u16(),

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one that anybody may be sent to: not loopback, private,
-/// link-local, shared, reserved, for documentation, multicast, nor any of these in the
-/// clothes of IPv6. The registries: RFC 6890, and IANA's lists of special addresses.
+/// Whether an address is public: not loopback, private, link-local, shared, reserved, for
+/// documentation, multicast, nor any of these embedded in IPv6. See RFC 6890 and IANA's
+/// lists of special addresses.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -34,13 +34,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(mapped);
     }
     let segments = address.segments();
-    // A translator between the two internets: what counts is where it leads.
+    // A translator from IPv6 to IPv4: the embedded address counts.
     if let [0x64, 0xff9b, 0, 0, 0, 0, high, low] = segments {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         return is_public_v4(Ipv4Addr::new(a, b, c, d));
     }
-    // Of all that is, 2000::/3 is given out; within it, what leads elsewhere (Teredo and
-    // its neighbours, 6to4) and what is for documentation.
+    // Only 2000::/3 is assigned. Within it, addresses that lead elsewhere (Teredo and its
+    // neighbours, 6to4) and those for documentation are not public.
     let is_special = matches!(
         segments,
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..]
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_the_public_internet_are_told_from_all_others() {
+    fn addresses_of_the_public_internet_differ_from_all_others() {
         for text in [
             "1.1.1.1",
             "9.255.255.255",

@@ -1,4 +1,4 @@
-//! Redirects from a public address. Servers on 127.0.0.1 count as public here, all
+//! Redirects from a public address. Servers on 127.0.0.1 count as public here, and all
 //! others on loopback as private.
 
 use std::io::Read;
@@ -22,7 +22,7 @@ fn is_public_here(address: std::net::IpAddr) -> bool {
     address.to_canonical() == Ipv4Addr::LOCALHOST
 }
 
-/// Names that lead to addresses as a test wants: the nth look-up of all to the nth.
+/// Names that lead to addresses as a test wants: the nth look-up gets the nth address.
 #[derive(Debug)]
 struct Names {
     addresses: Vec<&'static str>,
@@ -55,7 +55,7 @@ impl Resolver for Names {
 
 fn read(address: &str, lookup: impl Resolver) -> Result<f64, String> {
     let mut page = Page::guarded(address, &Settings::new(), is_public_here, lookup).unwrap();
-    // What stands behind the address.
+    // The text after the address.
     let said = |error: SourceError| {
         let said = error.to_string();
         said.strip_prefix(&format!("{address}: ")).map(str::to_owned).unwrap_or(said)
@@ -70,7 +70,7 @@ fn a_redirect_into_a_private_network_is_refused_before_it_is_connected_to() {
     let said = read(&public.url("/"), DefaultResolver::default()).unwrap_err();
     assert_eq!(said, "a redirect leads to 127.0.0.2, which is not a public address");
     assert!(private.heads().is_empty());
-    // The same address in other spellings.
+    // The same address in other notations.
     for host in ["[::ffff:127.0.0.2]", "127.2", "2130706434", "0x7f.2"] {
         let url = format!("http://{host}:{}/", private.address.port());
         let public = Server::bytes(redirect(&url));
@@ -100,9 +100,9 @@ fn a_public_redirect_is_followed_and_the_third_is_watched_too() {
     assert!(private.heads().is_empty());
 }
 
-/// A name that leads elsewhere when it is looked up again, also the page's own.
+/// A name that leads elsewhere at its second look-up, also the page's own name.
 #[test]
-fn a_name_that_changes_its_mind_does_not_help() {
+fn a_name_that_leads_elsewhere_later_does_not_help() {
     let server = Server::start(|number, stream| {
         let answer = if number == 0 { redirect("/again") } else { ok(b"7", "") };
         say(stream, &answer);
@@ -110,7 +110,7 @@ fn a_name_that_changes_its_mind_does_not_help() {
     let url = format!("http://rebind.example:{}/", server.address.port());
     let said = read(&url, Names::new(&["127.0.0.1", "127.0.0.2"])).unwrap_err();
     assert_eq!(said, "a redirect leads to 127.0.0.2, which is not a public address");
-    // One of several addresses is enough to be refused, and not to be trusted.
+    // One such address among several is enough to refuse, but not to be trusted.
     let server = Server::bytes(redirect("/again"));
     let url = format!("http://rebind.example:{}/", server.address.port());
     let said = read(&url, Names::new(&["127.0.0.1", "127.0.0.1 127.0.0.2"])).unwrap_err();
@@ -119,8 +119,8 @@ fn a_name_that_changes_its_mind_does_not_help() {
     assert!(said.ends_with("not a public address"), "{said}");
 }
 
-/// Nor does a connection that the server would keep open: the library looks a name up
-/// also where it has one to it.
+/// A connection that the server would keep open does not help either: the library looks a
+/// name up even if it is connected to it.
 #[test]
 fn each_redirect_is_looked_up() {
     let server = Server::start(|_, stream| {
@@ -133,7 +133,7 @@ fn each_redirect_is_looked_up() {
     assert!(said.ends_with("not a public address"), "{said}");
 }
 
-/// A machine without IPv6, or a server that listens on one of its addresses only.
+/// A machine without IPv6, or a server that listens on only one of its addresses.
 #[test]
 fn of_several_addresses_the_first_that_answers_is_read() {
     let server = Server::page("7");
@@ -141,8 +141,8 @@ fn of_several_addresses_the_first_that_answers_is_read() {
     assert_eq!(read(&url, Names::new(&["::1 127.0.0.3 127.0.0.1"])), Ok(7.0));
 }
 
-/// Packets to an address may be swallowed, as those of a family that leads nowhere: the
-/// next address is read, and not only in what is left of a poll.
+/// Packets to an address may be dropped, as with a broken address family. The next
+/// address is read early, not only in the rest of the poll's time.
 #[test]
 fn an_address_that_does_not_answer_costs_no_poll() {
     let server = Server::page("7");
@@ -153,7 +153,7 @@ fn an_address_that_does_not_answer_costs_no_poll() {
     drop(silent);
 }
 
-/// What the first poll has learnt does not open the way for the second.
+/// What the first poll has learnt does not weaken the check of the second.
 #[test]
 fn each_poll_is_watched_anew() {
     let private = Server::start_at("127.0.0.2", |_, stream| say(stream, &ok(b"7", "")));
@@ -178,7 +178,7 @@ fn what_is_no_address_or_no_fragment_is_refused() {
         ("http://h/ ", "it is no address: ' ' cannot stand there; write %20"),
         (
             "http://h/#a b",
-            "what stands behind # is neither a JSON Pointer (#/main/temp) nor a sample \
+            "the text after # is neither a JSON Pointer (#/main/temp) nor a sample \
              (#name{label=\"x\"})",
         ),
         ("http://h/#/~2", "\"~2\": ~ in a JSON Pointer is written ~0, and / ~1"),

@@ -1,4 +1,4 @@
-//! TLS, and what goes wrong with it in words.
+//! TLS, and descriptions of its errors.
 
 mod verifier;
 
@@ -22,7 +22,7 @@ use verifier::Verifier;
 
 const QUOTED_CHARS_MAX: usize = 200;
 
-/// Speaks TLS on a connection to an address that wants it.
+/// Uses TLS on a connection if its address requires that.
 pub(super) struct Tls {
     config: Arc<ClientConfig>,
 }
@@ -56,7 +56,7 @@ impl<In: Transport> Connector<In> for Tls {
         let host = details.uri.host().unwrap_or("");
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(host)
-            .map_err(|_| failed("its host cannot be the name of a certificate".to_owned()))?;
+            .map_err(|_| failed("its host is not a name that a certificate can have".to_owned()))?;
         let mut tls = ClientConnection::new(Arc::clone(&self.config), name)
             .map_err(|error| failed(in_words(&error)))?;
         let mut socket =
@@ -84,7 +84,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// A connection in TLS.
+/// A connection with TLS.
 pub(super) struct Secured {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
     buffers: LazyBuffers,
@@ -123,7 +123,7 @@ impl fmt::Debug for Secured {
     }
 }
 
-/// Why there is no TLS with a server, in words.
+/// Why TLS with a server failed.
 #[derive(Debug)]
 pub(super) struct TlsFailed(String);
 
@@ -139,10 +139,10 @@ fn failed(words: String) -> Error {
     Error::Other(Box::new(TlsFailed(words)))
 }
 
-/// What went wrong, in words that follow the address.
+/// What went wrong, in a text that follows the address.
 pub(super) fn in_words(error: &rustls::Error) -> String {
     match error {
-        // What the verifier says is in words already.
+        // The verifier's errors are texts already.
         rustls::Error::General(words) => words.clone(),
         rustls::Error::InvalidMessage(_) => {
             "the server does not speak TLS at this port; is it http: and not https:?".to_owned()
@@ -171,9 +171,9 @@ fn alert_in_words(alert: AlertDescription) -> String {
         AlertDescription::HandshakeFailure => {
             "it accepts none of the ciphers that are offered".to_owned()
         }
-        AlertDescription::CertificateRequired => "it wants a certificate of ours".to_owned(),
+        AlertDescription::CertificateRequired => "it requires a client certificate".to_owned(),
         AlertDescription::UnrecognisedName => "it does not know its host's name".to_owned(),
-        AlertDescription::InternalError => "it has an error of its own".to_owned(),
+        AlertDescription::InternalError => "it has an internal error".to_owned(),
         other => match other.as_str() {
             Some(name) => name.to_owned(),
             None => format!("alert {}", u8::from(other)),

@@ -1,4 +1,4 @@
-//! Whose word is taken for who a server is.
+//! Which certificates are trusted.
 
 use std::fmt;
 use std::fs::File;
@@ -13,15 +13,15 @@ use rustls::pki_types::pem::PemObject;
 use crate::settings::Settings;
 use crate::source::SourceError;
 
-/// All certificates that there are in public are a quarter of this.
+/// All public authorities together take a quarter of this.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What a server's certificate must be.
 #[derive(Debug)]
 pub(super) enum Trust {
-    /// Signed by an authority, or one of the server's own.
+    /// Signed by an authority, or one of the given servers' own.
     Known(Roots),
-    /// The one with this SHA-256, whatever else it says.
+    /// The one with this SHA-256, whatever it states.
     Pinned(Fingerprint),
     /// Any.
     Anybody,
@@ -51,7 +51,7 @@ impl FromStr for Fingerprint {
     type Err = SourceError;
 
     /// 64 hexadecimal digits, with or without colons, as `openssl x509 -noout -sha256
-    /// -fingerprint` prints them, also with what it prints before them.
+    /// -fingerprint` prints them. What it prints before them may be there too.
     fn from_str(text: &str) -> Result<Self, SourceError> {
         let wrong = || {
             SourceError::fatal(
@@ -80,7 +80,7 @@ impl fmt::Display for Fingerprint {
 }
 
 impl Trust {
-    /// As the settings of a source have it: a pin replaces all other checks.
+    /// As in the settings of a source. A pin replaces all other checks.
     pub(super) fn of(settings: &Settings) -> Result<Self, SourceError> {
         match (settings.pin, settings.insecure) {
             (Some(pin), _) => Ok(Self::Pinned(pin)),
@@ -101,7 +101,7 @@ impl Roots {
                 SourceError::fatal(format!("certificates in {}: {what}", path.display()))
             })?,
         };
-        // One that is no authority's may still be the server's own.
+        // A certificate that is not an authority's may still be the server's own.
         store.add_parsable_certificates(own.iter().cloned());
         Ok(Self { store, own })
     }

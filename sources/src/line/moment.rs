@@ -1,4 +1,4 @@
-//! A time as text has it.
+//! Reading times from text.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -31,11 +31,11 @@ pub struct TimeFormat {
 }
 
 impl TimeFormat {
-    /// Nanoseconds since 1970, UTC: of a date and a time with or without an offset, or of
-    /// a bare number.
+    /// Nanoseconds since 1970, UTC, from a date and a time with or without an offset, or
+    /// from a bare number.
     ///
     /// # Errors
-    /// What the text is instead, in words: `a time outside the years 1678 to 2261`.
+    /// What the text is instead: `a time outside the years 1678 to 2261`.
     pub fn parse(&self, text: &str) -> Result<i64, String> {
         if let Some(unit) = self.unit
             && let Some(nanoseconds) = in_nanoseconds(text, unit)
@@ -46,7 +46,7 @@ impl TimeFormat {
             return of_seconds(text, nanoseconds);
         }
         let offset_at = offset_at(text).ok_or(NO_TIME)?;
-        // More digits than a nanosecond has say nothing here.
+        // Digits after the nanoseconds are ignored.
         let digits = &text[SECOND_ENDS..offset_at];
         let fraction = digits.get(..digits.len().min(10)).unwrap_or(digits);
         let moment = [&text[..SECOND_ENDS], fraction, &text[offset_at..]].concat();
@@ -57,7 +57,7 @@ impl TimeFormat {
         i64::try_from(stamp.as_nanosecond()).map_err(|_| RANGE.to_owned())
     }
 
-    /// A time without an offset, in the zone that is meant.
+    /// A time without an offset, in the zone of the format.
     fn local(&self, text: &str) -> Result<Timestamp, String> {
         let civil: DateTime = text.parse().map_err(|_| NO_TIME)?;
         let zone = &self.zone;
@@ -65,10 +65,10 @@ impl TimeFormat {
         match ambiguous.offset() {
             AmbiguousOffset::Unambiguous { .. } => {}
             AmbiguousOffset::Gap { .. } => {
-                return Err(format!("a time that was left out in {zone}"));
+                return Err(format!("a time that does not exist in {zone}"));
             }
             AmbiguousOffset::Fold { .. } => {
-                return Err(format!("a time that there was twice in {zone}; write its offset too"));
+                return Err(format!("a time that occurs twice in {zone}; write its offset too"));
             }
         }
         ambiguous.unambiguous().map_err(|_| RANGE.to_owned())
@@ -85,17 +85,14 @@ fn of_seconds(text: &str, nanoseconds: i128) -> Result<i64, String> {
     Err(match looks_like(text) {
         Some(unit) => {
             let (name, words) = unit.names();
-            format!("what looks like {words} since 1970; say so by --time-unit {name}")
+            format!("what looks like {words} since 1970; use --time-unit {name}")
         }
-        None => {
-            "a number that is no time since 1980 in seconds; --time-unit says in what unit it is \
-                 one"
-            .to_owned()
-        }
+        None => "a number that is no time since 1980 in seconds; give its unit with --time-unit"
+            .to_owned(),
     })
 }
 
-/// The unit in which a bare number is a time of our days.
+/// The unit in which a bare number is a time between 1980 and 2100.
 pub(super) fn looks_like(text: &str) -> Option<TimeUnit> {
     TimeUnit::ALL.into_iter().find(|unit| {
         let nanoseconds = in_nanoseconds(text, *unit);
@@ -103,8 +100,8 @@ pub(super) fn looks_like(text: &str) -> Option<TimeUnit> {
     })
 }
 
-/// A number in decimal, to the nanosecond, further digits cut off. A float would be off
-/// by a hundred nanoseconds. `None` where this is no such number.
+/// A decimal number in nanoseconds, with further digits cut off. A float would be off by
+/// a hundred nanoseconds. `None` if it is not such a number.
 fn in_nanoseconds(text: &str, unit: TimeUnit) -> Option<i128> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
@@ -115,7 +112,7 @@ fn in_nanoseconds(text: &str, unit: TimeUnit) -> Option<i128> {
     if !are_digits(whole) || !are_digits(fraction) {
         return None;
     }
-    // A number of twenty digits is out of range, however it goes on; zeros say nothing.
+    // A number of twenty digits is out of range in any unit. Leading zeros are ignored.
     let whole = whole.trim_start_matches('0');
     let whole: i128 = format!("0{}", whole.get(..20).unwrap_or(whole)).parse().ok()?;
     let behind = unit.digits();
@@ -127,8 +124,8 @@ fn in_nanoseconds(text: &str, unit: TimeUnit) -> Option<i128> {
 /// The length of `2026-06-01T12:00:00`.
 const SECOND_ENDS: usize = 19;
 
-/// Where, in a time of a calendar, the offset begins or would begin: behind the seconds
-/// and their fraction. `None` where a time is not written like that.
+/// Where the offset of a calendar time begins or would begin: after the seconds and their
+/// fraction. `None` if the text is not such a time.
 fn offset_at(text: &str) -> Option<usize> {
     const FORM: &[u8] = b"0000-00-00T00:00:00";
     let bytes = text.as_bytes();
@@ -227,10 +224,10 @@ mod tests {
             assert_eq!(berlin.parse(text), Ok(nanoseconds), "{text}");
         }
         let said = |text| berlin.parse(text).unwrap_err();
-        assert_eq!(said("2026-03-29 02:30:00"), "a time that was left out in Europe/Berlin");
+        assert_eq!(said("2026-03-29 02:30:00"), "a time that does not exist in Europe/Berlin");
         assert_eq!(
             said("2026-10-25 02:30:00"),
-            "a time that there was twice in Europe/Berlin; write its offset too"
+            "a time that occurs twice in Europe/Berlin; write its offset too"
         );
         assert_eq!(moments(None, "+05:30").parse("2026-06-01 17:30:00"), Ok(NOON));
     }
@@ -276,9 +273,9 @@ mod tests {
     #[test]
     fn a_bare_number_that_is_no_time_names_what_it_looks_like() {
         for (text, said) in [
-            ("1780315200250", "looks like milliseconds since 1970; say so by --time-unit ms"),
-            ("1780315200250000", "looks like microseconds since 1970; say so by --time-unit us"),
-            ("1780315200250000000", "looks like nanoseconds since 1970; say so by --time-unit ns"),
+            ("1780315200250", "looks like milliseconds since 1970; use --time-unit ms"),
+            ("1780315200250000", "looks like microseconds since 1970; use --time-unit us"),
+            ("1780315200250000000", "looks like nanoseconds since 1970; use --time-unit ns"),
             ("14.2", "a number that is no time since 1980 in seconds"),
             ("315532799.9", "a number that is no time since 1980 in seconds"),
             ("-1780315200", "a number that is no time since 1980 in seconds"),

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What lines say, one after another.
+/// The readings of lines, one after another.
 fn said(time: TimeColumn, lines: &[&str]) -> Vec<Result<Option<Reading>, String>> {
     let mut parser = LineParser::new(LineFormat { time, ..LineFormat::default() });
     lines.iter().map(|line| parser.parse(line)).collect()
@@ -20,7 +20,7 @@ fn refused(what: &str) -> Result<Option<Reading>, String> {
     Err(what.to_owned())
 }
 
-/// Each of these was stored as something that was not meant.
+/// Each of these was once stored as something else than was meant.
 #[test]
 fn what_is_not_meant_is_refused() {
     for line in [
@@ -67,8 +67,7 @@ fn the_first_good_line_decides_what_the_others_are() {
         said(TimeColumn::Auto, &["14.2 60", "14.2", "1780315260", "1780315200 1"]),
         [
             refused(
-                "begins with a number that is no time since 1980 in seconds; --time-unit says in \
-                 what unit it is one"
+                "begins with a number that is no time since 1980 in seconds; give its unit with --time-unit"
             ),
             value(14.2),
             value(1_780_315_260.0),
@@ -115,7 +114,7 @@ fn zones_are_names_and_offsets() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever a line is, it is a finite number or an error in words.
+    /// Any line is a finite number or an error.
     #[test]
     fn no_line_panics(
         line in "[-0-9.eE+: \t,TZ]{0,30}|\\PC{0,12}|(17803152[0-9]{2}|2026-06-01[T ]12:00:0[0-9])[.]?[0-9]{0,12}[ \t]{0,2}[-0-9.e]{0,6}",
@@ -127,7 +126,7 @@ proptest! {
                 Ok(Some(reading)) => {
                     prop_assert!(reading.value.is_finite());
                     prop_assert_eq!(reading.timestamp_ns.is_some(), line.trim().contains([' ', '\t']));
-                    // Without a unit that was given, no time is one of 1970.
+                    // Without a given unit, no bare number is a time of 1970.
                     if unit.is_none() && !line.contains(':') {
                         prop_assert!(reading.timestamp_ns.is_none_or(|it| it > 300_000_000_000_000_000));
                     }
@@ -138,7 +137,7 @@ proptest! {
         }
     }
 
-    /// What is written in any unit is read back to the nanosecond.
+    /// A time in any unit is read back to the nanosecond.
     #[test]
     fn every_time_is_read_back(timestamp_ns in 315_532_800_000_000_000_i64.., value in -1e300..1e300) {
         let seconds = format!("{}.{:09}", timestamp_ns / 1_000_000_000, timestamp_ns % 1_000_000_000);

@@ -1,4 +1,4 @@
-//! Reading one of the kernel's files, which holds a line or a few.
+//! Reading one of the kernel's files, which holds one or a few lines.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -20,7 +20,7 @@ const QUOTED_CHARS_MAX: usize = 40;
 /// In degrees Celsius.
 const ABSOLUTE_ZERO: f64 = -273.15;
 
-/// All of a file, without the white space at its end.
+/// The text of a file, without white space at its end.
 pub(super) fn text(path: &Path) -> Result<String, SourceError> {
     read(path).map_err(|error| unreadable(path, error))
 }
@@ -30,14 +30,14 @@ pub(super) fn beginning(path: &Path) -> Result<String, SourceError> {
     bytes_of(path, BYTES_MAX).map(|bytes| in_text(&bytes)).map_err(|error| unreadable(path, error))
 }
 
-/// The number behind a name, in a file of lines such as `NAME: 123 kB`, `NAME 123` or
+/// The number after a name, in a file of lines such as `NAME: 123 kB`, `NAME 123` or
 /// `NAME=123`, in the unit of the file.
 pub(super) fn field(path: &Path, name: &str) -> Result<f64, SourceError> {
     let text = whole(path, FIELDS_BYTES_MAX).map_err(|error| unreadable(path, error))?;
     number_of(&text, name).map_err(|what| SourceError::new(format!("{}: {what}", path.display())))
 }
 
-/// The error is in words that follow the file.
+/// The error text follows the name of the file.
 fn number_of(text: &str, name: &str) -> Result<f64, String> {
     let value = |line: &str| {
         let rest = line.trim_start().strip_prefix(name)?;
@@ -54,7 +54,7 @@ fn number_of(text: &str, name: &str) -> Result<f64, String> {
     }
     let mut words = found.split_whitespace();
     let number = words.next().and_then(finite);
-    // A unit may follow, and of several numbers none is meant more than another.
+    // A unit may follow. With several numbers it is unclear which one is meant.
     match (number, words.next().and_then(finite)) {
         (Some(number), None) => Ok(number),
         _ => {
@@ -64,8 +64,7 @@ fn number_of(text: &str, name: &str) -> Result<f64, String> {
     }
 }
 
-/// Refuses what no thermometer can measure: it means that the sensor is broken or not
-/// there.
+/// Refuses what no thermometer can measure: then the sensor is broken or missing.
 pub(super) fn possible_celsius(celsius: f64) -> Result<f64, SourceError> {
     if celsius < ABSOLUTE_ZERO {
         return Err(SourceError::new(format!(
@@ -84,12 +83,12 @@ pub(super) fn number(path: &Path) -> Result<f64, SourceError> {
     })
 }
 
-/// The number in a file that need not be there.
+/// The number in a file, or `default` if there is no such file.
 pub(super) fn number_or(path: &Path, default: f64) -> Result<f64, SourceError> {
     if path.exists() { number(path) } else { Ok(default) }
 }
 
-/// The text of a file that need not be there, or be readable: a name, a label.
+/// The text of a file that need not exist or be readable: a name, a label.
 pub(super) fn name(path: &Path) -> Option<String> {
     read(path).ok().filter(|name| !name.is_empty())
 }
@@ -99,8 +98,8 @@ pub(super) fn finite(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// (raw + offset) × scale. A scale such as 0.001 is divided by 1,000, so that decimals
-/// stay decimals: 9 × 0.001 is 0.009000000000000001.
+/// (raw + offset) × scale. For a scale such as 0.001 it divides by 1,000, so that
+/// decimals stay decimals: 9 × 0.001 is 0.009000000000000001.
 pub(super) fn scaled(raw: f64, offset: f64, scale: f64) -> f64 {
     let inverse = (1.0 / scale).round();
     if scale < 1.0 && 1.0 / inverse == scale {
@@ -113,7 +112,7 @@ fn read(path: &Path) -> io::Result<String> {
     whole(path, BYTES_MAX)
 }
 
-/// All of a file that is no longer than this.
+/// A file as text; an error if it is longer than this.
 fn whole(path: &Path, bytes_max: u64) -> io::Result<String> {
     let bytes = bytes_of(path, bytes_max + 1)?;
     if bytes.len() as u64 > bytes_max {
@@ -122,9 +121,9 @@ fn whole(path: &Path, bytes_max: u64) -> io::Result<String> {
     Ok(in_text(&bytes))
 }
 
-/// So many bytes of a file, or all.
+/// This many bytes of a file, or all.
 fn bytes_of(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    // A pipe or a terminal that somebody names shall not hold us up.
+    // A pipe or a terminal with this name must not block us.
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let mut bytes = Vec::new();
@@ -132,7 +131,7 @@ fn bytes_of(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A byte order mark and white space at the end are no part of it.
+/// Removes a byte order mark and white space at the end.
 fn in_text(bytes: &[u8]) -> String {
     let bytes = bytes.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(bytes);
     String::from_utf8_lossy(bytes).trim_end().to_owned()

@@ -1,4 +1,4 @@
-//! What sensors a machine has.
+//! Listing the sensors of a machine.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use crate::source::{Source, SourceError};
 pub struct Available {
     /// Its spec, ready for [`Registry::open`](crate::Registry::open).
     pub spec: String,
-    /// What it is, for people: the label on its chip and the unit, where there are any.
+    /// A description for people: the label on its chip and the unit, if there are any.
     pub description: String,
-    /// What it shows now, or why it shows nothing.
+    /// Its value now, or why it has none.
     pub value: Result<f64, SourceError>,
 }
 
-/// The sensors that a machine has, each of them read once. `root` is the directory that
-/// holds `sys` and `proc`.
+/// The sensors of a machine, each read once. `root` is the directory with `sys` and
+/// `proc`.
 ///
 /// ```
 /// for sensor in gaugelog_sources::available("/") {
@@ -28,8 +28,8 @@ pub struct Available {
 #[must_use]
 pub fn available(root: impl AsRef<Path>) -> Vec<Available> {
     let root = root.as_ref();
-    // What cannot even be found, such as pressure on a kernel without, is not there. All
-    // are opened before the first is read: what counts needs some time between.
+    // What cannot even be found, such as pressure on a kernel without it, is left out.
+    // All are opened before the first is read: counters need some time between.
     let opened: Vec<(String, String, Sensor)> = named(root)
         .into_iter()
         .filter_map(|(wanted, description)| {
@@ -44,7 +44,7 @@ pub fn available(root: impl AsRef<Path>) -> Vec<Available> {
     opened.into_iter().map(read).collect()
 }
 
-/// Names of sensors as in a spec, and what they are.
+/// Names of sensors as in a spec, and their descriptions.
 fn named(root: &Path) -> Vec<(String, String)> {
     let mut named = Vec::new();
     let chips = hwmon::CLASS.devices(root);
@@ -83,7 +83,7 @@ fn named(root: &Path) -> Vec<(String, String)> {
     named
 }
 
-/// The words that there are, with commas.
+/// The non-empty words, with commas.
 fn joined(words: [&str; 2]) -> String {
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -9,11 +9,11 @@ use crate::source::SourceError;
 /// Where the kernel lists devices of one kind.
 #[derive(Debug)]
 pub(super) struct Class {
-    /// What one of them is called in errors.
+    /// The name of such a device in errors.
     pub(super) noun: &'static str,
-    /// Below the root.
+    /// The directory, below the root.
     pub(super) directory: &'static str,
-    /// What entries begin with; a number follows that changes between boots.
+    /// The beginning of each entry. After it comes a number that changes between boots.
     pub(super) prefix: &'static str,
     /// The file in an entry that holds the name.
     pub(super) name_file: &'static str,
@@ -23,14 +23,14 @@ pub(super) struct Class {
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) name: String,
-    /// Where its attributes are.
+    /// The directory of its attributes.
     pub(super) directory: PathBuf,
-    /// Where it sits in the machine: the parts of its path among the kernel's devices.
+    /// Its position in the machine: the parts of its path among the kernel's devices.
     parts: Vec<String>,
 }
 
 impl Class {
-    /// All devices with a name, in the order of where they sit.
+    /// All devices with a name, ordered by position.
     pub(super) fn devices(&self, root: &Path) -> Vec<Device> {
         let Ok(entries) = fs::read_dir(root.join(self.directory)) else { return Vec::new() };
         let is_ours =
@@ -45,14 +45,14 @@ impl Class {
     }
 
     fn device(&self, root: &Path, entry: &Path) -> Option<Device> {
-        // Old hwmon drivers keep all their files at the device.
+        // Old hwmon drivers keep all their files in the device's directory.
         [entry.to_owned(), entry.join("device")].into_iter().find_map(|directory| {
             let name = attribute::name(&directory.join(self.name_file))?;
             Some(Device { name, directory, parts: parts(root, entry) })
         })
     }
 
-    /// The device that is meant by `NAME` or `NAME@PART`.
+    /// The device that `NAME` or `NAME@PART` means.
     pub(super) fn choose(&self, root: &Path, wanted: &str) -> Result<Device, SourceError> {
         let mut devices = self.devices(root);
         let chosen = match matching(&devices, wanted)[..] {
@@ -81,7 +81,7 @@ impl Class {
     }
 }
 
-/// The positions of the devices that are meant.
+/// The indices of the devices that are meant.
 fn matching(devices: &[Device], wanted: &str) -> Vec<usize> {
     let named = |name: &str| -> Vec<usize> {
         (0..devices.len()).filter(|&at| devices[at].name == name).collect()
@@ -101,7 +101,7 @@ fn matching(devices: &[Device], wanted: &str) -> Vec<usize> {
     with_part
 }
 
-/// How to name this device and no other: `NAME`, else `NAME@PART`.
+/// A name for this device alone: `NAME`, or else `NAME@PART`.
 pub(super) fn designation(devices: &[Device], device: &Device) -> String {
     let name = &device.name;
     let same: Vec<&Device> = devices.iter().filter(|other| other.name == *name).collect();
@@ -110,7 +110,7 @@ pub(super) fn designation(devices: &[Device], device: &Device) -> String {
     }
     let is_own =
         |part: &&String| same.iter().filter(|other| other.parts.contains(part)).count() < 2;
-    // An address on a bus stays the same; what the kernel counts up may not.
+    // An address on a bus stays the same; a number that the kernel counts up may not.
     let is_address =
         |part: &&String| part.contains(':') || part.starts_with(|c: char| c.is_ascii_digit());
     let own = || device.parts.iter().rev().filter(is_own);
@@ -123,7 +123,7 @@ pub(super) fn designation(devices: &[Device], device: &Device) -> String {
     }
 }
 
-/// The parts of the path that an entry or its device stands for.
+/// The parts of the path of an entry's device.
 fn parts(root: &Path, entry: &Path) -> Vec<String> {
     let root = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
     let path = fs::canonicalize(entry.join("device"))
@@ -133,7 +133,7 @@ fn parts(root: &Path, entry: &Path) -> Vec<String> {
     inside.iter().map(|part| part.to_string_lossy().into_owned()).collect()
 }
 
-/// Names in order, for an error; not all of a hundred.
+/// Names in order, for an error; with a limit.
 pub(super) fn list(names: impl Iterator<Item = String>) -> String {
     const MOST: usize = 12;
     let mut names: Vec<String> = names.collect();

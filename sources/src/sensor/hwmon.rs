@@ -12,7 +12,7 @@ use crate::source::SourceError;
 pub(super) const CLASS: Class =
     Class { noun: "hwmon chip", directory: "sys/class/hwmon", prefix: "hwmon", name_file: "name" };
 
-/// What inputs are called, what their files are to be divided by, and the unit then.
+/// The names of inputs, the divisors of their files, and the units after dividing.
 const QUANTITIES: [(&str, f64, &str); 8] = [
     ("temp", 1e3, "degrees Celsius"),
     ("in", 1e3, "volts"),
@@ -52,8 +52,8 @@ impl Hwmon {
     fn locate(&self, root: &Path) -> Result<(Device, Input), SourceError> {
         let chip = CLASS.choose(root, &self.chip)?;
         let mut inputs = inputs(&chip.directory);
-        // The name of a file is meant before the name of an input, and that before a
-        // label; of an input that is both measured and averaged, the measured.
+        // The name of a file takes precedence over the name of an input, and that over a
+        // label. If an input is both measured and averaged, the measured value is used.
         let position = |of: &dyn Fn(&Input) -> bool| inputs.iter().position(of);
         let found = position(&|input| input.file == self.input)
             .or_else(|| position(&|input| input.stem == self.input));
@@ -109,10 +109,10 @@ impl Input {
     }
 }
 
-/// How to name the input at this place and no other: by its label if it can be.
+/// A name for this input alone: its label if possible.
 pub(super) fn designation(inputs: &[Input], at: usize) -> &str {
     let Input { file, stem, label, .. } = &inputs[at];
-    // One that a terminal cannot be shown is no name to be typed.
+    // A label that is not safe for a terminal cannot be typed as a name.
     if let Some(label) = label.as_ref().filter(|label| !label.contains(char::is_control)) {
         let means = |input: &&Input| {
             input.label.as_ref() == Some(label) || input.stem == *label || input.file == *label
@@ -138,10 +138,10 @@ pub(super) fn inputs(directory: &Path) -> Vec<Input> {
             Some(Input { stem: stem.to_owned(), label, divisor, unit, file })
         })
         .collect();
-    // What is measured before what is averaged.
+    // Measured inputs before averaged ones.
     let order = |input: &Input| (input.stem.clone(), input.file.ends_with("_average"));
     inputs.sort_by_key(order);
-    // An average is an input of its own only by the name of its file.
+    // An average is a separate input only by the name of its file.
     let mut known: Option<String> = None;
     for input in &mut inputs {
         if known.as_ref() == Some(&input.stem) {
@@ -152,7 +152,7 @@ pub(super) fn inputs(directory: &Path) -> Vec<Input> {
     inputs
 }
 
-/// What `temp1` is to be divided by, and its unit then.
+/// The divisor of `temp1`, and the unit after dividing.
 fn quantity(stem: &str) -> Option<(f64, &'static str)> {
     let kind = stem.trim_end_matches(|c: char| c.is_ascii_digit());
     if kind.len() == stem.len() {

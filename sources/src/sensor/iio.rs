@@ -1,8 +1,8 @@
 //! Industrial I/O: converters and environment sensors, chosen by device and channel.
 //!
-//! A channel shows a value ready for use (`_input`), or a raw one of which the value is
-//! (raw + offset) × scale; both come in the kernel's units. Offset and scale are the
-//! channel's own, or shared by all channels of its type.
+//! A channel shows a value ready for use (`_input`), or a raw value. The value of a raw
+//! one is (raw + offset) × scale. Both are in the kernel's units. Offset and scale are
+//! the channel's own, or shared by all channels of its type.
 //! Documentation/ABI/testing/sysfs-bus-iio of the kernel.
 
 use std::fs;
@@ -21,7 +21,7 @@ pub(super) const CLASS: Class = Class {
 
 const MILLIDEGREES: &str = "millidegrees Celsius";
 
-/// The units of the types of channel that are met most.
+/// The units of the most common types of channel.
 const UNITS: [(&str, &str); 12] = [
     ("in_temp", MILLIDEGREES),
     ("in_voltage", "millivolts"),
@@ -129,7 +129,7 @@ pub(super) fn channels(directory: &Path) -> Vec<String> {
     channels
 }
 
-/// An attribute of the channel, else of its type: for `in_voltage0` also that of
+/// An attribute of the channel or of its type: for `in_voltage0` also that of
 /// `in_voltage`, for `in_accel_x` that of `in_accel`.
 fn own_or_shared(
     directory: &Path,
@@ -140,7 +140,7 @@ fn own_or_shared(
     let unnumbered: String = channel.chars().filter(|c| !c.is_ascii_digit()).collect();
     let mut stem = unnumbered.as_str();
     let mut paths = vec![directory.join(format!("{channel}_{attribute}"))];
-    // No further than `in_voltage`: a type has a name of its own.
+    // No further than `in_voltage`: each type has its own name.
     while stem.len() > "in_".len() {
         paths.push(directory.join(format!("{stem}_{attribute}")));
         stem = stem.rfind(['_', '-']).map_or("", |at| &stem[..at]);

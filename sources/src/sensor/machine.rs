@@ -51,18 +51,18 @@ impl Gauge for Cpu {
     }
 }
 
-/// The percentage of the time between that was not idle.
+/// The percentage of the time in between that was not idle.
 fn used(before: Times, now: Times) -> Option<f64> {
     let all = now.all.checked_sub(before.all).filter(|all| *all > 0)?;
-    // Waiting for a disk may be counted back.
+    // The kernel may reduce the count of waiting for a disk.
     let idle = now.idle.saturating_sub(before.idle).min(all);
     #[expect(clippy::cast_precision_loss, reason = "a percentage is no exact number")]
     let (used, all) = ((all - idle) as f64, all as f64);
     Some(100.0 * used / all)
 }
 
-/// `cpu user nice system idle iowait irq softirq steal guest guest_nice`, of which the
-/// last two are within the first two.
+/// `cpu user nice system idle iowait irq softirq steal guest guest_nice`. The last two
+/// are included in the first two.
 fn times(root: &Path) -> Result<Times, SourceError> {
     let path = root.join("proc/stat");
     let text = attribute::beginning(&path)?;
@@ -78,7 +78,7 @@ fn times(root: &Path) -> Result<Times, SourceError> {
     }
 }
 
-/// The memory that programs can still have.
+/// The memory that is available to programs.
 #[derive(Debug)]
 pub(super) struct Memory;
 
@@ -203,7 +203,7 @@ fn interfaces(root: &Path) -> Vec<String> {
     names
 }
 
-/// Where the file systems are that lie on a disk, and the root.
+/// The mount points of file systems on a disk, and the root.
 fn mounts(root: &Path) -> Vec<String> {
     let Ok(text) = fs::read_to_string(root.join("proc/mounts")) else { return Vec::new() };
     let mut devices = Vec::new();
@@ -211,7 +211,7 @@ fn mounts(root: &Path) -> Vec<String> {
     for line in text.lines() {
         let mut words = line.split(' ');
         let (device, path) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-        // A blank in a path is written \040, and what is mounted twice is listed once.
+        // A blank in a path is written \040. What is mounted twice is listed once.
         let is_disk = device.starts_with("/dev/") && !devices.contains(&device);
         if path == "/" || is_disk && path.starts_with('/') && !path.contains('\\') {
             devices.push(device);
@@ -223,7 +223,7 @@ fn mounts(root: &Path) -> Vec<String> {
     paths
 }
 
-/// What a machine may show of itself, as it is named in a spec, and the unit.
+/// What a machine may show about itself: the name in a spec, and the unit.
 pub(super) fn names(root: &Path) -> Vec<(String, &'static str)> {
     let mut names = vec![
         ("cpu/used".to_owned(), "percent of the time"),

@@ -1,4 +1,4 @@
-//! Thermometers on a 1-wire bus, by the number that is burnt into each.
+//! Thermometers on a 1-wire bus, chosen by their built-in number.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use crate::quote::quoted;
 use crate::source::SourceError;
 
 const DIRECTORY: &str = "sys/bus/w1/devices";
-/// What the chips hold after power-on, before they have measured anything: 85 degrees of
-/// a DS18B20 and of a DS18S20. A measured 85 degrees has another seventh byte, but for the
-/// DS18S20, in which they are the same.
+/// The value of the chips after power-on, before they have measured anything: 85 degrees
+/// for a DS18B20 and a DS18S20. A measured 85 degrees has another seventh byte, except
+/// for the DS18S20, which gives the same bytes for both.
 const POWER_ON: [[&str; 2]; 2] = [["50", "05"], ["aa", "00"]];
-/// The last bytes but one of these: reserved ones.
+/// Bytes 6 to 8 at power-on. They are reserved.
 const POWER_ON_RESERVED: [&str; 3] = ["ff", "0c", "10"];
-/// What chips of a family can measure, in degrees Celsius, from their data sheets.
+/// The range of the chips of a family, in degrees Celsius, from their data sheets.
 const RANGES: [(&str, f64, f64); 5] = [
     ("10", -55.0, 125.0),   // DS18S20
     ("22", -55.0, 125.0),   // DS1822
@@ -23,7 +23,8 @@ const RANGES: [(&str, f64, f64); 5] = [
     ("3b", -270.0, 1800.0), // MAX31850, with a thermocouple
     ("42", -40.0, 85.0),    // DS28EA00
 ];
-/// What the chip sends. Nine zeros have the right checksum, and no thermometer sends them.
+/// The bytes that the chip sends. Nine zeros have the right checksum, but no thermometer
+/// sends them.
 const SENT_BYTES: usize = 9;
 const QUOTED_CHARS_MAX: usize = 80;
 
@@ -79,8 +80,9 @@ pub(super) fn thermometers(root: &Path) -> Vec<String> {
     ids
 }
 
-/// The temperature in the two lines of `w1_slave`: the nine bytes that the chip sent, and
-/// whether their checksum is right; the same bytes, and thousandths of a degree.
+/// The temperature from the two lines of `w1_slave`. The first has the nine bytes that
+/// the chip sent, and whether their checksum is right. The second has the same bytes, and
+/// thousandths of a degree.
 ///
 /// ```text
 /// 72 01 4b 46 7f ff 0e 10 57 : crc=57 YES
@@ -97,7 +99,7 @@ pub(super) fn celsius(text: &str) -> Result<f64, String> {
         _ => return Err(unclear(text)),
     }
     if checksum.split_whitespace().take_while(|byte| *byte == "00").count() == SENT_BYTES {
-        return Err("nothing but zeros, as from a wire that is shorted".to_owned());
+        return Err("only zeros, as from a shorted wire".to_owned());
     }
     let (_, thousandths) = value.rsplit_once("t=").ok_or_else(|| unclear(text))?;
     match thousandths.trim().parse::<i64>() {
@@ -111,7 +113,7 @@ pub(super) fn celsius(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Whether the bytes are those of a chip that was switched on and has not measured since.
+/// Whether the bytes are those of a chip that has not measured since power-on.
 fn is_power_on(line: &str) -> bool {
     let sent: Vec<String> = line.split_whitespace().map(str::to_ascii_lowercase).collect();
     sent.len() > SENT_BYTES

@@ -1,4 +1,4 @@
-//! Any file that holds one number, or one behind a name.
+//! Any file that holds one number, or one after a name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use jiff::SignedDuration;
 use super::{Gauge, attribute};
 use crate::source::SourceError;
 
-/// A file with one number, of which the value is (number + offset) × scale.
+/// A file with one number. Its value is (number + offset) × scale.
 #[derive(Debug)]
 pub(super) struct PlainFile {
     path: PathBuf,
-    /// What stands before the number, in a file of several.
+    /// The name before the number, in a file with several.
     field: Option<String>,
     offset: f64,
     scale: f64,
@@ -52,14 +52,14 @@ impl PlainFile {
         Ok(Self { path: PathBuf::from(path), field, offset, scale, max_age })
     }
 
-    /// Refuses a file that a job should have written anew.
+    /// Refuses a file that is too old: a job should have written it again.
     fn check_age(&self) -> Result<(), SourceError> {
         let Some(max_age) = self.max_age else { return Ok(()) };
         let path = self.path.display();
         let written = fs::metadata(&self.path).and_then(|metadata| metadata.modified());
         let written = written
             .map_err(|error| SourceError::io(&format!("read the age of {path}"), "", error))?;
-        // One from the future is not old, as after the clock was set.
+        // A file from the future, as after the clock was set, is not old.
         let age = SystemTime::now().duration_since(written).unwrap_or(Duration::ZERO);
         if age > max_age {
             let age = SignedDuration::from_secs(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
@@ -86,7 +86,7 @@ fn duration(parameter: &str, text: &str) -> Result<Duration, SourceError> {
 }
 
 impl Gauge for PlainFile {
-    /// Whoever writes the file may start later.
+    /// The program that writes the file may start later.
     fn find(&mut self, _root: &Path) -> Result<&'static str, SourceError> {
         Ok("")
     }

@@ -90,10 +90,10 @@ fn entries(directory: &Path) -> Vec<String> {
     names
 }
 
-/// What a property is to be divided by, and its unit then.
+/// The divisor of a property, and its unit after dividing.
 pub(super) fn quantity(property: &str) -> (f64, &'static str) {
     let begins = |with: &str| property.starts_with(with);
-    // Of old, the thresholds were called charge_start_threshold and charge_stop_threshold.
+    // The thresholds were once called charge_start_threshold and charge_stop_threshold.
     if property.ends_with("_threshold")
         || begins("charge_control_")
         || begins("capacity")

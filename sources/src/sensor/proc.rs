@@ -1,4 +1,4 @@
-//! How busy the machine is: load averages, and pressure stall information.
+//! The load of the machine: load averages, and pressure stall information.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ const RESOURCES: [&str; 3] = ["cpu", "memory", "io"];
 const SHARES: [&str; 2] = ["some", "full"];
 const FIGURES: [&str; 4] = ["avg10", "avg60", "avg300", "total"];
 
-/// The load average over so many minutes.
+/// The load average over a number of minutes.
 #[derive(Debug)]
 pub(super) struct LoadAverage {
-    /// The place in the file.
+    /// The index in the file.
     field: usize,
 }
 
@@ -95,7 +95,7 @@ fn unit(figure: &str) -> &'static str {
     if figure == "total" { "microseconds" } else { "percent of the time" }
 }
 
-/// What a machine may show of itself, as it is named in a spec, and the unit.
+/// What a machine may show about itself: the name in a spec, and the unit.
 pub(super) fn names() -> impl Iterator<Item = (String, &'static str)> {
     let load = MINUTES.iter().map(|minutes| (format!("loadavg/{minutes}"), ""));
     let pressure = RESOURCES.iter().flat_map(|resource| {

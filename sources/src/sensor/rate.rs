@@ -1,24 +1,24 @@
-//! Counters of the kernel, as change from one poll to the next.
+//! Counters of the kernel, as the change from one poll to the next.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::source::SourceError;
 
-/// Over less than this nothing is said at the first poll, which comes right after the
-/// source was opened: some counters go up a hundred times a second.
+/// The shortest time that the first change is measured over. The first poll comes right
+/// after the source was opened, and some counters go up only a hundred times a second.
 const FIRST_SPAN: Duration = Duration::from_millis(200);
 
 /// A counter, or several that are read together, and when they were read last.
 #[derive(Debug, Default)]
 pub(super) struct Counted<T> {
     last: Option<(Instant, T)>,
-    /// A change was told already.
-    has_told: bool,
+    /// Whether a change was returned already.
+    has_changed: bool,
 }
 
 impl<T: Copy> Counted<T> {
-    /// Notes where the counter stands, unless that is known.
+    /// Notes the state of the counter, unless it is known.
     pub(super) fn begin(
         &mut self,
         read: impl FnOnce() -> Result<T, SourceError>,
@@ -29,28 +29,28 @@ impl<T: Copy> Counted<T> {
         Ok(())
     }
 
-    /// What the counter showed before, what it shows now, and the time between.
+    /// The counter before, the counter now, and the time between.
     pub(super) fn change(
         &mut self,
         read: impl Fn() -> Result<T, SourceError>,
     ) -> Result<(T, T, Duration), SourceError> {
         self.begin(&read)?;
         let (since, _) = self.last.unwrap_or((Instant::now(), read()?));
-        if !self.has_told {
+        if !self.has_changed {
             thread::sleep(FIRST_SPAN.saturating_sub(since.elapsed()));
         }
         let (now, value) = (Instant::now(), read()?);
         let (since, before) = self.last.replace((now, value)).unwrap_or((now, value));
-        self.has_told = true;
+        self.has_changed = true;
         Ok((before, value, now.duration_since(since)))
     }
 }
 
-/// The change a second of a counter that only goes up. Where it has gone down it began
-/// anew, and how far it went before is not known.
+/// The change a second of a counter that only goes up. If it has gone down, it was reset,
+/// and the change is not known.
 pub(super) fn per_second(before: u64, now: u64, span: Duration) -> Result<f64, SourceError> {
     let change = now.checked_sub(before).ok_or_else(|| {
-        SourceError::new("its counter has begun anew; the next poll has a value again")
+        SourceError::new("its counter was reset; the next poll has a value again")
     })?;
     match span.as_secs_f64() {
         seconds if seconds > 0.0 => {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_counter_is_told_by_the_second() {
+    fn a_counter_is_its_change_a_second() {
         let second = Duration::from_secs(1);
         assert_eq!(per_second(100, 1_600, 10 * second).unwrap(), 150.0);
         assert_eq!(per_second(u64::MAX - 1, u64::MAX, second / 2).unwrap(), 2.0);
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_is_not_told_again() {
+    fn a_change_is_returned_once() {
         let mut counted = Counted::default();
         counted.begin(|| Ok(7_u64)).unwrap();
         counted.begin(|| Ok(100)).unwrap();
         let (before, now, span) = counted.change(|| Ok(9)).unwrap();
         assert_eq!((before, now), (7, 9));
         assert!(span >= FIRST_SPAN);
-        // A poll that fails costs nothing of what came between.
+        // A failed poll loses nothing of the change in between.
         assert!(counted.change(|| Err(SourceError::new("gone"))).is_err());
         let (before, now, _) = counted.change(|| Ok(12)).unwrap();
         assert_eq!((before, now), (9, 12));

@@ -1,7 +1,6 @@
 use super::*;
 
-/// Hands out its chunks one a read, as a pipe does, and an error where one is
-/// scripted.
+/// Returns one chunk for each read, as a pipe does, and an error where one is scripted.
 struct Chunks(Vec<io::Result<&'static [u8]>>);
 
 impl Read for Chunks {
@@ -15,7 +14,7 @@ impl Read for Chunks {
     }
 }
 
-/// All that a stream yields: values, and errors as text.
+/// All results of a stream: values, and errors as text.
 fn all(reader: impl Read + Send) -> Vec<Result<f64, String>> {
     let mut lines = Lines::new(reader);
     let mut found = Vec::new();
@@ -68,7 +67,7 @@ fn a_bad_time_is_survived() {
         ),
         said(
             "line 2: \"1780315200000 2\" begins with what looks like milliseconds since 1970; \
-             say so by --time-unit ms",
+             use --time-unit ms",
         ),
         said("line 3: \"3 warm\" does not end in a finite number"),
         Ok(4.0),
@@ -76,12 +75,12 @@ fn a_bad_time_is_survived() {
     assert_eq!(found, expected);
 }
 
-/// Each of these was stored as something that was not meant, through a pipe.
+/// Each of these was once stored, through a pipe, as something else than was meant.
 #[test]
 fn only_what_is_meant_is_stored() {
     let found = all("1780315260 \n1 234.5\n1\u{a0}234.5\n14.2 60\n14.2\n1780315260\n".as_bytes());
     let values: Vec<&f64> = found.iter().filter_map(|found| found.as_ref().ok()).collect();
-    // The last is a value because lines have no times, which the fifth has decided.
+    // The last is a value because lines have no times, which the fifth line has decided.
     assert_eq!(values, [&14.2, &1_780_315_260.0]);
     assert_eq!(found.len(), 6);
 }
@@ -90,7 +89,8 @@ fn only_what_is_meant_is_stored() {
 fn lines_end_in_lf_crlf_or_cr() {
     let numbers = [1.0, 2.0, 3.0, 4.0, 5.0].map(Ok);
     assert_eq!(all("1\r2\r\n3\n4\r\r5\r".as_bytes()), numbers);
-    // Also where CR and LF come apart, and lines are counted as people do.
+    // Even if CR and LF are in different chunks, and lines are counted as people count
+    // them.
     let chunks = ["1\r", "\n2", "\r", "3\r", "\n", "x\r", "4\n"];
     let reader = Chunks(chunks.map(|chunk| Ok(chunk.as_bytes())).into());
     let bad = Err("line 4: \"x\" is not a finite number".to_owned());

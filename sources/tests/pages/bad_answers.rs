@@ -1,4 +1,4 @@
-//! Answers that hold no number, or too much.
+//! Answers without a number, or with too much.
 
 use std::net::TcpListener;
 
@@ -41,7 +41,7 @@ fn what_is_no_number_is_shown() {
         ("t 1", "#u", "there is no sample of u"),
         (&deep, "#/0", "#/0 is an array of 1, which is not a number"),
         ("<html>", "#/t", "\"<html>\" is not JSON: there is \"<\" at line 1 column 1"),
-        ("{\"t\": 14", "#/t", "the page broke off within \"{\"t\": 14\""),
+        ("{\"t\": 14", "#/t", "the page was cut off within \"{\"t\": 14\""),
     ] {
         assert_eq!(error(&Server::page(page).url(&format!("/{fragment}"))), said);
     }
@@ -64,17 +64,17 @@ fn pages_that_break_off_are_errors() {
         b"",
     ] {
         let said = error(&Server::bytes(answer).url("/"));
-        assert_eq!(said, "the server broke off in the middle");
+        assert_eq!(said, "the server closed the connection in the middle of its answer");
     }
-    // Within what is compressed, though of the length that was said.
+    // Within the compressed part, though the declared length is right.
     let compressed = gzip(b"14.25");
     let half = ok(&compressed[..compressed.len() - 6], "Content-Encoding: gzip\r\n");
     let said = error(&Server::bytes(half).url("/"));
     assert!(said.contains("the page cannot be decompressed: gzip: "), "{said}");
-    let mut rotten = whole;
-    let crc = rotten.len() - 6;
-    rotten[crc] ^= 1;
-    let said = error(&Server::bytes(rotten).url("/"));
+    let mut corrupt = whole;
+    let crc = corrupt.len() - 6;
+    corrupt[crc] ^= 1;
+    let said = error(&Server::bytes(corrupt).url("/"));
     assert!(said.contains("the page cannot be decompressed: gzip: "), "{said}");
 }
 
@@ -91,7 +91,7 @@ fn a_page_that_is_too_large_is_refused_also_when_it_was_small() {
     assert!(peak_memory_bytes() < 128 << 20, "{}", peak_memory_bytes());
 }
 
-/// The most memory that this process has had at once.
+/// The peak of this process's memory.
 pub(crate) fn peak_memory_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -109,27 +109,27 @@ fn a_coding_that_is_not_known_is_named_where_there_is_no_number() {
     );
 }
 
-/// Neither its length nor its last chunk says that it is all of the page.
+/// Neither a length nor a last chunk shows that the page is complete.
 #[test]
 fn a_page_without_an_end_must_show_one() {
     for (media, page, fragment, said) in [
-        ("text/plain", "u 1\nt 14", "#t", "the page broke off within \"t 14\""),
+        ("text/plain", "u 1\nt 14", "#t", "the page was cut off within \"t 14\""),
         ("text/plain", "", "#t", "there is no sample of t"),
         (
             "application/openmetrics-text; version=1.0.0",
             "t 14\n",
             "#t",
-            "the page broke off: the line \"# EOF\" is missing at its end",
+            "the page was cut off: the line \"# EOF\" is missing at its end",
         ),
-        ("application/json", "{\"t\": 14", "#/t", "the page broke off within \"{\"t\": 14\""),
-        ("application/json", "[1, 14", "#/1", "the page broke off within \"[1, 14\""),
-        ("application/json", "{\"t\": \"14", "#/t", "the page broke off within \"{\"t\": \"14\""),
+        ("application/json", "{\"t\": 14", "#/t", "the page was cut off within \"{\"t\": 14\""),
+        ("application/json", "[1, 14", "#/1", "the page was cut off within \"[1, 14\""),
+        ("application/json", "{\"t\": \"14", "#/t", "the page was cut off within \"{\"t\": \"14\""),
         ("application/json", "", "#/t", "the page is empty"),
     ] {
         let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: {media}\r\n\r\n{page}");
         assert_eq!(error(&Server::bytes(answer).url(&format!("/{fragment}"))), said);
     }
-    // Half of what is compressed is no page, whatever it would say.
+    // Half of the compressed bytes are not a page, whatever they contain.
     let compressed = gzip(b"u 1\nt 14\n");
     let half = &compressed[..compressed.len() - 1];
     let head = b"HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\n\r\n";

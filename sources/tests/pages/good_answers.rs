@@ -17,7 +17,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// So many blanks, compressed, which never are in memory together.
+/// This many blanks, compressed. They are never all in memory.
 pub(crate) fn gzip_of_blanks(length: usize) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     let blanks = [b' '; 1 << 16];
@@ -61,14 +61,14 @@ fn a_page_may_come_in_chunks_compressed_or_until_the_end() {
     assert_eq!(read(&Server::bytes("HTTP/1.0 200 OK\r\n\r\n14.25").url("/")), Ok(14.25));
 }
 
-/// A page whose end is not told, if it shows one.
+/// A page without a declared end is read if it shows its end.
 #[test]
 fn a_page_until_the_end_is_read_where_it_shows_its_end() {
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     for (media, page, fragment) in [
         ("text/plain", "14.25", ""),
         ("text/plain", "t 14.25\nu 1\n", "#t"),
-        // What is torn is not what is wanted.
+        // Only the wanted line must be complete.
         ("text/plain", "t 14.25\nu 1", "#t"),
         (open_metrics, "t 14.25\n# EOF\n", "#t"),
         (open_metrics, "t 14.25\n# EOF", "#t"),
@@ -78,7 +78,7 @@ fn a_page_until_the_end_is_read_where_it_shows_its_end() {
         let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: {media}\r\n\r\n{page}");
         assert_eq!(read(&Server::bytes(answer).url(&format!("/{fragment}"))), Ok(14.25), "{page}");
     }
-    // The end of its gzip is the end of a page, also where the last chunk is missing.
+    // The end of its gzip is the end of a page, even if the last chunk is missing.
     let compressed = gzip(b"u 1\nt 14.25");
     let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
     let chunk = format!("{head}{:x}\r\n", compressed.len());
@@ -97,7 +97,7 @@ fn codings_are_named_in_any_way() {
         let head = server.heads()[0].to_lowercase();
         assert!(head.contains("accept-encoding: gzip\r\n"), "{head}");
     }
-    // What says that it is coded and is not, or in a way that leaves it as it was.
+    // Declared codings that are not used, or that change nothing.
     for coding in ["identity", "Identity", "none", "utf-8", "gzip", ""] {
         let headers = format!("Content-Encoding: {coding}\r\n");
         assert_eq!(read(&Server::bytes(ok(b"14.25", &headers)).url("/")), Ok(14.25), "{coding}");
@@ -121,7 +121,7 @@ fn charsets_are_heeded() {
     }
 }
 
-/// Each of these was refused because of what stands beside the value.
+/// Each of these was once refused because of something next to the value.
 #[test]
 fn what_stands_beside_the_value_does_not_cost_it() {
     for (page, fragment) in [

@@ -1,5 +1,5 @@
-//! A collector on a server that gives one bad answer after another, and a good one
-//! behind each: the bad ones are told by name, the good ones are all stored.
+//! A collector on a server that alternates bad and good answers: the bad ones are
+//! reported by name, and the good ones are all stored.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,14 +24,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::bad_answers::peak_memory_bytes;
 use crate::good_answers::{gzip, gzip_of_blanks};
 
-/// Long enough for a good answer on a machine however slow, short enough to wait for.
+/// Long enough for a good answer on a slow machine, short enough for a test.
 const DEADLINE: Duration = Duration::from_secs(4);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Takes longer to make than a poll may take on a busy machine.
+/// Making it takes longer than a poll may take on a busy machine.
 static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip_of_blanks(200 << 20));
 
-/// A body in pieces, with a pause before each, that ends or breaks off.
+/// A body in pieces, with a pause before each, that ends or is cut off.
 struct Pieces {
     pieces: VecDeque<Bytes>,
     pause: Option<Pin<Box<Sleep>>>,
@@ -75,7 +75,7 @@ impl Body for Pieces {
     }
 }
 
-/// What is bad about the answer of that number, and what is said of it.
+/// The kind of each bad answer, and its error.
 const BAD: [(&str, &str); 14] = [
     ("404", "status 404 Not Found"),
     ("500", "status 500 Internal Server Error"),
@@ -84,8 +84,8 @@ const BAD: [(&str, &str); 14] = [
     ("bomb", "the page has more than 1048576 bytes"),
     ("slow", "it took longer than 4s"),
     ("stalled", "it took longer than 4s"),
-    ("truncated", "the server broke off in the middle"),
-    ("torn", "the page broke off within \"{\"t\": 1\""),
+    ("truncated", "the server closed the connection in the middle of its answer"),
+    ("torn", "the page was cut off within \"{\"t\": 1\""),
     ("coded", "is not JSON: there is"),
     ("nested", "it is an array of 1"),
     ("huge", "which is not a finite number"),
@@ -123,7 +123,7 @@ async fn bad_answer(what: &str) -> Response<Pieces> {
     }
 }
 
-/// Answers badly and well in turn, but on `/loop`.
+/// Alternates bad and good answers, except on `/loop`.
 async fn answer(
     request: Request<Incoming>,
     asked: Arc<AtomicUsize>,
@@ -142,15 +142,15 @@ async fn answer(
     })
 }
 
-/// A server for as long as the tests run.
+/// A server that runs until the tests end.
 fn serve() -> SocketAddr {
     LazyLock::force(&BOMB);
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            tell.send(listener.local_addr().unwrap()).unwrap();
+            sender.send(listener.local_addr().unwrap()).unwrap();
             let asked = Arc::new(AtomicUsize::new(0));
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -164,7 +164,7 @@ fn serve() -> SocketAddr {
             }
         });
     });
-    told.recv().unwrap()
+    receiver.recv().unwrap()
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use gaugelog_sources::{Registry, Settings};
 
-/// What a poll of a page gives, within a time that only a slow server uses up.
+/// The result of polling a page, within a time that only a slow server uses up.
 fn read(spec: &str) -> Result<f64, String> {
     read_with(spec, &Settings::new().deadline(Duration::from_secs(60)))
 }
@@ -32,7 +32,7 @@ fn read_with(spec: &str, settings: &Settings) -> Result<f64, String> {
     }
 }
 
-/// The error of a poll, behind the address of the page.
+/// The error of a poll, without the address of the page.
 fn error(spec: &str) -> String {
     let shown = gaugelog_sources::without_secrets(spec);
     let message = read(spec).unwrap_err();

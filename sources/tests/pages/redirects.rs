@@ -1,11 +1,11 @@
-//! Where redirects are followed to, and where not. That they do not lead into a private
-//! network is tested beside the code, since all servers here are on loopback.
+//! Which redirects are followed. That none leads into a private network is tested next to
+//! the code, since all servers here are on loopback.
 
 use crate::error;
 use crate::read;
 use crate::server::{Server, ok, redirect, say};
 
-/// Redirects so many times, then answers.
+/// Redirects this many times, then answers.
 fn redirecting(times: usize) -> Server {
     Server::start(move |number, stream| {
         let answer = if number < times { redirect("next") } else { ok(b"7", "") };
@@ -51,7 +51,7 @@ fn from_loopback_to_loopback() {
     assert_eq!(read(&here.url("/")), Ok(7.0));
 }
 
-/// Servers send names of files as they are, in Latin-1 or UTF-8.
+/// Servers send unencoded file names, in Latin-1 or UTF-8.
 #[test]
 fn to_what_should_have_been_encoded() {
     for (location, path) in

@@ -1,4 +1,4 @@
-//! What pages are asked for with: headers, a token, a body.
+//! What is sent with requests: headers, a token, a body.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -14,7 +14,7 @@ fn secret() -> Settings {
     Settings::new().headers(headers)
 }
 
-/// As many bytes as the body of a test has.
+/// Reads as many bytes as the body of a test has.
 fn body(stream: &mut TcpStream) -> String {
     let mut bytes = [0; BODY.len()];
     stream.read_exact(&mut bytes).unwrap();
@@ -74,7 +74,7 @@ fn a_body_is_posted_as_json_unless_a_header_says_otherwise() {
     assert!(!format!("{settings:?}").contains("4711"), "{settings:?}");
 }
 
-/// As browsers do; and nobody else is sent it.
+/// As in browsers. The body is sent to no other server.
 #[test]
 fn a_redirect_is_followed_with_the_body_only_where_it_asks_for_that() {
     for (status, method) in [

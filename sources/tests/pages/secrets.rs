@@ -1,4 +1,4 @@
-//! Who sees a user, a password and a key, and that the environment decides nothing.
+//! Who sees a user, a password and a key; the environment has no influence on that.
 
 use std::env;
 use std::process::Command;
@@ -12,7 +12,7 @@ fn with_user(url: &str) -> String {
     url.replace("http://", "http://me:hunter%202@")
 }
 
-/// `me:hunter 2`, as it is sent.
+/// `me:hunter 2`, as sent.
 const AUTHORIZATION: &str = "Basic bWU6aHVudGVyIDI=";
 
 fn is_told(head: &str) -> bool {
@@ -20,7 +20,7 @@ fn is_told(head: &str) -> bool {
 }
 
 #[test]
-fn a_server_is_told_its_own_user_also_after_a_redirect() {
+fn a_server_gets_its_own_user_also_after_a_redirect() {
     let server = Server::start(|number, stream| {
         let answer = if number == 0 { redirect("/there") } else { ok(b"7", "") };
         say(stream, &answer);
@@ -41,7 +41,7 @@ fn another_server_is_not_told() {
 }
 
 #[test]
-fn nobody_else_sees_them() {
+fn no_other_server_sees_them() {
     let server = Server::page("warm");
     let spec = with_user(&server.url("/?appid=0815#/a"));
     let source = Registry::standard().open(&spec, &Settings::new()).unwrap();
@@ -63,7 +63,7 @@ fn nobody_else_sees_them() {
     }
 }
 
-/// Runs in a process of its own, with a proxy in its environment.
+/// Runs in a separate process, with a proxy in its environment.
 #[test]
 fn inside_an_environment_with_a_proxy() {
     let Ok(spec) = env::var("GAUGELOG_TEST_PAGE") else { return };
@@ -72,7 +72,7 @@ fn inside_an_environment_with_a_proxy() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_heeded_only_when_asked_for() {
+fn a_proxy_of_the_environment_is_used_only_on_request() {
     let (server, proxy) = (Server::page("7"), Server::bytes("HTTP/1.1 502 No\r\n\r\n"));
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", "secrets::inside_an_environment_with_a_proxy", "--nocapture"])

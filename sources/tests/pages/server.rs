@@ -1,18 +1,19 @@
-//! A server that says what a test wants, byte for byte.
+//! A server that sends what a test wants, byte for byte.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A server on loopback, for as long as the tests run.
+/// A server on loopback that runs until the tests end.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// Answers each connection by this, given which it is, from 0.
+    /// Answers each connection with this function, which gets the number of the
+    /// connection, from 0.
     pub(crate) fn start(answer: impl Fn(usize, &mut TcpStream) + Clone + Send + 'static) -> Self {
         Self::start_at("127.0.0.1", answer)
     }
@@ -38,13 +39,13 @@ impl Server {
         Self { address, heads }
     }
 
-    /// Answers with this page, always.
+    /// Always answers with this page.
     pub(crate) fn page(body: impl AsRef<[u8]>) -> Self {
         let answer = ok(body.as_ref(), "");
         Self::start(move |_, stream| say(stream, &answer))
     }
 
-    /// Answers with these bytes, always.
+    /// Always answers with these bytes.
     pub(crate) fn bytes(answer: impl AsRef<[u8]>) -> Self {
         let answer = answer.as_ref().to_vec();
         Self::start(move |_, stream| say(stream, &answer))
@@ -54,13 +55,13 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// What has been asked so far.
+    /// The requests so far.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
 
-/// Up to the empty line.
+/// Reads up to the empty line.
 fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -70,7 +71,7 @@ fn head(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&head).into_owned()
 }
 
-/// A good answer, with further headers, each with its line end.
+/// A good answer with further headers, each with its line end.
 pub(crate) fn ok(body: &[u8], headers: &str) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{headers}\r\n");
@@ -81,7 +82,7 @@ pub(crate) fn redirect(location: &str) -> Vec<u8> {
     format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into_bytes()
 }
 
-/// Who asked may have gone already.
+/// The client may have gone already.
 pub(crate) fn say(stream: &mut TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
 }

@@ -1,4 +1,4 @@
-//! Servers that take their time: the deadline holds for all of a poll.
+//! Slow servers: the deadline applies to the whole poll.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::read_with;
 use crate::server::{Server, say};
 
 const DEADLINE: Duration = Duration::from_millis(300);
-/// What fails only where no deadline holds.
+/// A deadline so long that the tests fail if it is used.
 const FOREVER: Duration = Duration::from_secs(120);
 
 fn times_out(spec: &str) {
@@ -22,7 +22,7 @@ fn times_out(spec: &str) {
     assert!(begun.elapsed() < FOREVER / 2, "{:?}", begun.elapsed());
 }
 
-/// Says a byte now and then, for longer than anybody waits.
+/// Sends a byte from time to time, for longer than the deadline.
 fn trickle(stream: &mut TcpStream, text: impl Iterator<Item = u8>) {
     let begun = Instant::now();
     for byte in text {

@@ -21,22 +21,22 @@ use tempfile::TempDir;
 use crate::read_with;
 use crate::server::{Server, ok, redirect};
 
-/// A certificate, and the key that a server signs with.
+/// A certificate, and the key with which a server signs.
 struct Shown {
     certificate: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Shown {
-    /// One that signs itself.
+    /// A certificate that signs itself.
     fn own(params: &CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap().der().clone();
         Self { certificate, key: pkcs8(&key) }
     }
 
-    /// Version 1, RSA, with the name in its subject alone: none that a verifier for the
-    /// web would look at.
+    /// Version 1, RSA, with the name only in its subject: a verifier for the web refuses
+    /// to read it.
     fn version_1() -> Self {
         let pem = include_bytes!("version1.pem");
         Self {
@@ -62,7 +62,7 @@ fn pkcs8(key: &KeyPair) -> PrivateKeyDer<'static> {
     PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()))
 }
 
-/// Shows a certificate whether or not the key is its own.
+/// Shows a certificate, whether or not the key belongs to it.
 #[derive(Debug)]
 struct Always(Arc<CertifiedKey>);
 
@@ -72,7 +72,7 @@ impl ResolvesServerCert for Always {
     }
 }
 
-/// A server at 127.0.0.1, and a file with what is to be trusted.
+/// A server at 127.0.0.1, and a file with the certificates to trust.
 pub(crate) struct Site {
     address: SocketAddr,
     directory: TempDir,
@@ -80,7 +80,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// With a certificate for a name that an authority has signed, which is trusted.
+    /// With a certificate for a name. It is signed by an authority, which is trusted.
     pub(crate) fn start(name: &str, answer: Vec<u8>) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -92,7 +92,7 @@ impl Site {
         Self::serve(shown, &authority.pem(), &[&TLS12, &TLS13], answer)
     }
 
-    /// With a certificate that is trusted itself.
+    /// With a certificate that is itself trusted.
     fn of(shown: Shown) -> Self {
         let pem = shown.pem();
         Self::serve(shown, &pem, &[&TLS12, &TLS13], ok(b"7", ""))
@@ -121,7 +121,7 @@ impl Site {
             for stream in listener.incoming() {
                 let session = ServerConnection::new(Arc::clone(&config)).unwrap();
                 let mut stream = StreamOwned::new(session, stream.unwrap());
-                // One that does not trust us says so, and goes.
+                // A client that does not trust us sends an alert and closes.
                 if stream.read(&mut [0; 4096]).is_ok() {
                     let _ = stream.write_all(&answer);
                     stream.conn.send_close_notify();
@@ -151,13 +151,13 @@ impl Site {
         read_with(&self.url(), settings).map_err(|said| said.replace(&prefix, ""))
     }
 
-    /// What is read when the file is trusted.
+    /// The result of reading when the file is trusted.
     fn trusted(&self) -> Result<f64, String> {
         self.read(&Settings::new().ca_file(self.ca_file()))
     }
 }
 
-/// A device's certificate: it signs itself, and may do so for others.
+/// A device's certificate: it signs itself, and may sign others.
 fn device(names: &[&str]) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
@@ -182,7 +182,7 @@ fn a_private_authority_is_trusted_when_it_is_given_and_not_else() {
         site.pin()
     );
     assert_eq!(message, expected);
-    // Another authority is no help.
+    // Another authority does not help.
     let other = Site::start("127.0.0.1", ok(b"7", ""));
     let message = site.read(&Settings::new().ca_file(other.ca_file())).unwrap_err();
     assert!(message.starts_with("its certificate is not signed by"), "{message}");
@@ -195,7 +195,7 @@ fn a_certificate_for_another_name_is_refused() {
     assert_eq!(message, "its certificate is for elsewhere.example, and not for 127.0.0.1");
 }
 
-/// Those that devices make for themselves, and a verifier for the web refuses.
+/// Certificates that devices make for themselves, and a verifier for the web refuses.
 #[test]
 fn a_servers_own_certificate_is_trusted_whatever_kind_it_is_of() {
     let site = Site::of(Shown::own(&device(&["127.0.0.1"])));
@@ -232,7 +232,7 @@ fn a_servers_own_certificate_must_hold_and_name_it() {
             device(&["nas.local", "192.0.2.1"]),
             "its certificate is for nas.local, 192.0.2.1, and not for 127.0.0.1",
         ),
-        // A subject counts only where there are no other names.
+        // A subject counts only if there are no other names.
         (
             with_common_name(device(&["nas.local"]), "127.0.0.1"),
             "its certificate is for nas.local, and not for 127.0.0.1",
@@ -272,20 +272,21 @@ fn a_pin_replaces_all_other_checks() {
 }
 
 impl Site {
-    /// A pin counts also where the certificate would be trusted without.
+    /// A pin is checked even if the certificate would be trusted without it.
     fn trusted_with_pin(&self, pin: Fingerprint) -> Result<f64, String> {
         self.read(&Settings::new().ca_file(self.ca_file()).insecure(true).pin(pin))
     }
 }
 
 #[test]
-fn whoever_answers_is_believed_only_when_that_is_asked_for() {
+fn any_server_is_trusted_only_on_request() {
     let site = Site::of(Shown::own(&device(&["nas.local"])));
     assert!(site.read(&Settings::new()).is_err());
     assert_eq!(site.read(&Settings::new().insecure(true)), Ok(7.0));
 }
 
-/// Whoever has seen a certificate can show it, and only its owner can sign with its key.
+/// Anyone who has seen a certificate can show it, but only its owner can sign with its
+/// key.
 #[test]
 fn a_certificate_without_its_key_is_refused() {
     for version in [&TLS12, &TLS13] {
@@ -308,14 +309,15 @@ fn a_certificate_without_its_key_is_refused() {
     }
 }
 
-/// The address of a server that says these bytes at once, whatever it is asked.
+/// The address of a server that sends these bytes at once, whatever the request is.
 fn saying(answer: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            // Some of what is asked, or closing would reset the connection.
+            // Reads a part of the request, since closing before would reset the
+            // connection.
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(&answer);
         }

@@ -1,4 +1,4 @@
-//! The list of what a machine has.
+//! The list of a machine's sensors.
 
 use gaugelog_sources::{Registry, Settings, available};
 
@@ -11,7 +11,7 @@ fn what_is_listed_opens_and_shows_the_same() {
     assert_eq!(listed.len(), 71, "{listed:#?}");
     for sensor in &listed {
         let again = machine.read(&sensor.spec);
-        // Processors that stand still have no part that was used, and disks fill up.
+        // Idle processors show no used part, and disks fill up.
         if sensor.spec.contains("cpu/") || sensor.spec.contains("disk/") {
             continue;
         }
@@ -63,7 +63,7 @@ fn a_machine_without_sensors_has_none() {
     assert!(available(Tree::empty().root()).is_empty());
 }
 
-/// Whatever this machine has: nothing fails to be listed, and the load can be read.
+/// On this machine: everything can be listed, and the load can be read.
 #[test]
 fn this_machine_is_listed() {
     let listed = available("/");

@@ -1,5 +1,5 @@
-//! Sensors that fail, go and come back: an error of one poll each, and never another
-//! sensor's value.
+//! Sensors that fail, disappear and come back: each time an error of one poll, and never
+//! another sensor's value.
 
 use std::fs;
 
@@ -14,7 +14,8 @@ fn a_chip_that_moves_is_found_again_and_its_old_number_means_nothing() {
     let mut source = machine.open("sensor:hwmon/coretemp/Core 0").unwrap();
     assert_eq!(poll(&mut *source), Ok(46.123));
 
-    // After a reload of the drivers another chip has the number and an input of that name.
+    // After a reload of the drivers another chip has the number and an input of that
+    // name.
     machine.remove("sys/class/hwmon/hwmon4");
     machine.link("sys/class/hwmon/hwmon4", "../../devices/platform/nct6775.656/hwmon/hwmon2");
     let message = machine.without_root(&poll(&mut *source).unwrap_err());
@@ -57,8 +58,8 @@ fn files_that_vanish_are_an_error_until_they_are_back() {
     }
 }
 
-/// Reading the first page of one's own memory is the kernel's EIO, as from a chip that
-/// does not answer on its bus.
+/// Reading the first page of one's own memory gives EIO, as from a chip that does not
+/// answer on its bus.
 #[test]
 fn a_device_that_does_not_answer_is_survived() {
     let machine = Tree::machine();
@@ -75,7 +76,7 @@ fn a_device_that_does_not_answer_is_survived() {
     assert_eq!(poll(&mut *source), Ok(50.0));
 }
 
-/// A pipe that somebody holds open but writes nothing to: EAGAIN, and nobody waits.
+/// A pipe that is open but never written to: EAGAIN, and no wait.
 #[test]
 fn a_device_that_is_not_ready_is_not_waited_for() {
     let tree = Tree::empty();
@@ -123,7 +124,7 @@ fn an_endless_file_takes_no_memory() {
 }
 
 #[test]
-fn thermometers_that_were_misheard_or_have_not_measured_have_no_value() {
+fn thermometers_with_a_bad_checksum_or_no_measurement_have_no_value() {
     let machine = Tree::machine();
     for (text, what) in [
         (
@@ -136,7 +137,7 @@ fn thermometers_that_were_misheard_or_have_not_measured_have_no_value() {
         ),
         (
             "00 00 00 00 00 00 00 00 00 : crc=00 YES\n00 00 00 00 00 00 00 00 00 t=0\n",
-            "nothing but zeros, as from a wire that is shorted",
+            "only zeros, as from a shorted wire",
         ),
         // A DS18S20 has the same bytes at power-on and at 85 degrees.
         (
@@ -167,7 +168,7 @@ fn thermometers_that_were_misheard_or_have_not_measured_have_no_value() {
     }
     for (text, value) in [
         ("00 00 00 : crc=00 YES\n00 00 00 t=84999\n", 84.999),
-        // Measured: the seventh byte is 16 less the last four bits of the value.
+        // Measured: the seventh byte is 16 minus the last four bits of the value.
         ("50 05 4b 46 7f ff 10 10 dc : crc=dc YES\n50 05 4b 46 7f ff 10 10 dc t=85000\n", 85.0),
         ("50 05 : crc=1c YES\n50 05 t=85000\n", 85.0),
         ("00 00 4b 46 7f ff 0c 10 1c : crc=1c YES\n00 00 4b 46 7f ff 0c 10 1c t=0\n", 0.0),

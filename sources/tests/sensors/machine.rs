@@ -1,4 +1,4 @@
-//! What a machine measures about itself, and files that others write.
+//! What a machine measures about itself, and files that other programs write.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::tree::{Tree, poll};
 
 #[test]
-fn processors_are_told_as_the_part_that_was_used_since_the_last_poll() {
+fn processors_show_the_part_that_was_used_since_the_last_poll() {
     let machine = Tree::machine();
     let mut source = machine.open("sensor:cpu/used").unwrap();
     let stat = |text: &str| machine.write("proc/stat", format!("cpu  {text}\ncpu0 {text}\n"));
@@ -20,13 +20,13 @@ fn processors_are_told_as_the_part_that_was_used_since_the_last_poll() {
     machine.write("proc/stat", "cpu  1 2\n");
     let message = machine.without_root(&poll(&mut *source).unwrap_err());
     assert_eq!(message, "proc/stat: no such figure in \"cpu  1 2\"");
-    // A failed poll costs nothing of what came between.
+    // A failed poll loses nothing of the change in between.
     stat("1140 50 480 8220 510 0 0 0 720 0");
     assert_eq!(poll(&mut *source), Ok(50.0));
 }
 
 #[test]
-fn bytes_of_an_interface_are_told_by_the_second() {
+fn bytes_of_an_interface_are_a_change_a_second() {
     let machine = Tree::machine();
     let counter = "sys/devices/pci0000:00/0000:00:1f.6/net/eth0/statistics/rx_bytes";
     let mut source = machine.open("sensor:net/eth0/rx").unwrap();
@@ -51,7 +51,7 @@ fn bytes_of_an_interface_are_told_by_the_second() {
 }
 
 #[test]
-fn memory_and_disks_are_told_in_bytes() {
+fn memory_and_disks_are_in_bytes() {
     let machine = Tree::machine();
     assert_eq!(machine.read("sensor:memory/available"), Ok(9_254_400.0 * 1024.0));
     for spec in ["sensor:disk/free/", "sensor:disk/free/sys/class"] {
@@ -79,7 +79,7 @@ fn a_field_of_a_longer_file_is_read_by_its_name() {
 }
 
 #[test]
-fn a_file_that_nobody_writes_any_more_has_no_value() {
+fn a_file_that_is_no_longer_written_has_no_value() {
     let tree = Tree::empty();
     tree.write("level", "\u{feff}42.5\n");
     let spec = format!("sensor:file={},max-age=5m", tree.path("level").display());
@@ -102,7 +102,7 @@ fn a_file_that_nobody_writes_any_more_has_no_value() {
     }
 }
 
-/// What the kernel shows instead of a value where a sensor is broken.
+/// What the kernel shows in place of a value when a sensor is broken.
 #[test]
 fn what_no_thermometer_measures_is_refused() {
     let machine = Tree::machine();
@@ -135,13 +135,13 @@ fn what_no_thermometer_measures_is_refused() {
             "{spec}"
         );
     }
-    // What is no temperature may be that low.
+    // A value that is not a temperature may be that low.
     let current = "sys/devices/acpi/PNP0C0A/power_supply/BAT0/current_now";
     machine.write(current, "-703000000\n");
     assert_eq!(machine.read("sensor:power/BAT0/current_now"), Ok(-703.0));
 }
 
-/// A driver's label, and what a display says.
+/// A driver's label, and the text of a display.
 #[test]
 fn control_characters_are_shown_escaped() {
     let machine = Tree::machine();

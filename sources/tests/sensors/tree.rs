@@ -1,4 +1,4 @@
-//! A tree of files as the kernel shows them, from the listing beside this file.
+//! A tree of files like the kernel's, from the listing next to this file.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,7 +18,7 @@ impl Tree {
             if let Some((link, target)) = line.split_once(" -> ") {
                 tree.link(link, target);
             } else {
-                let (path, text) = split_behind_path(line);
+                let (path, text) = split_after_path(line);
                 let before = fs::read_to_string(tree.path(path)).unwrap_or_default();
                 tree.write(path, format!("{before}{text}\n"));
             }
@@ -59,13 +59,13 @@ impl Tree {
         Registry::standard().open(spec, &Settings::new().root(self.root()))
     }
 
-    /// What a sensor shows, or why it shows nothing, without the path of the tree.
+    /// The value of a sensor, or its error without the path of the tree.
     pub(crate) fn read(&self, spec: &str) -> Result<f64, String> {
         let mut source = self.open(spec).map_err(|error| self.without_root(&error.to_string()))?;
         poll(&mut *source).map_err(|message| self.without_root(&message))
     }
 
-    /// A spec that is wrong is refused; what is absent is a failed poll.
+    /// A wrong spec is refused; an absent sensor is a failed poll.
     #[track_caller]
     pub(crate) fn refuses(&self, spec: &str, message: &str) {
         let is_wrong = ["is not of the form", "is no kind of", "is no path", "finite", "twice"]
@@ -94,8 +94,8 @@ pub(crate) fn poll(source: &mut dyn Source) -> Result<f64, String> {
     }
 }
 
-/// Parts the path from the line behind it, though names of devices hold colons too.
-fn split_behind_path(line: &str) -> (&str, &str) {
+/// Splits the path from the rest of the line, though names of devices contain colons too.
+fn split_after_path(line: &str) -> (&str, &str) {
     let mut from = 0;
     loop {
         let at = from + line[from..].find(':').unwrap();

@@ -1,4 +1,4 @@
-//! What each kind of sensor shows when all is well, and how it is chosen.
+//! The values of each kind of sensor, and how a sensor is chosen.
 
 use crate::tree::Tree;
 
@@ -92,7 +92,7 @@ fn descriptions_name_the_unit() {
     }
 }
 
-/// The specs that name nothing or too much, and what is said.
+/// Specs that name nothing or too much, and their errors.
 #[test]
 fn what_is_not_there_or_ambiguous_lists_what_is() {
     let machine = Tree::machine();

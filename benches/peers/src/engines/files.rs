@@ -1,5 +1,5 @@
-//! The floors: what the kernel and the disk take for the same bytes, without checksums,
-//! without any promise after a crash but that of the sync.
+//! The lower limits: what the kernel and the disk take for the same bytes, without
+//! checksums, and with no promise after a crash except that of the sync.
 
 use std::fs::File;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use super::{Durable, Plan};
 const NAME: &str = "rows";
 /// A time and a value.
 const ROW_BYTES: usize = 16;
-/// What one durable append writes: a row, and as much again for what says that it is one.
+/// What one durable append writes: a row, and as much again to mark it as a row.
 const RECORD_BYTES: usize = 32;
 /// What one durable append of a fresh process writes.
 const FRESH_BYTES: usize = 24;

@@ -1,5 +1,5 @@
-//! fjall: one keyspace of big-endian times, as it advises for integers; a batch is
-//! written to its journal as one.
+//! fjall: one keyspace with big-endian times as keys, as it advises for integers. A batch
+//! is written to its journal as a whole.
 
 use std::ops::Range;
 use std::path::Path;

@@ -8,7 +8,7 @@ use gaugelog::{Observation, Options, Snapshot, SyncPolicy, Writer};
 
 use super::{ALWAYS, Durable, Order, Plan, Reader, Statistics, bits};
 
-/// The writer that keeps the lock: each observation is pushed by itself.
+/// The writer that keeps the lock. Each observation is pushed separately.
 pub(crate) struct Held(Writer);
 
 impl Held {
@@ -49,7 +49,7 @@ impl super::Appender for gaugelog::Store {
     }
 }
 
-/// A snapshot, through memory maps as is the default.
+/// A snapshot, read through memory maps, which is the default.
 pub(crate) struct Fixed(Snapshot);
 
 impl Fixed {

@@ -1,5 +1,5 @@
-//! LMDB through heed: integer keys, append mode, write transactions of a batch each.
-//! `WRITE_MAP`, which its documentation calls faster, was not with these batches.
+//! LMDB with heed: integer keys, append mode, one write transaction for each batch. Its
+//! documentation calls `WRITE_MAP` faster, but it was not with these batches.
 
 use std::ops::Range;
 use std::path::Path;
@@ -21,8 +21,8 @@ type Times<'e> =
 /// Address space: more than any workload fills.
 const MAP_BYTES: usize = 4 << 30;
 
-/// An environment, open until the process ends: closing it does nothing for what was
-/// committed.
+/// An environment that stays open until the process ends: closing it does nothing for
+/// what was committed.
 pub(crate) struct Environment {
     environment: &'static Env,
     times: Times<'static>,
@@ -35,8 +35,8 @@ impl Environment {
         std::fs::create_dir_all(place)?;
         let mut options = EnvOpenOptions::new();
         options.map_size(MAP_BYTES).max_readers(16);
-        // SAFETY: nothing but this process opens the directory, which was made for this
-        // comparison; without syncs nothing is claimed to survive before the last one.
+        // SAFETY: only this process opens the directory, which was made for this
+        // comparison. Without syncs, only what the last sync covered must survive.
         #[allow(unsafe_code, reason = "heed asks for it")]
         let environment = unsafe {
             if durable == Durable::AtEnd {
@@ -85,7 +85,7 @@ impl super::Writer for Environment {
 
 impl super::Appender for Environment {
     fn append(&self, observation: Observation) -> Result<()> {
-        // Threads may arrive in another order than that of their keys.
+        // Threads may arrive in another order than their keys.
         self.put(&[observation], PutFlags::empty())
     }
 }

@@ -1,4 +1,4 @@
-//! The engines, each as its own documentation says is best for the task.
+//! The engines. Each is used as its own documentation recommends for the task.
 
 use std::ops::Range;
 use std::path::Path;
@@ -25,20 +25,20 @@ pub(crate) enum Durable {
     AtEnd,
 }
 
-/// In which order a store is read.
+/// The order in which a store is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Time,
     Sequence,
 }
 
-/// How much a writer will write, for engines that can be told.
+/// How much a writer will write, for engines that use this.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) durable: Durable,
     /// How many observations there will be.
     pub(crate) count: u64,
-    /// Gaugelog keeps all of it in its log.
+    /// Whether Gaugelog keeps all of it in its log.
     pub(crate) in_log: bool,
 }
 
@@ -49,18 +49,18 @@ pub(crate) trait Writer {
     /// Makes all of it durable.
     fn sync(&mut self) -> Result<()>;
 
-    /// Brings what was appended into the form in which it stays.
+    /// Brings what was appended into its final form.
     fn seal(&mut self) -> Result<()> {
         Ok(())
     }
 }
 
-/// Appends one durably, from any thread.
+/// Appends one observation durably, from any thread.
 pub(crate) trait Appender: Send + Sync {
     fn append(&self, observation: Observation) -> Result<()>;
 }
 
-/// What a summary says.
+/// The values of a summary.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Statistics {
     pub(crate) count: u64,
@@ -87,12 +87,12 @@ impl Statistics {
 pub(crate) trait Reader {
     fn summary(&self, times: Range<i64>) -> Result<Statistics>;
     fn median(&self) -> Result<f64>;
-    /// How many there are, and the sum of the bits of their times and values: what costs
-    /// least of all that needs each one.
+    /// The number of rows, and the sum of the bits of their times and values: the
+    /// cheapest work that needs each of them.
     fn read_all(&self, order: Order) -> Result<(u64, u64)>;
 }
 
-/// A reader that has rows and no statistics.
+/// A reader with rows and without statistics.
 trait Rows {
     fn visit(&self, times: Range<i64>, each: impl FnMut(i64, f64)) -> Result<()>;
 
@@ -103,7 +103,7 @@ trait Rows {
     }
 }
 
-/// All times that any series has.
+/// A range with all times of any series.
 pub(crate) const ALWAYS: Range<i64> = 0..i64::MAX;
 
 impl<T: Rows> Reader for T {
@@ -111,7 +111,7 @@ impl<T: Rows> Reader for T {
         self.statistics(times)
     }
 
-    /// By selection among all values: no engine of rows has a quicker way.
+    /// By selection among all values: no engine of rows has a faster way.
     fn median(&self) -> Result<f64> {
         let mut values = Vec::new();
         self.visit(ALWAYS, |_, value| values.push(value))?;
@@ -122,7 +122,7 @@ impl<T: Rows> Reader for T {
         Ok(lower.filter(|_| count % 2 == 0).map_or(*upper, |lower| f64::midpoint(lower, *upper)))
     }
 
-    /// Both orders are one: the key is the time, and times ascend.
+    /// Both orders are the same: the key is the time, and times ascend.
     fn read_all(&self, _: Order) -> Result<(u64, u64)> {
         let (mut count, mut sum) = (0, 0_u64);
         self.visit(ALWAYS, |time, value| {

@@ -52,7 +52,7 @@ impl super::Writer for File {
         )
     }
 
-    /// A durable commit makes durable what was committed before it.
+    /// A durable commit also makes earlier commits durable.
     fn sync(&mut self) -> Result<()> {
         self.insert(&[], Durability::Immediate)
     }

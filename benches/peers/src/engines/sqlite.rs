@@ -1,5 +1,5 @@
-//! SQLite in its write-ahead mode. The time is the `INTEGER PRIMARY KEY`, which makes it
-//! the row's number in the one tree: smaller and quicker than `WITHOUT ROWID` here.
+//! SQLite in write-ahead mode. The time is the `INTEGER PRIMARY KEY`, and so the row's
+//! number in the only tree. This is smaller and faster than `WITHOUT ROWID` here.
 
 use std::ops::Range;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! tsink: one metric without labels. Partitions of a week in place of an hour, which
-//! would be 2,800 of them for ten million seconds.
+//! tsink: one metric without labels. Partitions are a week: with an hour, ten million
+//! seconds would need 2,800 of them.
 
 use std::ops::Range;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tsink::{Aggregation, DataPoint, QueryOptions, Row, Storage, StorageBuilder, 
 use super::{Durable, Statistics};
 
 const METRIC: &str = "observations";
-/// What its log takes at once.
+/// The most rows that its log takes at once.
 const ROWS_MAX: usize = 65_535;
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 
@@ -53,7 +53,7 @@ impl super::Writer for Series {
         Ok(())
     }
 
-    /// Closing is what makes everything durable.
+    /// Closing makes everything durable.
     fn sync(&mut self) -> Result<()> {
         if !self.is_closed {
             self.is_closed = true;
@@ -84,7 +84,7 @@ impl super::Rows for Series {
         Ok(())
     }
 
-    /// Its own aggregations, which read the window once each.
+    /// Its own aggregations. Each reads the window once.
     fn statistics(&self, times: Range<i64>) -> Result<Statistics> {
         let count = self.aggregate(&times, Aggregation::Count)?;
         let sum = self.aggregate(&times, Aggregation::Sum)?;

@@ -1,4 +1,4 @@
-//! Damage costs a page at most, is reported, and is accepted by a repair.
+//! Damage costs at most a page, is reported, and is accepted by a repair.
 
 use super::*;
 use crate::error::ErrorKind;
@@ -7,7 +7,7 @@ use crate::format::chunk::Column;
 use crate::os::disk::{Operation, watch};
 use crate::stats::summary::Summary;
 
-/// A chunk as it should be, and what damage may be done to it.
+/// A chunk as written, and what it must still give when damaged.
 struct Specimen {
     shelf: Shelf,
     bytes: Vec<u8>,
@@ -25,8 +25,8 @@ impl Specimen {
         Self { shelf, bytes, leaves, summaries }
     }
 
-    /// Damages one place, which must cost one page at most and be reported, and then
-    /// accepts the loss.
+    /// Damages one place, which must cost at most one page and be reported. Then accepts
+    /// the loss.
     fn check_damaged(&self, damaged: &[u8], what: &str) {
         let chunk = self.shelf.open_with(damaged).expect(what);
         let mut lost = 0;
@@ -74,7 +74,7 @@ fn a_flipped_byte_costs_one_page_at_most() {
     }
 }
 
-/// As the test before, with some bytes of each kind of part: it is quick.
+/// As the test before, with some bytes of each kind of part, so that it is quick.
 #[test]
 fn every_kind_of_part_is_under_a_checksum() {
     let specimen = Specimen::new(&slow_sensor(), &[]);
@@ -91,7 +91,7 @@ fn every_kind_of_part_is_under_a_checksum() {
             specimen.check_damaged(&damaged, &format!("byte {at}"));
         }
     }
-    // A reader uses a sketch as it is; only verifying makes it again.
+    // A reader uses a sketch as it is. Only verifying computes it again.
     let sketch = usize::try_from(header.sketch.offset).expect("small");
     let mut damaged = specimen.bytes.clone();
     damaged[sketch] ^= 1;
@@ -198,7 +198,7 @@ fn pages_are_valid_in_their_own_place_only() {
     for place in [Place { store: 7, ..PLACE }, Place { seal: 7, ..PLACE }] {
         let other = sealed_at(place, &all, &[]);
         assert_eq!(other.len(), specimen.bytes.len());
-        // The same page, whose checksum stands in another header.
+        // The same page with another checksum in the header.
         assert_eq!(other[range(0)], specimen.bytes[range(0)]);
         let mut mixed = other.clone();
         let header = chunk.header.header_bytes as usize;
@@ -208,7 +208,7 @@ fn pages_are_valid_in_their_own_place_only() {
     }
 }
 
-/// Their checksums stand beside them, not in the header.
+/// Their checksums are next to them, not in the header.
 #[test]
 fn summaries_are_valid_in_their_own_place_only() {
     let specimen = Specimen::new(&incompressible(), &[]);
@@ -247,7 +247,7 @@ fn an_old_page_in_a_map_is_read_again() {
     assert!(reads.get() > 0, "it was not read by position");
 }
 
-/// Runs `work` with the read number `failing`, and `times` more, failing like this.
+/// Runs `work` with the read number `failing`, and `times` more, failing with this error.
 fn with_failing_reads<T>(
     failing: usize,
     times: usize,
@@ -263,7 +263,7 @@ fn with_failing_reads<T>(
     watch::with(watcher, work)
 }
 
-/// Each part is read by itself, so a read that fails is a part that cannot be had.
+/// Each part is read by itself, so a failed read means that this part cannot be read.
 #[test]
 fn an_unreadable_sector_counts_like_a_corrupt_one() {
     let specimen = Specimen::new(&incompressible(), &[]);
@@ -309,7 +309,7 @@ fn an_error_of_reading_is_an_error() {
             let mut page = Page::default();
             (0..CHUNK_LEAVES).try_for_each(|leaf| chunk.read_page(leaf, Wanted::ROWS, &mut page))
         });
-        // Only the read of all summaries at once has another way.
+        // Only for the read of all summaries at once is there another way.
         let is_table = failing == 3;
         assert_eq!(read.is_ok(), is_table || failing > 7, "{failing}");
         if let Err(error) = read {
@@ -318,7 +318,7 @@ fn an_error_of_reading_is_an_error() {
     }
 }
 
-/// Otherwise an error that passes would make a smaller answer, or a repair that loses.
+/// Otherwise an error that may pass would give a smaller answer, or a repair would lose data.
 #[test]
 fn a_summary_that_cannot_be_read_now_is_an_error() {
     let specimen = Specimen::new(&incompressible(), &[]);

@@ -1,4 +1,4 @@
-//! Whatever bytes lie in a chunk's file: an error or some rows, never a panic.
+//! Any bytes in a chunk's file give an error or some rows, never a panic.
 
 use byteorder::{ByteOrder, LittleEndian as LE};
 use pco::wrapped::FileCompressor;
@@ -12,7 +12,7 @@ use crate::format::chunk::{Codec, Column, Header, Part};
 /// How many chunks are made of each specimen.
 const ROUNDS: usize = 600;
 
-/// Opens the chunk and asks for all it has. Errors are fine.
+/// Opens the chunk and reads everything. Errors are fine.
 fn try_everything(shelf: &Shelf, bytes: &[u8]) {
     let Ok(chunk) = shelf.open_with(bytes) else { return };
     let mut page = Page::default();
@@ -63,7 +63,7 @@ fn specimens() -> Vec<Vec<u8>> {
     vec![sealed(&slow, &[]), sealed(&near, &[0..1, 2..1024]), sealed(&floats, &[5..7, 9..10])]
 }
 
-/// Any bytes of the header, with a right checksum.
+/// Any bytes of the header, with a correct checksum.
 #[test]
 fn hostile_headers_are_harmless() {
     let shelf = Shelf::new();
@@ -86,7 +86,7 @@ fn hostile_headers_are_harmless() {
     }
 }
 
-/// What is in the header, encoded again after a change, so that it fits together.
+/// The header, changed and encoded again so that its fields agree.
 fn rebuilt(specimen: &[u8], change: impl FnOnce(&mut Header, &mut Vec<Vec<u8>>)) -> Vec<u8> {
     let length = LE::read_u32(&specimen[52..]) as usize;
     let mut header = Header::decode(&specimen[..length]).expect("a header");
@@ -123,8 +123,7 @@ fn a_rebuilt_chunk_is_the_chunk() {
     }
 }
 
-/// Any bytes of pages, of the sketch and of what the decoders are made of, with right
-/// checksums.
+/// Any bytes of pages, of the sketch and of the decoders' metas, with correct checksums.
 #[test]
 fn hostile_pages_are_harmless() {
     let shelf = Shelf::new();
@@ -170,7 +169,7 @@ fn values_that_are_not_finite_are_damage() {
     }
 }
 
-/// A repair must not take for damage what a later version wrote.
+/// A repair must not treat as damage what a later version wrote.
 #[test]
 fn a_later_version_is_no_damage() {
     let shelf = Shelf::new();
@@ -186,9 +185,9 @@ fn a_later_version_is_no_damage() {
     assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
 }
 
-/// A dictionary and a window of lookbacks would take memory that the bytes only claim.
+/// A dictionary and a lookback window would take memory only because the bytes say so.
 #[test]
-fn ways_of_pco_that_take_much_memory_are_refused() {
+fn modes_of_pco_that_take_much_memory_are_refused() {
     let numbers: Vec<i64> = (0..2048).map(|number| number % 7 * 1_000_003).collect();
     let meta = |config: ChunkConfig| {
         let compressor = FileCompressor::default().chunk_compressor(&numbers, &config);

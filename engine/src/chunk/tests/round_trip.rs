@@ -1,4 +1,4 @@
-//! What was sealed is read, in all its bits.
+//! What was sealed is read back, bit for bit.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::format::{CHUNK_LEVEL, LEAF};
 use crate::stats::sketch::{Sketch, Unit};
 use crate::stats::summary::Summary;
 
-/// What the times of a chunk can be like.
+/// Kinds of times that a chunk can have.
 #[derive(Clone, Copy, Debug)]
 enum Times {
     Steady,
@@ -18,7 +18,7 @@ enum Times {
     Any,
 }
 
-/// What the values of a chunk can be like.
+/// Kinds of values that a chunk can have.
 #[derive(Clone, Copy, Debug)]
 enum Values {
     Decimal(i32),
@@ -85,7 +85,7 @@ fn observations(times: Times, values: Values, seed: u64) -> Vec<Observation> {
     numbers.map(&mut observe).collect()
 }
 
-/// Seals, opens and compares everything, through maps and by position.
+/// Seals, opens and compares everything, read through maps and by position.
 fn check(all: &[Observation], lost: &[Range<u64>]) {
     let bytes = sealed(all, lost);
     let shelf = Shelf::new();
@@ -220,7 +220,7 @@ fn the_sketch_is_in_the_columns_own_unit() {
     assert_eq!(chunk.sketch().expect("whole"), Sketch::of(&values, Unit::Decimal(1)));
 }
 
-/// Sealing is deterministic: what two processes seal of the same log is the same.
+/// Sealing is deterministic: two processes that seal the same log write the same bytes.
 #[test]
 fn the_same_observations_are_the_same_bytes() {
     let all = observations(Times::Jitter, Values::Near, 3);

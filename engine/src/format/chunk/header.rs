@@ -1,9 +1,8 @@
-//! What stands before the pages and after them.
+//! The header of a chunk, which is stored before the pages and after them.
 //!
-//! It has all that one damaged byte must not cost: the place, the nodes, what the
-//! columns' decoders need, the length and the checksum of each page. Its last four
-//! bytes are its own length once more, so that the second copy is found from the
-//! end of the file.
+//! It holds all that one damaged byte must not cost: the place, the nodes, what the
+//! decoders of the columns need, the length and the checksum of each page. Its last four
+//! bytes repeat its length, so that the second copy is found from the end of the file.
 
 use std::ops::Range;
 
@@ -22,21 +21,21 @@ pub(crate) const HEADER_BYTES_MAX: usize = 160 * 1024;
 pub(crate) const PREFIX_BYTES: usize = 56;
 
 const MAGIC: &[u8; 8] = b"gl-chunk";
-/// The checksum's place, and where what it covers begins.
+/// Where the checksum is, and where the bytes that it covers begin.
 const CHECKSUM_AT: usize = 8;
 const COVERED_FROM: usize = 12;
-/// Where the header's length stands for the first time.
+/// Where the header states its length for the first time.
 const LENGTH_AT: usize = 52;
-/// Where the parts begin whose number varies.
+/// Where the parts of variable number begin.
 const FIXED_BYTES: usize = 86;
 const LOST_BYTES: usize = 4;
 /// The lengths and checksums of a leaf's two pages.
 const PAGES_BYTES: usize = 12;
 const LENGTH_BYTES: usize = 4;
 
-/// The nodes that the chunk with the last number completes.
+/// The number of nodes that the chunk with the highest number completes.
 const NODES_MAX: usize = u32::BITS as usize + 1;
-/// What the decoder of a column needs is not longer.
+/// The longest meta of a column.
 pub(crate) const META_BYTES_MAX: usize = 8 * 1024;
 const SKETCH_BYTES_MAX: u32 = 1024 * 1024;
 
@@ -46,7 +45,7 @@ pub(crate) struct ColumnHeader {
     pub(crate) codec: Codec,
     /// Empty for [`Codec::Plain`].
     pub(crate) meta: Vec<u8>,
-    /// One a leaf. That of a leaf without rows is empty.
+    /// One page for each leaf; empty for a leaf without rows.
     pub(crate) pages: Vec<Section>,
 }
 
@@ -62,9 +61,9 @@ pub(crate) struct Header {
     pub(crate) place: Place,
     /// The nodes that the chunk completes: its own, then those above it.
     pub(crate) nodes: Vec<Node>,
-    /// Ascending, with other observations between them.
+    /// Ascending. Between two runs there are other observations.
     pub(crate) lost: Vec<LostRun>,
-    /// A repair has accepted that they are lost.
+    /// Whether a repair has accepted the loss.
     pub(crate) is_loss_accepted: bool,
     pub(crate) times: ColumnHeader,
     pub(crate) values: ColumnHeader,
@@ -76,7 +75,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Computes the offsets and lengths; `None` if they are beyond any chunk's.
+    /// Computes the offsets and lengths; `None` if they exceed the limits of a chunk.
     pub(crate) fn located(mut self) -> Option<Self> {
         let header_bytes = FIXED_BYTES
             + self.nodes.len() * SUMMARY_BYTES
@@ -110,12 +109,12 @@ impl Header {
         self.column(column).pages[leaf]
     }
 
-    /// Where the summary of a leaf stands, its checksum first.
+    /// The offset of a leaf's summary, whose checksum comes first.
     pub(crate) fn leaf_offset(&self, leaf: u64) -> u64 {
         u64::from(self.header_bytes) + leaf * LEAF_BYTES as u64
     }
 
-    /// Where the second copy stands.
+    /// The offset of the second copy.
     pub(crate) fn second_offset(&self) -> u64 {
         u64::from(self.file_bytes - self.header_bytes)
     }
@@ -209,7 +208,7 @@ impl Header {
         within_limits(LE::read_u32(end))
     }
 
-    /// The header that is all of `bytes`.
+    /// Decodes a header that fills all of `bytes`.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Invalid> {
         if Self::stated_bytes(bytes)? != bytes.len() {
             return Err(Invalid::Fields);
@@ -271,7 +270,7 @@ impl Header {
         (fields.is_empty() && stated == lengths && again == stated.0).then_some(header)
     }
 
-    /// Whether what the header states fits together.
+    /// Whether the fields of the header agree with each other.
     fn is_plausible(&self) -> bool {
         let page_fits = |codec: Codec, page: &Section, rows: u64| {
             let bytes = u64::from(page.bytes);
@@ -315,7 +314,7 @@ fn take_lost(bytes: &mut &[u8], count: usize) -> Option<Vec<LostRun>> {
     let mut runs: Vec<LostRun> = Vec::with_capacity(count.min(bytes.len() / LOST_BYTES));
     for _ in 0..count {
         let run = LostRun { first: take_u16(bytes)?, last: take_u16(bytes)? };
-        // An observation that is not lost comes between two runs.
+        // There is at least one observation between two runs.
         let first = runs.last().map_or(0, |before| u32::from(before.last) + 2);
         if u32::from(run.first) < first || run.last < run.first || u64::from(run.last) >= CHUNK {
             return None;

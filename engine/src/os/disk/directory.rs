@@ -1,8 +1,8 @@
 //! A store's directory.
 //!
 //! Files are opened relative to its descriptor, without following links and without
-//! waiting, and only regular files are opened. A link or a FIFO with one of our names is
-//! an error.
+//! waiting. Only regular files are opened: a link or a FIFO with one of our names is an
+//! error.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -16,7 +16,7 @@ use super::file::DiskFile;
 use super::{Identity, Operation, call};
 use crate::error::{Error, Result};
 
-/// A store's directory, held open. It needs no permission to list it.
+/// A store's directory, held open. No permission to list it is needed.
 #[derive(Debug)]
 pub(crate) struct Directory {
     descriptor: OwnedFd,
@@ -57,12 +57,12 @@ impl Directory {
         }
     }
 
-    /// Which file the name leads to; `None` if there is none.
+    /// The file that the name leads to; `None` if there is none.
     pub(crate) fn identity(&self, name: &str) -> Result<Option<Identity>> {
         Ok(self.look(name)?.map(|(identity, _)| identity))
     }
 
-    /// Whether the name, and no other one, leads to that file.
+    /// Whether the name leads to that file and is its only name.
     pub(crate) fn is_only_name(&self, name: &str, identity: Identity) -> Result<bool> {
         Ok(self.look(name)? == Some((identity, 1)))
     }
@@ -87,8 +87,8 @@ impl Directory {
         self.open_as(name, OFlags::RDONLY, Operation::Open, "open the file")
     }
 
-    /// Opens a file for reading and writing. Fails where the file has several names:
-    /// what is written to it would show in the other place too.
+    /// Opens a file for reading and writing. Fails if the file has several names: writing
+    /// to it would change it under the other names too.
     pub(crate) fn open_file_for_writing(&self, name: &str) -> Result<DiskFile> {
         self.open_as(name, OFlags::RDWR, Operation::OpenForWriting, "open the file for writing")
     }
@@ -106,7 +106,7 @@ impl Directory {
         let opened = call(&path, operation, open);
         let descriptor = match opened {
             Ok(descriptor) => descriptor,
-            // A link, a socket, a directory that is to be written.
+            // A link, a socket, or a directory in place of a file to be written.
             Err(error)
                 if [Errno::LOOP, Errno::NXIO, Errno::ISDIR]
                     .iter()
@@ -134,7 +134,7 @@ impl Directory {
         })
     }
 
-    /// Creates a file that must not be there yet.
+    /// Creates a file that must not exist yet.
     pub(crate) fn create_file(&self, name: &str) -> Result<DiskFile> {
         let path = self.file_path(name);
         let flags =
@@ -150,9 +150,10 @@ impl Directory {
         Ok(DiskFile { file: File::from(descriptor), path, identity, opened_with: 0, links: 1 })
     }
 
-    /// Creates `name` whole: a reader, or the machine after a power cut, finds all of
-    /// `content` under that name or what was there before. The name itself is durable
-    /// only after [`Lock::sync_directory`](crate::os::lock::Lock::sync_directory).
+    /// Creates the file `name` whole: a reader, or the machine after a power cut, finds
+    /// either all of `content` under that name or what was there before. The name itself
+    /// is durable only after
+    /// [`Lock::sync_directory`](crate::os::lock::Lock::sync_directory).
     pub(crate) fn replace_file(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
         let temporary = format!("{name}.tmp");
         let written = self.write_new(&temporary, content).and_then(|file| {
@@ -160,24 +161,25 @@ impl Directory {
             Ok(DiskFile { path: self.file_path(name), ..file })
         });
         if written.is_err() {
-            // The error to report is the first one; the next attempt removes a rest.
+            // The first error is the one to report. The next attempt removes what is
+            // left.
             drop(self.remove(&temporary));
         }
         written
     }
 
-    /// Creates the file `name`, replacing a rest of an earlier attempt, and syncs it.
+    /// Creates and syncs the file `name`, replacing what an earlier attempt left.
     pub(crate) fn write_new(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
         let file = self.write_unsynced(name, content)?;
         file.sync()?;
         Ok(file)
     }
 
-    /// As [`write_new`](Self::write_new), but for the sync.
+    /// As [`write_new`](Self::write_new), without the sync.
     pub(crate) fn write_unsynced(&self, name: &str, content: &[u8]) -> Result<DiskFile> {
         let file = match self.create_file(name) {
-            // Left by a process that was killed, perhaps after a sync of it had
-            // failed: what is written there again may never reach the disk.
+            // Left by a process that was killed, perhaps after a sync of the file failed.
+            // Bytes written to it again may never reach the disk.
             Err(error) if error.is_already_there() => {
                 self.remove(name)?;
                 self.create_file(name)
@@ -199,7 +201,7 @@ impl Directory {
             .map_err(|error| Error::io(&path, "rename a new file to this name", error))
     }
 
-    /// Renames a file to its name with a suffix; the file is kept, and no longer used.
+    /// Adds a suffix to a file's name. The file is kept, and no longer used.
     pub(crate) fn set_aside(&self, name: &str, suffix: &str) -> Result<()> {
         let (path, aside) = (self.file_path(name), format!("{name}{suffix}"));
         let rename = || {
@@ -210,7 +212,7 @@ impl Directory {
             .map_err(|error| Error::io(&path, "rename the file", error))
     }
 
-    /// Removes a file that nothing refers to any more.
+    /// Removes a file that is no longer needed.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.file_path(name);
         let remove = || Ok(rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())?);
@@ -218,14 +220,14 @@ impl Directory {
             .map_err(|error| Error::io(&path, "remove the file", error))
     }
 
-    /// The names in the directory, sorted. Needs the permission to list it.
+    /// The names in the directory, sorted. Needs permission to list it.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
         let list = || {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let listed = rustix::fs::openat(&self.descriptor, ".", flags, Mode::empty())?;
             let mut names = Vec::new();
             for entry in rustix::fs::Dir::new(listed)? {
-                // A name that is not UTF-8 is none of ours.
+                // All of our names are UTF-8.
                 if let Ok(name) = entry?.file_name().to_str()
                     && !matches!(name, "." | "..")
                 {

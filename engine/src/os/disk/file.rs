@@ -12,7 +12,7 @@ use super::{Identity, Operation, announce_write, call, refuse_unreadable, uninte
 use crate::error::{Error, Result};
 use crate::os::map::start_write_out;
 
-/// A file of a store, opened.
+/// An open file of a store.
 #[derive(Debug)]
 pub(crate) struct DiskFile {
     pub(super) file: File,
@@ -45,9 +45,9 @@ impl DiskFile {
         &self.file
     }
 
-    /// The file's length in bytes now. Only the length is asked for: asking for the
-    /// time of change makes the next sync dearer on kernels with multigrain
-    /// timestamps, because the next write then changes the inode.
+    /// The file's length in bytes now. Only the length is asked for: asking for the time
+    /// of change makes the next sync slower on kernels with multigrain timestamps,
+    /// because the next write then changes the inode.
     pub(crate) fn len(&self) -> Result<u64> {
         let look = || {
             let flags = AtFlags::EMPTY_PATH;
@@ -66,8 +66,8 @@ impl DiskFile {
         uninterrupted(write).map_err(|error| Error::io(&self.path, "write", error).at(offset))
     }
 
-    /// Starts writing a part to the disk, so that the next sync has less to wait for. That
-    /// the file system does not do so is no error.
+    /// Starts writing a part to the disk, so that the next sync has less to wait for. It
+    /// is no error if the file system does not.
     pub(crate) fn start_write_out(&self, part: Range<u64>) {
         let start = || start_write_out(&self.file, part.clone());
         drop(call(&self.path, Operation::StartWriteOut, start));
@@ -79,7 +79,7 @@ impl DiskFile {
             .map_err(|error| Error::io(&self.path, "sync to disk", error))
     }
 
-    /// Fills `into` from `offset`; fewer bytes only at the end of the file.
+    /// Fills `into` from `offset`. Reads fewer bytes only at the end of the file.
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while filled < into.len() {
@@ -97,8 +97,8 @@ impl DiskFile {
         Ok(filled)
     }
 
-    /// Where the first byte at or after `offset` lies that is not in a hole of the
-    /// file; `None` if there is none. A file system without holes has none.
+    /// The offset of the first byte at or after `offset` that is not in a hole of the
+    /// file; `None` if there is none, or if the file system has no holes.
     pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
         let seek = || Ok(rustix::fs::seek(&self.file, SeekFrom::Data(offset))?);
         match call(&self.path, Operation::Seek, seek) {

@@ -1,4 +1,4 @@
-//! How a test sees each operation before it happens, and may make it fail.
+//! Lets a test see each operation before it happens, and make it fail.
 
 use super::Operation;
 use std::cell::{Cell, RefCell};
@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Sees a file, what is to be done to it, and the bytes to be written.
+/// Gets a file, the operation, and the bytes to be written.
 type Watcher = Box<dyn FnMut(&Path, Operation, &[u8]) -> io::Result<()>>;
 
 thread_local! {
@@ -15,8 +15,7 @@ thread_local! {
     static UNREADABLE: RefCell<Vec<(PathBuf, Range<u64>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// From here on this thread gets an I/O error for these bytes of files, where it
-/// reads by position.
+/// From here on, reads by position on this thread get an I/O error for these bytes.
 pub(crate) fn set_unreadable(places: Vec<(PathBuf, Range<u64>)>) {
     UNREADABLE.set(places);
 }
@@ -59,8 +58,8 @@ pub(crate) fn with<T>(
     result
 }
 
-/// From here on, segments begun by this thread have identities that are
-/// counted on from this one, so that a run can be repeated byte for byte.
+/// From here on, this thread counts the identities of new files up from `first`, so that
+/// a run can be repeated byte for byte.
 pub(crate) fn count_identities_from(first: u64) {
     IDENTITY.set(Some(first));
 }

@@ -1,4 +1,4 @@
-//! Snapshots of one store share what they have read, while it is the same.
+//! Snapshots of one store share what they have read while the sealed part is the same.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ fn what_was_read_of_the_sealed_part_is_not_read_again() -> Result<()> {
     let store = options.create(&path)?;
     store.append_batch(&rows(0, 4 * chunk))?;
     store.seal()?;
-    // The first half: a node that is neither in the manifest nor of the last chunk.
+    // The first half: a node that neither the manifest nor the last chunk holds.
     let half = 0..2 * chunk;
     let earlier = options.snapshot(&path)?;
     let expected = earlier.window(half.clone()).summary()?;
@@ -30,10 +30,10 @@ fn what_was_read_of_the_sealed_part_is_not_read_again() -> Result<()> {
     let again = options.snapshot_again(&path, &earlier)?;
     assert_eq!(again.window(half.clone()).summary()?, expected);
     assert!(options.snapshot(&path)?.window(half.clone()).summary().is_err());
-    // What none has read is read.
+    // What no snapshot has read is still read.
     assert!(again.window(0..chunk + 5).summary().is_err());
 
-    // The manifest states something else: nothing is taken for granted.
+    // The manifest states something else, so nothing is shared.
     store.append_batch(&rows(4 * chunk, 5 * chunk))?;
     store.seal()?;
     let again = options.snapshot_again(&path, &again)?;

@@ -1,4 +1,4 @@
-//! Statistics of every window are those of its rows.
+//! Statistics of every window equal those computed from its rows.
 
 use std::time::Duration;
 
@@ -149,7 +149,7 @@ fn the_summary_of_everything_depends_on_the_rows_alone() {
     }
 }
 
-/// Of a whole store: sealed chunks and the log, each sketched in a unit of its own.
+/// In a whole store: sealed chunks and the log are each sketched in their own unit.
 #[test]
 fn estimates_have_three_digits_of_the_smallest_values_too() {
     for scale in [1.0, 1e-15, 1e-300, 1e-312] {
@@ -181,7 +181,7 @@ fn estimates_have_three_digits() {
     }
 }
 
-/// The sketches of chunks with different decimals, and of the log, lead to the answer.
+/// The sketches of chunks with different decimals, and of the log, give the answer.
 #[test]
 fn quantiles_of_decimals_need_no_scan() {
     let mut random = random(14);

@@ -1,5 +1,5 @@
-//! Damage is an error by default; otherwise the rest is read, and all that is missing
-//! is listed.
+//! Damage is an error by default. With damage skipped, the rest is read, and all that is
+//! missing is listed.
 
 use rand::RngExt;
 
@@ -16,7 +16,8 @@ fn filled(order: Order, seed: u64) -> Filled {
     Filled::new(series(order, COUNT, &mut random), &mut random)
 }
 
-/// What can be read, by number, and what is lost. Both orders agree on it.
+/// What can be read, with its numbers, and what is lost. Both orders of reading agree on
+/// it.
 fn readable(snapshot: &Snapshot) -> (Vec<(u64, Observation)>, Vec<Range<u64>>) {
     let (mut rows, mut lost) = (Vec::new(), Vec::new());
     for row in snapshot.by_sequence(..) {
@@ -39,7 +40,7 @@ fn lost_of(missing: &[Damage]) -> Vec<Range<u64>> {
     missing.iter().map(|damage| damage.lost.clone()).collect()
 }
 
-/// Checks that everything but `lost` is read, and that this is reported.
+/// Checks that everything except `lost` is read, and that `lost` is reported.
 fn check(filled: &Filled, lost: &Range<u64>) {
     let strict = filled.snapshot();
     let (rows, reported) = readable(&strict);
@@ -48,7 +49,8 @@ fn check(filled: &Filled, lost: &Range<u64>) {
     assert!(rows == expected);
     assert_eq!(reported, vec![lost.clone()]);
     assert!(strict.missing().is_empty());
-    // A caller that stops at the first error has all rows before it, and none after it.
+    // A caller that stops at the first error has all rows before the damage, and none
+    // after it.
     let before = strict.by_sequence(..).take_while(Result::is_ok).count() as u64;
     assert_eq!(before, lost.start);
 
@@ -59,7 +61,7 @@ fn check(filled: &Filled, lost: &Range<u64>) {
     values.sort_by(f64::total_cmp);
     let skipping = strict.skip_damage();
     let exact = skipping.median().expect("read").expect("some");
-    // From the sketches, if no page had to be read.
+    // Answered by the sketches if no page had to be read.
     if !skipping.missing().is_empty() {
         let middle = (values.len() - 1) / 2;
         assert_eq!(exact, f64::midpoint(values[middle], values[values.len() / 2]));
@@ -86,7 +88,8 @@ fn a_flipped_bit_costs_its_page() {
                 check(&filled, &lost);
                 pages += 1;
             } else {
-                // It hit the header, a summary or the sketch, which cost no row.
+                // The byte was in the header, a summary or the sketch, which costs no
+                // row.
                 assert_eq!(readable(&filled.snapshot()).0.len(), COUNT);
                 assert!(filled.snapshot().median().is_ok());
                 assert!(filled.snapshot().window(1..200).summary().is_ok());
@@ -143,7 +146,7 @@ fn a_corrupt_frame_of_the_log_costs_its_rows() {
     let sealed = filled.snapshot().tree().view().sealed_end_sequence();
     assert!(COUNT as u64 - sealed > 100, "some rows are in the log");
     filled.store.sync().expect("synced");
-    // Something durable after it, so that the frame is not taken for the torn end.
+    // Something durable after it, so that the frame is not treated as the torn end.
     filled.store.append_batch(&filled.rows[..1]).expect("appended");
     filled.store.sync().expect("synced");
     let mut filled = filled;
@@ -166,7 +169,7 @@ fn a_corrupt_frame_of_the_log_costs_its_rows() {
     assert_eq!(strict.by_sequence(..lost.start).filter(Result::is_err).count(), 0);
     assert_eq!(strict.window(..).iter().filter(Result::is_err).count(), 1);
 
-    // The loss stays one when the rest is sealed.
+    // It is still lost when the rest is sealed.
     filled.store.append_batch(&filled.rows).expect("appended");
     let strict = filled.snapshot();
     assert_eq!(strict.summary().expect_err("damaged").lost(), lost);
@@ -206,7 +209,7 @@ fn a_link_in_the_place_of_a_chunk_costs_its_rows() {
     check(&filled, &(4 * CHUNK..5 * CHUNK));
 }
 
-/// Two copies of a store went on apart; files of one are put into the other.
+/// Two diverged copies of a store; files of one are put into the other.
 #[test]
 fn files_of_copies_that_went_on_apart_are_noticed() {
     for number in [0, 1, 2, 3, 4] {
@@ -230,7 +233,7 @@ fn files_of_copies_that_went_on_apart_are_noticed() {
         assert!(snapshot.by_sequence(first..first + 1).any(|row| row.is_err()), "{number}");
         assert!(snapshot.window(..).iter().any(|row| row.is_err()));
         assert_eq!(snapshot.median().expect_err("noticed").kind(), ErrorKind::Damaged);
-        // No row of the other copy is served, and none of its values counted.
+        // No row of the other copy is returned, and none of its values is counted.
         let skipping = snapshot.skip_damage();
         let mut served = 0;
         for (sequence, row) in skipping.by_sequence(..).map(|row| row.expect("read around")) {

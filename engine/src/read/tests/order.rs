@@ -1,4 +1,4 @@
-//! By sequence and by time, whatever the order in which rows arrived.
+//! By sequence and by time, for any order of arrival.
 
 use rand::RngExt;
 
@@ -43,7 +43,7 @@ fn rows_come_by_time_and_ties_by_arrival() {
     }
 }
 
-/// More rows of one time than are sorted in memory, and some of other times between.
+/// More rows of one time than are sorted in memory, with some of other times between.
 #[test]
 fn any_number_of_equal_times_keeps_the_order_of_arrival() {
     let mut random = random(3);

@@ -1,5 +1,5 @@
-//! Retention: what is kept is all there is, and what was removed under a reader is an
-//! error.
+//! Retention: answers cover what is kept, and what was removed while a reader has a
+//! snapshot is an error.
 
 use super::*;
 use crate::ErrorKind;
@@ -54,7 +54,7 @@ fn what_is_removed_under_a_reader_is_an_error_and_never_a_smaller_result() {
         }
         let mut rows = snapshot.by_sequence(..);
         assert!(rows.next().is_some_and(|row| row.is_err()) && rows.next().is_none());
-        // What is still there is read.
+        // What still exists is read.
         assert_eq!(snapshot.by_sequence(12_000..).count(), 8_000);
         assert!(snapshot.missing().is_empty());
     }

@@ -1,4 +1,4 @@
-//! Bins are numpy's: the same edges, the same counts.
+//! Bins equal numpy's: the same edges, the same counts.
 
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn counted(edges: &Edges, values: &[f64]) -> Vec<u64> {
     counts
 }
 
-/// What the definition says: the last bin that begins no later than the value.
+/// By the definition: the last bin that begins no later than the value.
 fn bin_by_search(edges: &[f64], value: f64) -> Option<usize> {
     let inside = edges[0] <= value && value <= edges[edges.len() - 1];
     let begun = edges.iter().rposition(|edge| *edge <= value);
@@ -28,7 +28,7 @@ fn reference_edges_and_counts() {
     for case in reference::cases() {
         let edges = Edges::equal(case.min, case.max, 10);
         assert_eq!(counted(&edges, &case.values), case.counts, "{}", case.name);
-        // Bit for bit as numpy's, not only close.
+        // Bit for bit equal to numpy's, not only close.
         assert_eq!(edges.into_vec(), case.edges, "{}", case.name);
     }
 }
@@ -47,7 +47,7 @@ fn last_bin_is_closed_on_the_right() {
 }
 
 #[test]
-fn what_f64_cannot_separate_is_one_bar() {
+fn what_f64_cannot_separate_is_one_bin() {
     for (min, max) in [
         (1e300, 1e300),
         (1e15, 1e15),
@@ -60,7 +60,7 @@ fn what_f64_cannot_separate_is_one_bar() {
         assert_eq!(counted(&edges, &[min, max]), [2]);
         assert_eq!(edges.into_vec(), [min, max]);
     }
-    // Ten steps of the smallest number can just be told apart.
+    // Ten steps of the smallest number are just enough for ten bins.
     assert_eq!(Edges::equal(0.0, 10.0 * 5e-324, 10).bins(), 10);
 }
 
@@ -111,7 +111,7 @@ fn given_edges_increase() {
     }
 }
 
-/// Numbers close to each other, too.
+/// Also numbers close to each other.
 fn values() -> impl Strategy<Value = f64> {
     prop_oneof![finite(), 1.0..1.000_000_000_01]
 }
@@ -130,7 +130,7 @@ proptest! {
             assert!(edges.bins() == bins || edges.bins() == 1);
             edges
         });
-        // The values themselves, and numbers at and beside the edges.
+        // The values themselves, and numbers at the edges and next to them.
         for near in edges.edges.iter().step_by(1 + edges.bins() / 10) {
             values.extend([*near, near.next_down(), near.next_up()]);
         }

@@ -14,7 +14,7 @@ use crate::stats::summary::Summary;
 
 const QUANTILES: [f64; 8] = [0.0, 1.0, 0.5, 0.1, 0.25, 0.3, 0.75, 0.999];
 
-/// Values in leaves, of which those outside of the interval are left out.
+/// Values in leaves. Those outside of the interval are left out.
 struct Leaves {
     leaves: Vec<Leaf>,
     scans: usize,
@@ -59,7 +59,7 @@ fn sketched(values: &[f64], unit: Unit) -> Buckets {
     buckets
 }
 
-/// The definition: numpy's, for sorted values.
+/// The definition, as in numpy, for sorted values.
 fn by_sorting(sorted: &[f64], q: f64) -> f64 {
     let index = q * (sorted.len() - 1) as f64;
     let left = (0..sorted.len()).rfind(|rank| *rank as f64 <= index).expect("rank 0");
@@ -86,8 +86,8 @@ fn misleading(values: &[f64]) -> Vec<Buckets> {
     wrong.into_iter().map(|values| sketched(values, Unit::Binary)).collect()
 }
 
-/// Checks all quantiles with right sketches and with misleading ones; returns how
-/// many scans they took at most with the right ones.
+/// Checks all quantiles with right sketches and with misleading ones. Returns the largest
+/// number of scans that they took with the right ones.
 fn check(values: &[f64], unit: Unit) -> usize {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -134,7 +134,7 @@ fn no_scan_for_decimals_of_few_digits() {
     let mut rng = SmallRng::seed_from_u64(4);
     let tenths: Vec<f64> = (0..300_000).map(|_| (normal(&mut rng) * 10.0).round() / 10.0).collect();
     assert_eq!(check(&tenths, Unit::Decimal(1)), 0);
-    // Chunks of whole numbers have no decimals.
+    // Chunks of whole numbers have 0 decimals.
     let mut buckets = Buckets::default();
     let whole: Vec<f64> = tenths.iter().map(|value| value.round()).collect();
     buckets.add(&Sketch::of(&whole, Unit::Decimal(0)));
@@ -159,7 +159,7 @@ fn sketches_of_another_number_of_values_are_not_the_answer() {
 #[test]
 fn one_scan_for_a_million_equal_values() {
     assert_eq!(check(&vec![21.4; 1_000_000], Unit::Binary), 1);
-    // Zeros of a sign are one value.
+    // Zeros of one sign are one value.
     assert_eq!(check(&vec![-0.0; 300_000], Unit::Binary), 0);
 }
 
@@ -176,7 +176,7 @@ fn one_scan_for_heavy_ties() {
 fn median_between_two_far_values() {
     let values: Vec<f64> = (0..400_000).map(|i| if i % 2 == 0 { 1e-9 } else { 1e9 }).collect();
     assert_eq!(check(&values, Unit::Binary), 1);
-    // Above f64::MAX before halving.
+    // The sum is above f64::MAX before halving.
     assert_eq!(check(&[f64::MAX, f64::MAX.next_down()], Unit::Binary), 1);
     assert_eq!(check(&[f64::MIN, f64::MAX], Unit::Binary), 1);
 }
@@ -186,7 +186,7 @@ fn bucket_of_many_different_values_is_refined() {
     let mut rng = SmallRng::seed_from_u64(5);
     let values: Vec<f64> = (0..500_000).map(|_| 1e9 + rng.random::<f64>() * 1e-3).collect();
     assert_eq!(check(&values, Unit::Binary), 2);
-    // Another magnitude takes no digits.
+    // A value of another magnitude takes no digits from the others.
     let mut outlier: Vec<f64> = (0..300_000).map(|_| normal(&mut rng)).collect();
     outlier[0] = 1e300;
     assert_eq!(check(&outlier, Unit::Binary), 1);
@@ -207,7 +207,7 @@ fn nothing_has_no_quantile() {
     let none = &mut Leaves::of(&[]);
     let buckets = sketched(&[1.5], Unit::Binary);
     assert_eq!(exact(none, &buckets, 0, 0.5).expect("no errors"), None);
-    // Fewer values than promised, and questions that make no sense.
+    // Fewer values than promised, and arguments that are out of range.
     assert_eq!(exact(none, &buckets, 7, 0.5).expect("no errors"), None);
     let one = &mut Leaves::of(&[1.5]);
     for q in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
@@ -291,7 +291,7 @@ proptest! {
         changes in prop::collection::vec(prop::collection::vec(any::<f64>(), 0..20), 1..9),
         count in 1..400_000_u64,
     ) {
-        // Hands over other values at every scan, and skips any number.
+        // Hands over other values at every scan, and skips any number of them.
         struct Changing(Vec<Vec<f64>>, u64);
         impl Values for Changing {
             fn scan(&mut self, _: f64, _: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {

@@ -6,12 +6,13 @@ use super::{Cell, Sketch, Unit};
 use crate::stats::order::key;
 
 /// Pages of memory, each of 8 KiB for the values of one power of two and one sign. All
-/// values from 1e-38 to 1e38 of either sign fit; more are counted with fewer digits.
+/// values from 1e-38 to 1e38 of either sign fit; a wider range is counted with fewer
+/// digits.
 const PAGES_MAX: usize = 512;
 const PAGE: usize = 1 << PAGE_BITS;
 const PAGE_BITS: u32 = 10;
 
-/// `count` values, or some of as many, lie from `low` to `high`, both included, in total
+/// `count` values, or some of them, lie from `low` to `high`, both included, in total
 /// order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bucket {
@@ -21,7 +22,7 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// The value that it holds, if it can hold but one.
+    /// The value that it holds, if it can hold only one.
     pub(crate) fn single(&self) -> Option<f64> {
         (self.low.to_bits() == self.high.to_bits()).then_some(self.low)
     }
@@ -30,15 +31,15 @@ impl Bucket {
 /// Counts of values in intervals. Those of one unit do not overlap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buckets {
-    /// Counts of the same unit, which add up, by unit and number of the page.
+    /// Counts by unit and page number. Counts of the same unit add up.
     pages: BTreeMap<(Unit, i32), Box<[u64; PAGE]>>,
-    /// One count is that of 2^coarseness places.
+    /// One count covers 2^coarseness places.
     coarseness: u32,
     count: u64,
 }
 
 impl Buckets {
-    /// Adds a sketch, whatever its unit.
+    /// Adds a sketch of any unit.
     pub(crate) fn add(&mut self, sketch: &Sketch) {
         self.count = self.count.saturating_add(sketch.count);
         let mut cells = &sketch.cells[..];
@@ -61,7 +62,7 @@ impl Buckets {
         }
     }
 
-    /// Joins each two neighbouring counts.
+    /// Joins each pair of neighbouring counts.
     fn coarsen(&mut self) {
         self.coarseness += 1;
         for ((unit, page), fine) in std::mem::take(&mut self.pages) {
@@ -78,12 +79,12 @@ impl Buckets {
         self.count
     }
 
-    /// Where the value of this rank, counted from 0, lies.
+    /// The bucket that holds the value of this rank, counted from 0.
     ///
-    /// Buckets of different units may overlap. Were all that do joined, they could grow
-    /// together to any width. But of all values the one of this rank is not below that of
-    /// this rank among their lower bounds, nor above that among their upper ones, and both
-    /// are within a bucket's width of it.
+    /// Buckets of different units may overlap. Joining all that do could give any width.
+    /// So two bounds are used: the value of this rank is at least the lower bound of this
+    /// rank among all lower bounds, and at most the upper bound of this rank among all
+    /// upper bounds. Both are within a bucket's width of it.
     pub(crate) fn of_rank(&self, rank: u64) -> Option<Bucket> {
         let of_rank = |bound: fn(&Bucket) -> f64| {
             let mut below = 0_u64;
@@ -109,7 +110,7 @@ impl Buckets {
         units.into_iter()
     }
 
-    /// The buckets of all units, in the order of one of their bounds.
+    /// The buckets of all units, ordered by one of their bounds.
     fn sorted_by(&self, bound: fn(&Bucket) -> f64) -> impl Iterator<Item = Bucket> {
         let mut of_units: Vec<_> = self.units().map(|unit| self.of_unit(unit).peekable()).collect();
         std::iter::from_fn(move || {

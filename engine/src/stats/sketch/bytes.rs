@@ -1,10 +1,10 @@
 //! A sketch in bytes: the unit, then each bucket that holds values, in their order.
 //!
-//! The first byte is the number of decimals, or 255 for a binary unit. Each bucket
-//! is a varint of twice its count, plus 1 where empty buckets come before it; their
-//! number less 1 follows as another varint. The first bucket comes after the lowest
-//! one of the unit. Varints have seven bits a byte, the lowest first; all bytes but
-//! the last have their highest bit set.
+//! The first byte is the number of decimals, or 255 for a binary unit. Each bucket is a
+//! varint of twice its count, plus 1 if empty buckets come before it; then another varint
+//! holds their number less 1. The first bucket is counted from the lowest of the unit.
+//! Varints have seven bits a byte, the lowest first. All bytes but the last have their
+//! highest bit set.
 
 use super::unit::Unit;
 use super::{Cell, Sketch};
@@ -29,8 +29,8 @@ impl Sketch {
         }
     }
 
-    /// The sketch of `count` values that all of `bytes` state; `None` if they
-    /// cannot be one. It takes at most 8 bytes of memory for each byte.
+    /// The sketch of `count` values that fills all of `bytes`; `None` if they are not
+    /// one. It takes at most 8 bytes of memory for each byte.
     pub(crate) fn decode(mut bytes: &[u8], count: u64) -> Option<Self> {
         let unit = match *bytes.split_off_first()? {
             BINARY => Unit::Binary,

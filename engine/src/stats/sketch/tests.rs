@@ -69,7 +69,7 @@ fn large_decimals_are_in_their_buckets() {
             }
         }
     }
-    // A number that is no decimal of this unit is harmless.
+    // A number that is not a decimal of this unit is harmless.
     assert_eq!(Sketch::of(&[1e300, -1e300, 0.123], Unit::Decimal(1)).count(), 3);
 }
 
@@ -106,7 +106,7 @@ fn bytes_that_are_no_sketch_are_refused() {
     assert!(decoded(&[1], 0) && decoded(&[1, 2], 1) && decoded(&last, 1));
     let refused: [(&[u8], u64); 9] = [
         (&[], 0),
-        // No unit of this number.
+        // There is no unit of this number.
         (&[23, 2], 1),
         (&[254, 2], 1),
         // An empty bucket, before and after another one.
@@ -115,7 +115,7 @@ fn bytes_that_are_no_sketch_are_refused() {
         // Another number of values.
         (&[1, 2, 2], 1),
         (&[1, 2], 2),
-        // A varint that is cut off, as is the number of empty buckets.
+        // A varint that is cut off, and a number of empty buckets that is cut off.
         (&[1, 0x82], 1),
         (&[1, 3], 1),
     ];

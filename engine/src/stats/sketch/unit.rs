@@ -1,5 +1,4 @@
-//! The unit in which a column's values are counted, and the values that each of its
-//! buckets stands for.
+//! The unit in which a column's values are counted, and the values of each bucket.
 //!
 //! Buckets are HdrHistogram's for three digits: one unit wide below 2,048 units, and
 //! 1,024 of them for each further power of two. They are numbered from zero by their
@@ -8,7 +7,7 @@
 /// The buckets of each power of two.
 const BUCKETS_OF_A_POWER: u64 = 1 << BUCKET_BITS;
 const BUCKET_BITS: u32 = 10;
-/// Integers have at most this number of bits, one less than HdrHistogram can carry.
+/// The most bits of an integer, one less than HdrHistogram supports.
 pub(super) const INTEGER_BITS: u32 = 62;
 /// Powers of ten up to the 22nd are exact in f64.
 const POWERS_OF_TEN: [f64; 23] = [
@@ -45,8 +44,8 @@ impl Unit {
         place(false, self.index_max())
     }
 
-    /// The lowest and the highest value of the bucket at a place; beyond the last
-    /// place, those of the last bucket.
+    /// The lowest and the highest value of the bucket at a place. Beyond the last place
+    /// they are those of the last bucket.
     pub(super) fn values_at(self, place: i32) -> (f64, f64) {
         let negative = place < 0;
         let index = if negative { !place } else { place };
@@ -87,18 +86,18 @@ pub(super) fn lowest_of(index: u64) -> u64 {
     (index - shift * BUCKETS_OF_A_POWER) << shift
 }
 
-/// The index of the same bucket in a unit 2^powers times as small. It counts zero, or
-/// integers of at least 1,024.
+/// The index of the same bucket in a unit 2^powers times as small. The bucket counts
+/// zero, or integers of at least 1,024.
 pub(super) fn index_in_smaller_unit(index: u64, powers: u64) -> u64 {
     if index == 0 { 0 } else { index + powers * BUCKETS_OF_A_POWER }
 }
 
-/// The exponent of a normal number and the ten leading bits of its fraction, read as
-/// an integer, are less by this than its index in units of 2^-1074.
+/// The exponent of a normal number and the ten leading bits of its fraction, read as an
+/// integer, plus this are its index in units of 2^-1074.
 const FIRST_NORMAL: u64 = (FRACTION_BITS - BUCKET_BITS) as u64 * BUCKETS_OF_A_POWER;
 
-/// The bits of the smallest magnitude in a bucket of 2^-1074. Those of a subnormal
-/// number are that integer.
+/// The bits of the smallest magnitude in a bucket of 2^-1074. The bits of a subnormal
+/// number are the integer itself.
 fn lowest_bits_of(index: u64) -> u64 {
     if index < FIRST_NORMAL + BUCKETS_OF_A_POWER {
         lowest_of(index)

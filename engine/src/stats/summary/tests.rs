@@ -1,4 +1,4 @@
-//! The statistics are the data's: exact results, whatever the order of joining.
+//! The statistics depend on the data alone: exact results in any order of joining.
 
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
@@ -23,7 +23,7 @@ fn joined(runs: &[&[f64]]) -> Summary {
     runs.iter().fold(Summary::EMPTY, |left, run| left.merge(&leaf(run)))
 }
 
-/// Leaves joined like the carries of a binary counter, then from left to right.
+/// Leaves joined as a binary counter carries, then from left to right.
 fn in_leaves(values: &[f64]) -> Summary {
     let mut runs: Vec<Summary> = Vec::new();
     for (number, values) in (1_usize..).zip(values.chunks(LEAF)) {
@@ -133,14 +133,14 @@ fn what_f64_can_hold_is_not_lost_to_overflow() {
     assert_eq!((summary.mean(), summary.std_dev()), (Some(0.0), Some(f64::MAX)));
     assert_eq!(leaf(&[f64::MAX; 1000]).mean(), Some(f64::MAX));
 
-    // Each alone is below 2^400 or above it; together all are huge.
+    // Each leaf alone is below 2^400 or above it; together all use the huge unit.
     let joined = joined(&[&[3.0, -1.0, 4.0], &[1e200, 3e200], &[1.5]]);
     assert_eq!((joined.scale, joined.is_plausible()), (HUGE, true));
     assert_close(joined.mean(), 4e200 / 6.0, 1e186, "mean");
     assert_eq!(joined.variance(), None);
     // (1 + 9)/6 − (4/6)² in units of 1e400
     assert_close(joined.std_dev(), (10.0_f64 / 6.0 - 4.0 / 9.0).sqrt() * 1e200, 1e187, "std dev");
-    // 1e150 is huge, but its square fits.
+    // 1e150 needs the huge unit, but its square fits.
     assert_close(leaf(&[1e150, -1e150]).variance(), 1e300, 1e286, "variance");
 }
 
@@ -163,7 +163,7 @@ fn what_f64_can_hold_is_not_lost_to_underflow() {
     let subnormal = in_leaves(&[smallest, 9.0 * smallest].repeat(500_000));
     assert_eq!((subnormal.scale, subnormal.mean()), (TINY, Some(5.0 * smallest)));
     assert_eq!(subnormal.sum(), Some(5e6 * smallest));
-    // The mean squared deviation of 16 squared units is kept, though not served.
+    // The mean squared deviation of 16 squared units is kept, though not returned.
     assert_eq!(subnormal.m2, 16e6 * (smallest * HUGE_UNIT) * (smallest * HUGE_UNIT));
     assert_eq!((subnormal.std_dev(), subnormal.sample_std_dev()), (Some(0.0), Some(0.0)));
 }
@@ -314,11 +314,12 @@ fn implausible_fields_are_found() {
     }
 }
 
-/// The bits that these operations gave when the format was fixed. A change here
-/// changes what stored summaries are compared with: it needs a format version.
+/// The bits that these operations gave when the format was fixed. Stored summaries are
+/// compared with them, so a change here needs a new format version.
 #[test]
 fn bits_of_summaries_are_part_of_the_format() {
-    // A linear congruential generator (Knuth's MMIX), so that no library is asked.
+    // A linear congruential generator (Knuth's MMIX), so that no library has a part in
+    // it.
     let mut draw = 1_u64;
     let values: Vec<f64> = (0..3000)
         .map(|_| {

@@ -1,5 +1,5 @@
-//! What a store with changed bytes is still good for: opening, statistics, verifying,
-//! appending, and being repaired.
+//! What still works on a store with changed bytes: opening, statistics, verifying,
+//! appending, and repairing.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::specimen::{Specimen, observation};
 use crate::observation::Observation;
 use crate::store::Store;
 
-/// Checks one of several things, by `turn`; whether the store has changed by it.
+/// Makes one of several checks, by `turn`. Returns whether it has changed the store.
 pub(super) fn check(
     path: &Path,
     specimen: &Specimen,
@@ -65,7 +65,7 @@ fn served(specimen: &Specimen, expected: &Expected) -> u64 {
     all.filter(|n| !expected.lost.contains(n)).count() as u64
 }
 
-/// Nothing that could be read is lost by appending.
+/// Appending loses nothing that could be read.
 fn appended(path: &Path, specimen: &Specimen, expected: &Expected) {
     let before = contents(path).served();
     let new = observation(900_000);
@@ -86,7 +86,7 @@ fn appended(path: &Path, specimen: &Specimen, expected: &Expected) {
 /// A repair accepts what is lost and loses nothing else.
 fn repaired(path: &Path, specimen: &Specimen, file: usize, expected: &Expected) {
     let before = contents(path);
-    // A page's damage speaks of its whole leaf, also of what was lost earlier.
+    // The damage of a page covers its whole leaf, with what was lost earlier.
     let is_lost = |n: &u64| before.damage.iter().any(|damage| damage.lost.contains(n));
     let is_absent = |n: &u64| before.absent.iter().any(|absent| absent.contains(n));
     let lost = (0..expected.end).filter(|n| is_lost(n) && !is_absent(n)).count() as u64;

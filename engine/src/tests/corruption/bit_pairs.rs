@@ -1,10 +1,12 @@
-//! Every pair of bits within one frame or page of one observation, and many of larger ones.
+//! Every pair of bits within a frame or page of one observation, and many pairs of larger
+//! ones.
 
 use super::parts::What;
 use super::specimen::{Kind, Specimen};
 use super::{Scattered, amount, in_place, side_by_side};
 
-/// Of each part, unless more are asked for; of the largest, whatever is asked.
+/// The most pairs of each part, unless more are asked for. For the largest parts it is
+/// always the most.
 const PAIRS: u64 = 400;
 const PAIRS_MOST: u64 = 100_000;
 
@@ -18,8 +20,8 @@ fn any_two_bits_of_a_part_are_reported_and_cost_that_part() {
     }
 }
 
-/// Of each file the first and the largest part of each kind, and of the log the last
-/// frames.
+/// The first and the largest part of each kind in each file, and the last frames of the
+/// log.
 fn parts(specimen: &Specimen) -> Vec<(usize, usize)> {
     let mut chosen = Vec::new();
     for (file, stored) in specimen.files.iter().enumerate() {
@@ -65,9 +67,9 @@ fn try_out(specimen: &Specimen, file: usize, part: usize) {
     });
 }
 
-/// The pair of that number among all pairs of different numbers.
+/// The pair of this number among all pairs of different numbers.
 fn pair(number: u64) -> (u64, u64) {
-    // Those with the larger number b are b × (b − 1) / 2 and the b behind it.
+    // b × (b − 1) / 2 pairs come before those whose larger number is b.
     let mut larger = (number * 2).isqrt();
     while larger * (larger + 1) / 2 <= number {
         larger += 1;

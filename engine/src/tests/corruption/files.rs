@@ -1,4 +1,4 @@
-//! Whole files that are gone, empty, of another kind, in each other's places, of another
+//! Whole files that are missing, empty, not files, in each other's places, of another
 //! store, or too many.
 
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::Command;
 use super::specimen::{KINDS, Specimen};
 use super::tampering::{Bench, Tampering};
 
-/// The whole of these files.
+/// These files as a whole.
 fn whole(files: &[usize]) -> Tampering {
     let touched = files.iter().map(|file| (*file, 0..u64::MAX)).collect();
     Tampering { touched, misplaced: files.to_vec() }
@@ -31,12 +31,12 @@ fn to_each_file(what: &str, change: impl Fn(&Path)) {
 }
 
 #[test]
-fn a_missing_file_is_missed_and_the_rest_is_read() {
+fn a_missing_file_is_reported_and_the_rest_is_read() {
     to_each_file("missing", |_| {});
 }
 
 #[test]
-fn an_empty_file_is_no_file_and_the_rest_is_read() {
+fn an_empty_file_is_reported_and_the_rest_is_read() {
     to_each_file("empty", |path| fs::write(path, []).expect("written"));
 }
 
@@ -96,8 +96,8 @@ fn files_of_another_store_are_known_under_every_name() {
         let mut bench = Bench::thorough(&specimen);
         for (index, file) in specimen.files.iter().enumerate() {
             for (number, foreign) in another.files.iter().enumerate() {
-                // Another store's record is one: what it lists is missing here. A log
-                // begins with one, too.
+                // The record of another store is a valid one, but what it lists is
+                // missing here. A log begins with a record, too.
                 let is_record = number == another.manifest() || number == another.log();
                 if index == specimen.manifest() && is_record {
                     continue;
@@ -131,7 +131,7 @@ fn files_that_do_not_belong_here_cost_nothing() {
     }
 }
 
-/// Names that a store does not have; NEXT stands for the number of its next chunk.
+/// Names that a store does not have. NEXT is replaced by the number of its next chunk.
 const ODD_NAMES: &[&str] = &[
     "README",
     ".hidden",

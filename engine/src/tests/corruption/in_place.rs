@@ -1,4 +1,4 @@
-//! Changing a few bytes of one file in place, and judging exactly what is seen.
+//! Changing a few bytes of one file in place, and checking exactly what is read.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -21,27 +21,27 @@ use crate::manifest;
 use crate::os::disk::Directory;
 use std::ops::Range;
 
-/// One change in so many is tried on the whole store: opening, verifying, appending,
-/// repairing. Of the others only the file that was changed is read.
+/// One in this many changes is tried on the whole store: opening, verifying, appending,
+/// repairing. For the others only the changed file is read.
 const WHOLE: u64 = 61;
 
-/// What a change is to show.
+/// The expected effect of a change.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
-    /// Sequence numbers that can be read no more.
+    /// Sequence numbers that can no longer be read.
     pub(super) lost: Range<u64>,
-    /// What reading reports of that.
+    /// What reading reports about them.
     pub(super) reported: Option<Reported>,
     /// The place that `verify` lists.
     pub(super) verified: Option<(usize, u64)>,
     /// The sequence number after the last.
     pub(super) end: u64,
-    /// The bytes of the log that are dropped.
+    /// The dropped bytes of the log.
     pub(super) dropped_bytes: u64,
 }
 
 impl Specimen {
-    /// What is to be seen where these bytes, all of one part, have changed.
+    /// What must be read after these bytes, all of one part, have changed.
     pub(super) fn expected(&self, file: usize, changes: &[(u64, u8)]) -> Expected {
         let stored = &self.files[file];
         let part = stored.part_at(changes[0].0);
@@ -100,7 +100,7 @@ fn dropped_bytes(stored: &[u8], from: u64, changes: &[(u64, u8)]) -> u64 {
     last.map_or(0, |last| last + 1 - from)
 }
 
-/// A copy of a store whose bytes are changed and changed back.
+/// A copy of a store whose bytes are changed and then restored.
 pub(super) struct Bench<'s> {
     specimen: &'s Specimen,
     guard: TempDir,
@@ -119,7 +119,7 @@ impl<'s> Bench<'s> {
         Self { specimen, guard, directory, files, page: Page::default(), turn: 0 }
     }
 
-    /// Flips these bits of bytes of one part and judges what is seen.
+    /// Flips these bits of one part and checks what is read.
     pub(super) fn try_out(&mut self, file: usize, changes: &[(u64, u8)]) {
         let stored = &self.specimen.files[file].bytes;
         let byte = |at: u64| stored[usize::try_from(at).expect("in memory")];
@@ -187,8 +187,8 @@ fn open_all(specimen: &Specimen, path: &Path) -> Vec<File> {
 }
 
 impl Specimen {
-    /// What was read within `range` is all that there is but for what is expected to be
-    /// lost, nothing else is served, and what is missing is reported.
+    /// Within `range`, everything except the expected losses is read, nothing else is
+    /// read, and what is missing is reported.
     pub(super) fn judge(&self, contents: &Contents, range: &Range<u64>, expected: &Expected) {
         let gone = |n: u64| expected.lost.contains(&n);
         let mut rows = contents.rows.iter();

@@ -1,4 +1,4 @@
-//! What each byte of a store's files is for.
+//! The purpose of each byte of a store's files.
 
 use std::ops::Range;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::log::blocks::Blocks;
 use crate::log::walk::walk;
 use crate::log::{Head, Place};
 
-/// What a stretch of a file is.
+/// What a part of a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
     /// One of the manifest's two records.
@@ -39,11 +39,11 @@ pub(super) enum What {
     },
     /// Zeros written ahead of the end of the log.
     Ahead,
-    /// Between frames, and files that nothing reads.
+    /// Space between frames, and files that nothing reads.
     Unread,
 }
 
-/// A stretch of a file.
+/// A part of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) bytes: Range<u64>,
@@ -98,7 +98,7 @@ fn chunk_parts(number: u32, bytes: &[u8]) -> Vec<Part> {
     parts
 }
 
-/// Header, frames, a mark, and what is between and after them.
+/// Header, frames, a mark, and what lies between and after them.
 fn log_parts(path: &Path, length: u64) -> Vec<Part> {
     let record = record(path);
     let head = Head::of(&record);

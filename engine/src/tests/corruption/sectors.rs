@@ -1,5 +1,4 @@
-//! Sectors, pages and blocks that are zeros, that are there twice, or that stand in
-//! each other's places.
+//! Sectors, pages and blocks that are zeros, repeated, or in each other's places.
 
 use std::ops::Range;
 use std::path::Path;
@@ -21,10 +20,10 @@ fn sectors_pages_and_blocks_are_known_in_any_place_but_their_own() {
     }
 }
 
-/// Where a unit begins: whether it is the other store's, the file, the offset.
+/// A unit: whether it is from the other store, the file, and the offset.
 type Unit = (bool, usize, usize);
 
-/// What is done to a unit of the store.
+/// What is done with a unit of the store.
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Zeros,
@@ -98,8 +97,8 @@ fn changed(
     files
 }
 
-/// Which bytes differ. A chunk's header in the place of another one makes its file one
-/// that its neighbours do not know, and so does the log's.
+/// The bytes that differ. If a chunk's header is replaced by another one, its neighbours
+/// no longer recognise its file; the same holds for the log's header.
 fn compare(specimen: &Specimen, changed: &[Vec<u8>], target: Unit, change: Change) -> Tampering {
     let mut tampering = Tampering::default();
     for (index, (stored, changed)) in specimen.files.iter().zip(changed).enumerate() {

@@ -1,10 +1,9 @@
-//! Every byte of stores that hold every kind of file, changed to other values, one at a
-//! time.
+//! Every byte of stores with every kind of file, changed to other values one at a time.
 
 use super::specimen::{Kind, Specimen};
 use super::{Scattered, amount, in_place, seed, side_by_side};
 
-/// A few seconds of them, unoptimised.
+/// They take a few seconds, unoptimised.
 const CORRUPTIONS: u64 = 12_000;
 
 #[test]

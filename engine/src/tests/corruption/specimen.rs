@@ -1,4 +1,4 @@
-//! Stores that hold every kind of file.
+//! Stores with every kind of file.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::options::{Options, SyncPolicy};
 use crate::os::disk::watch;
 use crate::store::Store;
 
-/// What kind of store to make.
+/// The kind of store to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// One chunk, and a log of single frames that ends with a mark.
@@ -22,8 +22,8 @@ pub(super) enum Kind {
     /// Two chunks, one of decimals; a log of two blocks whose last frames were never
     /// synced.
     Large,
-    /// A store that has lost observations: in a chunk, accepted by a repair; in another
-    /// one and in the log, not accepted.
+    /// A store that has lost observations. In one chunk a repair has accepted that; in
+    /// another one and in the log it has not.
     Mended,
 }
 
@@ -33,11 +33,11 @@ pub(super) const KINDS: [Kind; 3] = [Kind::Small, Kind::Large, Kind::Mended];
 pub(super) struct StoredFile {
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
-    /// One after the other, from the first byte to the last.
+    /// In order, from the first byte to the last.
     pub(super) parts: Vec<Part>,
 }
 
-/// A place of a file that is reported, and what is lost because of it.
+/// A reported place in a file, and what is lost because of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reported {
     pub(super) file: String,
@@ -45,21 +45,21 @@ pub(super) struct Reported {
     pub(super) lost: Range<u64>,
 }
 
-/// The files of a store, and what was put into it.
+/// The files of a store, and what was appended to it.
 #[derive(Clone, Debug)]
 pub(super) struct Specimen {
     pub(super) kind: Kind,
     pub(super) files: Vec<StoredFile>,
-    /// What was appended, also where it was lost since.
+    /// What was appended, even if it was lost later.
     pub(super) observations: Vec<Observation>,
     pub(super) record: Record,
     /// The sequence numbers that can be read.
     pub(super) served: Vec<Range<u64>>,
-    /// What is reported of the others.
+    /// What is reported about the others.
     pub(super) reported: Vec<Reported>,
 }
 
-/// The `n`-th of observations that are all different: decimals first.
+/// The `n`-th of a series of observations that all differ: decimals first.
 pub(super) fn observation(n: u64) -> Observation {
     let small = u32::try_from(n).expect("a small number");
     let value = if n % 1_000_000 < 2_048 {
@@ -75,12 +75,12 @@ pub(super) fn observations(numbers: Range<u64>) -> Vec<Observation> {
 }
 
 impl Specimen {
-    /// The same bytes each time.
+    /// Makes the same bytes in each run.
     pub(super) fn make(kind: Kind) -> Self {
         Self::holding(kind, 0)
     }
 
-    /// One that was made in the same way and holds other observations.
+    /// A store made in the same way with other observations.
     pub(super) fn another(kind: Kind) -> Self {
         Self::holding(kind, 1_000_000)
     }
@@ -114,7 +114,7 @@ impl Specimen {
         specimen
     }
 
-    /// Writes the files into `directory`, and nothing else is there then.
+    /// Writes the files into `directory`, and removes everything else there.
     pub(super) fn write_to(&self, directory: &Path) {
         std::fs::create_dir_all(directory).expect("a directory");
         for entry in std::fs::read_dir(directory).expect("listed") {
@@ -157,7 +157,7 @@ impl Specimen {
         classify(&self.files[file].name)
     }
 
-    /// The file that the byte is in, counted over all files, and its offset there.
+    /// The file of this byte, which is counted over all files, and its offset there.
     pub(super) fn locate(&self, byte: u64) -> (usize, u64) {
         let mut offset = byte;
         for (index, file) in self.files.iter().enumerate() {
@@ -167,10 +167,10 @@ impl Specimen {
             }
             offset -= length;
         }
-        panic!("there are not so many bytes");
+        panic!("there are fewer bytes");
     }
 
-    /// Which bytes of `file` are changed, and what they are.
+    /// Which bytes of `file` are changed, and their parts.
     pub(super) fn describe(&self, file: usize, changes: &[(u64, u8)]) -> String {
         let file = &self.files[file];
         let parts = file.parts.iter().filter(|part| part.bytes.contains(&changes[0].0));
@@ -273,15 +273,15 @@ fn fill_mended(path: &Path, base: u64) -> u64 {
     assert_eq!(record(path).sealed_end, 2);
     singles(&store, base, 4_100..4_110);
     lose(4_105);
-    // Something after the end: the log is replaced, and states what it lost.
+    // After these bytes the log is replaced, and the new one states what was lost.
     edit(&log_path(path), |bytes| bytes.extend_from_slice(b"torn"));
     singles(&store, base, 4_110..4_112);
     cut_zeros(&log_path(path));
     4_112
 }
 
-/// Leaves a few of the zeros that were written ahead: each costs as much as a byte that
-/// says something.
+/// Cuts off most of the zeros written ahead: testing one costs as much as testing a byte
+/// with content.
 fn cut_zeros(path: &Path) {
     edit(path, |bytes| {
         let end = bytes.iter().rposition(|byte| *byte != 0).expect("a frame") + 1;

@@ -1,4 +1,4 @@
-//! Trying any kind of damage on a store: what may come of it, whatever it is.
+//! Trying any kind of damage on a store, and what may result from it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,24 +15,24 @@ use crate::options::Options;
 use crate::store::Store;
 use crate::view::View;
 
-/// Bytes of one file.
+/// A range of bytes of one file.
 pub(super) type Stretch = (usize, Range<u64>);
 
 /// What was done to a store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tampering {
-    /// Bytes that are not as they were.
+    /// Bytes that are not as written.
     pub(super) touched: Vec<Stretch>,
-    /// Files of which nothing needs to be read any more.
+    /// Files that need not be readable any more.
     pub(super) misplaced: Vec<usize>,
 }
 
-/// A copy of a store, to be tampered with again and again.
+/// A copy of a store that is tampered with again and again.
 pub(super) struct Bench<'s> {
     pub(super) specimen: &'s Specimen,
     guard: TempDir,
     turn: u64,
-    /// Everything that a store is for is tried each time.
+    /// Whether every operation is tried each time.
     thorough: bool,
 }
 
@@ -49,7 +49,7 @@ impl<'s> Bench<'s> {
         self.guard.path()
     }
 
-    /// Changes a fresh copy by `change` and judges what is seen of it.
+    /// Applies `change` to a fresh copy and checks what is read from it.
     pub(super) fn try_out(&mut self, tampering: &Tampering, change: impl FnOnce(&Path)) {
         self.specimen.write_to(self.path());
         change(self.path());
@@ -57,12 +57,12 @@ impl<'s> Bench<'s> {
         let positioned = !self.turn.is_multiple_of(4);
         self.judge(tampering, positioned);
         if self.thorough && self.turn.is_multiple_of(2) {
-            // Once more: appending comes before the repair, and here the repair first.
+            // Once more, with the repair first: above, appending came before it.
             self.turn += 1;
         }
     }
 
-    /// Judges what is seen of the store as it is.
+    /// Checks what is read from the store as it is.
     pub(super) fn judge(&self, tampering: &Tampering, positioned: bool) {
         let judge = Judge { specimen: self.specimen, tampering };
         let path = self.path();
@@ -92,7 +92,7 @@ impl<'s> Bench<'s> {
     }
 }
 
-/// Judges what came of it.
+/// Checks the result.
 struct Judge<'t> {
     specimen: &'t Specimen,
     tampering: &'t Tampering,
@@ -100,7 +100,7 @@ struct Judge<'t> {
 
 impl Judge<'_> {
     /// Only a store whose manifest cannot be read, or whose two copies differ, is
-    /// refused, and that is repaired.
+    /// refused, and a repair mends that.
     fn refusal(&self, path: &Path, error: &Error) {
         use ErrorKind::{Damaged, Io, NotAStore, Version};
         let manifest = self.specimen.manifest();
@@ -121,7 +121,7 @@ impl Judge<'_> {
                 assert!(verified.is_sound(), "{verified:?}");
             }
             Err(error) => {
-                // The record of a log is the only other one.
+                // Only a log holds another record.
                 let log = self.specimen.log();
                 let header = &self.specimen.files[log].parts[0].bytes;
                 let kind = matches!(error.kind(), NotAStore | Damaged | Io);
@@ -139,7 +139,7 @@ impl Judge<'_> {
             || self.tampering.misplaced.contains(&file)
     }
 
-    /// Nothing is lost silently, and nothing but what was touched.
+    /// Nothing is lost silently, and nothing except what was touched.
     fn loss(&self, contents: &Contents, end: u64) {
         for (sequence, row) in &contents.rows {
             let at = usize::try_from(*sequence).expect("small");
@@ -168,7 +168,8 @@ impl Judge<'_> {
     fn excused(&self) -> Vec<Range<u64>> {
         let mut excused = Vec::new();
         if self.tampering.misplaced.contains(&self.specimen.manifest()) {
-            // Another store's record: what it lists is missing, and that is reported.
+            // With the record of another store, what it lists is missing, and that is
+            // reported.
             excused.push(0..u64::MAX);
         }
         for (file, stored) in self.specimen.files.iter().enumerate() {
@@ -187,8 +188,8 @@ impl Judge<'_> {
         excused
     }
 
-    /// The first observation of the log that was touched and of which nothing that was
-    /// not states that it was durable.
+    /// The first touched observation of the log that no untouched frame states as
+    /// durable.
     fn first_unproved(&self) -> u64 {
         let log = self.specimen.log();
         let parts = &self.specimen.files[log].parts;
@@ -209,7 +210,8 @@ impl Judge<'_> {
         touched.map(|(_, sequences)| sequences.start).min().unwrap_or(u64::MAX)
     }
 
-    /// `verify` lists all that reading reports, and what it says can be read can.
+    /// `verify` lists all that reading reports, and what it counts as readable can be
+    /// read.
     fn verifying(&self, path: &Path, contents: &Contents) {
         let found = Store::open_read_only(path).expect("opened").verify();
         let found = found.unwrap_or_else(|error| panic!("{error}"));
@@ -222,7 +224,8 @@ impl Judge<'_> {
         assert_eq!(found.readable, contents.rows.len() as u64, "{found:?}");
     }
 
-    /// Appending loses nothing that could be read, or is refused with the file's name.
+    /// Appending loses nothing that could be read, or is refused with the name of the
+    /// file.
     fn appending(&self, path: &Path, before: &Contents, end: u64) {
         let new = Observation::new(7, 7.0);
         let mut expected = before.rows.clone();

@@ -1,5 +1,5 @@
-//! Sectors and pages that cannot be read: an I/O error counts like corruption of what
-//! lies there.
+//! Sectors and pages that cannot be read: an I/O error counts as corruption of the bytes
+//! there.
 
 use std::ops::Range;
 

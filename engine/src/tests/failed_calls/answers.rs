@@ -1,4 +1,4 @@
-//! Everything a store can be asked, and whether the answers are right.
+//! All questions to a store, and whether the answers are right.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::stats::summary::Summary;
 use crate::store::{Store, Verification};
 use crate::view::View;
 
-/// What a store said to every question.
+/// A store's answers to all questions.
 pub(super) struct Answers {
     contents: Result<(Contents, u64)>,
     summary: Result<Summary>,
@@ -32,8 +32,8 @@ impl Answers {
         }
     }
 
-    /// Asserts that each answer is what `history` makes right, or an error that passes
-    /// `check`. Where `device` failed, what it did not give may count as lost, but not
+    /// Asserts that each answer is right by `history`, or is an error that passes
+    /// `check`. If `device` failed, what it did not return may count as lost, but not
     /// silently.
     pub(super) fn check(&self, history: &History, device: bool, check: impl Fn(&Error)) {
         let is_unread = |damage: &Damage| damage.detail.contains("(os error ");

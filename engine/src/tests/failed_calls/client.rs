@@ -1,4 +1,4 @@
-//! A program that uses a store while calls fail, and compares every answer with those
+//! A program that uses a store while calls fail, and compares every answer with the ones
 //! before.
 
 use std::cell::RefCell;
@@ -20,10 +20,10 @@ use crate::options::{Options, SyncPolicy};
 use crate::store::Store;
 use crate::write::writer::Writer;
 
-/// What an error says of observations that could not be taken back.
+/// What an error says about observations that could not be taken back.
 const UNCERTAIN: &str = "may be found later";
 
-/// What the client appends is numbered from here, so that it is known again.
+/// The client's observations are numbered from here, so that they can be recognised.
 const FIRST_NUMBER: u64 = 10_000;
 
 pub(super) struct Client {
@@ -35,14 +35,14 @@ pub(super) struct Client {
     next_number: u64,
     reads_only: bool,
     is_damaged: bool,
-    /// How many observations were removed at least and at most.
+    /// The fewest and the most observations that may have been removed.
     removed: Range<u64>,
     /// Where copies are made.
     copies: TempDir,
 }
 
 impl Client {
-    /// One that finds `holding` in the store at `path`.
+    /// A client that finds `holding` in the store at `path`.
     pub(super) fn new(
         path: &Path,
         workload: &Workload,
@@ -122,11 +122,11 @@ impl Client {
         self.taken(result, took);
     }
 
-    /// Retention fails as a whole, or removes all that it was to remove.
+    /// Retention fails as a whole, or removes all that was asked for.
     fn remove(&mut self, work: impl FnOnce(&Store) -> Result<u64>) {
         self.removed.end += super::super::CHUNK;
         self.with_store(work, |client, removed| {
-            // More where an earlier attempt failed, less where it had come far enough.
+            // More if an earlier attempt failed, less if it had come far enough.
             let most = client.removed.end - client.removed.start;
             assert!(removed <= most && removed.is_multiple_of(super::super::CHUNK), "{removed}");
             client.removed.start = client.removed.end;
@@ -152,7 +152,7 @@ impl Client {
         let _ = to;
     }
 
-    /// The store, opened or created if it was not; taken out, to be put back.
+    /// The store, opened or created if it was not. It is taken out, and put back later.
     fn opened(&mut self) -> Option<Store> {
         if self.store.is_some() {
             return self.store.take();
@@ -176,7 +176,7 @@ impl Client {
         Some(opened)
     }
 
-    /// Takes what succeeded; of what failed, the error must be a good one.
+    /// Returns the result of a success. After a failure, checks the error.
     fn taken<T, U>(
         &mut self,
         result: Result<T>,
@@ -224,7 +224,8 @@ impl Client {
         }
     }
 
-    /// Of a batch that was refused the first may be stored, and are told.
+    /// After a refused batch its first observations may be stored; the error says how
+    /// many.
     fn refused(&mut self, batch: &[Observation], error: &Error) {
         self.calls.borrow_mut().note(format!("{} stored: {error}", error.stored()));
         if !self.calls.borrow().is_broken() {
@@ -239,7 +240,7 @@ impl Client {
     }
 
     fn acknowledged(&self) {
-        // Also of a writer that is held: readers find all of it at once.
+        // Also with a held writer: readers find all of it at once.
         self.look();
         if self.options.sync == SyncPolicy::Always {
             self.assert_durable();
@@ -251,7 +252,7 @@ impl Client {
         unharmed(&self.calls, || durable.assert_all());
     }
 
-    /// Another process appends, of which this one is not told.
+    /// Another process appends, and this one does not know it.
     fn append_beside(&mut self, count: u64) {
         let batch = self.next(count);
         let range = unharmed(&self.calls, || {
@@ -312,7 +313,7 @@ impl Client {
                 Use::Close => return self.close(writer, pending),
             }
         }
-        // Dropping it reports nothing.
+        // Dropping it reports no error.
         drop(writer);
         self.history.may_keep(&pending);
     }
@@ -347,7 +348,7 @@ impl Client {
         }
     }
 
-    /// What is answered while calls fail is right, or an error.
+    /// Answers while calls fail are right, or errors.
     fn read(&mut self) {
         let Some(store) = self.opened() else { return };
         let answers = Answers::ask(&store, self.options.positioned_reads);
@@ -359,7 +360,7 @@ impl Client {
         });
     }
 
-    /// Whatever failed, what is there is what was acknowledged.
+    /// Whatever failed, the store holds what was acknowledged.
     fn look(&self) {
         if self.store.is_some() {
             let found = unharmed(&self.calls, || contents(&self.path));
@@ -367,7 +368,7 @@ impl Client {
         }
     }
 
-    /// All that is there is what was acknowledged, each once.
+    /// The store holds only what was acknowledged, each once.
     fn check_rows(&self, found: &Contents) {
         if self.is_damaged {
             return;
@@ -401,8 +402,8 @@ impl Client {
         );
     }
 
-    /// What could not be read when the log was replaced counts as lost: it is reported, and
-    /// the old log is kept. All else is right.
+    /// What could not be read when the log was replaced counts as lost: it is reported,
+    /// and the old log is kept. All else is right.
     fn check_reported(&self, found: &Contents) {
         assert_eq!(self.calls.borrow().fault().errno, EIO, "{:?}", found.damage);
         let said = |damage: &crate::Damage| damage.detail.starts_with("lost before");
@@ -426,8 +427,8 @@ impl Client {
         }
     }
 
-    /// When the cause is gone: nothing was lost, and work resumes, by the handle
-    /// that was there and by another.
+    /// After the cause is gone: nothing was lost, and work resumes with the existing
+    /// handle and with a new one.
     pub(super) fn resume(mut self) {
         self.calls.borrow_mut().note("The fault has ended".to_owned());
         self.calls.borrow_mut().end_fault();
@@ -440,7 +441,7 @@ impl Client {
             assert!(found.damage.is_empty() || self.is_damaged || device, "{found:?}");
         }
         if self.reads_only {
-            // What only reads leaves nothing that an answer could depend on.
+            // Reading alone changes nothing that an answer could depend on.
             self.check_all();
             return;
         }
@@ -482,7 +483,7 @@ impl Client {
     }
 }
 
-/// A typed error that names a file and carries what the file system said.
+/// The error is typed, names a file and includes the operating system's error.
 fn check_error(path: &Path, calls: &Calls, error: &Error) {
     let fault = calls.fault();
     assert!(calls.refused() > 0 && !calls.has_ended(), "nothing failed, but {error:?}");
@@ -495,7 +496,7 @@ fn check_error(path: &Path, calls: &Calls, error: &Error) {
     let cause = error.io_error().and_then(std::io::Error::raw_os_error);
     match error.kind() {
         ErrorKind::Io => assert!(fault.can_be(cause), "{error:?}"),
-        // What a device does not give counts as lost.
+        // What a device does not return counts as lost.
         ErrorKind::Damaged => assert_eq!(fault.errno, EIO, "{error:?}"),
         _ => panic!("{error:?}"),
     }

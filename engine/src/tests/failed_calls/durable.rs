@@ -1,4 +1,4 @@
-//! What a disk is known to have, by the syncs that succeeded.
+//! What is known to be on a disk, by the syncs that succeeded.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,11 +13,11 @@ use crate::os::disk::Operation;
 #[derive(Clone, Debug)]
 pub(super) struct Durable {
     directory: PathBuf,
-    /// What was written to each file, and no sync has covered since.
+    /// What was written to each file and is not covered by a later sync.
     dirty: HashMap<String, Vec<Range<u64>>>,
-    /// What a sync that failed was to cover: no later one brings it back.
+    /// What a failed sync should have covered: no later sync makes it durable.
     lost: HashMap<String, Vec<Range<u64>>>,
-    /// Files whose names may not be on the disk.
+    /// Files whose names may not be durable.
     nameless: Vec<String>,
     /// The manifest that a power cut may bring back.
     record: Option<Record>,
@@ -34,7 +34,7 @@ impl Durable {
 
     pub(super) fn succeeded(&mut self, path: &Path, operation: Operation) {
         if path != self.directory && path.parent() != Some(&self.directory) {
-            // Of a copy.
+            // Part of a copy.
             return;
         }
         let name = name(path);
@@ -55,7 +55,7 @@ impl Durable {
                 self.nameless.push(name);
             }
             Operation::SyncDirectory if path == self.directory => {
-                // It is announced before it is made: what was made before it counts.
+                // The sync is announced before it is made: what was done before counts.
                 self.nameless.clear();
                 self.record = record_in(&self.directory);
             }
@@ -63,7 +63,7 @@ impl Durable {
         }
     }
 
-    /// A call that failed; of a write so many bytes were written.
+    /// A call that failed. A write has written `written` bytes.
     pub(super) fn failed(&mut self, path: &Path, operation: Operation, written: usize) {
         match operation {
             Operation::Write { offset, .. } if written > 0 => {
@@ -83,7 +83,7 @@ impl Durable {
         }
     }
 
-    /// Asserts that a power cut now would take no observation.
+    /// Asserts that a power cut now would lose no observation.
     pub(super) fn assert_all(&self) {
         let record = manifest::read(&open(&self.directory)).expect("a manifest").record;
         let log = log_name(record.log);
@@ -112,7 +112,7 @@ impl Durable {
 }
 
 impl Durable {
-    /// The manifest before the one that may not be durable lists all that there is.
+    /// The durable manifest before the current one lists all that there is.
     fn assert_earlier(&self, record: &Record) {
         let earlier = self.record.as_ref().expect("a manifest that is durable");
         let chunks = (earlier.first_chunk..earlier.sealed_end).map(chunk_name);

@@ -20,27 +20,27 @@ const EMFILE: i32 = 24;
 const EFBIG: i32 = 27;
 const EDQUOT: i32 = 122;
 
-/// What a disk, a quota, a process's limits, a signal and a file's size can refuse.
+/// Errors of disks, quotas, process limits, signals and file sizes.
 pub(super) const ERRNOS: [i32; 8] = [EIO, ENOSPC, EDQUOT, ENOMEM, EMFILE, EINTR, EFBIG, EACCES];
 
 const CALLS_KEPT: usize = 40;
 
-/// For how long calls fail, from the one at fault on.
+/// For how long calls fail, from the first on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Span {
     Once,
-    /// That one and the next: also what is tried instead.
+    /// This call and the next one, so that a fallback fails too.
     Twice,
     /// Every call, until the test ends the fault.
     ForEver,
-    /// Every call of the same kind, until then: a disk that is full can be
-    /// read, and a process without descriptors has files open.
+    /// Every call of the same kind, until then. A full disk can still be read, and a
+    /// process without descriptors has files open.
     SameKind,
     /// No file can be created, and no sync succeeds.
     FullAndFailing,
 }
 
-/// How much of a write that fails is written.
+/// How much of a failing write is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     One,
@@ -62,20 +62,20 @@ impl Part {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fault {
-    /// The call at fault, counted from 1.
+    /// The number of the first failing call, counted from 1.
     pub(super) at: usize,
     pub(super) errno: i32,
     pub(super) span: Span,
-    /// Nothing is written by a write that fails, unless this says so.
+    /// A failing write writes nothing, unless this says how much.
     pub(super) part: Option<Part>,
 }
 
 impl Fault {
     pub(super) const NONE: Self = Self { at: usize::MAX, errno: EIO, span: Span::Once, part: None };
 
-    /// Every fault that the calls of a workload can meet: each call with each
-    /// error, once and for ever, and further ways with the errors of which the
-    /// engine takes special notice.
+    /// Every fault that the calls of a workload can meet: each call with each error, once
+    /// and permanently. Errors that the engine treats specially are tried in further
+    /// ways.
     pub(super) fn all(calls: &[Operation]) -> Vec<Self> {
         let mut all = Vec::new();
         for (at, operation) in (1..).zip(calls) {
@@ -97,13 +97,13 @@ impl Fault {
         all
     }
 
-    /// Whether an error with this number can come of it.
+    /// Whether an error with this number can result from it.
     pub(super) fn can_be(&self, errno: Option<i32>) -> bool {
         errno == Some(self.errno) || self.span == Span::FullAndFailing && errno == Some(EIO)
     }
 }
 
-/// What is said of a run that failed; formed only then.
+/// A line of the report of a failed run. It is formatted only then.
 #[derive(Debug)]
 enum Note {
     Line(String),
@@ -116,7 +116,7 @@ pub(super) struct Calls {
     fault: Fault,
     kind: Option<std::mem::Discriminant<Operation>>,
     ended: bool,
-    /// Calls are those of the test itself: neither counted nor refused.
+    /// Calls are made by the test itself: they are neither counted nor refused.
     paused: bool,
     /// Whatever the fault, no file can be created and no sync succeeds.
     broken: bool,
@@ -162,7 +162,7 @@ impl Calls {
         self.ended
     }
 
-    /// Remembers what is being done meanwhile.
+    /// Notes what the client is doing.
     pub(super) fn note(&mut self, line: String) {
         self.remember(Note::Line(line));
     }
@@ -186,7 +186,7 @@ impl Calls {
         lines.collect()
     }
 
-    /// The error that the call now made is to return.
+    /// The error for the current call, if it must fail.
     fn verdict(&mut self, operation: Operation) -> Option<i32> {
         use Operation::{Create, Sync};
         if self.broken {
@@ -233,7 +233,7 @@ impl Calls {
             let file = OpenOptions::new().write(true).open(path).expect("the file written to");
             file.write_all_at(&bytes[..part], offset).expect("written in part");
         }
-        // A sync that was interrupted loses nothing that another cannot bring.
+        // A sync that was interrupted loses nothing that another one cannot make durable.
         if operation != Operation::Sync || errno != EINTR {
             self.durable.failed(path, operation, part);
         }
@@ -241,7 +241,7 @@ impl Calls {
     }
 }
 
-/// Runs `work` with every call it makes known to `calls`.
+/// Runs `work`, and passes every call that it makes to `calls`.
 pub(super) fn watched<T>(calls: &Rc<RefCell<Calls>>, work: impl FnOnce() -> T) -> T {
     let watching = Rc::clone(calls);
     watch::with(

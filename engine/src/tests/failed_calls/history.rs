@@ -1,12 +1,11 @@
-//! What calls that succeeded and calls that failed leave in the store.
+//! What calls that succeeded and calls that failed leave in a store.
 
 use crate::observation::Observation;
 
 enum Entry {
-    /// Acknowledged, the first with this sequence number.
+    /// Acknowledged. `first` is the sequence number of the first observation.
     Kept { first: Option<u64>, of: Vec<Observation> },
-    /// Refused by an error that says that it may be found all the same, or its
-    /// first ones.
+    /// Refused. The error says that all or the first of them may still be found.
     Uncertain(Vec<Observation>),
 }
 
@@ -21,7 +20,7 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-/// What was asked to be stored, in order.
+/// What was to be stored, in order.
 #[derive(Debug, Default)]
 pub(super) struct History {
     entries: Vec<Entry>,
@@ -38,8 +37,8 @@ impl History {
         self.entries.push(Entry::Uncertain(of.to_vec()));
     }
 
-    /// Whether `found`, the first of which has that sequence number, is what must be
-    /// there, in order, each once, and else only beginnings of what is uncertain.
+    /// Whether `found`, which begins with sequence number `first`, holds in order what
+    /// must be there, each once, and otherwise only prefixes of what is uncertain.
     pub(super) fn explains(&self, first: u64, found: &[Observation]) -> bool {
         let mut all = self.certain();
         all.truncate(usize::try_from(first).expect("small"));

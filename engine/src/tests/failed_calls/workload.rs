@@ -1,4 +1,4 @@
-//! What programs do to a store, call by call.
+//! What programs do with a store, call by call.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,26 +14,26 @@ use crate::store::Store;
 pub(super) enum Step {
     /// A new handle.
     Open,
-    /// One observation, or a batch of so many.
+    /// One observation, or a batch of this many.
     Append(u64),
     /// The same on a disk that is full and failing.
     AppendBroken(u64),
     /// Another process appends.
     AppendBeside(u64),
-    /// One, while another process has the lock.
+    /// One observation, while another process has the lock.
     AppendLocked,
     Sync,
     Writer(&'static [Use]),
-    /// Every question there is.
+    /// Every question to a store.
     Read,
     Seal,
-    /// Those before the time of the observation of this number.
+    /// Removes those before the time of the observation of this number.
     RemoveBefore(u64),
     CopyTo,
     Drop,
 }
 
-/// What is done with a writer.
+/// What is done with a held writer.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Use {
     Push(u64),
@@ -48,10 +48,10 @@ pub(super) enum Use {
 pub(super) struct Workload {
     pub(super) name: &'static str,
     pub(super) options: Options,
-    /// Makes what is there before calls fail, and returns what it holds.
+    /// Makes the state before calls fail, and returns what it holds.
     pub(super) prepare: fn(&Path) -> Vec<Observation>,
     pub(super) steps: Vec<Step>,
-    /// Where it begins some observations cannot be read.
+    /// Whether some observations cannot be read from the start.
     pub(super) is_damaged: bool,
 }
 
@@ -64,8 +64,8 @@ impl Workload {
     }
 }
 
-/// A held writer seals at once here, too. (Far below what may be asked for.)
-/// No lock is waited for.
+/// Limits far below the allowed ones, so that a held writer seals early too. Nothing
+/// waits for the lock.
 pub(super) fn options(policy: SyncPolicy) -> Options {
     let options = Options::new().sync(policy).lock_wait(Duration::ZERO);
     Options { log_bytes_max: 4_096, ..options }
@@ -79,7 +79,7 @@ pub(super) fn nothing(_: &Path) -> Vec<Observation> {
     Vec::new()
 }
 
-/// What a creation that was cut off has left.
+/// What an interrupted creation has left.
 pub(super) fn cut_off(path: &Path) -> Vec<Observation> {
     std::fs::create_dir(path).expect("a directory");
     std::fs::write(path.join("manifest.tmp"), "gaug").expect("written");
@@ -91,7 +91,7 @@ pub(super) fn empty(path: &Path) -> Vec<Observation> {
     Vec::new()
 }
 
-/// A store of two chunks and a log, durable to the last byte.
+/// A store of two chunks and a log, all durable.
 pub(super) fn sound(path: &Path) -> Vec<Observation> {
     let store = create(path, SyncPolicy::Always);
     let all = observations(0..5_300);
@@ -105,7 +105,7 @@ fn create(path: &Path, policy: SyncPolicy) -> Store {
     options(policy).create_unchecked(path).expect("created")
 }
 
-/// Small batches, the last of which were never synced.
+/// Small batches. The last ones were never synced.
 fn unconfirmed(path: &Path, synced: u64, all: u64) -> Vec<Observation> {
     let store = create(path, SyncPolicy::Never);
     append_each(&store, 0..synced);
@@ -134,7 +134,7 @@ pub(super) fn torn(path: &Path) -> Vec<Observation> {
     observations(0..kept)
 }
 
-/// Another process could not sync, nor make another log.
+/// Another process could neither sync nor make a new log.
 pub(super) fn abandoned(path: &Path) -> Vec<Observation> {
     let store = create(path, SyncPolicy::Always);
     append_each(&store, 0..30);
@@ -147,7 +147,7 @@ pub(super) fn abandoned(path: &Path) -> Vec<Observation> {
     observations(0..30)
 }
 
-/// A new log was made, and never listed; a chunk was sealed, and never listed.
+/// A new log was made and not listed; a chunk was sealed and not listed.
 pub(super) fn never_listed(path: &Path) -> Vec<Observation> {
     let store = create(path, SyncPolicy::Always);
     let all = observations(0..2_047);
@@ -155,7 +155,7 @@ pub(super) fn never_listed(path: &Path) -> Vec<Observation> {
     let mut syncs = 0;
     let cut = move |_: &Path, operation: Operation, _: &[u8]| {
         syncs += u32::from(operation == Operation::SyncDirectory);
-        // Everything from there on fails, as where the process was killed.
+        // From there on everything fails, as if the process was killed.
         if syncs > 0 { Err(io_error()) } else { Ok(()) }
     };
     watch::with(cut, || store.append(observation(2_047)).expect("appended; sealing fails"));
@@ -163,7 +163,7 @@ pub(super) fn never_listed(path: &Path) -> Vec<Observation> {
     observations(0..2_048)
 }
 
-/// One chunk is corrupt, and so is a frame of the log.
+/// One chunk and one frame of the log are corrupt.
 pub(super) fn damaged(path: &Path) -> Vec<Observation> {
     let all = sound(path);
     let chunk = super::super::chunk_path(path, 0);

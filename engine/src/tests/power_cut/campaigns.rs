@@ -1,10 +1,9 @@
-//! Random lives of one store, eight to a campaign. In each a process appends
-//! batches, seals and removes until it dies at a random operation on the disk, be it
-//! in the midst of a write; then it was killed, or the power was cut. Syncs fail at
-//! random.
+//! Random histories of one store, with eight processes each. A process appends batches,
+//! seals and removes until it dies at a random operation on the disk, possibly within a
+//! write: it was killed, or the power was cut. Syncs fail at random.
 //!
-//! Everything random comes from the seed that a failing campaign names.
-//! `GAUGELOG_SEED` says with which to begin, `GAUGELOG_CAMPAIGNS` how many to run:
+//! Everything random comes from the seed that a failing campaign names. `GAUGELOG_SEED`
+//! is the first seed, `GAUGELOG_CAMPAIGNS` the number of campaigns:
 //!
 //! ```text
 //! GAUGELOG_SEED=17 GAUGELOG_CAMPAIGNS=1 cargo test -p gaugelog campaigns
@@ -33,17 +32,17 @@ const LIVES: u32 = 8;
 const OPERATIONS_MAX: u32 = 160;
 const CAMPAIGNS: u64 = 20;
 
-/// How many observations an append has at most, each as likely: a process either
-/// stores single ones, whose frames come to stand where those of an earlier such
-/// process stood, or batches too.
+/// The sizes of appends, all equally likely. A process stores either only single
+/// observations, whose frames then come to the places of frames of an earlier such
+/// process, or batches too.
 const SINGLE: &[u64] = &[1];
 const BATCHES: &[u64] = &[1, 1, 60, 3_000];
 
-/// What the processes of a campaign do and suffer.
+/// What the processes of a campaign do, and what fails.
 #[derive(Clone, Copy, Debug)]
 struct Circumstances {
     policy: SyncPolicy,
-    /// Of how many syncs, or other calls, one fails; 0 for none.
+    /// One in this many syncs, or other calls, fails; 0 for none.
     failing_syncs: u32,
     failing_directory_syncs: u32,
     failing_writes: u32,
@@ -60,7 +59,7 @@ const ALWAYS: Circumstances = Circumstances {
 };
 const NEVER: Circumstances = Circumstances { policy: SyncPolicy::Never, ..ALWAYS };
 
-/// What each operation of a process becomes, until it dies.
+/// The verdict on each operation of a process, until it dies.
 fn verdicts(
     circumstances: Circumstances,
     mut random: StdRng,
@@ -90,7 +89,7 @@ struct Campaign {
     random: StdRng,
     disk: SimulatedDisk,
     reported: Reported,
-    /// Observations are numbered through, so that one that failed is known again.
+    /// Observations are numbered, so that a failed one can be recognised.
     next_number: u64,
     seed: u64,
 }
@@ -127,7 +126,7 @@ impl Campaign {
         assert_holds_from(self.place.path(), first, self.reported.kept());
     }
 
-    /// One process, which appends until it is dead.
+    /// One process, which appends until it dies.
     fn live(&mut self) {
         let random = StdRng::seed_from_u64(self.random.random());
         let verdicts = verdicts(self.circumstances, random);
@@ -170,7 +169,7 @@ impl Campaign {
                 let start = usize::try_from(range.start).expect("in memory");
                 observer.report(|reported| reported.acknowledge_at(start, durable));
             }
-            // Nothing was reported: any beginning of it may be found.
+            // Nothing was reported: any prefix of it may be found.
             Err(_) if observer.is_dead() => {}
             Err(error) => {
                 assert!(observer.refused() > refused, "the disk did not fail: {error}");
@@ -180,7 +179,7 @@ impl Campaign {
         }
     }
 
-    /// The process was killed, or the power is cut; looks at what that has left.
+    /// Kills the process or cuts the power, and checks what that has left.
     fn die(&mut self) {
         let death = if self.random.random_ratio(1, 3) { Death::Kill } else { Death::PowerCut };
         if death == Death::PowerCut {

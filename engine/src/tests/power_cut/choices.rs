@@ -1,14 +1,13 @@
-//! What a power cut may leave of a disk: each thing that is not durable as it
-//! was, or as it came to be since, in every combination.
+//! What a power cut may leave of a disk: each thing that is not durable in its old state
+//! or in any later one, in every combination.
 //!
-//! The combinations are numbered. Where there are at most 256, each has one
-//! number. Where there are more, the first numbers are those of old and newest
-//! alone: all 2^n where n things are open and n is at most 8; otherwise
-//! everything old, everything newest, and each thing, and each file with all
-//! that is its, alone newest and alone old. The numbers after those are drawn
-//! from a seed, without an end.
+//! The combinations are numbered. If there are at most 256, each has one number. If there
+//! are more, the first numbers are those with only old and newest states: all 2^n if n
+//! things are open and n is at most 8. Otherwise they are everything old, everything
+//! newest, and each single thing, and each file with all its things, newest while the
+//! rest is old and the reverse. All further numbers are drawn from a seed.
 //!
-//! Nobody reads the bytes of the ballast, so only its name is open.
+//! The bytes of the ballast are never read, so only its name is open.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -20,17 +19,17 @@ use super::content::{Content, Sector};
 use super::simulated_disk::{FileNumber, Files, SimulatedDisk};
 use crate::format::names::BALLAST;
 
-/// So many combinations are gone through one by one.
+/// Up to this many combinations are checked one by one.
 const COMBINATIONS_MAX: u64 = 256;
 const THINGS_MAX: usize = 8;
 
-/// Something that a power cut may leave one way or another.
+/// A thing that a power cut may leave in one of several states.
 #[derive(Debug)]
 struct Open {
     thing: Thing,
-    /// How many ways there are; the first is the durable one.
+    /// How many states there are; the first is the durable one.
     ways: usize,
-    /// Which is the way that processes see.
+    /// The state that processes see.
     newest: usize,
 }
 
@@ -43,7 +42,7 @@ enum Thing {
 }
 
 impl Open {
-    /// Of several ways `None` where there is but one.
+    /// `None` if there is only one state.
     fn of<T: PartialEq + Clone>(
         durable: T,
         since: &[T],
@@ -60,14 +59,14 @@ impl Open {
         (count > 1).then(|| Self { thing: thing(ways), ways: count, newest })
     }
 
-    /// The newest way, or if that is the durable one, the one before it.
+    /// The newest state or, if that is the durable one, the one before it.
     fn other(&self) -> usize {
         if self.newest == 0 { self.ways - 1 } else { self.newest }
     }
 }
 
 impl Thing {
-    /// The file that it is of, or comes to be of.
+    /// The file that it belongs to now or later.
     fn file(&self) -> Option<FileNumber> {
         match self {
             Self::Directory => None,
@@ -77,16 +76,16 @@ impl Thing {
     }
 }
 
-/// What of a disk a power cut decides.
+/// All that a power cut decides about a disk.
 #[derive(Debug)]
 pub(super) struct Choices<'d> {
     disk: &'d SimulatedDisk,
     open: Vec<Open>,
-    /// Of which file each open thing is.
+    /// The file of each open thing.
     files: Vec<Option<FileNumber>>,
 }
 
-/// `None` where there is not even the directory.
+/// `None` if even the directory is missing.
 pub(super) type State = Option<Files>;
 
 impl<'d> Choices<'d> {
@@ -115,8 +114,8 @@ impl<'d> Choices<'d> {
         Self { disk, open, files }
     }
 
-    /// Whether each combination has a number, and how many numbers are not drawn
-    /// from the seed.
+    /// Whether each combination has a number, and how many numbers are not drawn from the
+    /// seed.
     pub(super) fn counted(&self) -> (bool, u64) {
         let each = |product: u64, open: &Open| product.saturating_mul(open.ways as u64);
         let combinations = self.open.iter().fold(1, each);
@@ -127,7 +126,7 @@ impl<'d> Choices<'d> {
         }
     }
 
-    /// The state of this number; what is drawn is drawn from `seed` alone.
+    /// The state of this number. What is drawn depends on `seed` alone.
     pub(super) fn state(&self, number: u64, seed: u64) -> State {
         self.build(&self.chosen(number, seed))
     }
@@ -137,8 +136,8 @@ impl<'d> Choices<'d> {
         self.build(&self.drawn(seed))
     }
 
-    /// The state in which everything is the newest, but for some sectors of a
-    /// file, which are as they were.
+    /// The state in which everything is newest, except some sectors of a file, which are
+    /// old.
     pub(super) fn newest_but(&self, name: &str, sectors: &[usize]) -> State {
         let file = self.disk.names.get(name).and_then(|entry| entry.seen());
         let chosen = self.open.iter().map(|open| match &open.thing {
@@ -150,7 +149,7 @@ impl<'d> Choices<'d> {
         self.build(&chosen.collect::<Vec<_>>())
     }
 
-    /// Which way each open thing goes.
+    /// The chosen state of each open thing.
     fn chosen(&self, number: u64, seed: u64) -> Vec<usize> {
         let (all, counted) = self.counted();
         let things = self.open.len();
@@ -183,7 +182,7 @@ impl<'d> Choices<'d> {
         self.open.iter().map(digit).collect()
     }
 
-    /// Mostly old, mostly new or between, and now and then what was in between.
+    /// Mostly old states, mostly new ones or a mix, and sometimes ones in between.
     fn drawn(&self, seed: u64) -> Vec<usize> {
         let mut random = StdRng::seed_from_u64(seed);
         let newest_of_4 = random.random_range(1..=4);
@@ -231,7 +230,7 @@ impl<'d> Choices<'d> {
     }
 }
 
-/// Tells states apart, as far as 64 bits can.
+/// A digest that distinguishes states, as far as 64 bits can.
 pub(super) fn digest(state: &State) -> u64 {
     let Some(files) = state else { return 1 };
     let mut digest = 2;

@@ -54,7 +54,7 @@ impl PartialEq for Sector {
 pub(super) struct Content {
     sectors: Vec<Sector>,
     length: usize,
-    /// Taken when it is first wanted.
+    /// Computed when it is first needed.
     digest: OnceCell<u64>,
 }
 
@@ -75,7 +75,7 @@ impl Content {
         self.length
     }
 
-    /// The sector at `index`, which is zeros after the end.
+    /// The sector at `index`. After the end it is zeros.
     pub(super) fn sector(&self, index: usize) -> Sector {
         self.sectors.get(index).cloned().unwrap_or_default()
     }
@@ -102,7 +102,7 @@ impl Content {
         touched
     }
 
-    /// Puts a whole sector in its place; [`Content::resize`] comes last.
+    /// Puts a whole sector in its place. [`Content::resize`] must follow.
     pub(super) fn put(&mut self, index: usize, sector: Sector) {
         self.digest.take();
         if index >= self.sectors.len() {
@@ -136,7 +136,7 @@ impl Content {
         index * SECTOR_BYTES + last.expect("a byte that is not zero") + 1
     }
 
-    /// All bytes, but for sectors of zeros at the end.
+    /// All bytes, without sectors of zeros at the end.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let sectors = self.zeros_from().div_ceil(SECTOR_BYTES);
         let mut bytes = Vec::with_capacity(sectors * SECTOR_BYTES);
@@ -147,7 +147,7 @@ impl Content {
         bytes
     }
 
-    /// The first bytes, so many where the file is that long.
+    /// The first `length` bytes, or all if there are fewer.
     pub(super) fn bytes_to(&self, length: usize) -> Vec<u8> {
         let sectors = length.min(self.length).div_ceil(SECTOR_BYTES);
         let mut bytes = Vec::with_capacity(sectors * SECTOR_BYTES);
@@ -156,7 +156,7 @@ impl Content {
         bytes
     }
 
-    /// Tells contents apart, as far as 64 bits can.
+    /// A digest that distinguishes contents, as far as 64 bits can.
     pub(super) fn digest(&self) -> u64 {
         let mixed = |digest: u64, sector: &Sector| {
             (digest.rotate_left(5) ^ sector.digest()).wrapping_mul(0x9E37_79B9_7F4A_7C15)

@@ -1,5 +1,5 @@
-//! Goes through the states of all workloads, on as many threads as there are
-//! processors, and reports what was checked, or which state failed.
+//! Goes through the states of all workloads, on as many threads as there are processors,
+//! and reports what was checked, or which state failed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -9,8 +9,8 @@ use super::explorer::{Explorer, Figures};
 use super::identity::Identity;
 use super::workloads::Workload;
 
-/// Goes through `states` states in all, and returns the figures of each workload,
-/// or what is to be reported of the first state that failed.
+/// Goes through `states` states in all. Returns the figures of each workload, or the
+/// report about the first state that failed.
 pub(super) fn enumerate(
     workloads: &'static [Workload],
     states: u64,
@@ -19,7 +19,7 @@ pub(super) fn enumerate(
     let next = AtomicUsize::new(0);
     let figures = Mutex::new(Vec::new());
     let failure = Mutex::new(None);
-    // Those without second cuts have few.
+    // Workloads without second cuts have few states.
     let recovering = workloads.iter().filter(|it| it.recovers).count();
     let share = states.div_ceil(recovering as u64);
     let work = || {
@@ -45,7 +45,7 @@ pub(super) fn enumerate(
     }
 }
 
-/// Half of the states at most are those of the first cut, where those are more.
+/// At most half of the states are states of the first cut.
 fn explore(workload: &'static Workload, states: u64, seed: u64) -> Result<Figures, String> {
     let mut explorer = None;
     let explored = catch_unwind(AssertUnwindSafe(|| {
@@ -63,7 +63,7 @@ fn explore(workload: &'static Workload, states: u64, seed: u64) -> Result<Figure
     }
 }
 
-/// Checks one state again, and returns what led to it.
+/// Checks one state again, and returns the operations that led to it.
 pub(super) fn check_again(
     workloads: &'static [Workload],
     identity: &Identity,
@@ -91,10 +91,14 @@ fn failed(identity: &Identity, seed: u64, cause: &(dyn std::any::Any + Send)) ->
     )
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn words(cause: &(dyn std::any::Any + Send)) -> &str {
     let text = cause.downcast_ref::<&str>().copied();
-    cause.downcast_ref::<String>().map(String::as_str).or(text).unwrap_or("a panic in silence")
+    cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or(text)
+        .unwrap_or("a panic without a message")
 }
 
 #[cfg(test)]
@@ -112,7 +116,7 @@ mod tests {
     }];
 
     #[test]
-    fn what_was_acknowledged_and_not_kept_is_told_with_the_command_that_shows_it_again() {
+    fn a_loss_is_reported_with_the_command_that_shows_it_again() {
         let reported = enumerate(LYING, 1_000, 7).expect_err("a lie");
         assert!(reported.contains("LOST"), "{reported}");
         let (_, command) = reported.split_once('\n').expect("a second line");

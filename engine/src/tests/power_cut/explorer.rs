@@ -1,5 +1,5 @@
-//! Goes through the states of one workload: those that the first cut may leave,
-//! and then those of a second cut, within what goes on with the store.
+//! Goes through the states of one workload: those that the first cut may leave, and then
+//! those of a second cut during the recovery.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -21,15 +21,16 @@ use crate::format::record::RECORD_BYTES;
 use crate::options::Options;
 use crate::os::disk::watch;
 
-/// So many states are drawn of a moment that leaves more than can be counted.
+/// How many states are drawn of a moment that leaves more than can be counted.
 const DRAWN: u64 = 48;
-/// So many places are drawn to kill a process at in a long write.
+/// How many places are drawn in a long write to kill a process at.
 const KILLS: usize = 12;
-/// So many states of one recovery are checked, but in each eighth round all.
+/// The most states that are checked of one recovery. In each eighth round all are
+/// checked.
 const SECOND_MOST: usize = 32;
 const ROUNDS: u64 = 8;
 
-/// Beyond what any workload comes to: observations and identities of recoveries.
+/// Observations and identities of recoveries begin here, beyond those of any workload.
 const SECOND_NUMBER: u64 = 1_000_000;
 const SECOND_IDENTITY: u64 = 1 << 32;
 
@@ -39,10 +40,10 @@ const FIRST_SECTOR: usize = RECORD_BYTES / SECTOR_BYTES;
 /// How many states were checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Figures {
-    /// Of the first cut: where every combination was checked, and drawn ones.
+    /// States of the first cut, where every combination was checked, and drawn ones.
     pub(super) first_all: u64,
     pub(super) first_drawn: u64,
-    /// What processes find after a kill.
+    /// States that processes find after a kill.
     pub(super) killed: u64,
     pub(super) second_all: u64,
     pub(super) second_drawn: u64,
@@ -67,7 +68,7 @@ impl Figures {
 struct Candidate {
     moment: usize,
     end: End,
-    /// Every combination of its moment is checked.
+    /// Whether every combination of its moment is checked.
     all: bool,
 }
 
@@ -80,9 +81,9 @@ pub(super) struct Explorer {
     pub(super) figures: Figures,
     /// The state being checked, for the report of a failure.
     pub(super) now: Identity,
-    /// And what led to it.
+    /// The operations that led to it.
     pub(super) trace: String,
-    /// The name and the digest of each state checked, where they are wanted.
+    /// The name and the digest of each checked state, if they are wanted.
     pub(super) noted: Option<Vec<(Identity, u64)>>,
 }
 
@@ -157,8 +158,8 @@ impl Explorer {
         observer.take_moments()
     }
 
-    /// Checks the states of the first cut, or some of them spread evenly where
-    /// there are more than `most`.
+    /// Checks the states of the first cut, or `most` of them spread evenly if there are
+    /// more.
     pub(super) fn check_first(&mut self, most: u64) {
         let candidates = self.first_candidates();
         let (count, most) = (candidates.len() as u64, most.max(1));
@@ -175,7 +176,7 @@ impl Explorer {
         }
     }
 
-    /// Checks states of second cuts until so many states have been checked in all.
+    /// Checks states of second cuts until `until` states have been checked in all.
     pub(super) fn check_second(&mut self, until: u64) {
         if !self.workload.recovers {
             return;
@@ -195,16 +196,16 @@ impl Explorer {
         }
     }
 
-    /// What to do at a moment in a round: never the same again.
+    /// What to do at a moment in a round: never the same twice.
     fn visit(&self, moment: usize, round: u64) -> (End, u64) {
         let written_down = self.workload.recoveries();
         let chance = mix(self.seed, moment as u64);
         let recovery = |number: u64, lap: u64| match lap {
-            // Drawn, and each time another.
+            // Drawn, and different each time.
             lap if lap >= written_down => lap.wrapping_add(number),
             lap => mix(chance, number).wrapping_add(lap) % written_down,
         };
-        // Two cuts, then a kill, and not all at once.
+        // Two cuts, then a kill, at a different round for each moment.
         let shifted = round + chance % 3;
         if shifted % 3 == 2 {
             let turn = shifted / 3;
@@ -220,11 +221,11 @@ impl Explorer {
             let number = chance.wrapping_add(turn) % counted;
             return (End::Cut(number), recovery(number, lap));
         }
-        // One more that is drawn, each time another.
+        // One more drawn state, different each time.
         (End::Cut(DRAWN + turn), recovery(turn, mix(chance, turn) % (written_down + 4)))
     }
 
-    /// The states of the first cut and of kills, each that is another one.
+    /// The different states of the first cut and of kills.
     fn first_candidates(&self) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         let mut seen = HashSet::new();
@@ -249,7 +250,7 @@ impl Explorer {
         candidates
     }
 
-    /// The states of a cut at one of `moments`, each that is another one.
+    /// The different states of a cut at one of `moments`.
     fn cuts(
         &self,
         moments: &[Moment],
@@ -274,7 +275,7 @@ impl Explorer {
         mix(mix(seed, moment as u64), number)
     }
 
-    /// What is there after one of `moments` came to this end, and the disk below.
+    /// The state after one of `moments` came to this end, and the disk with it.
     fn state(&self, moments: &[Moment], at: usize, end: End, seed: u64) -> (State, SimulatedDisk) {
         let moment = &moments[at];
         match (end, &moment.done) {
@@ -307,7 +308,7 @@ impl Explorer {
         (state, disk, reported.of_next_process(&found, death))
     }
 
-    /// Lets a process go on from a state of the first cut: its moments, and the
+    /// Lets a process go on from a state of the first cut. Returns its moments, and the
     /// seed of what is drawn from them.
     fn recover(&mut self, at: usize, end: End, recovery: u64) -> (Vec<Moment>, u64) {
         let (state, disk, reported) = self.check(at, end);
@@ -369,7 +370,7 @@ impl Explorer {
         }
     }
 
-    /// Checks the one state of this name, and what led to it.
+    /// Checks the one state of this name, and notes the operations that led to it.
     pub(super) fn check_again(&mut self, identity: &Identity) {
         let moments = self.moments.len();
         assert!(identity.moment < moments, "the workload has {moments} moments");
@@ -393,7 +394,8 @@ fn death(end: End) -> Death {
     }
 }
 
-/// After how many bytes an operation can be killed; zeros written ahead count once.
+/// How many bytes of an operation can be done before a kill. Zeros written ahead count
+/// once.
 fn kill_places(done: &Done) -> u64 {
     match done {
         Done::Write { bytes, .. } => {

@@ -1,19 +1,19 @@
-//! The name of a state, by which it can be made again.
+//! The name of a state, from which it can be made again.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How the first process came to its end, and what that left.
+/// How the first process ended, and the state that this left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The power was cut; the number of the state that it left.
     Cut(u64),
-    /// Killed after so many bytes of a write, or after another operation.
+    /// Killed after this many bytes of a write, or after another operation.
     Kill(usize),
 }
 
-/// One state: of a workload, cut or killed at one of its moments, or of what
-/// went on with the store afterwards, cut in turn.
+/// One state: of a workload that was cut or killed at one of its moments, or of the
+/// process that went on afterwards and was cut in turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pub(super) workload: String,
@@ -70,7 +70,7 @@ impl FromStr for Identity {
             };
             Some(Self { workload: workload.into(), moment: moment.parse().ok()?, end, second })
         };
-        parse().ok_or_else(|| format!("{text} is no state; one is written single:17:cut:5/2:9:3"))
+        parse().ok_or_else(|| format!("{text} is not a state; an example is single:17:cut:5/2:9:3"))
     }
 }
 

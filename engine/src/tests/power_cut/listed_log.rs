@@ -1,5 +1,5 @@
-//! The listed log of a store as its bytes have it, and where it ends: found frame by
-//! frame, without any of the shortcuts that the engine takes.
+//! The listed log of a store and its end, found frame by frame in its bytes without the
+//! engine's shortcuts.
 
 use super::simulated_disk::Files;
 use crate::format::frame::{Header, Kind, Seed, next_place};
@@ -11,9 +11,9 @@ pub(super) struct ListedLog {
     pub(super) record: Record,
     pub(super) frames: Vec<Placed>,
     pub(super) end_sequence: u64,
-    /// After the end, up to the last byte that is not zero.
+    /// From the end to the last byte that is not zero.
     pub(super) dropped_bytes: u64,
-    /// The furthest watermark, and the sequence number there; `None` where nothing was
+    /// The furthest watermark, and the sequence number there; `None` if nothing was
     /// appended to the log since it was made.
     pub(super) watermark: Option<(u64, u64)>,
 }
@@ -68,7 +68,7 @@ impl ListedLog {
     }
 }
 
-/// The frame that is to follow at `at`.
+/// The next frame, if it is at `at`.
 fn frame_at(seed: Seed, bytes: &[u8], at: u64, sequence: u64) -> Option<Header> {
     let rest = bytes.get(usize::try_from(at).ok()?..)?;
     let header = Header::parse(rest)?;

@@ -1,4 +1,4 @@
-//! Looks at a store by every way to it, and compares with what must be there.
+//! Reads a store in every way, and compares with what must be there.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::read::snapshot::Snapshot;
 use crate::store::{Recovery, Store};
 use crate::view::View;
 
-/// One state in so many is read through maps, which take longer.
+/// One in this many states is read through maps, which takes longer.
 const MAPPED_EVERY: u64 = 8;
-/// One in so many is seen through a store's handle, and one in twice as many verified.
+/// One in this many is read through a store's handle; one in twice as many is verified.
 const STORE_EVERY: u64 = 8;
 
-/// Looks at the store that `place` shows in `state`, checks that `reported` admits
-/// what is found there, and returns it.
+/// Reads the store that `place` shows in `state`, checks that `reported` admits what is
+/// found there, and returns it.
 pub(super) fn look(
     place: &mut Place,
     state: &State,
@@ -50,7 +50,7 @@ pub(super) fn look(
         assert_corruption_is_reported(place, state, &found, chance, &options);
     }
     if !reported.created || reported.is_corrupt {
-        // The look may have created it, or repaired.
+        // Reading may have created or repaired the store.
         place.clear();
     }
     found
@@ -82,7 +82,7 @@ fn read_all(path: &Path, state: &State, reported: &Reported, options: &Options) 
     {
         let end = (log.end_sequence, log.dropped_bytes);
         assert_eq!((view.end_sequence(), opened.dropped_bytes), end);
-        // Valid frames after the end may state more, and so may the log before this one.
+        // Valid frames after the end may state more, and so may the previous log.
         let durable = log.watermark.map_or(0, |it| it.1);
         let admitted = durable..=log.end_sequence;
         assert!(admitted.contains(&view.durable_sequence()), "{admitted:?}");
@@ -100,7 +100,7 @@ fn directory(path: &Path) -> Arc<Directory> {
     Arc::new(Directory::open(path).expect("the directory"))
 }
 
-/// The manifest is corrupt, or whole again after a repair that was cut off.
+/// The manifest is corrupt, or a repair that was cut off has already replaced it.
 fn repair(path: &Path, options: &Options) {
     if let Err(error) = View::take(&directory(path), options.positioned_reads) {
         assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
@@ -109,10 +109,10 @@ fn repair(path: &Path, options: &Options) {
     assert_eq!(repaired.lost, 0, "{repaired:?}");
 }
 
-/// Opens the store, or creates it where it may not be there. `None` where there is not
-/// even an empty one: what a copy that was cut off has left is none.
+/// Opens the store, or creates it if it may be missing. `None` if there is not even an
+/// empty store: an interrupted copy leaves none.
 fn open(path: &Path, reported: &Reported, options: &Options) -> Option<Store> {
-    // Not through `Options`, which has no logs as small as these.
+    // Not through `Options`, which does not allow logs as small as these.
     let opened = options.open_unchecked(path, false);
     let none = [ErrorKind::NotFound, ErrorKind::NotAStore];
     match opened {
@@ -132,7 +132,7 @@ fn assert_statistics(view: View, found: &[Observation], chance: u64) {
     let snapshot = Snapshot::new(view);
     let summary = snapshot.summary().expect("read");
     assert_eq!(summary, summary_from(first, found));
-    // What takes longer is asked now and then.
+    // Slow questions are asked only sometimes.
     if chance % 8 == 3 {
         let rows = snapshot.by_sequence(..).map(|row| row.expect("read"));
         assert!(rows.eq((first..).zip(found.iter().copied())), "read by sequence");
@@ -150,7 +150,7 @@ fn median(found: &[Observation]) -> Option<f64> {
     Some(f64::midpoint(*low, high))
 }
 
-/// Promise 4: each of the manifest's copies suffices, and the other one's damage is
+/// Promise 4: each of the manifest's copies suffices, and damage to the other one is
 /// reported.
 fn assert_one_copy_of_the_manifest_suffices(
     place: &mut Place,
@@ -169,9 +169,9 @@ fn assert_one_copy_of_the_manifest_suffices(
     place.flip(MANIFEST, byte);
 }
 
-/// Promise 4, up to the last watermark: a bit that turns in a frame that a later one
-/// states to be durable, or with which the log was made, is reported as corruption, and
-/// costs that frame alone.
+/// Promise 4, up to the last watermark. A flipped bit in a frame that a later one states
+/// to be durable, or with which the log was made, is reported as corruption, and costs
+/// that frame alone.
 fn assert_corruption_is_reported(
     place: &mut Place,
     state: &State,

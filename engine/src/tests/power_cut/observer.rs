@@ -1,5 +1,5 @@
-//! Watches processes at work: follows each operation on the simulated disk,
-//! lets those fail that shall, and notes where the power may be cut.
+//! Watches processes: applies each operation to the simulated disk, makes some fail, and
+//! notes the moments at which the power may be cut.
 
 use std::cell::RefCell;
 use std::fs::OpenOptions;
@@ -17,16 +17,16 @@ use crate::format::record::{RECORD_BYTES, Record};
 use crate::os::disk::{Directory, Operation, watch};
 use crate::view::View;
 
-/// What becomes of an operation.
+/// What happens to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Succeed,
-    /// Fails with this error number; a write having written its first half.
+    /// Fails with this error number. A write writes its first half.
     Fail(i32),
-    /// As `Fail`; a write has written nothing.
+    /// Fails like `Fail`. A write writes nothing.
     Refuse(i32),
-    /// Does not happen: the process is killed, in a write after so many of its
-    /// bytes. No later operation happens either.
+    /// Does not happen: the process is killed, possibly after this many bytes of a write.
+    /// No later operation happens either.
     Die(usize),
 }
 
@@ -35,8 +35,8 @@ pub(super) const NO_SPACE: i32 = 28;
 
 type Verdicts = Box<dyn FnMut(&str, Operation) -> Verdict>;
 
-/// A moment at which the power may be cut: after an operation, or after a call
-/// that has returned.
+/// A moment at which the power may be cut: after an operation, or after a call has
+/// returned.
 #[derive(Clone, Debug)]
 pub(super) struct Moment {
     pub(super) disk: SimulatedDisk,
@@ -60,17 +60,17 @@ pub(super) enum Done {
     },
 }
 
-/// How far the replacement of a log has come.
+/// The progress of the replacement of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Making {
     Nothing,
-    /// A new log is there.
+    /// A new log exists.
     Log,
-    /// It is listed, which may not be durable yet.
+    /// It is listed; that may not be durable yet.
     Listed,
 }
 
-/// A write to a log of more bytes is one of rows.
+/// A write to a log of more bytes than this holds rows.
 const MARK_BYTES: usize = 16;
 
 pub(super) struct Observer {
@@ -81,14 +81,14 @@ pub(super) struct Observer {
     dead: bool,
     /// How many operations were made to fail.
     refused: u64,
-    /// With which sequence number readers see the store begin.
+    /// The first sequence number that readers see.
     first_seen: u64,
     making: Making,
-    /// Rows were written to a log since a new one was listed durably.
+    /// Whether rows were written to a log since a new one was listed durably.
     is_written: bool,
-    /// A new log was listed since the last report.
+    /// Whether a new log was listed since the last report.
     has_rotated: bool,
-    /// Where moments are noted, and not only followed.
+    /// The noted moments; `None` if operations are only applied.
     moments: Option<Vec<Moment>>,
 }
 
@@ -135,7 +135,7 @@ impl Observer {
         self.dead
     }
 
-    /// From here on nothing happens on the disk; or it does again.
+    /// Sets whether operations have no effect on the disk.
     pub(super) fn set_dead(&mut self, dead: bool) {
         self.dead = dead;
     }
@@ -175,7 +175,7 @@ impl Observer {
         }
     }
 
-    /// A rotation without a failure leaves nothing behind of what was cut off before.
+    /// After a rotation without a failure, nothing is left of what was cut off before.
     fn assert_tidy(&self) {
         let directory = Arc::new(Directory::open(&self.directory).expect("the directory"));
         let record = View::take(&directory, true).expect("readable").record().clone();
@@ -183,7 +183,8 @@ impl Observer {
             let is_needed = match classify(name) {
                 Name::Manifest | Name::Ballast | Name::Aside => true,
                 Name::Log(id) => id == record.log || !self.is_log_of(name, &record),
-                // One after the sealed end may hold more than the log did after a cut.
+                // A chunk after the sealed end may hold more than the log did after a
+                // cut.
                 Name::Chunk(number) => number >= record.first_chunk,
                 _ => false,
             };
@@ -191,9 +192,9 @@ impl Observer {
         }
     }
 
-    /// Whether it is a log that says that it is this store's. Others stay for the user to
-    /// look at: one whose making was cut off in its first sector, or that would have been
-    /// the first one.
+    /// Whether it is a log that states that it belongs to this store. Others stay for the
+    /// user to look at: a log that was cut off in its first sector, or one that would
+    /// have been the first one.
     fn is_log_of(&self, name: &str, record: &Record) -> bool {
         let content = self.disk.content(name);
         matches!(classify(name), Name::Log(_))
@@ -201,12 +202,12 @@ impl Observer {
                 .is_ok_and(|own| own.store == record.store)
     }
 
-    /// With which sequence number readers see the store begin.
+    /// The first sequence number that readers see.
     pub(super) fn first_seen(&self) -> u64 {
         self.first_seen
     }
 
-    /// What may become of what an append reported as failed.
+    /// What may happen to the observations that an append reported as failed.
     pub(super) fn rest_of(&self, error: &Error) -> Rest {
         match () {
             () if error.to_string().contains("may be found later") => Rest::Seen,
@@ -215,7 +216,7 @@ impl Observer {
         }
     }
 
-    /// A bit turns in each copy of the manifest, on the disk and as it is seen.
+    /// Flips a bit in each copy of the manifest, on the disk and as processes see it.
     pub(super) fn corrupt_manifest(&mut self) {
         for copy in [0, RECORD_BYTES] {
             self.disk.flip(MANIFEST, copy + 20);
@@ -247,7 +248,7 @@ impl Observer {
         }
     }
 
-    /// To be called before each operation; refuses those that fail.
+    /// Called before each operation; refuses those that fail.
     fn operate(&mut self, path: &Path, operation: Operation, bytes: &[u8]) -> io::Result<()> {
         if !operation.changes_the_disk() {
             return Ok(());
@@ -319,7 +320,7 @@ impl Observer {
         Ok(())
     }
 
-    /// Writes what a write that is cut off has written.
+    /// Writes the part of a write that was cut off.
     fn write_part(&mut self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
@@ -332,7 +333,7 @@ impl Observer {
     }
 }
 
-/// Turns a bit of the byte at `offset` of a file.
+/// Flips a bit of the byte at `offset` of a file.
 pub(super) fn flip(path: &Path, offset: usize) {
     let file = OpenOptions::new().read(true).write(true).open(path).expect("a file");
     let mut byte = [0];
@@ -345,7 +346,7 @@ pub(super) fn observed<T>(observer: &Rc<RefCell<Observer>>, work: impl FnOnce() 
     let watching = Rc::clone(observer);
     let watch = move |path: &Path, operation, bytes: &[u8]| match watching.try_borrow_mut() {
         Ok(mut observer) => observer.operate(path, operation, bytes),
-        // It looks at the store itself.
+        // The observer reads the store itself.
         Err(_) => Ok(()),
     };
     watch::with(watch, work)

@@ -1,5 +1,5 @@
-//! A real directory that is made to look as a disk looks, quickly: only what
-//! differs from what it showed before is written.
+//! A real directory that is made equal to a simulated disk, quickly: only what differs
+//! from before is written.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -16,7 +16,7 @@ use super::observer::flip;
 
 #[derive(Debug)]
 pub(super) struct Place {
-    /// Removes it at the end.
+    /// Removes the directory at the end.
     _guard: TempDir,
     path: PathBuf,
     directory: bool,
@@ -30,8 +30,8 @@ struct Shown {
 }
 
 impl Place {
-    /// In memory where there is such a place: syncs would else wait for a disk,
-    /// of which nothing is asked here.
+    /// In memory if possible: otherwise syncs would wait for a disk, which these tests do
+    /// not need.
     pub(super) fn new() -> Self {
         let memory = Path::new("/dev/shm");
         let guard = tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir());
@@ -53,7 +53,7 @@ impl Place {
         self.shown.clear();
     }
 
-    /// Makes the directory look as `state`.
+    /// Makes the directory equal to `state`.
     pub(super) fn show(&mut self, state: &State) {
         let Some(files) = state else { return self.clear() };
         if !std::mem::replace(&mut self.directory, true) {
@@ -76,14 +76,14 @@ impl Place {
         }
     }
 
-    /// Takes note that processes have changed the files, which are now as `seen`.
+    /// Notes that processes have changed the files, which are now as `seen`.
     pub(super) fn changed_to(&mut self, seen: State) {
         self.directory = seen.is_some();
         let shown = |(name, content)| (name, Shown { content, file: None });
         self.shown = seen.into_iter().flatten().map(shown).collect();
     }
 
-    /// Asserts that the files are what the simulated disk says they are.
+    /// Asserts that the files are as the simulated disk says.
     pub(super) fn assert_shows(&self, seen: &State) {
         let Some(files) = seen else { return assert!(!self.path.exists(), "no directory") };
         let names = names(&self.path);
@@ -94,7 +94,7 @@ impl Place {
         }
     }
 
-    /// Turns a bit of the byte at `offset`.
+    /// Flips a bit of the byte at `offset`.
     pub(super) fn flip(&self, name: &str, offset: usize) {
         flip(&self.path.join(name), offset);
     }

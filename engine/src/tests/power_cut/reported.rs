@@ -1,4 +1,4 @@
-//! What was reported to the processes, and so what must and may be found later.
+//! What was reported to the processes, and therefore what must and may be found later.
 
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -28,37 +28,37 @@ impl Reading {
         self.first + self.observations.len()
     }
 
-    /// Whether it is a beginning of `all`, but for what retention removed.
+    /// Whether it is a prefix of `all`, except for what retention removed.
     fn begins(&self, all: &[Observation]) -> bool {
         all.get(self.first..).is_some_and(|kept| kept.starts_with(&self.observations))
     }
 }
 
 /// What was reported as failed, or was cut off by a kill, after what was stored before
-/// it. No process sees it any more, but until something more is reported as durable a
-/// power cut may bring it back.
+/// it. No process sees it any more. Until something more is reported as durable, a power
+/// cut may bring it back.
 #[derive(Clone, Debug)]
 struct Failed {
     all: Rc<Vec<Observation>>,
-    /// The error said that it may be found all the same.
+    /// The error said that it may still be found.
     is_seen: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Reported {
-    /// Creating the store has returned, or a sync of something in it.
+    /// Whether creating the store, or a sync of something in it, has returned.
     pub(super) created: bool,
-    /// The manifest is corrupt, and not repaired as far as was reported.
+    /// Whether the manifest is corrupt and no repair has been reported.
     pub(super) is_corrupt: bool,
-    /// By sequence number: what was stored, and then what is being appended.
+    /// By sequence number: what was stored, then what is being appended.
     all: Rc<Vec<Observation>>,
     stored: usize,
-    /// So many are on the disk for good.
+    /// How many are durable.
     durable: usize,
-    /// A reader was given so many as durable.
+    /// How many a reader saw as durable.
     seen_durable: usize,
     failed: Vec<Failed>,
-    /// With which sequence number the store may begin.
+    /// The sequence numbers with which the store may begin.
     first: RangeInclusive<usize>,
 }
 
@@ -78,12 +78,12 @@ impl Default for Reported {
 }
 
 impl Reported {
-    /// Of a store that is there, durable and empty.
+    /// For a store that exists, durable and empty.
     pub(super) fn of_empty_store() -> Self {
         Self { created: true, ..Self::default() }
     }
 
-    /// What is stored, and known to be; what retention removed included.
+    /// What is known to be stored, including what retention removed.
     pub(super) fn stored(&self) -> &[Observation] {
         &self.all[..self.stored]
     }
@@ -106,8 +106,8 @@ impl Reported {
         self.all = Rc::new([self.stored(), batch].concat());
     }
 
-    /// Appending has returned: the batch was given the sequence numbers from `start` on.
-    /// What was reported as possibly stored may come before it.
+    /// Appending has returned: the batch has the sequence numbers from `start` on. What
+    /// was reported as possibly stored may come before it.
     pub(super) fn acknowledge_at(&mut self, start: usize, durable: bool) {
         if start != self.stored {
             let taken_over = self.failed.iter().find(|it| it.is_seen && it.all.len() == start);
@@ -118,7 +118,7 @@ impl Reported {
         self.acknowledge(durable);
     }
 
-    /// As [`acknowledge_at`](Self::acknowledge_at), after all that is stored.
+    /// As [`acknowledge_at`](Self::acknowledge_at), directly after all that is stored.
     pub(super) fn acknowledge(&mut self, durable: bool) {
         self.stored = self.all.len();
         if durable {
@@ -126,8 +126,8 @@ impl Reported {
         }
     }
 
-    /// Everything stored was reported as durable. Where that is nothing new, what stands
-    /// in the place of something that failed need not be durable.
+    /// Everything stored was reported as durable. If that is nothing new, what has taken
+    /// the place of something that failed need not be durable.
     pub(super) fn sync(&mut self) {
         self.created |= self.stored > 0;
         if self.durable() < self.stored {
@@ -136,20 +136,20 @@ impl Reported {
         self.durable = self.stored;
     }
 
-    /// A new log is listed durably: it holds everything stored, and nothing that had
-    /// failed, but perhaps what another process could see.
+    /// A new log is listed durably. It holds everything stored, and nothing that had
+    /// failed, except perhaps what another process could see.
     pub(super) fn rotate(&mut self) {
         self.durable = self.durable.max(self.stored);
         self.failed.retain(|failed| failed.is_seen);
     }
 
-    /// A reader was given the observations before this sequence number as durable.
+    /// A reader saw the observations before this sequence number as durable.
     pub(super) fn see_durable(&mut self, end: u64) {
         self.seen_durable = self.seen_durable.max(usize::try_from(end).expect("in memory"));
     }
 
-    /// Appending has failed, having stored so many of the batch. Where a new log was made
-    /// after it, the rest is gone for good.
+    /// Appending has failed after storing `stored` of the batch. If a new log was made
+    /// after that, the rest is gone permanently.
     pub(super) fn fail(&mut self, stored: usize, durable: bool, rest: Rest) {
         let tried = Rc::clone(&self.all);
         self.stored += stored;
@@ -162,15 +162,15 @@ impl Reported {
         }
     }
 
-    /// Retention is asked to remove at most what comes before `end`.
+    /// Retention begins to remove at most what comes before `end`.
     pub(super) fn begin_to_remove(&mut self, end: usize) {
         let chunk = usize::try_from(CHUNK).expect("small");
         let most = (end.min(self.stored) / chunk * chunk).max(*self.first.end());
         self.first = *self.first.start()..=most;
     }
 
-    /// Retention has returned, and readers see that the store begins with `first`. Where
-    /// nothing was removed now, what was removed earlier may still return.
+    /// Retention has returned, and readers see that the store begins with `first`. If
+    /// nothing was removed now, what was removed earlier may still come back.
     pub(super) fn remove(&mut self, count: u64, first: u64) {
         let first = usize::try_from(first).expect("in memory");
         assert!(self.first.contains(&first), "REMOVED: {first} of {:?}", self.first);
@@ -178,14 +178,14 @@ impl Reported {
         self.first = least..=first;
     }
 
-    /// Asserts that `found` is what may be found after `death`: a beginning of
-    /// what was appended, and all of it that was promised.
+    /// Asserts that `found` is allowed after `death`: a prefix of what was appended, with
+    /// all that was promised.
     pub(super) fn assert_admits(&self, found: &Reading, death: Death) {
         let least = if death == Death::Kill { self.stored } else { self.durable() };
         assert!(found.end() >= least, "LOST: {} found of {least}", found.end());
         assert!(self.first.contains(&found.first), "REMOVED: {} of {:?}", found.first, self.first);
         let may_return = |it: &&Failed| death == Death::PowerCut || it.is_seen;
-        // Where others may see it, what is being appended comes after it.
+        // If others may see it, what is being appended comes after it.
         let followed =
             |it: &Failed| it.is_seen && found.begins(&[&it.all, &self.all[self.stored..]].concat());
         let returns = |it: &Failed| found.begins(&it.all) || followed(it);
@@ -205,13 +205,13 @@ impl Reported {
         let stored = all.len();
         let (durable, mut failed) = match death {
             Death::Kill => (self.durable, self.failed.clone()),
-            // Nothing is seen any more but what is on the disk.
+            // Only what is on the disk is still seen.
             Death::PowerCut => (stored, Vec::new()),
         };
         if death == Death::Kill && self.all.len() > stored {
             failed.push(Failed { all: Rc::clone(&self.all), is_seen: false });
         }
-        // That the manifest is found does not say that it is durable.
+        // A manifest that is found may not be durable.
         let first = match death {
             Death::Kill => *self.first.start()..=found.first,
             Death::PowerCut => found.first..=found.first,
@@ -221,7 +221,7 @@ impl Reported {
         Self { created, is_corrupt, all, stored, durable, seen_durable, failed, first }
     }
 
-    /// Tells apart what is promised, as far as lengths do.
+    /// A digest of what is promised, as far as lengths distinguish it.
     pub(super) fn digest(&self) -> u64 {
         let lengths = [
             self.all.len(),
@@ -235,7 +235,7 @@ impl Reported {
     }
 }
 
-/// What may become of the rest of a batch that was reported as failed.
+/// What may happen to the rest of a batch that was reported as failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// A new log was listed durably since it was written.

@@ -1,5 +1,5 @@
-//! What processes do to a store, step by step, written down as data: the
-//! workloads that are cut, and what goes on with what a cut has left.
+//! What processes do with a store, step by step, as data: the workloads that are cut, and
+//! the recoveries after a cut.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use crate::os::disk::{Directory, Operation};
 use crate::store::Store;
 use crate::write::writer::Writer;
 
-/// An interval that never ends, and one that has always ended.
+/// An interval that never ends, and one that is always over.
 pub(super) const HOUR: SyncPolicy = SyncPolicy::Every(Duration::from_secs(3_600));
 pub(super) const AT_ONCE: SyncPolicy = SyncPolicy::Every(Duration::ZERO);
 pub(super) const ALWAYS: SyncPolicy = SyncPolicy::Always;
@@ -28,35 +28,34 @@ pub(super) const NEVER: SyncPolicy = SyncPolicy::Never;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
-    /// Another handle, which is the one used from here on; creates the store
-    /// where there is none yet.
+    /// Opens another handle, which is used from here on. Creates the store if there is
+    /// none.
     Open(SyncPolicy),
-    /// The handle used from here on, counted from the one opened first.
+    /// The handle to use from here on, counted from the one opened first.
     Use(usize),
-    /// So many observations in one call.
+    /// This many observations in one call.
     Append(u64),
     /// As many as the last leaf, or the last chunk, lacks.
     FillLeaf,
     FillChunk,
-    /// What was reported as failed last, once more.
+    /// Tries again what was last reported as failed.
     Retry,
     Sync,
     Seal,
     /// Removes chunks with observations older than the one of this sequence number, or
-    /// until so many bytes are left.
+    /// until this many bytes are left.
     RemoveBefore(u64),
     KeepBytes(u64),
     Repair,
-    /// The store is made as a copy of another one with so many observations.
+    /// Makes the store as a copy of another one with this many observations.
     CopyHere(u64),
-    /// Both copies of the manifest rot.
+    /// Corrupts both copies of the manifest.
     CorruptManifest,
-    /// Lets go of the handle.
+    /// Closes the handle.
     Drop,
     /// The process is killed, with all its handles.
     Die,
-    /// A held writer: begins, is given so many and flushes, is asked whether it
-    /// is due, syncs, ends.
+    /// A held writer: begins, pushes this many and flushes, syncs if due, syncs, ends.
     Hold,
     Flush(u64),
     FlushChunk,
@@ -66,29 +65,29 @@ pub(super) enum Step {
     RemoveBeforeHeld(u64),
     Close,
     DropHeld,
-    /// The next so many of these calls fail with this error number.
+    /// The next so-many of these calls fail: how many, and with which error number.
     Fail(Call, u32, i32),
     /// Nothing fails any more.
     Heal,
-    /// Somebody puts a file where the next chunk goes.
+    /// Puts a file in the place of the next chunk.
     PlantChunk,
-    /// The ballast was used up.
+    /// Removes the ballast.
     LoseBallast,
-    /// Somebody says that all is durable, which is not so.
+    /// Reports falsely that all is durable.
     Lie,
 }
 
 /// Calls to the file system that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
-    /// Of frames.
+    /// Writes of frames.
     WriteLog,
     SyncLog,
-    /// The second sync of a log with no write between them but that of a mark.
+    /// The second sync of a log, if only a mark was written since the first.
     SyncLogAgain,
     /// A sync, and then every write to the log.
     SyncLogThenWrites,
-    /// Of a log that is not listed yet.
+    /// Creating a log that is not listed yet.
     CreateLog,
     WriteNewLog,
     SyncNewLog,
@@ -103,22 +102,22 @@ pub(super) enum Call {
     SyncManifest,
     RenameManifest,
     SyncDirectory,
-    /// The one after the manifest was renamed, and those that make up for it.
+    /// The sync after the manifest was renamed, and those that make up for it.
     SyncListing,
-    /// Whatever is done to it.
+    /// Any operation on the ballast.
     Ballast,
 }
 
-/// What has been done to the store until now, as far as it tells calls apart.
+/// What was done to the store so far, as far as it is needed to classify calls.
 #[derive(Debug, Default)]
 struct Before {
     /// The log that was made last, until the manifest lists it.
     new_log: Option<String>,
-    /// Rows were written to the listed log since it was synced.
+    /// Whether rows were written to the listed log since it was synced.
     is_log_written: bool,
-    /// A sync failed as [`Call::SyncLogThenWrites`].
+    /// Whether a sync failed as [`Call::SyncLogThenWrites`].
     is_log_lost: bool,
-    /// The manifest was renamed and the directory not synced since.
+    /// Whether the manifest was renamed and the directory not synced since.
     is_listing_open: bool,
 }
 
@@ -183,13 +182,13 @@ impl Call {
     }
 }
 
-/// A write to a log of so many bytes is that of a mark or a void.
+/// A write of this many bytes to a log is a mark or a void.
 const MARK_BYTES: usize = 16;
 
-/// Calls that fail, for how often yet, and how.
+/// Calls that fail, how often, and with which error number.
 pub(super) type Failing = Rc<RefCell<Vec<(Call, u32, i32)>>>;
 
-/// What the calls in `failing` become.
+/// The verdicts for the calls in `failing`.
 pub(super) fn verdicts(failing: &Failing) -> impl FnMut(&str, Operation) -> Verdict + use<> {
     let failing = Rc::clone(failing);
     let mut before = Before::default();
@@ -198,7 +197,7 @@ pub(super) fn verdicts(failing: &Failing) -> impl FnMut(&str, Operation) -> Verd
         for (call, left, number) in failing.borrow_mut().iter_mut() {
             if *left > 0 && call.is(name, operation, &before) {
                 match call {
-                    // After the sync all writes fail, until it is healed.
+                    // After the sync all writes fail, until [`Step::Heal`].
                     Call::SyncLogThenWrites => before.is_log_lost = true,
                     _ => *left -= 1,
                 }
@@ -216,20 +215,20 @@ pub(super) fn verdicts(failing: &Failing) -> impl FnMut(&str, Operation) -> Verd
 /// Follows a script.
 pub(super) struct Actor {
     path: PathBuf,
-    /// The policy is each handle's own.
+    /// Each handle has its own policy.
     options: Options,
     observer: Rc<RefCell<Observer>>,
     failing: Failing,
     handles: Vec<Option<(Store, SyncPolicy)>>,
     used: usize,
     held: Option<Writer>,
-    /// What was pushed and not yet stored by the held writer.
+    /// What was pushed to the held writer and is not stored yet.
     pushed: Vec<Observation>,
-    /// What was reported as failed last.
+    /// What was last reported as failed.
     failed: Vec<Observation>,
-    /// By this handle, where it may be found all the same.
+    /// The handle that failed, if what it tried may still be found.
     failed_by: Option<usize>,
-    /// Observations are numbered through, so that each is known again.
+    /// Observations are numbered, so that each can be recognised.
     next_number: u64,
 }
 
@@ -289,7 +288,7 @@ impl Actor {
             Step::KeepBytes(bytes) => {
                 self.remove(u64::MAX, |actor, _| actor.handle().keep_bytes(bytes));
             }
-            // There may be none yet, where creating it was cut off.
+            // There may be no store yet if creating it was cut off.
             Step::Repair if !self.observer.borrow().reported.created => {}
             Step::Repair => self.repair(),
             Step::CopyHere(count) => self.copy_here(count),
@@ -362,7 +361,7 @@ impl Actor {
         if self.observer.borrow().reported.is_corrupt {
             self.repair();
         }
-        // Not through `Options`, which has no logs as small as these.
+        // Not through `Options`, which does not allow logs as small as these.
         let options = self.options.clone().sync(policy);
         let store = if self.observer.borrow().reported.created {
             options.open_unchecked(&self.path, false).expect("opened")
@@ -375,7 +374,7 @@ impl Actor {
 
     fn create(&mut self, options: &Options) -> Store {
         match options.create_unchecked(&self.path) {
-            // Made by somebody to whom that was never reported, and perhaps not durable yet.
+            // Made by a process that got no report of it, and perhaps not durable yet.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 options.open_unchecked(&self.path, false).expect("opened")
             }
@@ -399,7 +398,7 @@ impl Actor {
         self.handles[self.used].as_ref().expect("a handle").1
     }
 
-    /// How many are missing to the next multiple.
+    /// How many are missing up to the next multiple.
     fn missing(&self, unit: u64) -> u64 {
         let stored = self.observer.borrow().reported.stored().len() + self.pushed.len();
         unit - stored as u64 % unit
@@ -415,7 +414,7 @@ impl Actor {
         self.append_batch(batch);
     }
 
-    /// A retry of what others have taken over stores nothing.
+    /// A retry stores nothing that others have taken over.
     fn retry(&mut self) {
         let batch = std::mem::take(&mut self.failed);
         assert!(!batch.is_empty(), "nothing has failed");
@@ -476,7 +475,7 @@ impl Actor {
         }
     }
 
-    /// Retention up to the time of the observation with this sequence number.
+    /// Removes what is older than the observation with this sequence number.
     fn remove(&mut self, sequence: u64, remove: impl FnOnce(&mut Self, i64) -> Result<u64, Error>) {
         let (end, time) = {
             let observer = self.observer.borrow();
@@ -488,7 +487,7 @@ impl Actor {
         let removed = remove(self, time);
         if let Ok(count) = removed {
             let mut observer = self.observer.borrow_mut();
-            // For a look at what there is now.
+            // This makes the observer look at the store now.
             observer.report(|_| {});
             let first = observer.first_seen();
             observer.report(|reported| reported.remove(count, first));
@@ -501,7 +500,7 @@ impl Actor {
         self.pushed.extend_from_slice(&batch);
         let writer = self.held.as_mut().expect("a held writer");
         batch.iter().for_each(|it| writer.push(*it).expect("pushed"));
-        // What is tried again is what was tried before, and more.
+        // A retry writes what was tried before, and more.
         self.observer.borrow_mut().report(|reported| reported.begin(&self.pushed));
         let refused = self.observer.borrow().refused();
         let flushed = self.held().flush();
@@ -518,8 +517,8 @@ impl Actor {
         }
     }
 
-    /// Under the interval policy letting go is to sync; to be done after an
-    /// append, since else there may be nothing due.
+    /// Under the interval policy, closing the handle syncs. It must follow an append,
+    /// since otherwise nothing may be due.
     fn drop_handle(&mut self) {
         let policy = self.policy();
         let refused = self.observer.borrow().refused();
@@ -540,7 +539,7 @@ impl Actor {
         }
     }
 
-    /// A file that is no chunk, under the name of the next one, durable.
+    /// Makes a file that is not a chunk, durable, under the name of the next chunk.
     fn plant_chunk(&self) {
         let sealed = self.observer.borrow().reported.stored().len() as u64 / CHUNK;
         let name = chunk_name(u32::try_from(sealed).expect("small"));
@@ -550,7 +549,7 @@ impl Actor {
         lock.sync_directory().expect("synced");
     }
 
-    /// What the handles do when they are dropped does not happen any more.
+    /// What the handles do when they are dropped has no effect any more.
     fn die(&mut self) {
         self.observer.borrow_mut().set_dead(true);
         self.held = None;
@@ -567,7 +566,7 @@ fn is_durable(policy: SyncPolicy) -> bool {
     policy == ALWAYS || policy == AT_ONCE
 }
 
-/// Observations that are all different, of few values: so a chunk is small.
+/// Observations that all differ, with few values, so that a chunk is small.
 fn distinct(numbers: Range<u64>) -> Vec<Observation> {
     let distinct = |n: u64| Observation {
         value: [14.5, -0.5, 2.25, 1e9, -0.0][usize::try_from(n * 7 % 5).expect("less than 5")],

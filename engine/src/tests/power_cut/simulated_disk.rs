@@ -1,18 +1,16 @@
-//! A disk that can lose its power: what processes see of it, the page cache
-//! included, and what may be found on it once the power is gone.
+//! A disk that can lose its power: what processes see of it, with the page cache, and
+//! what may be found on it after a power cut.
 //!
 //! The fault model, with [`Choices`](super::choices::Choices):
 //!
-//! * A sector of 512 bytes that was written and not synced holds what it held
-//!   when it was last synced, or anything it was given since.
-//! * A file has the length that was last synced, any that it had since, or one
-//!   between them.
-//! * A name stands for what it stood for when its directory was last synced, or
-//!   for anything since; each name by itself, also the two of a rename.
-//! * A sync that fails drops its pages as clean: they are seen as before, and no
-//!   later sync takes them to the disk, nor what is written to the same sectors
-//!   while the machine runs (as seen of ext4, Linux 6.18). They may have got
-//!   there all the same.
+//! * A sector of 512 bytes that was written and not synced has the content of the last
+//!   sync, or any content that was written after it.
+//! * A file has the length of the last sync, any later one, or one between them.
+//! * A name leads to what it led to when its directory was last synced, or to anything
+//!   later. This is decided for each name separately, also for the two of a rename.
+//! * A failed sync marks its pages as clean: processes still see them, but no later sync
+//!   writes them to the disk, nor what is written to the same sectors while the machine
+//!   runs (as seen with ext4, Linux 6.18). They may be on the disk nevertheless.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -21,7 +19,7 @@ use super::content::{Content, SECTOR_BYTES, Sector};
 use crate::format::names::{ASIDE, DAMAGED, Name, TEMPORARY, classify};
 use crate::os::disk::Operation;
 
-/// A file, whatever its name: an index into [`SimulatedDisk::files`].
+/// A file, by any name: an index into [`SimulatedDisk::files`].
 pub(super) type FileNumber = usize;
 
 /// What a directory holds: its files by name.
@@ -31,11 +29,11 @@ pub(super) type Files = BTreeMap<Rc<str>, Rc<Content>>;
 pub(super) struct SimulatedFile {
     pub(super) on_disk: Rc<Content>,
     pub(super) seen: Rc<Content>,
-    /// What sectors were given since they were synced, the newest last.
+    /// What was written to sectors since they were synced, the newest last.
     pub(super) given: BTreeMap<usize, Vec<Sector>>,
-    /// The lengths that the file had since it was synced, and some between.
+    /// The lengths of the file since it was synced, and some between.
     pub(super) lengths: Vec<usize>,
-    /// Sectors that no sync takes to the disk any more.
+    /// Sectors that no sync writes to the disk any more.
     given_up: BTreeSet<usize>,
 }
 
@@ -85,11 +83,11 @@ impl SimulatedFile {
     }
 }
 
-/// What a name stands for.
+/// What a name leads to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
     pub(super) on_disk: Option<FileNumber>,
-    /// What it came to stand for since, the newest last.
+    /// What it led to since then, the newest last.
     pub(super) since: Vec<Option<FileNumber>>,
 }
 
@@ -104,13 +102,14 @@ impl Entry {
 pub(super) struct SimulatedDisk {
     pub(super) files: Vec<Rc<SimulatedFile>>,
     pub(super) names: BTreeMap<Rc<str>, Entry>,
-    /// Whether the directory is there, and whether it is durably so.
+    /// Whether the directory exists, and whether it does so durably.
     pub(super) directory_seen: bool,
     pub(super) directory_on_disk: bool,
 }
 
 impl SimulatedDisk {
-    /// A disk on which all of `files` is durable; `None` where there is no directory.
+    /// A disk on which all of `files` is durable; `None` for a disk without the
+    /// directory.
     pub(super) fn holding(files: Option<&Files>) -> Self {
         let mut disk = Self {
             directory_seen: files.is_some(),
@@ -144,7 +143,7 @@ impl SimulatedDisk {
         &self.files[self.named(name).expect("a file of that name")].seen
     }
 
-    /// Follows an operation that succeeds.
+    /// Applies an operation that succeeds.
     pub(super) fn apply(&mut self, name: &str, operation: Operation, bytes: &[u8]) {
         match operation {
             Operation::CreateDirectory => self.directory_seen = true,
@@ -167,12 +166,12 @@ impl SimulatedDisk {
         }
     }
 
-    /// Follows a sync of a file that fails.
+    /// Applies a failed sync of a file.
     pub(super) fn fail_to_sync(&mut self, name: &str) {
         self.file(name).fail_to_sync();
     }
 
-    /// A bit turns in a file, all of which is durable.
+    /// Flips a bit of a file that is durable as a whole.
     pub(super) fn flip(&mut self, name: &str, offset: usize) {
         let file = self.file(name);
         for content in [&mut file.on_disk, &mut file.seen] {
@@ -181,7 +180,7 @@ impl SimulatedDisk {
         }
     }
 
-    /// The directory that holds the store's directory is synced.
+    /// Applies a sync of the parent of the store's directory.
     pub(super) fn sync_directory_itself(&mut self) {
         self.directory_on_disk = self.directory_seen;
     }
@@ -195,7 +194,7 @@ impl SimulatedDisk {
         Rc::make_mut(&mut self.files[file])
     }
 
-    /// None is created where one is.
+    /// Creates no file if there is one.
     fn create(&mut self, name: &str) {
         if self.named(name).is_none() {
             self.rename(name, Some(self.files.len()));

@@ -1,4 +1,4 @@
-//! The workloads that are cut, and what goes on with what a cut has left.
+//! The workloads that are cut, and the recoveries after a cut.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -12,22 +12,22 @@ use super::script::Step::{
 use super::script::{ALWAYS, AT_ONCE, Call, HOUR, NEVER, Step};
 use crate::format::CHUNK;
 
-/// Processes at work on a store, of which every operation is a moment to cut at.
+/// Processes that use a store. Every operation is a moment to cut at.
 #[derive(Debug)]
 pub(super) struct Workload {
     pub(super) name: &'static str,
-    /// At how many bytes a held writer that does not sync seals.
+    /// The size in bytes at which a held writer that does not sync seals.
     pub(super) log_bytes_max: u64,
-    /// Marks are left by the next append.
+    /// Whether marks are left to the next append.
     pub(super) late_marks: bool,
-    /// What was done before, and is on the disk but for these sectors of the
-    /// log's frames, which were lost with the power.
+    /// What was done before. It is all on the disk, except these sectors of the log's
+    /// frames, which a power cut has lost.
     pub(super) before: &'static [Step],
     pub(super) lost_sectors: &'static [usize],
     pub(super) steps: &'static [Step],
-    /// Whether what goes on afterwards shall fill chunks and remove some, too.
+    /// Whether recoveries also fill chunks and remove some.
     pub(super) fills_chunks: bool,
-    /// Whether a process goes on with what a cut has left.
+    /// Whether a process goes on after a cut.
     pub(super) recovers: bool,
 }
 
@@ -48,7 +48,7 @@ const NEARLY_A_CHUNK: &[Step] = &[Open(NEVER), Append(CHUNK - 2), Sync];
 /// Three chunks, and a log with a few observations.
 const CHUNKS: &[Step] = &[Open(NEVER), Append(3 * CHUNK), Open(ALWAYS), Append(5)];
 const A_FEW: &[Step] = &[Open(ALWAYS), Append(1), Append(3), Append(1)];
-/// Larger than a sector, and than two.
+/// More than one sector, and more than two.
 const FEW: u64 = 40;
 const MORE: u64 = 70;
 
@@ -368,7 +368,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
         steps: &[
             Open(ALWAYS),
             Append(1),
-            // The append's own succeeds.
+            // The append's own sync succeeds.
             Fail(Call::SyncLogAgain, 1, INPUT_OUTPUT),
             Append(1),
             Append(1),
@@ -599,7 +599,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
             Append(1),
             Die,
             Open(ALWAYS),
-            // Found by another process, which cannot sync the directory at first.
+            // Found by another process, whose first sync of the directory fails.
             Fail(Call::SyncListing, 2, INPUT_OUTPUT),
             Append(1),
             Die,
@@ -744,10 +744,10 @@ pub(super) const WORKLOADS: &[Workload] = &[
         steps: &[Open(ALWAYS), Append(1), FillChunk, Append(1)],
         ..FILLED
     },
-    // Repair of chunks and logs, which loses observations, would come here.
+    // Repair of chunks and logs loses observations, so it is not tested here.
 ];
 
-/// What a process does with a store that a cut has left.
+/// What a process does with a store after a cut.
 const RECOVERIES: &[&[Step]] = &[
     &[Open(ALWAYS), Append(1)],
     &[Open(ALWAYS), Append(FEW), Append(FEW), Append(1)],
@@ -771,7 +771,7 @@ const RECOVERIES: &[&[Step]] = &[
     &[Repair, Open(ALWAYS), Append(1)],
 ];
 
-/// As above, where chunks are to be filled and removed.
+/// As above, for workloads that fill and remove chunks.
 const FILLING: &[&[Step]] = &[
     &[Open(ALWAYS), FillChunk, Append(1)],
     &[Open(NEVER), FillChunk, Append(1), Sync],
@@ -783,7 +783,7 @@ const FILLING: &[&[Step]] = &[
 ];
 
 impl Workload {
-    /// How many recoveries are written down; after them any number is drawn.
+    /// How many recoveries are written down. Further numbers are drawn.
     pub(super) fn recoveries(&self) -> u64 {
         let filling = if self.fills_chunks { FILLING.len() } else { 0 };
         (RECOVERIES.len() + filling) as u64
@@ -799,7 +799,7 @@ impl Workload {
     }
 }
 
-/// A few processes, one after the other, and what befalls them.
+/// A few processes, one after the other, and what fails for them.
 fn draw(random: &mut StdRng, fills_chunks: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     for process in 0..random.random_range(1..=3) {
@@ -828,7 +828,7 @@ fn draw(random: &mut StdRng, fills_chunks: bool) -> Vec<Step> {
     steps
 }
 
-/// Those that fail in drawn recoveries.
+/// The calls that fail in drawn recoveries.
 const CALLS: &[Call] = &[
     Call::SyncLog,
     Call::CreateLog,

@@ -1,4 +1,4 @@
-//! When a source on a schedule is polled, given up, and left alone.
+//! When a scheduled source is polled, given up, and not polled because of failures.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::collector::report::EndedBy;
 use crate::collector::schedule::nanoseconds;
 use crate::source::SourceError;
 
-/// How long a poll that is under way when the duration ends is waited for.
+/// How long a poll may still take when the duration ends.
 const LAST_POLL_WAIT: Duration = Duration::from_secs(1);
 
-/// How soon it is seen that the wall clock was set, where polls follow it.
+/// How often the wall clock is checked for a step, if polls follow it.
 const CLOCK_LOOK: Duration = Duration::from_secs(10);
 
 impl Lane {
-    /// Polls where that is due, and says when it is due next.
+    /// Polls if that is due, and returns when it is due next.
     pub(super) fn poll_if_due(&mut self, context: &mut Context<'_>) -> u64 {
         loop {
             if let Some(by) = self.stopped_by(context) {
@@ -25,12 +25,13 @@ impl Lane {
             if self.is_aligned {
                 self.schedule.follow(context.now_ns(), context.wall_ahead_ns());
             }
-            // Not the end of the duration counts: what is due before it is polled, late or not.
+            // A poll that was due before the end of the duration is made, even if it is
+            // late.
             let Some(due_ns) = self.schedule.due_ns() else {
                 self.end(EndedBy::Duration, context);
                 return u64::MAX;
             };
-            // With no interval there are no ticks to pass over.
+            // With an interval of zero there are no ticks to skip.
             let at_once = self.interval.is_zero();
             let due_ns = if at_once { due_ns.max(self.back_off.until_ns()) } else { due_ns };
             let now_ns = context.now_ns();
@@ -95,8 +96,8 @@ impl Lane {
         self.poll_if_due(context)
     }
 
-    /// Whether the wait after failures holds this tick. It ends at the nearest tick:
-    /// a clock that is followed moves them by a hair.
+    /// Whether the wait after failures covers this tick. It ends at the nearest tick,
+    /// since following a clock moves ticks slightly.
     fn is_left_alone(&self, due_ns: u64) -> bool {
         let half_ns = nanoseconds(self.interval) / 2;
         due_ns.saturating_add(half_ns) < self.back_off.until_ns()
@@ -131,7 +132,7 @@ impl Lane {
         }
     }
 
-    /// The machine was suspended for so long: the polls of that time are missed.
+    /// The machine was suspended for this time: the polls of that time are missed.
     pub(in crate::collector) fn slept(&mut self, duration: Duration) {
         let interval_ns = nanoseconds(self.interval);
         let is_polled = !matches!(self.state, State::Flowing | State::Draining(_) | State::Over);

@@ -2,7 +2,7 @@ use super::*;
 
 const MS: u64 = 1_000_000;
 
-/// The due times of a run in which every poll takes no time.
+/// The due times of a run whose polls take no time.
 fn due_times(interval: Duration, duration: Duration) -> Vec<u64> {
     let mut schedule = Schedule::new(interval, 0, Some(duration));
     let mut due = Vec::new();
@@ -41,7 +41,7 @@ fn ticks_that_are_past_are_missed_and_one_due_now_is_not() {
 }
 
 #[test]
-fn ticks_behind_the_end_are_not_missed() {
+fn ticks_after_the_end_are_not_missed() {
     let mut schedule = Schedule::new(Duration::from_millis(10), 0, Some(Duration::from_millis(50)));
     assert_eq!(schedule.advance(1000 * MS), 4);
     assert_eq!(schedule.due_ns(), None);
@@ -89,7 +89,7 @@ fn an_offset_moves_every_tick_alike_and_loses_none() {
     assert_eq!(due, expected);
 }
 
-/// A minute's grid on a clock that showed 12 s past the minute at the start.
+/// A grid of minutes on a clock that showed 12 s past the minute at the start.
 fn minutely(offset_ns: u64) -> Schedule {
     Schedule::new(Duration::from_secs(60), offset_ns, None).aligned(12_000 * i128::from(MS))
 }
@@ -152,7 +152,7 @@ fn after_any_step_the_next_tick_is_on_the_grid_and_not_bunched() {
 fn a_late_look_is_no_step() {
     let mut schedule = minutely(0);
     assert_eq!(schedule.advance(48 * SECOND), 0);
-    // Looked at long after the tick, through clocks that were read 4 ms apart.
+    // Checked long after the tick, with clocks that were read 4 ms apart.
     schedule.follow(130 * SECOND, ahead(12) - 4_000_000);
     assert_eq!(schedule.due_ns(), Some(108 * SECOND + 4 * MS));
 }

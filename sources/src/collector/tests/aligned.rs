@@ -1,10 +1,10 @@
-//! Polls on the multiples of a wall clock that is set now and then.
+//! Polls at multiples of a wall clock that is set from time to time.
 
 use super::*;
 
 const SECOND: u64 = 1000 * MS;
 
-/// When polls were made: on the monotonic clock, and on the wall's.
+/// When polls were made, on the monotonic clock and on the wall clock.
 type Noted = Arc<Mutex<Vec<(u64, i64)>>>;
 
 /// A source that notes when it was polled.
@@ -64,7 +64,7 @@ fn slow_polls_do_not_shift_an_aligned_schedule() {
 #[test]
 fn a_clock_that_is_set_loses_nothing_and_bunches_nothing() {
     let clock = Arc::new(TestClock::default());
-    // Every 97 s the clock is set somewhere within two hours, to the millisecond.
+    // Every 97 s the clock is set to a time within two hours, in milliseconds.
     let mut draw: u64 = 1;
     let mut steps: Vec<(u64, i64)> = (1..100)
         .map(|n| {
@@ -85,7 +85,7 @@ fn a_clock_that_is_set_loses_nothing_and_bunches_nothing() {
         assert!((5 * SECOND..20 * SECOND).contains(&gap_ns), "{polls:?}");
         assert_eq!(polls[1].1.rem_euclid(10_000_000_000), 0, "{polls:?}");
     }
-    // Each of a hundred steps costs less than an interval.
+    // Each of the hundred steps costs less than an interval.
     let passed = noted.last().unwrap().0 / SECOND;
     assert!((9_500..11_000).contains(&passed), "{passed}");
 }
@@ -112,7 +112,7 @@ fn jitter_is_a_fixed_part_of_the_interval() {
         let run = collector(&clock).interval(Duration::from_secs(10)).align(aligned).jitter(7);
         run.collect("script", source, &Memory::default(), &mut |_| {}).unwrap();
         let offset_ns = jitter::offset_ns(7, "script", Duration::from_secs(10));
-        assert!(offset_ns > SECOND, "the seed is too kind: {offset_ns}");
+        assert!(offset_ns > SECOND, "this seed tests nothing: {offset_ns}");
         let polled: Vec<u64> = noted.lock().unwrap().iter().map(|(at_ns, _)| *at_ns).collect();
         assert_eq!(polled, (0..5).map(|n| offset_ns + n * 10 * SECOND).collect::<Vec<_>>());
     }

@@ -1,4 +1,4 @@
-//! Sources that come and go.
+//! Sources that are added and removed.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// Of a hundred changes the source that stays notices nothing.
+/// A hundred changes do not affect the source that stays.
 #[test]
 fn sources_are_replaced_and_the_others_go_on() {
     let clock = Arc::new(TestClock::default());
@@ -43,7 +43,7 @@ fn sources_are_replaced_and_the_others_go_on() {
     for (outcome, memory) in outcomes[1..].iter().zip(&others) {
         let report = outcome.as_ref().unwrap();
         assert_eq!((report.ended_by, report.missed), (EndedBy::Removed, 0));
-        // Two seconds of three polls and a bit each, from the moment it was added.
+        // Two seconds of three polls and a little more, from the moment it was added.
         assert_eq!((report.stored, memory.values().len()), (7, 7), "{report:?}");
     }
 }
@@ -69,7 +69,7 @@ fn no_thread_is_left_of_what_was_removed_and_what_was_held_is_stored() {
     let run = collector(&clock).hold(Duration::from_secs(3600)).control(control);
     let outcomes = run.duration(Duration::from_secs(500)).run_all(vec![feed], |_, _| {});
     assert_eq!(outcomes.len(), 501);
-    // Other tests run beside this one.
+    // Other tests run at the same time.
     let most = most.load(Ordering::SeqCst);
     assert!(most < before + 200, "{most} threads, {before} before");
 }
@@ -110,7 +110,7 @@ fn lines_are_removed_too() {
     assert_eq!(outcomes[0].as_ref().unwrap().stored, 10);
 }
 
-/// Of a hundred changes of one source, nineteen others notice nothing, and its counts go on.
+/// A hundred changes of one source do not affect nineteen others, and its counts go on.
 #[test]
 fn counts_go_on_where_a_source_is_replaced() {
     let clock = Arc::new(TestClock::default());
@@ -188,7 +188,7 @@ fn a_removal_ends_what_a_poll_waits_for() {
 }
 
 #[test]
-fn a_removal_that_loses_observations_is_told_once() {
+fn a_removal_that_loses_observations_is_reported_once() {
     let clock = Arc::new(TestClock::default());
     let control = Control::new();
     let memory = Memory::refusing(vec![lasting()]);
@@ -216,7 +216,8 @@ fn a_removal_that_loses_observations_is_told_once() {
     assert_eq!(ended, [(1, true)], "and not again an hour later");
 }
 
-/// When what was stored, in seconds, by a feed that is added after two seconds and a half.
+/// When how much was stored, in milliseconds, by a feed that is added after two and a
+/// half seconds.
 fn stored_at(own: impl Fn(Feed) -> Feed, poll: Poll) -> Vec<(u64, usize)> {
     let clock = Arc::new(TestClock::default());
     let control = Control::new();
@@ -248,7 +249,7 @@ fn stored_at(own: impl Fn(Feed) -> Feed, poll: Poll) -> Vec<(u64, usize)> {
 type Poll = Box<dyn FnMut(u64) -> Result<Option<Reading>, SourceError> + Send>;
 
 #[test]
-fn a_source_is_polled_and_stored_as_it_is_said_of_it() {
+fn a_source_is_polled_and_stored_by_its_own_settings() {
     let good = || -> Poll { Box::new(|n| Ok(value(n))) };
     let failing =
         || -> Poll { Box::new(|n| if n < 9 { Err(SourceError::new("no")) } else { Ok(value(n)) }) };

@@ -1,4 +1,4 @@
-//! The counts that are kept beside a store.
+//! The counts that are kept in a store's directory.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ fn counts_are_kept_for_the_run_and_for_all_runs() {
 
 /// From the first failure in a row until something is stored.
 #[test]
-fn a_source_that_fails_is_told_from_one_that_has_failed() {
+fn a_failing_source_differs_from_one_that_has_failed() {
     let dir = tempfile::tempdir().unwrap();
     let seen = |fails: &'static [u64]| {
         let clock = Arc::new(TestClock::default());
@@ -63,13 +63,13 @@ fn a_source_that_fails_is_told_from_one_that_has_failed() {
     assert_eq!(seen(&[0, 1, 2, 3, 4, 5, 6, 7, 8]).1, Some(0));
 }
 
-/// What the store's own file says, without the live state.
+/// The content of the file in the store, without the live state.
 fn kept(directory: &Path) -> Option<Record> {
     let text = std::fs::read(directory.join(NAME)).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
-/// The thread that writes has caught up.
+/// Waits until the writing thread has caught up.
 #[track_caller]
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     for _ in 0..30_000 {
@@ -91,7 +91,7 @@ fn the_store_is_written_every_ten_minutes_and_the_live_state_within_two_seconds(
             wait_until(|| kept(&path).is_some());
         }
         if n > 2 {
-            // What status shows is of two seconds ago or later.
+            // `status` shows the state of at most two seconds ago.
             wait_until(|| record(&path).run.polls >= n - 2);
         }
         let kept = kept(&path).unwrap();
@@ -119,7 +119,7 @@ fn where_observations_are_held_the_store_is_written_every_hour() {
             wait_until(|| kept(&path).is_some());
         }
         if n > 2 {
-            // So the thread that writes has caught up.
+            // The writing thread must have caught up.
             wait_until(|| record(&path).run.polls >= n - 2);
         }
         let kept = kept(&path).unwrap();
@@ -148,7 +148,7 @@ fn a_turn_for_the_worse_is_written_down_within_a_minute() {
         }
     });
     let memory = Memory::in_directory(dir.path());
-    // So that it is polled at each tick.
+    // Without waits after failures it is polled at each tick.
     let run = collector(&clock).retry_max(Duration::ZERO);
     run.collect("script", source, &memory, &mut |_| {}).unwrap();
     assert_eq!(record(dir.path()).run.failed, 100);
@@ -197,7 +197,7 @@ fn a_pipe_or_a_link_in_place_of_a_file_is_an_error_and_nothing_is_overwritten() 
 }
 
 #[test]
-fn a_run_is_told_from_one_that_was_cut_off_by_its_lock() {
+fn the_lock_distinguishes_a_run_from_one_that_was_cut_off() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(Record::kept_now(dir.path()).unwrap(), 0);
     let clock = Arc::new(TestClock::default());
@@ -212,7 +212,7 @@ fn a_run_is_told_from_one_that_was_cut_off_by_its_lock() {
     assert_eq!(Record::kept_now(dir.path()).unwrap(), 0);
 }
 
-/// One collects within the other, and a third after both.
+/// One collector runs within the other, and a third after both.
 #[test]
 fn a_second_collector_keeps_its_own_counts_and_none_are_lost() {
     let dir = tempfile::tempdir().unwrap();

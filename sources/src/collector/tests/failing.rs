@@ -1,4 +1,4 @@
-//! Sources that die and stores that refuse.
+//! Sources that fail and stores that refuse.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn a_refusal_that_passes_costs_nothing_but_time() {
         })
         .unwrap();
     assert_eq!(waiting_told, [(0, 1), (1000, 1), (2000, 1)]);
-    // The append that succeeds is at 3 s, where tick 3 is due and not yet missed.
+    // The append that succeeds is at 3 s, when tick 3 is due and not yet missed.
     assert_eq!(memory.values(), [0.0, 1.0, 2.0]);
     assert_eq!((report.stored, report.missed), (3, 2));
     assert_eq!(memory.stored()[0].timestamp_ns, 0, "the time of the poll, not of the append");

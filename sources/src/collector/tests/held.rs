@@ -18,7 +18,7 @@ fn what_is_held_is_stored_together_in_time_and_counts_after_that() {
             }
         })
         .unwrap();
-    // The first was read at 0 s, that of the second batch at 61 s.
+    // The first was read at 0 s, the first of the second batch at 61 s.
     let sizes: Vec<usize> = stored_at.iter().map(|(_, size)| *size).collect();
     assert_eq!(sizes.iter().sum::<usize>(), 150, "{stored_at:?}");
     assert_eq!(sizes.len(), 3, "{stored_at:?}");
@@ -51,8 +51,8 @@ fn a_flush_that_is_slow_costs_no_poll() {
     assert_all_but_late(&report, &memory);
 }
 
-/// All of 60 polls are made and stored. The test's clock may leap over one while its thread
-/// has not been run yet; a flush that held polls up would cost five and more.
+/// All of 60 polls are made and stored. The test's clock may jump over one while its
+/// thread has not run yet. A flush that delays polls would cost at least five.
 fn assert_all_but_late(report: &Report, memory: &Memory) {
     assert!(report.missed <= 2, "{report:?}");
     assert_eq!((report.polls + report.missed, report.stored), (60, report.polls), "{report:?}");
@@ -138,7 +138,7 @@ fn lines_whose_store_fails_for_good_end_the_run() {
         let (clock, memory) = (Arc::clone(&clock), memory.clone());
         move |n| {
             if n == 10 {
-                // What was read may come to be held only after any of these leaps.
+                // What was read may be held only after any of these jumps.
                 while !memory.0.refusals.lock().unwrap().is_empty() {
                     clock.sleep(20 * SECOND);
                 }
@@ -151,7 +151,7 @@ fn lines_whose_store_fails_for_good_end_the_run() {
     let error = run.collect("script", source, &memory, &mut |_| {}).unwrap_err();
     // The source may have fallen asleep once more.
     clock.pass(20_000 * MS);
-    // The clock may be ahead of readings that are still on their way to be held.
+    // The clock may be ahead of readings that are not held yet.
     assert!((1..=10).contains(&error.unsaved), "{error:?}");
     assert_eq!(error.unsaved as u64, error.report.polls);
 }

@@ -1,4 +1,4 @@
-//! Sources that deliver when they have something.
+//! Sources that deliver at their own pace.
 
 use super::*;
 
@@ -34,7 +34,7 @@ fn what_waits_is_appended_together_and_in_order() {
 }
 
 #[test]
-fn failures_are_told_and_survived() {
+fn failures_are_reported_and_survived() {
     let clock = Arc::new(TestClock::default());
     let source = script(Pace::Own, |n| match n {
         0 | 2 => Ok(value(n)),
@@ -43,16 +43,16 @@ fn failures_are_told_and_survived() {
         _ => Ok(None),
     });
     let memory = Memory::default();
-    let mut told = Vec::new();
+    let mut errors = Vec::new();
     let report = collector(&clock)
         .collect("script", source, &memory, &mut |event| {
             if let Event::PollFailed(error) = event {
-                told.push(error.to_string());
+                errors.push(error.to_string());
             }
         })
         .unwrap();
     assert_eq!(memory.values(), [0.0, 2.0]);
-    assert_eq!(told, ["a bad line", "NaN is not finite"]);
+    assert_eq!(errors, ["a bad line", "NaN is not finite"]);
     assert_eq!((report.polls, report.stored, report.failed), (4, 2, 2));
 }
 

@@ -18,12 +18,12 @@ fn slow_polls_do_not_shift_the_schedule() {
         }
     });
     let memory = Memory::default();
-    let mut told = 0;
+    let mut reported = 0;
     let report = collector(&clock)
         .interval(Duration::from_millis(10))
         .collect("script", source, &memory, &mut |event| {
             if let Event::Missed(missed) = event {
-                told += missed;
+                reported += missed;
             }
         })
         .unwrap();
@@ -33,11 +33,11 @@ fn slow_polls_do_not_shift_the_schedule() {
     let expected: Vec<u64> = (0..1000).map(|n| steps[..n].iter().sum::<u64>() * 10 * MS).collect();
     assert_eq!(*polled_at.lock().unwrap(), expected);
     let missed = steps.iter().sum::<u64>() - 1000;
-    assert!(missed > 500, "the script is too kind: {missed}");
-    assert_eq!((report.missed, told), (missed, missed));
+    assert!(missed > 500, "the script tests nothing: {missed}");
+    assert_eq!((report.missed, reported), (missed, missed));
     assert_eq!((report.polls, report.stored, report.failed), (1000, 1000, 0));
     assert_eq!(report.ended_by, EndedBy::EndOfInput);
-    // Stamped when the poll returned.
+    // The timestamp is when the poll returned.
     let stamps: Vec<i64> = memory.stored().iter().map(|stored| stored.timestamp_ns).collect();
     let returned = expected.iter().zip(&lengths).map(|(at, length)| i64::try_from(at + length));
     assert_eq!(stamps, returned.map(Result::unwrap).collect::<Vec<_>>());
@@ -68,7 +68,7 @@ fn ten_seconds_of_tenths_are_a_hundred_polls() {
 fn a_poll_that_is_late_for_the_end_is_made() {
     let clock = Arc::new(TestClock::default());
     let memory = Memory::default();
-    // Whoever waits for the tick at 1 s comes back at 60 s.
+    // The wait for the tick at 1 s ends at 60 s.
     clock.oversleep_ns.store(59_000 * MS, Ordering::SeqCst);
     let report = collector(&clock)
         .duration(Duration::from_millis(2500))
@@ -203,7 +203,7 @@ fn a_last_poll_that_hangs_does_not_hold_up_the_end() {
     assert_eq!(report.ended_by, EndedBy::Duration);
 }
 
-/// Takes its time to close, so that a run that does not wait is caught.
+/// Closes slowly, so that a run that does not wait for it is noticed.
 struct Device(Arc<std::sync::atomic::AtomicBool>);
 
 impl Drop for Device {

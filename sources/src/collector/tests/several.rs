@@ -47,7 +47,7 @@ fn counts(outcome: &Result<Report, CollectError>) -> (u64, u64, u64, u64) {
     (polls, stored, failed, missed)
 }
 
-/// What was read, and in which millisecond.
+/// The values, and the milliseconds in which they were read.
 fn read(stored: &[Observation]) -> Vec<(f64, i64)> {
     stored.iter().map(|one| (one.value, one.timestamp_ns / 1_000_000)).collect()
 }
@@ -68,7 +68,7 @@ fn one_that_hangs_and_one_that_fails_cost_the_good_one_nothing() {
     let expected: Vec<(f64, i64)> =
         (0..60).map(|n| (f64::from(n), i64::from(n) * 1000 + 300)).collect();
     assert_eq!(read(&stored[0]), expected);
-    // At 0, 1, 3, 7, 15, 31 s, where the wait is 30 s at most.
+    // At 0, 1, 3, 7, 15, 31 s; the wait is 30 s at most.
     assert_eq!(counts(&outcomes[1]), (6, 0, 6, 54));
     assert_eq!(counts(&outcomes[2]), (3, 2, 1, 57));
 }
@@ -78,7 +78,7 @@ fn a_poll_that_returns_after_its_deadline_is_dropped_and_the_source_polled_again
     let clock = Arc::new(TestClock::default());
     let (outcomes, stored) =
         a_minute(&clock, vec![("slow", hangs(&clock, Duration::from_millis(20_500)))]);
-    // Polled at 0, 1 and 2 s; back at 22.5 s, so next at 23 s.
+    // Polled at 0, 1 and 2 s. It returns at 22.5 s, so the next poll is at 23 s.
     assert_eq!(counts(&outcomes[0]), (40, 39, 1, 20));
     let after: Vec<(f64, i64)> =
         (23..60).map(|n| (f64::from(n - 20), i64::from(n) * 1000)).collect();
@@ -94,7 +94,7 @@ fn a_source_that_answers_again_is_polled_on_every_tick() {
         _ => Ok(value(n)),
     });
     let (outcomes, stored) = a_minute(&clock, vec![("sick", recovers)]);
-    // It fails at 2, 3, 5, 9 and 17 s and is well at 33 s.
+    // It fails at 2, 3, 5, 9 and 17 s and works again at 33 s.
     let at: Vec<i64> = read(&stored[0]).iter().map(|(_, at_ms)| at_ms / 1000).collect();
     assert_eq!(at, [0, 1].into_iter().chain(33..60).collect::<Vec<_>>());
     assert_eq!(counts(&outcomes[0]), (34, 29, 5, 26));
@@ -122,7 +122,7 @@ fn one_that_ends_for_good_ends_alone() {
     assert_eq!(outcomes[2].as_ref().unwrap().ended_by, EndedBy::EndOfInput);
 }
 
-/// At which seconds of a minute a source that always fails is polled.
+/// The seconds of a minute at which an always failing source is polled.
 fn failed_at(is_local: bool, retry_max: Option<Duration>) -> Vec<u64> {
     let clock = Arc::new(TestClock::default());
     let polled_at = Arc::new(Mutex::new(Vec::new()));

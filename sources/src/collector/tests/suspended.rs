@@ -1,4 +1,4 @@
-//! A machine that sleeps meanwhile.
+//! A machine that is suspended during the run.
 
 use super::*;
 

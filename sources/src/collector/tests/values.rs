@@ -3,7 +3,7 @@
 use super::*;
 use crate::source::Readings;
 
-/// Two values, of which the second is missing now and then.
+/// Two values. The second is missing sometimes.
 struct Pair {
     polled: u64,
 }

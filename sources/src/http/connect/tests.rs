@@ -26,7 +26,7 @@ impl Silent {
     }
 }
 
-/// One that nobody listens at.
+/// An address without a listener.
 fn refusing() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -87,7 +87,7 @@ fn one_that_refuses_is_followed_by_the_next_at_once() {
 #[test]
 fn a_family_that_is_not_there_is_passed_over() {
     let (_listener, good) = answering();
-    // A documentation address, to which no route leads here, or which nobody answers.
+    // A documentation address: there is no route to it here, or no answer.
     let nowhere = "[2001:db8::1]:80".parse().unwrap();
     assert_eq!(peer(&[nowhere, good]), good);
 }

@@ -2,7 +2,7 @@
 
 use regex_lite::Regex;
 
-/// A label of a sample, or what one must be.
+/// A label of a sample, or a condition on one.
 #[derive(Debug)]
 pub(super) struct Label {
     pub(super) name: String,
@@ -10,19 +10,19 @@ pub(super) struct Label {
     pub(super) value: String,
 }
 
-/// How a label is compared: on a page there is only `=`.
+/// How a label is compared. On a page there is only `=`.
 #[derive(Debug)]
 pub(super) enum Comparison {
     Equal,
     NotEqual,
-    /// `=~`: all of the value matches.
+    /// `=~`: the whole value matches.
     Matches(Regex),
     MatchesNot(Regex),
 }
 
 impl Label {
-    /// Whether a sample with these labels is meant. A label that is missing counts as
-    /// empty, as Prometheus has it.
+    /// Whether a sample with these labels matches. A missing label counts as empty, as in
+    /// Prometheus.
     pub(super) fn allows(&self, labels: &[Self]) -> bool {
         let found = labels.iter().find(|label| label.name == self.name);
         let value = found.map_or("", |label| label.value.as_str());
@@ -38,8 +38,8 @@ impl Label {
 /// Name, labels and what follows them.
 pub(super) type Head<'a> = (String, Vec<Label>, &'a str);
 
-/// Reads a name and labels; `None` where they are of another form, an error where a
-/// regular expression is none.
+/// Reads a name and labels; `None` if they are not of that form, an error if a regular
+/// expression is invalid.
 pub(super) fn head(text: &str) -> Option<Result<Head<'_>, String>> {
     let (plain, rest) = name(text);
     let mut named = (!plain.is_empty()).then(|| plain.to_owned());
@@ -67,7 +67,7 @@ pub(super) fn head(text: &str) -> Option<Result<Head<'_>, String>> {
                 }
                 rest
             }
-            // Since Prometheus 3 the name may stand among the labels, in quotes.
+            // Since Prometheus 3 the name may be among the labels, in quotes.
             None if text.starts_with('"') && named.is_none() => {
                 named = Some(word);
                 rest
@@ -90,9 +90,9 @@ fn comparison(text: &str) -> Option<(&'static str, &str)> {
 
 fn compared(sign: &str, value: &str) -> Result<Comparison, String> {
     let regex = || {
-        // All of the value is meant, as in Prometheus.
+        // It must match the whole value, as in Prometheus.
         Regex::new(&format!("^(?s:{value})$"))
-            .map_err(|error| format!("{value:?} is no regular expression: {error}"))
+            .map_err(|error| format!("{value:?} is not a regular expression: {error}"))
     };
     Ok(match sign {
         "=~" => Comparison::Matches(regex()?),
@@ -114,7 +114,7 @@ fn label_name(text: &str) -> Option<(String, &str)> {
     (!label.is_empty()).then(|| (label.to_owned(), rest))
 }
 
-/// A value up to its closing quote, without its escapes.
+/// A value up to its closing quote, without its escapes, and what follows it.
 fn quoted_value(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();

@@ -43,7 +43,7 @@ fn a_sample_is_found_by_name_and_labels() {
         ("level{\"room.name\"=\"attic\"}", 3.0),
         ("{\"http.requests\",\"http.method\"=\"GET\"}", 12.0),
         ("{\"http.requests\",method=\"PUT\"}", 13.0),
-        // A line that is no sample is passed over where another is.
+        // A line that is not a sample is skipped if another one is.
         ("beside{a=\"x\"}", 2.0),
     ] {
         assert_eq!(found(fragment), Ok(value), "{fragment}");
@@ -78,7 +78,7 @@ fn labels_are_compared_as_prometheus_does() {
     let several = found("temp{chip=~\"b\"}").unwrap_err();
     assert!(several.starts_with("there is no sample with these labels"), "all of it: {several}");
     let error = Selector::parse("temp{chip=~\"(\"}").unwrap().unwrap_err();
-    assert!(error.starts_with("\"(\" is no regular expression: "), "{error}");
+    assert!(error.starts_with("\"(\" is not a regular expression: "), "{error}");
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn the_last_line_of_a_page_that_may_have_broken_off_needs_its_end() {
     };
     assert_eq!(find("u 1\nt 14\n", false), Ok(14.0));
     assert_eq!(find("t 14\nu 1", false), Ok(14.0));
-    assert_eq!(find("u 1\nt 14", false).unwrap_err(), "the page broke off within \"t 14\"");
+    assert_eq!(find("u 1\nt 14", false).unwrap_err(), "the page was cut off within \"t 14\"");
     assert_eq!(find("u 1\n", false).unwrap_err(), "there is no sample of t");
     for whole in ["t 14\n# EOF\n", "t 14\n# EOF"] {
         assert_eq!(find(whole, true), Ok(14.0));
     }
-    let torn = "the page broke off: the line \"# EOF\" is missing at its end";
+    let torn = "the page was cut off: the line \"# EOF\" is missing at its end";
     assert_eq!(find("t 14\n", true).unwrap_err(), torn);
     assert_eq!(find("t 14\n# EO", true).unwrap_err(), torn);
 }

@@ -1,14 +1,14 @@
-//! The way to a value: a JSON Pointer (RFC 6901), with a step of our own that chooses by
-//! content: `/sensors[name=="attic"]/temp`.
+//! The path to a value: a JSON Pointer (RFC 6901), with an additional kind of step that
+//! chooses by content: `/sensors[name=="attic"]/temp`.
 
 use percent_encoding::percent_decode_str;
 
-/// One step on the way.
+/// One step of the path.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     /// The member of this name, or the item of this index.
     Name(String),
-    /// The one object among the items or members that has all of these.
+    /// The one object among the items or members that has all of these members.
     Choose(Vec<Choice>),
 }
 
@@ -17,11 +17,12 @@ pub(crate) enum Step {
 pub(crate) struct Choice {
     pub(super) name: String,
     pub(super) value: String,
-    /// The value stands in quotes: a string is meant, else a number, `true` or `false`.
+    /// Whether the value is in quotes: then it is a string, otherwise a number, `true` or
+    /// `false`.
     pub(super) is_text: bool,
 }
 
-/// The steps that a fragment describes.
+/// The steps of a fragment.
 pub(crate) fn parse(fragment: &str) -> Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     let mut rest = fragment;
@@ -36,7 +37,8 @@ pub(crate) fn parse(fragment: &str) -> Result<Vec<Step>, String> {
             rest = behind;
         }
         if !choices.is_empty() {
-            // `/[name=="attic"]` chooses from what is there, and not from below "".
+            // `/[name=="attic"]` chooses from the page itself, not from below a member
+            // "".
             if end == 0 {
                 steps.pop();
             }
@@ -53,7 +55,7 @@ pub(crate) fn parse(fragment: &str) -> Result<Vec<Step>, String> {
 }
 
 /// Where the name at the beginning ends: before a slash or a choice. A bracket without
-/// `==` belongs to the name.
+/// `==` is part of the name.
 fn name_ends(text: &str) -> usize {
     let slash = text.find('/').unwrap_or(text.len());
     let mut from = 0;
@@ -71,7 +73,7 @@ fn is_choice(text: &str) -> bool {
     text[1..].strip_prefix(name).is_some_and(|rest| rest.starts_with("==") && !name.is_empty())
 }
 
-/// Reads a choice, and gives what follows it.
+/// Reads a choice. Returns it and what follows it.
 fn choice(text: &str) -> Result<(Choice, &str), String> {
     let wrong = || "a choice is written [name==\"attic\"] or [id==7]".to_owned();
     let (written, value) =
@@ -93,8 +95,8 @@ fn choice(text: &str) -> Result<(Choice, &str), String> {
     Ok((choice, behind))
 }
 
-/// A value up to its closing quote, and what follows; a backslash stands before a quote
-/// or a backslash that belongs to it.
+/// A value up to its closing quote, and what follows. A quote or a backslash in the value
+/// has a backslash before it.
 fn quoted_value(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -108,7 +110,7 @@ fn quoted_value(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// A name as it is in the document.
+/// A name as in the document.
 fn name(written: &str) -> Result<String, String> {
     let name = decoded(written)?;
     let escapes = name.split('~').skip(1);
@@ -124,7 +126,7 @@ fn decoded(written: &str) -> Result<String, String> {
     decoded.map(|decoded| decoded.into_owned()).map_err(not_text)
 }
 
-/// The steps as they are written, for errors.
+/// The steps as written, for errors.
 pub(super) fn written(steps: &[Step]) -> String {
     let written = steps.iter().map(|step| match step {
         Step::Name(name) => format!("/{name}"),
@@ -201,7 +203,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever is chosen by, it is read as it was written.
+        /// Any choice is read back as written.
         #[test]
         fn any_choice_is_read_back(name in "[a-zA-Z_. °-]{1,8}", value in any::<String>()) {
             let quoted =

@@ -1,33 +1,34 @@
-//! JSON, read as leniently as the number in it allows.
+//! JSON, read as leniently as the wanted number allows.
 //!
-//! Nothing is made of a page but the places of its values, so that what stands beside the
-//! wanted value cannot cost it: `NaN`, `1e999`, a raw tab in a string, a lone surrogate,
-//! a comma too many. The brackets must close, because a page that broke off ends early.
-//! It takes no memory but a byte for each bracket that is open, and does not recurse.
+//! Only the places of values are used, so that errors elsewhere do not matter: `NaN`,
+//! `1e999`, a raw tab in a string, a lone surrogate, a comma too many. The brackets must
+//! close, because a page that was cut off ends early. It uses only a byte of memory for
+//! each open bracket, and does not recurse.
 
-/// Why a page is no JSON.
+/// Why a page is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// It ends within a value.
     Torn,
-    /// What stands at this byte cannot stand there.
+    /// The character at this byte cannot be there.
     Unexpected(usize),
 }
 
-/// A value, of which the text is known to be whole.
+/// A value whose text is known to be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Value<'a> {
     text: &'a str,
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Debug)]
 pub(super) enum Kind<'a> {
     Object(Inside<'a>),
     Array(Inside<'a>),
     /// Without quotes and escapes.
     Text(String),
-    /// A number, `true`, `null`, or what a program takes for one of them, such as `NaN`.
+    /// A number, `true`, `null`, or what some programs write in their place, such as
+    /// `NaN`.
     Word(&'a str),
 }
 
@@ -84,7 +85,7 @@ impl<'a> Iterator for Inside<'a> {
             scanner.at += 1;
             scanner.skip_blanks();
         }
-        // That all of it is whole was seen when the value around it was found.
+        // All of it is known to be complete, since the value around it is.
         let name = match self.is_object {
             true => scanner.name().ok()?,
             false => String::new(),
@@ -104,12 +105,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// What is wrong here: the end of the text, or what stands here.
+    /// The error at this place: the end of the text, or an unexpected character.
     fn fault(&self) -> Fault {
         if self.at < self.text.len() { Fault::Unexpected(self.at) } else { Fault::Torn }
     }
 
-    /// Passes over a value, which begins here, and gives its text.
+    /// Skips a value, which begins here, and returns its text.
     fn value(&mut self) -> Result<Value<'a>, Fault> {
         let begin = self.at;
         let mut open = Vec::new();
@@ -117,7 +118,7 @@ impl<'a> Scanner<'a> {
             self.skip_blanks();
             let bracket = open.last().copied();
             if bracket.is_some() && self.peek() == bracket {
-                // Nothing stands between the brackets, or behind the last comma.
+                // There is nothing between the brackets, or after the last comma.
                 open.pop();
                 self.at += 1;
             } else {
@@ -141,7 +142,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Passes over closing brackets and a comma behind a value: whether one must follow.
+    /// Skips closing brackets and a comma after a value. Returns whether a value must
+    /// follow.
     fn goes_on(&mut self, open: &mut Vec<u8>) -> Result<bool, Fault> {
         while let Some(bracket) = open.last().copied() {
             self.skip_blanks();
@@ -160,7 +162,7 @@ impl<'a> Scanner<'a> {
         Ok(false)
     }
 
-    /// Passes over a name and its colon, and gives the name.
+    /// Skips a name and its colon, and returns the name.
     fn name(&mut self) -> Result<String, Fault> {
         let begin = self.at;
         let is_quoted = self.peek() == Some(b'"');
@@ -179,7 +181,7 @@ impl<'a> Scanner<'a> {
         Ok(if is_quoted { unescaped(name) } else { name.to_owned() })
     }
 
-    /// Passes over a string, whatever it holds.
+    /// Skips a string with any content.
     fn string(&mut self) -> Result<(), Fault> {
         let mut bytes = self.text.as_bytes()[self.at + 1..].iter();
         while let Some(byte) = bytes.next() {
@@ -195,7 +197,7 @@ impl<'a> Scanner<'a> {
         Err(Fault::Torn)
     }
 
-    /// Passes over a number or whatever stands where one may.
+    /// Skips a number or whatever is in its place.
     fn word(&mut self) -> Result<(), Fault> {
         let rest = &self.text[self.at..];
         let may_begin = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
@@ -208,8 +210,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A string without its quotes and escapes. Half of a surrogate pair is shown as the
-/// replacement character, and an escape that there is not as it stands.
+/// A string without its quotes and escapes. Half of a surrogate pair becomes the
+/// replacement character, and an unknown escape stays as it is.
 fn unescaped(quoted: &str) -> String {
     let inside = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(quoted);
     let mut text = String::with_capacity(inside.len());
@@ -239,8 +241,8 @@ fn unescaped(quoted: &str) -> String {
     text
 }
 
-/// The character that `uXXXX` stands for, or two of them with a backslash between, and
-/// the length of what was read.
+/// The character of `uXXXX`, or of two of them with a backslash between, and the length
+/// of what was read.
 fn unicode(escape: &str) -> (char, usize) {
     let unit = |at: usize| {
         let digits = escape.get(at..at + 4)?;
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_found_whatever_stands_beside_them() {
+    fn values_are_found_whatever_surrounds_them() {
         let page =
             r#" {"a": NaN, b : -1e999,"c\"" :[1,{"x":2},[]] ,"d":"tab	\ud800 \q", "e":{},} "#;
         let expected =
@@ -305,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_broke_off_is_told_from_what_is_wrong() {
+    fn what_was_cut_off_differs_from_what_is_wrong() {
         for page in
             ["", " ", "{", "[", "{\"a", "{\"a\"", "{\"a\":", "{\"a\": 1", "[1,", "[[1]", "\"a\\"]
         {
@@ -328,7 +330,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Whatever JSON there is, it is read as the reference does.
+        /// Any valid JSON is read like the reference implementation reads it.
         #[test]
         fn good_json_is_read_as_by_the_reference(value in json()) {
             let text = serde_json::to_string_pretty(&value).unwrap();

@@ -22,7 +22,7 @@ fn pointers_lead_to_numbers() {
         assert_eq!(found(page, fragment), Ok(value), "{fragment}");
     }
     assert_eq!(found(" 7\n", ""), Ok(7.0));
-    // To the last bit: the reference of how decimals are read.
+    // To the last bit, like the reference implementation of reading decimals.
     assert_eq!(found("[0.1234567890123456789]", "/0"), Ok(0.123_456_789_012_345_68));
 }
 
@@ -115,8 +115,8 @@ fn what_is_not_json_or_not_whole_is_shown() {
         ("", "the page is empty"),
         ("<html>", "\"<html>\" is not JSON: there is \"<\" at line 1 column 1"),
         ("{\"a\": 1}\n x", "\"{\"a\": 1}\\n x\" is not JSON: there is \"x\" at line 2 column 2"),
-        ("{\"a\": 1", "the page broke off within \"{\"a\": 1\""),
-        ("{\"a\": 14, \"b\": \"x", "the page broke off within \"{\"a\": 14, \"b\": \"x\""),
+        ("{\"a\": 1", "the page was cut off within \"{\"a\": 1\""),
+        ("{\"a\": 14, \"b\": \"x", "the page was cut off within \"{\"a\": 14, \"b\": \"x\""),
         (
             "{\"a\" \u{1b}1}",
             "\"{\"a\" \\u{1b}1}\" is not JSON: there is \"\\u{1b}\" at line 1 column 6",

@@ -1,4 +1,4 @@
-//! Who is taken for the server.
+//! The check of a server's certificate.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) struct Verifier {
 
 #[derive(Debug)]
 enum Judge {
-    /// Authorities, and certificates that are a server's own.
+    /// Authorities, and servers' own certificates.
     Known {
         web: Arc<WebPkiServerVerifier>,
         own: Vec<CertificateDer<'static>>,
@@ -52,8 +52,8 @@ impl Verifier {
         Ok(Self { judge, algorithms: provider.signature_verification_algorithms })
     }
 
-    /// A signature by a key of which the certificate is of a kind that the library
-    /// refuses. That it is the server's key was decided before.
+    /// Checks a signature with the key of a certificate whose kind the library refuses.
+    /// It was decided before that this is the server's key.
     fn verify_by_key(
         &self,
         message: &[u8],
@@ -92,7 +92,7 @@ impl ServerCertVerifier for Verifier {
                 "its certificate has the SHA-256 {}, which is not the one of --pin",
                 fingerprint(shown)
             )),
-            // The server's own, byte for byte: what kind it is of does not matter.
+            // The server's own certificate, byte for byte: its kind does not matter.
             Judge::Known { own, .. } if own.contains(&shown.clone().into_owned()) => {
                 match Certificate::parse(shown) {
                     Some(certificate) => {
@@ -144,7 +144,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether an error is about what kind of certificate it is, and not about the signature.
+/// Whether an error is about the kind of certificate and not about the signature.
 fn is_of_its_kind(error: &Error) -> bool {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature) => false,
@@ -211,7 +211,7 @@ fn refused_in_words(error: &Error, shown: &CertificateDer<'_>, host: &ServerName
     }
 }
 
-/// `DnsName("a")` as the library lists it, without what is the library's.
+/// `DnsName("a")`, as the library lists it, without the library's notation.
 fn plain(name: &str) -> String {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')'));
     inside.map_or(name, |(inside, _)| inside).trim_matches('"').to_owned()

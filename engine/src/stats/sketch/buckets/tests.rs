@@ -1,4 +1,4 @@
-//! Sketches of any number add up, whatever their units.
+//! Any number of sketches add up, in whatever units.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn holds(bucket: &Bucket, value: f64) -> bool {
     bucket.low.total_cmp(&value).is_le() && value.total_cmp(&bucket.high).is_le()
 }
 
-/// Checks that values of many ranks are in the buckets of these.
+/// Checks that values of many ranks are in the buckets found for them.
 fn check(buckets: &Buckets, mut values: Vec<f64>) {
     values.sort_by(f64::total_cmp);
     assert_eq!(buckets.count(), values.len() as u64);
@@ -23,7 +23,7 @@ fn check(buckets: &Buckets, mut values: Vec<f64>) {
     }
 }
 
-/// Buckets of several units that overlap, all along, take no digits from each other.
+/// Overlapping buckets of several units take no digits from each other.
 #[test]
 fn rank_among_overlapping_buckets_keeps_its_digits() {
     let dense = |per_unit: f64, phase: u32| -> Vec<f64> {
