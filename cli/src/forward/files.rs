@@ -59,8 +59,8 @@ impl Arguments {
     /// Refuses what is for a receiver alone.
     fn check_for_files(&self) -> Result<(), Exit> {
         let given = [
-            ("--metric", self.metric.is_some()),
-            ("--label", !self.label.is_empty()),
+            ("--metric", self.naming.metric.is_some()),
+            ("--label", !self.naming.label.is_empty()),
             ("--protocol", self.protocol != Protocol::One),
             ("--collisions", self.collisions != Collisions::Last),
             ("--bearer-token-file", self.bearer_token_file.is_some()),
