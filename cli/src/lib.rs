@@ -40,6 +40,8 @@ mod logging;
 mod output;
 #[cfg(any(feature = "plot", feature = "serve"))]
 mod page;
+#[cfg(feature = "parquet")]
+mod parquet_file;
 mod place;
 pub mod plot;
 #[cfg(any(feature = "forward", feature = "serve"))]

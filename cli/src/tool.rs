@@ -81,11 +81,12 @@ enum Command {
     /// Draw stores over time, or the distribution of their values.
     #[cfg(feature = "plot")]
     Plot(Box<plot::Arguments>),
-    /// Write everything in a store as csv or JSON.
+    /// Write everything in a store as csv, JSON or Parquet.
     Export(export::Arguments),
     /// Read observations from CSV or JSON.
     Import(import::Arguments),
-    /// Send what stores hold, and what they get, to Prometheus, Mimir or VictoriaMetrics.
+    /// Send what stores hold, and what they get, to Prometheus, Mimir or VictoriaMetrics, or
+    /// write it into Parquet files.
     #[cfg(feature = "forward")]
     Forward(Box<forward::Arguments>),
     /// Add one observation.

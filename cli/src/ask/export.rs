@@ -1,5 +1,7 @@
 //! `gaugelog export`: everything in a store, or the statistics of its buckets, as a file.
 
+#[cfg(feature = "parquet")]
+use std::io::IsTerminal;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -16,6 +18,8 @@ use super::stores::{self, Named};
 use super::{reported, snapshot, whole_file};
 use crate::exit::Exit;
 use crate::output;
+#[cfg(feature = "parquet")]
+use crate::parquet_file;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +28,7 @@ Examples:
   gaugelog export room.log --every 1h --tz Europe/Berlin -o hours.csv
   gaugelog export room.log --format jsonl | gzip > room.jsonl.gz
   gaugelog export room.log --format influx | influx write --bucket house --precision ns
+  gaugelog export room.log --format parquet -o room.parquet
 
 Observations come in the order of arrival, times with all their digits and values so that
 they read back as the same bits. With --every there is a row for each bucket that holds an
@@ -47,8 +52,9 @@ pub(crate) struct Arguments {
     /// Quantiles of each bucket, from 0 to 1.
     #[arg(long, value_name = "Q,...", value_delimiter = ',', value_parser = quantile, requires = "every")]
     quantile: Vec<f64>,
-    /// csv, jsonl (an object a line), json (one array) or influx (line protocol with
-    /// nanoseconds; the measurement is the name of the store's directory).
+    /// csv, jsonl (an object a line), json (one array), influx (line protocol with
+    /// nanoseconds; the measurement is the name of the store's directory) or parquet (the
+    /// series is that name; times are UTC).
     #[arg(long, value_name = "FORMAT", default_value = "csv", hide_possible_values = true)]
     format: Format,
     /// The file to write, which appears whole or not at all [default: standard output].
@@ -62,13 +68,24 @@ enum Format {
     Jsonl,
     Json,
     Influx,
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Format {
+    /// Whether it has no place for the statistics of buckets.
+    fn is_for_observations(self) -> bool {
+        match self {
+            Self::Csv | Self::Jsonl | Self::Json => false,
+            Self::Influx => true,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => true,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    if arguments.format == Format::Influx && arguments.every.is_some() {
-        let why = "--format influx is for observations; use csv or jsonl with --every";
-        return Err(Exit::Usage(format!("error: {why}\n")));
-    }
+    arguments.check()?;
     let range = arguments.range.range()?;
     let [store] = &stores::named(std::slice::from_ref(&arguments.store))?[..] else {
         return Err(Exit::Error(format!(
@@ -86,6 +103,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         })?,
     }
     reported(&snapshot)
+}
+
+impl Arguments {
+    /// Refuses options that do not go together.
+    fn check(&self) -> Result<(), Exit> {
+        if self.format.is_for_observations() && self.every.is_some() {
+            let format = self.format.to_possible_value();
+            return Err(Exit::Usage(format!(
+                "error: --format {} is for observations; use csv or jsonl with --every\n",
+                format.as_ref().map_or("", |format| format.get_name())
+            )));
+        }
+        #[cfg(feature = "parquet")]
+        if self.format == Format::Parquet && self.output.is_none() && io::stdout().is_terminal() {
+            let why = "a Parquet file is no text for a terminal; give --output FILE";
+            return Err(Exit::Usage(format!("error: {why}\n")));
+        }
+        Ok(())
+    }
 }
 
 /// Why writing ended.
@@ -114,8 +150,13 @@ fn write(
     store: &Named,
     snapshot: &Snapshot,
     range: &Range,
-    out: &mut impl Write,
+    out: &mut (impl Write + Send),
 ) -> Result<(), Failure> {
+    #[cfg(feature = "parquet")]
+    if arguments.format == Format::Parquet {
+        let series = stores::series(&store.name);
+        return parquet_file::write(out, series, Vec::new(), observations(snapshot, range));
+    }
     let measurement = influx::measurement(&store.name);
     let (format, buffer) = (arguments.format, Vec::new());
     let mut lines = Lines { format, measurement, buffer, written: 0, out };
@@ -123,11 +164,8 @@ fn write(
         None => {
             lines.begin("time,value\n");
             let mut rows = Rows::new(range);
-            for found in snapshot.by_sequence(..) {
-                let (_, observation) = found.map_err(|error| Failure::Store(error.into()))?;
-                if range.contains(observation.timestamp_ns) {
-                    lines.observation(&mut rows, observation)?;
-                }
+            for found in observations(snapshot, range) {
+                lines.observation(&mut rows, found?.1)?;
             }
         }
         Some(every) => {
@@ -150,6 +188,19 @@ fn write(
     lines.end()
 }
 
+/// Those of a range of times, in the order of arrival.
+fn observations(
+    snapshot: &Snapshot,
+    range: &Range,
+) -> impl Iterator<Item = Result<(u64, Observation), Failure>> {
+    let is_wanted = |found: &gaugelog::Result<(u64, Observation)>| match found {
+        Ok((_, observation)) => range.contains(observation.timestamp_ns),
+        Err(_) => true,
+    };
+    let found = snapshot.by_sequence(..).filter(is_wanted);
+    found.map(|found| found.map_err(|error| Failure::Store(error.into())))
+}
+
 /// Rows in a format, gathered to large writes.
 struct Lines<'w, W> {
     format: Format,
@@ -166,7 +217,7 @@ impl<W: Write> Lines<'_, W> {
         match self.format {
             Format::Csv => self.buffer.extend_from_slice(csv_heading.as_bytes()),
             Format::Json => self.buffer.push(b'['),
-            Format::Jsonl | Format::Influx => {}
+            _ => {}
         }
     }
 

@@ -3,12 +3,13 @@
 
 use gaugelog::Observation;
 
+use super::stores;
 use crate::json;
 
 /// The measurement that a store's name is, escaped. A `#` at its beginning would make each
 /// line a comment, and a backslash might escape what follows.
 pub(super) fn measurement(store: &str) -> String {
-    let name = store.strip_suffix(".log").filter(|name| !name.is_empty()).unwrap_or(store);
+    let name = stores::series(store);
     let mut escaped = String::with_capacity(name.len() + 8);
     for (at, c) in name.chars().enumerate() {
         match c {

@@ -69,6 +69,11 @@ fn why_no_store(path: &Path) -> Option<gaugelog::Error> {
     Store::open_read_only(path).err().filter(is_none)
 }
 
+/// The series that a store is: the name of its directory, without `.log`.
+pub(crate) fn series(name: &str) -> &str {
+    name.strip_suffix(".log").filter(|series| !series.is_empty()).unwrap_or(name)
+}
+
 /// The last part of a path, also of `.`, as it may be printed.
 pub(crate) fn name(path: &Path) -> String {
     let whole = path.file_name().is_none().then(|| fs::canonicalize(path).ok()).flatten();

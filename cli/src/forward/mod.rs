@@ -12,6 +12,10 @@
 mod batch;
 mod cursor;
 mod delivery;
+#[cfg(feature = "parquet")]
+mod files;
+#[cfg(feature = "parquet")]
+mod folder;
 mod lane;
 mod message;
 mod receiver;
@@ -45,6 +49,7 @@ Examples:
   gaugelog forward house --to http://localhost:9090/api/v1/write
   gaugelog forward room.log --to https://mimir.example/api/v1/push --basic-auth-file secret --label site=attic
   gaugelog forward house --to http://localhost:8428/api/v1/write --metric celsius --once
+  gaugelog forward house --to parquet:/lake/host=box
 
 Each store is a series: its metric is the name of the store's directory, or --metric, and
 then that name is the label store. Times are cut to milliseconds.
@@ -53,7 +58,11 @@ Each observation is sent at least once. A cursor in the store's directory, forwa
 says what was sent; without it, or if it is corrupt, everything is sent again. A receiver that
 cannot be reached, or answers 429 or 5xx, is tried again after 1 s to 5 min, without end. What
 it refuses by 400, 409, 413 or 422 is listed in forward-NAME.refused.jsonl, and the rest is
-sent.";
+sent.
+
+parquet:DIR is a folder for Parquet files, one for each 65,536 observations of a store, as soon
+as they are all durable. A file is named after the store's id and its sequence numbers, and
+none is ever written again.";
 
 /// How often the end of a wait is looked for.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -65,7 +74,7 @@ pub(crate) struct Arguments {
     /// Stores, or folders of stores; they may be in use.
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<PathBuf>,
-    /// The address of a receiver of Prometheus remote write.
+    /// The address of a receiver of Prometheus remote write, or parquet:DIR.
     #[arg(long, value_name = "URL")]
     to: String,
     /// End when everything that is durable was sent; exit 1 if something was not.
@@ -110,6 +119,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
+    #[cfg(feature = "parquet")]
+    if let Some(folder) = arguments.to.strip_prefix(files::SCHEME) {
+        return files::run(arguments, folder);
+    }
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let receiver = arguments.receiver()?;
     let destination = receiver.post.shown().to_owned();

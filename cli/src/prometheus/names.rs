@@ -18,11 +18,11 @@ const CHARS_MAX: usize = 1024;
 pub(crate) struct Naming {
     /// The name of the metric [default: that of the store's directory].
     #[arg(long, value_name = "NAME", value_parser = metric)]
-    metric: Option<String>,
+    pub(crate) metric: Option<String>,
     /// A label; it may be given several times. Without another value, host is this
     /// machine's name; host= leaves it out.
     #[arg(long, value_name = "NAME=VALUE")]
-    label: Vec<Label>,
+    pub(crate) label: Vec<Label>,
 }
 
 impl Naming {

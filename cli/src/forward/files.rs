@@ -1,0 +1,364 @@
+//! `gaugelog forward --to parquet:DIR`: a Parquet file for each 65,536 observations.
+//!
+//! A file is named after the store's id and its sequence numbers, so no observation is in
+//! two of them, and a file that is there is never written again. The cursor spares looking
+//! at the files again, and retention waits for it.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gaugelog::{ErrorKind, Observation, Options, Snapshot};
+use gaugelog_sources::Stop;
+
+use super::Arguments;
+use super::batch::Collisions;
+use super::cursor::{self, Counts, Cursor, Found, Place, id_text};
+use super::folder::{Folder, Part, Put};
+use super::message::Protocol;
+use crate::ask::stores;
+use crate::exit::Exit;
+use crate::explain::explained;
+use crate::figures::{count, plural};
+use crate::output::{self, shown};
+use crate::queue;
+use crate::service_manager;
+use crate::signals::{self, Hangup, Second};
+
+/// What the destination begins with.
+pub(super) const SCHEME: &str = "parquet:";
+/// The observations of a file: those of a chunk.
+const ROWS: u64 = 65_536;
+/// How often the end of a wait is looked for.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Writes the files of all stores, once or until the run is to end.
+pub(super) fn run(arguments: &Arguments, folder: &str) -> Result<(), Exit> {
+    arguments.check_for_files()?;
+    let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
+    let folder = Folder::open(Path::new(folder))?;
+    let destination = format!("{SCHEME}{}", shown(folder.path()));
+    let name = arguments.cursor.clone().unwrap_or_else(|| cursor::name_of(&destination));
+    let to = Destination { folder, shown: destination, cursor: name };
+    let mut stores = sources(&arguments.stores)?;
+    if !arguments.once {
+        // A reader that has stopped holds nothing up.
+        queue::begin(stop.clone())?;
+    }
+    for it in &stores {
+        say(&format!("forwarding {} to {} as {}", shown(&it.path), to.shown, it.series));
+    }
+    service_manager::ready(&format!("forwarding to {}", to.shown));
+    let outcome = to.write(&mut stores, arguments, &stop);
+    service_manager::stopping();
+    to.conclude(&stores).and(outcome)
+}
+
+impl Arguments {
+    /// Refuses what is for a receiver alone.
+    fn check_for_files(&self) -> Result<(), Exit> {
+        let given = [
+            ("--metric", self.naming.metric.is_some()),
+            ("--label", !self.naming.label.is_empty()),
+            ("--protocol", self.protocol != Protocol::One),
+            ("--collisions", self.collisions != Collisions::Last),
+            ("--bearer-token-file", self.bearer_token_file.is_some()),
+            ("--basic-auth-file", self.basic_auth_file.is_some()),
+            ("--ca-file", self.ca_file.is_some()),
+            ("--pin", self.pin.is_some()),
+            ("--proxy-from-environment", self.proxy_from_environment),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((option, _)) => Err(Exit::Usage(format!(
+                "error: {option} is for a receiver of remote write; leave it out with --to \
+                 {SCHEME}DIR\n"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Exit> {
+    let mut sources: Vec<Source> = Vec::new();
+    for stores::Named { name, path } in stores::named(paths)? {
+        let series = stores::series(&name).to_owned();
+        if let Some(other) = sources.iter().find(|other| other.series == series) {
+            return Err(Exit::Error(format!(
+                "{} and {} would both be the series {series}; forward one of them to a folder of \
+                 its own",
+                shown(&other.path),
+                shown(&path)
+            )));
+        }
+        sources.push(Source::new(path, series));
+    }
+    Ok(sources)
+}
+
+/// Where the files of all stores go.
+struct Destination {
+    folder: Folder,
+    shown: String,
+    /// The name of the cursors.
+    cursor: String,
+}
+
+impl Destination {
+    /// Writes a file of each store in turn. A store that fails is looked at again each time,
+    /// and the others go on.
+    fn write(&self, stores: &mut [Source], arguments: &Arguments, stop: &Stop) -> Result<(), Exit> {
+        let mut outcome = Ok(());
+        while !stop.is_set() {
+            let mut has_more = false;
+            for store in stores.iter_mut().filter(|_| !stop.is_set()) {
+                match store.write_next(self) {
+                    Ok(wrote) => has_more |= wrote,
+                    Err(failure) => {
+                        store.failed(failure);
+                        outcome = Err(Exit::Told);
+                    }
+                }
+            }
+            if has_more {
+                continue;
+            }
+            if arguments.once {
+                return outcome;
+            }
+            let until = Instant::now() + arguments.every;
+            while !stop.is_set() && Instant::now() < until {
+                thread::sleep(until.saturating_duration_since(Instant::now()).min(PAUSE));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what was done.
+    fn conclude(&self, stores: &[Source]) -> Result<(), Exit> {
+        let (mut all, mut written, mut found) = (Counts::default(), 0, 0);
+        for store in stores {
+            all.add(store.counts);
+            written += store.written;
+            found += store.found;
+        }
+        let s = plural(written);
+        let mut text = format!("{} written in {} file{s}", count(all.sent), count(written));
+        for (number, what) in [
+            (found, if found == 1 { "file was there already" } else { "files were there already" }),
+            (all.unreadable, "not readable"),
+            (all.removed, "removed before they were written"),
+        ] {
+            if number > 0 {
+                text.push_str(&format!(", {} {what}", count(number)));
+            }
+        }
+        say(&format!("{}: {text}", self.shown));
+        if all.unreadable + all.removed > 0 { Err(Exit::Told) } else { Ok(()) }
+    }
+}
+
+/// One store, and how much of it is in files.
+struct Source {
+    path: PathBuf,
+    series: String,
+    opened: Option<Opened>,
+    /// Of this run.
+    counts: Counts,
+    written: u64,
+    found: u64,
+    /// The failure that was reported last.
+    failure: Option<Exit>,
+}
+
+/// A store that has observations, and its cursor.
+struct Opened {
+    place: Place,
+    cursor: Cursor,
+    snapshot: Snapshot,
+}
+
+impl Opened {
+    /// The sequence numbers of the next file, if all of them are durable.
+    fn next(&self) -> Option<Range<u64>> {
+        let start = self.cursor.next;
+        let end = (start / ROWS + 1) * ROWS;
+        (end <= self.snapshot.durable_end()).then_some(start..end)
+    }
+}
+
+impl Source {
+    fn new(path: PathBuf, series: String) -> Self {
+        let (opened, counts, failure) = (None, Counts::default(), None);
+        Self { path, series, opened, counts, written: 0, found: 0, failure }
+    }
+
+    /// Writes the next file. Returns whether there was one to write.
+    fn write_next(&mut self, to: &Destination) -> Result<bool, Exit> {
+        // What retention removes meanwhile is read from another snapshot.
+        let (sequences, read) = loop {
+            let Some(sequences) = self.next_file(to)? else { return Ok(false) };
+            let Some(opened) = &self.opened else { return Ok(false) };
+            match Read::of(&opened.snapshot, sequences.clone()) {
+                Ok(read) => break (sequences, read),
+                Err(error) if error.kind() == ErrorKind::Removed => self.look_again(to)?,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        for damage in &read.damage {
+            self.say(&format!("not written, because it cannot be read: {damage}"));
+        }
+        let Some(opened) = &self.opened else { return Ok(false) };
+        let part = Part {
+            store_id: opened.snapshot.store_id(),
+            series: &self.series,
+            sequences: sequences.clone(),
+            rows: &read.rows,
+        };
+        // A file without rows says nothing.
+        let put = if read.rows.is_empty() { None } else { Some(to.folder.put(&part)?) };
+        self.advance(sequences.end, put, &read)?;
+        self.failure = None;
+        Ok(true)
+    }
+
+    /// The next file of the store as it was seen last, or of the store as it is now.
+    fn next_file(&mut self, to: &Destination) -> Result<Option<Range<u64>>, Exit> {
+        if let Some(sequences) = self.opened.as_ref().and_then(Opened::next) {
+            return Ok(Some(sequences));
+        }
+        self.look_again(to)?;
+        Ok(self.opened.as_ref().and_then(Opened::next))
+    }
+
+    /// Looks at the store, which may be another one by now.
+    fn look_again(&mut self, to: &Destination) -> Result<(), Exit> {
+        let snapshot = Options::new().positioned_reads(true).snapshot(&self.path)?;
+        let id = id_text(snapshot.store_id());
+        match &mut self.opened {
+            _ if snapshot.store_id() == 0 => self.opened = None,
+            Some(opened) if opened.cursor.store == id => opened.snapshot = snapshot,
+            _ => {
+                // Its lock goes first.
+                self.opened = None;
+                to.folder.clean(snapshot.store_id())?;
+                self.opened = Some(self.open(to, &id, snapshot)?);
+            }
+        }
+        self.note_removed();
+        Ok(())
+    }
+
+    /// Takes the cursor of a store, or begins one.
+    fn open(&self, to: &Destination, id: &str, snapshot: Snapshot) -> Result<Opened, Exit> {
+        let place = Place::take(&self.path, &to.cursor)?;
+        let (first, file) = (snapshot.first_sequence(), shown(place.path()));
+        let why = match place.load()? {
+            Found::Cursor(cursor) if cursor.destination != to.shown => {
+                return Err(Exit::Error(format!(
+                    "{file} is the cursor for {}; name another with --cursor NAME, or remove it",
+                    cursor.destination
+                )));
+            }
+            Found::Cursor(cursor) if cursor.store != id => {
+                format!("another store has replaced the one of the cursor {file}")
+            }
+            Found::Cursor(cursor) if cursor.next > snapshot.end_sequence() => {
+                format!("the cursor {file} is beyond the end of the store, an older copy")
+            }
+            Found::Cursor(cursor) => return Ok(Opened { place, cursor, snapshot }),
+            Found::Corrupt(why) => format!("the cursor {file} is corrupt ({why})"),
+            Found::None => format!("there is no cursor for {} yet", to.shown),
+        };
+        let (store, destination) = (id.to_owned(), to.shown.clone());
+        let cursor = Cursor { store, destination, next: first, ..Cursor::default() };
+        // From now on retention waits for it.
+        place.save(&cursor)?;
+        self.say(&format!(
+            "{why}; files are written from {}, the first kept, where they are not there",
+            count(first)
+        ));
+        Ok(Opened { place, cursor, snapshot })
+    }
+
+    /// Counts what retention has removed before it was written.
+    fn note_removed(&mut self) {
+        let Some(opened) = &mut self.opened else { return };
+        let (next, first) = (opened.cursor.next, opened.snapshot.first_sequence());
+        if next >= first {
+            return;
+        }
+        let removed = first - next;
+        opened.cursor.next = first;
+        self.count(Counts { removed, ..Counts::default() });
+        let (number, s) = (count(removed), plural(removed));
+        self.say(&format!(
+            "{number} observation{s} from {} on were removed by retention before they were written",
+            count(next)
+        ));
+    }
+
+    /// Moves the cursor past a file, durably.
+    fn advance(&mut self, next: u64, put: Option<Put>, read: &Read) -> Result<(), Exit> {
+        let rows = read.rows.len() as u64;
+        let sent = if put == Some(Put::Written) { rows } else { 0 };
+        self.count(Counts { sent, unreadable: read.unreadable, ..Counts::default() });
+        self.written += u64::from(put == Some(Put::Written));
+        self.found += u64::from(put == Some(Put::Found));
+        let Some(opened) = &mut self.opened else { return Ok(()) };
+        opened.cursor.next = next;
+        opened.place.save(&opened.cursor)
+    }
+
+    fn count(&mut self, more: Counts) {
+        self.counts.add(more);
+        if let Some(opened) = &mut self.opened {
+            opened.cursor.counts.add(more);
+        }
+    }
+
+    /// Reports a failure of this store, once until it changes.
+    fn failed(&mut self, failure: Exit) {
+        if self.failure.as_ref() != Some(&failure) {
+            if let Exit::Error(why) = &failure {
+                say(&format!("error: {why}"));
+            }
+            self.failure = Some(failure);
+        }
+        // It may be another store by now.
+        self.opened = None;
+    }
+
+    fn say(&self, text: &str) {
+        say(&format!("{}: {text}", shown(&self.path)));
+    }
+}
+
+/// The observations of a file, read around damage.
+struct Read {
+    rows: Vec<(u64, Observation)>,
+    unreadable: u64,
+    damage: Vec<String>,
+}
+
+impl Read {
+    fn of(snapshot: &Snapshot, sequences: Range<u64>) -> gaugelog::Result<Self> {
+        let mut read = Self { rows: Vec::new(), unreadable: 0, damage: Vec::new() };
+        for found in snapshot.by_sequence(sequences) {
+            match found {
+                Ok(row) => read.rows.push(row),
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let lost = error.lost();
+                    read.unreadable += lost.end.saturating_sub(lost.start);
+                    read.damage.push(explained(&error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn say(text: &str) {
+    output::say("gaugelog", text);
+}
