@@ -149,7 +149,7 @@ impl Page {
         let shown: Vec<String> = fragments.iter().map(shown).collect();
         let trust = Trust::of(settings)?;
         if address.is_https() && matches!(trust, Trust::Anybody) {
-            log::warn!("{}: whoever answers is believed: its certificate is not checked", shown[0]);
+            log::warn!("{}: the certificate is not checked: any server is believed", shown[0]);
         }
         let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
         let connector =

@@ -76,7 +76,7 @@ impl Post {
         let address = Address::parse(address).map_err(SourceError::fatal)?;
         let trust = Trust::of(settings)?;
         if address.is_https() && matches!(trust, Trust::Anybody) {
-            log::warn!("{shown}: whoever answers is believed: its certificate is not checked");
+            log::warn!("{shown}: the certificate is not checked: any server is believed");
         }
         let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
         let connector =
