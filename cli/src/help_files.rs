@@ -71,11 +71,11 @@ fn page_to(path: &Path, page: &Page) -> Result<(), Exit> {
     fs::write(path, with_examples(&String::from_utf8_lossy(&text))).map_err(refused)
 }
 
-/// The examples under their own heading, each on its own line, and the rest under another.
+/// The examples under their own heading, each on its own line. Before them are the sources
+/// that a command takes, in columns, and after them the rest.
 fn with_examples(page: &str) -> String {
-    let Some((before, after)) = page.split_once(".SH EXTRA\nExamples:\n") else {
-        return page.to_owned();
-    };
+    let Some((before, extra)) = page.split_once(".SH EXTRA\n") else { return page.to_owned() };
+    let Some((sources, after)) = extra.split_once("Examples:\n") else { return page.to_owned() };
     let is_example = |line: &&str| line.starts_with("  ");
     let examples: Vec<&str> = after.lines().take_while(is_example).collect();
     let rest: Vec<&str> =
@@ -84,6 +84,10 @@ fn with_examples(page: &str) -> String {
         Some(line) if !line.starts_with(".SH") => ".SH NOTES\n",
         _ => "",
     };
+    let sources = match sources.trim_end() {
+        "" => String::new(),
+        sources => format!(".SH SOURCES\n.nf\n{sources}\n.fi\n"),
+    };
     let (examples, rest) = (examples.join("\n"), rest.join("\n"));
-    format!("{before}.SH EXAMPLES\n.nf\n{examples}\n.fi\n{notes}{rest}\n")
+    format!("{before}{sources}.SH EXAMPLES\n.nf\n{examples}\n.fi\n{notes}{rest}\n")
 }

@@ -36,6 +36,7 @@ mod help_files;
 mod instance;
 mod json;
 mod listing;
+mod live;
 mod logging;
 mod output;
 #[cfg(any(feature = "plot", feature = "serve"))]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use gaugelog_sources::Stop;
 
 use crate::exit::Exit;
+use crate::live::{self, Live};
 use crate::{drain, output};
 
 /// So many texts wait at most.
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(crate) enum Place {
     Out,
     Err,
+    /// On stdout, in place of what the last such text drew there. Each line ends with a line
+    /// feed.
+    Live,
 }
 
 /// A text that is made only where there is room to print it.
@@ -107,17 +111,19 @@ pub(crate) fn finish() -> Option<Result<(), Exit>> {
 }
 
 fn print_all(items: &Receiver<(Place, Text)>, shared: &Shared, stop: &Stop) {
+    let mut live = Live::default();
     for (place, text) in items {
         let dropped = shared.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            let text = format!("gaugelog: {dropped} lines were not printed: nobody read them\n");
-            let _ = write(Place::Err, text.as_bytes());
+            let text =
+                format!("gaugelog: {dropped} lines were not printed: the reader was too slow\n");
+            let _ = write(Place::Err, text.into_bytes(), &mut live);
         }
-        let is_closed = shared.progress().failure.is_some() && place == Place::Out;
-        let written = if is_closed { Ok(()) } else { write(place, &text()) };
+        let is_closed = shared.progress().failure.is_some() && place != Place::Err;
+        let written = if is_closed { Ok(()) } else { write(place, text(), &mut live) };
         let mut progress = shared.progress();
         progress.waiting -= 1;
-        if let (Err(error), Place::Out) = (written, place) {
+        if let (Err(error), Place::Out | Place::Live) = (written, place) {
             progress.failure = Some(Exit::of_output(&error));
             stop.set();
         }
@@ -126,12 +132,20 @@ fn print_all(items: &Receiver<(Place, Text)>, shared: &Shared, stop: &Stop) {
     }
 }
 
-fn write(place: Place, text: &[u8]) -> io::Result<()> {
+/// Lines that are drawn anew stay below all others.
+fn write(place: Place, text: Vec<u8>, live: &mut Live) -> io::Result<()> {
+    let around = |live: &mut Live| live.around(live::size().0);
     match place {
-        Place::Out => output::write_out(text),
+        Place::Live => output::write_out(&live.replace(text, live::size().0)),
+        Place::Out => match around(live) {
+            Some((away, back)) => output::write_out(&[away, text, back].concat()),
+            None => output::write_out(&text),
+        },
         Place::Err => {
-            output::write_err(text);
-            Ok(())
+            let (away, back) = around(live).unwrap_or_default();
+            output::write_out(&away)?;
+            output::write_err(&text);
+            output::write_out(&back)
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct SourceOptions {
     /// replaces all other checks. `openssl x509 -noout -sha256 -fingerprint` prints it.
     #[arg(long, value_name = "SHA256", help_heading = "Pages")]
     pin: Option<Fingerprint>,
-    /// Believe whoever answers, for one https source: its certificate is not checked.
+    /// Accept any certificate, for one https source.
     #[arg(long, help_heading = "Pages")]
     insecure: bool,
     /// The most bytes that a page may have, also decompressed, such as 500kB or 4MiB.

@@ -46,9 +46,9 @@ Examples:
 
 `gaugelog COMMAND --help` has examples of each.
 
-Exit status: 0, 1 where the work failed or verify found damage, 2 where the command line makes no sense, 141
-where nobody read the output to its end. $GAUGELOG_LOG (off, error, warn, info, debug) is how
-much is logged on stderr; without it, warn.";
+The exit status is 0; 1 if the work failed or something is damaged; 2 if the command line is
+wrong; 141 if the reader of the output has gone. $GAUGELOG_LOG says how much is logged on
+stderr: off, error, warn, info or debug. Without it, warn.";
 
 /// Collect observations into an append-only log that keeps its own statistics.
 #[derive(Debug, Parser)]
@@ -63,18 +63,18 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Poll sources into a store each, then tell their statistics and draw them.
+    /// Collect from sources into stores; at the end, print statistics and draw pictures.
     Collect(Box<collect::Arguments>),
     /// Check files of sources.
     #[cfg(feature = "config")]
     Config(config::check::Arguments),
     /// List the sensors of this machine, ready to be collected from.
     Sources(listing::Arguments),
-    /// Tell whether somebody collects into a store, and what became of the polls.
+    /// Show whether a collector runs, and how its polls went.
     Status(status::Arguments),
-    /// Print statistics of stores, of a part of their time, or of each five minutes.
+    /// Print statistics of stores: of all their time, of a part, or of each five minutes.
     Stats(stats::Arguments),
-    /// Print what stores hold and what they take, a line each.
+    /// Print how much stores hold, of what time, and the bytes they take.
     Info(info::Arguments),
     /// Print the latest observations, and follow what arrives.
     Tail(tail::Arguments),
@@ -99,13 +99,13 @@ enum Command {
     Verify(verify::Arguments),
     /// Repair a damaged store; what cannot be read is accepted as lost.
     Repair(repair::Arguments),
-    /// Compress what is full of a store's log into chunks.
+    /// Compress the full chunks of a store's log now.
     Seal(seal::Arguments),
     /// Copy a store while it is in use.
     Copy(copy::Arguments),
     /// Remove the oldest observations of a store.
     Trim(trim::Arguments),
-    /// Print what makes a shell complete the commands and options of gaugelog.
+    /// Print a script with which a shell completes commands and options.
     #[cfg(feature = "help-files")]
     Completions(help_files::Completions),
     /// Write the manual pages of gaugelog.

@@ -38,7 +38,7 @@ pub(crate) struct Keep {
     /// Keep what is younger than this, such as 36h or 90d.
     #[arg(long, value_name = "DUR", value_parser = duration::parse)]
     keep: Option<Duration>,
-    /// Keep at most so many bytes, such as 500MB or 1GiB.
+    /// Keep at most this many bytes, such as 500MB or 1GiB.
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     keep_bytes: Option<u64>,
 }

@@ -47,6 +47,12 @@ fn every_command_has_a_manual_page() {
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
+    for name in expected {
+        let page = fs::read_to_string(dir.path().join(&name)).unwrap();
+        assert!(page.contains(".SH EXAMPLES\n") && !page.contains("SH EXTRA"), "{name}");
+    }
+    let page = fs::read_to_string(dir.path().join("gaugelog-collect.1")).unwrap();
+    assert!(page.contains(".SH SOURCES\n.nf\nSPEC is SCHEME"), "{page}");
     let refused = tool(&["man", dir.path().join("none").to_str().unwrap()]);
     refused.fails_naming(&["none/gaugelog-", "No such file"]);
 }

@@ -110,7 +110,7 @@ fn a_check_names_what_is_wrong_and_is_quiet_otherwise() {
     assert_eq!((json.status, json.stdout.lines().count()), (Some(0), 2), "{json:?}");
     running.signal(Signal::TERM);
     running.0.wait().unwrap();
-    fails_twice(&check(&[]), "nobody collects");
+    fails_twice(&check(&[]), "no collector runs");
     assert_eq!(ran(dir, &["status", "--max-age", "1m"]).status, Some(2));
 }
 

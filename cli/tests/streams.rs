@@ -4,14 +4,13 @@
 
 mod program;
 
-use std::fs::File;
 use std::io::{Read, Write, pipe};
 use std::process::Stdio;
 
-use program::tool::{Running, tool, wait_until};
+use program::terminal::Terminal;
+use program::tool::{Running, ran, tool, wait_until};
 use program::{Bench, SERVICE};
 use rustix::io::ioctl_fionbio;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// As by a caller that uses the pipe's other end in an event loop.
 #[test]
@@ -65,24 +64,44 @@ fn input_that_is_not_there_yet_is_waited_for() {
     assert!(running.0.wait().unwrap().success());
 }
 
+/// What an import shows on a terminal of this kind, and on another stream.
+#[cfg(feature = "progress")]
+#[test]
+fn an_import_shows_on_a_terminal_how_far_it_has_come() {
+    let bench = Bench::bare();
+    let rows: String = (0..100_000).map(|at| format!("{},{at}\n", 1_780_315_200 + at)).collect();
+    std::fs::write(bench.dir.path().join("rows.csv"), rows).unwrap();
+    let arguments = ["import", "rows.log", "rows.csv", "--time-unit", "s"];
+    for (term, is_shown) in [("xterm", true), ("dumb", false)] {
+        let (mut terminal, other_end) = Terminal::open(80);
+        let mut command = tool(bench.dir.path(), &arguments);
+        command.env("TERM", term).stdout(Stdio::null()).stderr(other_end);
+        let mut child = command.spawn().unwrap();
+        drop(command);
+        let said = String::from_utf8(terminal.read_to_end()).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert_eq!(
+            said.contains("% ") && said.contains("/s  ") && said.contains(" left"),
+            is_shown
+        );
+        let is_cleared = said.ends_with("\x1b[2K") || said.ends_with('\r');
+        assert!(if is_shown { is_cleared } else { said.is_empty() }, "{said:?}");
+    }
+    ran(bench.dir.path(), &arguments).succeeds();
+}
+
 /// All that is shown on a terminal of this kind.
 fn shown_on(term: Option<&str>) -> String {
     let bench = Bench::bare();
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let (mut terminal, other_end) = Terminal::open(80);
     let arguments = ["collect", "normal", "--every", "1ms", "--for", "20ms"];
     let mut command = tool(bench.dir.path(), &arguments);
     if let Some(term) = term {
         command.env("TERM", term);
     }
-    let mut child = command.stdout(terminal).spawn().unwrap();
+    let mut child = command.stdout(other_end).spawn().unwrap();
     drop(command);
-    let mut bytes = Vec::new();
-    // The end of a terminal is an error.
-    let _ = File::from(master).read_to_end(&mut bytes);
+    let bytes = terminal.read_to_end();
     assert!(child.wait().unwrap().success());
     String::from_utf8(bytes).unwrap()
 }

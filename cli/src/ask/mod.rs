@@ -15,7 +15,7 @@ pub(crate) mod rows;
 pub(crate) mod statistics;
 pub(crate) mod stats;
 pub(crate) mod stores;
-mod table;
+pub(crate) mod table;
 pub(crate) mod tail;
 mod whole_file;
 

@@ -2,7 +2,7 @@
 
 /// Rows under a heading: the first `left` columns to the left, the others, of numbers, to
 /// the right. An empty last column leaves no spaces at the ends of lines.
-pub(super) fn table(heading: &[String], rows: &[Vec<String>], left: usize) -> String {
+pub(crate) fn table(heading: &[String], rows: &[Vec<String>], left: usize) -> String {
     let lines = || std::iter::once(heading).chain(rows.iter().map(Vec::as_slice));
     let width = |column: usize| {
         lines().map(|line| line.get(column).map_or(0, |cell| cell.chars().count())).max()

@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     if let Some(length) = arguments.length {
         collector = collector.duration(length);
     }
-    let watch = Watch::new(true, arguments.quiet);
+    let watch = Watch::new(true, arguments.quiet)?;
     let mut running = Running {
         files: arguments.config.clone(),
         log: arguments.log.clone(),

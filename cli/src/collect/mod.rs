@@ -3,6 +3,7 @@
 #[cfg(feature = "config")]
 mod configured;
 mod input;
+mod overview;
 mod progress;
 mod report;
 mod stores;
@@ -45,8 +46,8 @@ Examples:
   gaugelog collect --config house.toml --log house --quiet     # docs/configuration.md
   gaugelog collect --config /etc/gaugelog --log house
 
-`gaugelog sources` lists the sensors of this machine, `gaugelog status` what became of
-the polls.";
+`gaugelog sources` lists the sensors of this machine. `gaugelog status` shows how the polls
+went.";
 
 /// What to collect, how often, how long, and into which stores.
 #[derive(Args, Debug)]
@@ -80,7 +81,7 @@ pub(crate) struct Arguments {
     /// Poll when the clock shows a multiple of --every: on full minutes with 1m.
     #[arg(long)]
     align: bool,
-    /// Poll later by a random part of --every, the same all along, so that machines
+    /// Poll later by a random part of --every, which stays the same, so that machines
     /// that were started together do not poll together.
     #[arg(long)]
     jitter: bool,
@@ -91,8 +92,8 @@ pub(crate) struct Arguments {
     /// --every where that is longer]. Sensors and files are tried at every interval.
     #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
     retry_max: Option<Duration>,
-    /// Keep observations in memory for at most so long and store them together, which
-    /// spares flash memory; a crash loses up to so much [default: each is on disk before
+    /// Keep observations in memory for at most this long and store them together, which
+    /// spares flash memory. A crash loses what is in memory [default: each is on disk before
     /// the next poll].
     #[arg(long, value_name = "DUR", value_parser = duration::parse, allow_hyphen_values = true)]
     sync: Option<Duration>,
@@ -100,7 +101,7 @@ pub(crate) struct Arguments {
     keep: Keep,
     #[command(flatten)]
     options: SourceOptions,
-    /// Print nothing on stdout and draw nothing, for a service; errors are told.
+    /// Print nothing on stdout and draw nothing, for a service; errors are reported.
     #[arg(short, long)]
     quiet: bool,
 }
@@ -170,7 +171,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     if !arguments.quiet {
         introduce(&inputs, &opened)?;
     }
-    let watch = Watch::new(opened.len() > 1, arguments.quiet);
+    let watch = Watch::new(opened.len() > 1, arguments.quiet)?;
     for (value, opened) in inputs.iter().flat_map(|input| &input.values).zip(&opened) {
         watch.add(&value.name, opened.as_ref().ok().map(|(store, _)| store.clone()));
     }

@@ -1,33 +1,45 @@
-//! What is shown while collecting: one live line on a terminal, else, or where there
-//! are several sources, now and then a plain one.
+//! What is shown of a source while it is collected: one line that is drawn anew on a
+//! terminal, else now and then a plain one. Several have a table on a terminal: [`overview`].
+//!
+//! [`overview`]: super::overview
 
 use std::collections::VecDeque;
-use std::env;
-use std::io::{IsTerminal, stdout};
 use std::time::{Duration, Instant};
 
 use gaugelog::{Store, Summary};
 use gaugelog_sources::Event;
 
+use super::overview::Row;
 use crate::explain::{self, explained};
 use crate::figures::{count, figure, figure_or_dash, plural};
-use crate::output;
 use crate::queue::{self, Place};
+use crate::{live, output};
 
-/// A terminal is redrawn at most so often.
+/// A line is drawn anew at most this often.
 const REDRAW: Duration = Duration::from_millis(100);
 /// Plain lines come after a tenth of the time that has passed, within these bounds:
-/// often enough to be watched, few enough to be kept.
+/// often enough to be watched, few enough to be kept. Several sources have one a minute.
 const PLAIN_LEAST: Duration = Duration::from_secs(1);
 const PLAIN_MOST: Duration = Duration::from_secs(60);
-/// The rate is taken over so many lines shown.
+/// The rate is taken over this many lines shown.
 const RATE_LINES: usize = 10;
-/// So many bad readings are told in an hour, the rest is counted.
+/// This many bad readings are reported in an hour, the rest is counted.
 const TOLD_MOST: u32 = 10;
 const TOLD_ANEW: Duration = Duration::from_secs(3600);
-/// Where the terminal does not say how wide it is.
-const WIDTH_DEFAULT: usize = 80;
-const DIGITS: usize = 6;
+pub(super) const DIGITS: usize = 6;
+
+/// Where a source is shown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Shown {
+    /// Only what goes wrong is.
+    Nowhere,
+    /// On one line that is drawn anew.
+    Live,
+    /// In the table of several.
+    Table,
+    /// On plain lines.
+    Plain,
+}
 
 /// Follows the collecting of one value and shows how it does. Nothing here waits: what is
 /// to be printed, and the reading of the store for that, is for the [`queue`]'s thread.
@@ -36,14 +48,13 @@ pub(super) struct Progress {
     store: Option<Store>,
     /// What the source is called where there are several.
     name: Option<String>,
-    /// Nothing is shown; what goes wrong is told.
-    quiet: bool,
-    /// One line that is drawn anew: for one source on a terminal.
-    live: bool,
+    shown: Shown,
     begun: Instant,
-    /// When what was shown, and how many were stored then; the oldest first.
-    shown: VecDeque<(Instant, u64)>,
+    /// When it was shown, and how many were stored then; the oldest first.
+    moments: VecDeque<(Instant, u64)>,
     stored: u64,
+    failed: u64,
+    last: Option<f64>,
     told: u32,
     /// Since when so many were told.
     told_since: Instant,
@@ -52,15 +63,16 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(store: Option<Store>, name: Option<String>, quiet: bool) -> Self {
+    pub(super) fn new(store: Option<Store>, name: Option<String>, shown: Shown) -> Self {
         Self {
-            live: name.is_none() && !quiet && stdout().is_terminal() && can_redraw(),
             store,
             name,
-            quiet,
+            shown,
             begun: Instant::now(),
-            shown: VecDeque::new(),
+            moments: VecDeque::new(),
             stored: 0,
+            failed: 0,
+            last: None,
             told: 0,
             told_since: Instant::now(),
             failing: None,
@@ -74,11 +86,15 @@ impl Progress {
                 if self.failing.take().is_some() {
                     self.warn("observations are stored again");
                 }
-                if let (true, Some(last)) = (!self.quiet && self.is_due(), observations.last()) {
-                    self.show(last.value);
+                self.last = observations.last().map(|it| it.value).or(self.last);
+                if self.is_due() {
+                    self.show();
                 }
             }
-            Event::PollFailed(error) => self.poll_failed(&error.to_string()),
+            Event::PollFailed(error) => {
+                self.failed += 1;
+                self.poll_failed(&error.to_string());
+            }
             Event::AppendFailed { error, .. } => {
                 let why = explained(error);
                 if self.failing.as_ref() != Some(&why) {
@@ -106,60 +122,71 @@ impl Progress {
         }
     }
 
-    /// Ends the live line.
-    pub(super) fn finish(self) {
-        if self.live && !self.shown.is_empty() {
-            queue::push(Place::Out, || b"\n".to_vec());
+    /// How many events changed what is shown in a table.
+    pub(super) fn events(&self) -> u64 {
+        self.stored + self.failed
+    }
+
+    /// Its row in the table.
+    pub(super) fn row(&mut self) -> Row {
+        if self.moments.back().is_none_or(|(_, stored)| *stored != self.stored) {
+            self.remember();
+        }
+        Row {
+            name: self.name.clone().unwrap_or_default(),
+            store: self.store.clone(),
+            last: self.last,
+            rate: self.rate(),
+            failed: self.failed,
         }
     }
 
     fn is_due(&self) -> bool {
-        let pause = if self.live {
-            REDRAW
-        } else {
-            (self.begun.elapsed() / 10).clamp(PLAIN_LEAST, PLAIN_MOST)
+        let elapsed = self.begun.elapsed();
+        let pause = match self.shown {
+            Shown::Nowhere | Shown::Table => return false,
+            Shown::Live => REDRAW,
+            Shown::Plain if self.name.is_some() => PLAIN_MOST,
+            Shown::Plain => (elapsed / 10).clamp(PLAIN_LEAST, PLAIN_MOST),
         };
-        self.shown.back().is_none_or(|(when, _)| when.elapsed() >= pause)
+        self.moments.back().is_none_or(|(when, _)| when.elapsed() >= pause)
     }
 
-    fn show(&mut self, last: f64) {
-        let Some(store) = self.store.clone() else { return };
-        let now = Instant::now();
-        self.shown.push_back((now, self.stored));
-        if self.shown.len() > RATE_LINES {
-            self.shown.pop_front();
+    fn remember(&mut self) {
+        self.moments.push_back((Instant::now(), self.stored));
+        if self.moments.len() > RATE_LINES {
+            self.moments.pop_front();
         }
-        let rate = self.rate(now);
-        let (live, name) = (self.live, self.name.clone());
-        queue::push(Place::Out, move || {
-            // A store that cannot be read at the moment is told at the end.
+    }
+
+    fn show(&mut self) {
+        let (Some(store), Some(last)) = (self.store.clone(), self.last) else { return };
+        self.remember();
+        let rate = self.rate();
+        let is_live = self.shown == Shown::Live;
+        let name = self.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        queue::push(if is_live { Place::Live } else { Place::Out }, move || {
+            // A store that cannot be read at the moment is reported at the end.
             let Ok(summary) = store.snapshot().and_then(|snapshot| snapshot.summary()) else {
                 return Vec::new();
             };
             let fields = fields(&summary, last, rate);
-            if live {
-                let line = fitting(&fields, terminal_width().saturating_sub(1));
-                return format!("\r{line}\x1b[K").into_bytes();
-            }
-            let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
-            format!("{name}{}\n", fields.join("  ")).into_bytes()
+            let width = if is_live { live::size().0.saturating_sub(1) } else { usize::MAX };
+            format!("{name}{}\n", fitting(&fields, width)).into_bytes()
         });
     }
 
-    /// Observations a second since the oldest line remembered.
-    fn rate(&self, now: Instant) -> Option<f64> {
-        let (when, stored) = self.shown.front()?;
-        let seconds = now.duration_since(*when).as_secs_f64();
+    /// Observations a second between the first and the last of the moments remembered.
+    fn rate(&self) -> Option<f64> {
+        let ((begin, before), (end, after)) = (self.moments.front()?, self.moments.back()?);
+        let seconds = end.duration_since(*begin).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate is shown to three digits")]
-        let since = (self.stored - stored) as f64;
+        let since = (after - before) as f64;
         (seconds > 0.0).then(|| since / seconds)
     }
 
-    /// On stderr, past the live line.
+    /// On stderr.
     fn warn(&self, text: &str) {
-        if self.live && !self.shown.is_empty() {
-            queue::push(Place::Out, || b"\r\x1b[K".to_vec());
-        }
         match &self.name {
             Some(name) => output::say("gaugelog", &format!("{name}: {text}")),
             None => output::say("gaugelog", text),
@@ -189,18 +216,6 @@ fn fitting(fields: &[String], width: usize) -> String {
         line.push_str(field);
     }
     line
-}
-
-/// Whether a line of the terminal can be drawn anew: not in an editor's shell, for one.
-fn can_redraw() -> bool {
-    env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
-}
-
-fn terminal_width() -> usize {
-    match rustix::termios::tcgetwinsize(rustix::stdio::stdout()) {
-        Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-        _ => WIDTH_DEFAULT,
-    }
 }
 
 #[cfg(test)]

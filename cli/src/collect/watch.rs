@@ -1,16 +1,23 @@
 //! The values that are collected: what is shown of each, and its store until the end.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use gaugelog::Store;
 use gaugelog_sources::{CollectError, Event, Report};
 
-use super::progress::Progress;
+use super::overview::{self, Overview, Row};
+use super::progress::{Progress, Shown};
 use super::report;
 use crate::exit::Exit;
 use crate::figures::count;
-use crate::{explain, output};
+use crate::{explain, live, output};
+
+/// How often the table of several sources is drawn at most.
+const REDRAW: Duration = Duration::from_millis(250);
 
 /// Clones are of the same values: sources may come and go in another thread.
 #[derive(Clone)]
@@ -19,7 +26,9 @@ pub(super) struct Watch {
     values: Arc<Mutex<Vec<Option<Watched>>>>,
     /// Each is shown with its name.
     is_named: bool,
-    is_quiet: bool,
+    shown: Shown,
+    /// The table is drawn no more.
+    is_over: Arc<AtomicBool>,
 }
 
 /// A value, and its store if it could be opened.
@@ -32,8 +41,39 @@ struct Watched {
 type Ended = Result<Report, CollectError>;
 
 impl Watch {
-    pub(super) fn new(is_named: bool, is_quiet: bool) -> Self {
-        Self { values: Arc::default(), is_named, is_quiet }
+    /// # Errors
+    /// No thread can be started for the table.
+    pub(super) fn new(is_named: bool, is_quiet: bool) -> Result<Self, Exit> {
+        let shown = match (is_quiet, live::can_redraw()) {
+            (true, _) => Shown::Nowhere,
+            (false, false) => Shown::Plain,
+            (false, true) if is_named => Shown::Table,
+            (false, true) => Shown::Live,
+        };
+        let watch = Self { values: Arc::default(), is_named, shown, is_over: Arc::default() };
+        if shown == Shown::Table {
+            let watch = watch.clone();
+            let failed =
+                |error| Exit::Error(format!("cannot start a thread for the table: {error}"));
+            let thread = thread::Builder::new().name("table".to_owned());
+            thread.spawn(move || watch.draw_until_over()).map_err(failed)?;
+        }
+        Ok(watch)
+    }
+
+    fn draw_until_over(&self) {
+        let mut overview = Overview::default();
+        loop {
+            thread::sleep(REDRAW);
+            let mut values = self.values();
+            if self.is_over.load(Ordering::Relaxed) {
+                return;
+            }
+            let events = values.iter().flatten().map(|it| 1 + it.progress.events()).sum();
+            if events > 0 {
+                overview.draw(events, || rows(&mut values));
+            }
+        }
     }
 
     fn values(&self) -> MutexGuard<'_, Vec<Option<Watched>>> {
@@ -43,7 +83,7 @@ impl Watch {
     /// Adds a value, and returns its number.
     pub(super) fn add(&self, name: &str, store: Option<Store>) -> usize {
         let shown = self.is_named.then(|| name.to_owned());
-        let progress = Progress::new(store.clone(), shown, self.is_quiet);
+        let progress = Progress::new(store.clone(), shown, self.shown);
         let mut values = self.values();
         values.push(Some(Watched { name: name.to_owned(), store, progress }));
         values.len() - 1
@@ -67,19 +107,30 @@ impl Watch {
         }
     }
 
+    /// The values, which are drawn no more; the table stays as it is then.
+    fn take(&self) -> Vec<Option<Watched>> {
+        let mut values = self.values();
+        self.is_over.store(true, Ordering::Relaxed);
+        match self.shown {
+            Shown::Live => overview::clear(),
+            Shown::Table => overview::conclude(rows(&mut values)),
+            Shown::Plain | Shown::Nowhere => {}
+        }
+        std::mem::take(&mut values)
+    }
+
     /// Prints what became of the values, with their pictures in `out`.
     ///
     /// # Errors
     /// The failure of the one value, or those of several, each told.
     pub(super) fn finish(&self, ended: &[Ended], out: &Path) -> Result<(), Exit> {
-        let values = std::mem::take(&mut *self.values());
+        let values = self.take();
         let mut conclusions = Vec::new();
         for (value, ended) in values.into_iter().zip(ended) {
-            let Some(Watched { name, store, progress }) = value else { continue };
-            progress.finish();
+            let Some(Watched { name, store, .. }) = value else { continue };
             conclusions.push((name, store, ended));
         }
-        if !self.is_quiet {
+        if self.shown != Shown::Nowhere {
             for (name, store, ended) in &conclusions {
                 let Some(store) = store else { continue };
                 let totals = ended.as_ref().map_or_else(|error| error.report, |report| *report);
@@ -88,6 +139,10 @@ impl Watch {
         }
         conclude(&conclusions)
     }
+}
+
+fn rows(values: &mut [Option<Watched>]) -> Vec<Row> {
+    values.iter_mut().flatten().map(|value| value.progress.row()).collect()
 }
 
 fn conclude(values: &[(String, Option<Store>, &Ended)]) -> Result<(), Exit> {

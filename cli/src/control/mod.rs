@@ -37,7 +37,7 @@ examples:
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program; `simple_service --init` creates it. What goes wrong while the daemon runs is
 in simulate_observations.log in the store's directory (64 KiB at most). A first poll
-that fails is told on stderr, and the next is made when it is due. With --align, --start
+that fails is reported on stderr, and the next is made when it is due. With --align, --start
 does not wait for the first poll.";
 
 /// Start or stop the daemon that adds a draw from N(14, 3) to the store each second, or

@@ -128,5 +128,5 @@ fn give_up(daemon: &mut Child, why: &str) -> Exit {
     while matches!(daemon.try_wait(), Ok(None)) && Instant::now() < deadline {
         thread::sleep(PAUSE);
     }
-    Exit::Error(format!("the daemon, process {id}, was told to end: {why}"))
+    Exit::Error(format!("the daemon, process {id}, was asked to end: {why}"))
 }

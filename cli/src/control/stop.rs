@@ -61,7 +61,7 @@ pub(super) fn run(store: &Path) -> Result<(), Exit> {
         return Ok(());
     }
     Err(Exit::Error(format!(
-        "process {pid} was told to end and still runs after {} s; it may be waiting for the disk: \
+        "process {pid} was asked to end and still runs after {} s; it may be waiting for the disk: \
          try again, or end it with kill -9 {pid}, which loses nothing that was acknowledged",
         END_WITHIN.as_secs()
     )))

@@ -42,8 +42,8 @@ observation that cannot be read has a number too, but is not printed; the status
 A SEQUENCE higher than there are observations is an error: it is not of this store.
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
-program. Long options may be abbreviated. Exit status: 0, 1 where the work failed,
-2 where the command line makes no sense, 141 where nobody read the output to its end.";
+program. Long options may be abbreviated. Exit status: 0, 1 if the work failed,
+2 if the command line is wrong, 141 if the reader of the output has gone.";
 
 /// One store of observations and five things to do with it.
 #[derive(Debug, Parser)]

@@ -12,12 +12,12 @@ const POLLS_MISSED: u32 = 3;
 /// However often it is polled, it may be silent for so long.
 const SILENT_LEAST: Duration = Duration::from_secs(60);
 
-/// Why somebody should look at a store: nobody collects into it, it cannot be read, its
+/// Why a person should look at a store: no collector runs, it cannot be read, its
 /// source fails, or nothing was stored for longer than `max_age`.
 pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
     let name = shown(&seen.store);
     if !seen.running {
-        return Some(format!("{name}: nobody collects into it; start the collector"));
+        return Some(format!("{name}: no collector runs; start one"));
     }
     if let Some(why) = &seen.unreadable {
         return Some(why.clone());
@@ -115,6 +115,6 @@ mod tests {
         let unreadable = Seen { unreadable: Some("room: damaged".to_owned()), ..seen() };
         assert_eq!(after(&unreadable, None, HOUR).as_deref(), Some("room: damaged"));
         let stopped = Seen { running: false, ..seen() };
-        assert!(after(&stopped, None, HOUR).is_some_and(|text| text.contains("nobody collects")));
+        assert!(after(&stopped, None, HOUR).is_some_and(|text| text.contains("no collector runs")));
     }
 }

@@ -22,9 +22,9 @@ Examples:
   gaugelog status --json | jq .coverage  one object a line for each store
   gaugelog status --check --max-age 5m || mail -s gaugelog me@example.org
 
-Coverage is the part of the expected observations that is there: polls that were due
-while somebody collected, whether they were made or not. What is shown of a collector that
-runs is at most two seconds old, for its own user and root.";
+Coverage is the part of the expected observations that is there. One is expected for each
+poll that was due while a collector ran, whether it was made or not. The counts of a running
+collector are at most two seconds old, for its own user and root.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Print JSON, one object a line for each store.
     #[arg(long)]
     json: bool,
-    /// Print what is wrong alone, on stderr, and exit 1 if anything is: nobody collects, a
+    /// Print what is wrong alone, on stderr, and exit 1 if anything is: no collector runs, a
     /// store cannot be read, a source fails or was silent for longer than --max-age.
     #[arg(long)]
     check: bool,

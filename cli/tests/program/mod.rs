@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "no test program uses all of it")]
 
 pub(crate) mod http;
+pub(crate) mod terminal;
 pub(crate) mod tool;
 
 use std::fs::File;

@@ -4,6 +4,8 @@ mod cells;
 mod csv_rows;
 mod json_rows;
 mod layout;
+#[cfg(feature = "progress")]
+mod progress;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -184,6 +186,10 @@ impl Paced {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let paced = paced(arguments)?;
     let mut input = open(&arguments.file)?;
+    #[cfg(feature = "progress")]
+    if !arguments.dry_run {
+        input = progress::shown(input, &arguments.file);
+    }
     let unreadable = |error: &io::Error| unreadable(&arguments.file, error);
     let mut begin = Vec::new();
     input
