@@ -67,7 +67,8 @@ fn the_first_good_line_decides_what_the_others_are() {
         said(TimeColumn::Auto, &["14.2 60", "14.2", "1780315260", "1780315200 1"]),
         [
             refused(
-                "begins with a number that is no time since 1980 in seconds; give its unit with --time-unit"
+                "begins with a number that is no time since 1980 in seconds; give its unit with \
+                 --time-unit"
             ),
             value(14.2),
             value(1_780_315_260.0),

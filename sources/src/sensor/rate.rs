@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(per_second(100, 1_600, 10 * second).unwrap(), 150.0);
         assert_eq!(per_second(u64::MAX - 1, u64::MAX, second / 2).unwrap(), 2.0);
         let error = per_second(5, 4, second).unwrap_err();
-        assert!(error.can_poll_again() && error.to_string().contains("begun anew"), "{error}");
+        assert!(error.can_poll_again() && error.to_string().contains("was reset"), "{error}");
         assert!(per_second(5, 6, Duration::ZERO).is_err());
     }
 

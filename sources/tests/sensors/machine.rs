@@ -36,7 +36,7 @@ fn bytes_of_an_interface_are_a_change_a_second() {
     assert!(rate > 0.0 && rate <= 5000.0, "{rate}");
     assert_eq!(poll(&mut *source), Ok(0.0));
     machine.write(counter, "7\n");
-    assert!(poll(&mut *source).unwrap_err().contains("begun anew"));
+    assert!(poll(&mut *source).unwrap_err().contains("was reset"));
     assert_eq!(poll(&mut *source), Ok(0.0));
     for (spec, message) in [
         ("net/eth1/rx", "there is no network interface \"eth1\"; there is eth0"),
