@@ -17,7 +17,7 @@ use parquet::basic::{Compression, Encoding, GzipLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
@@ -76,6 +76,9 @@ fn properties(first: &Group, about: Vec<KeyValue>) -> Result<WriterProperties> {
     Ok(WriterProperties::builder()
         .set_compression(Compression::GZIP(GzipLevel::try_new(6)?))
         .set_key_value_metadata(Some(about))
+        // Those of pages would be held in memory until the end.
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
         .set_dictionary_enabled(false)
         .set_column_encoding(column("seq"), Encoding::DELTA_BINARY_PACKED)
         .set_column_encoding(column("time"), Encoding::DELTA_BINARY_PACKED)

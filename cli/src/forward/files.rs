@@ -136,16 +136,15 @@ impl Destination {
 
     /// Says what was done.
     fn conclude(&self, stores: &[Source]) -> Result<(), Exit> {
-        let (mut all, mut written, mut found) = (Counts::default(), 0, 0);
-        for store in stores {
-            all.add(store.counts);
-            written += store.written;
-            found += store.found;
-        }
-        let s = plural(written);
-        let mut text = format!("{} written in {} file{s}", count(all.sent), count(written));
+        let mut all = Counts::default();
+        stores.iter().for_each(|store| all.add(store.counts));
+        let sum = |of: fn(&Source) -> u64| stores.iter().map(of).sum::<u64>();
+        let (written, found) = (sum(|store| store.written), sum(|store| store.found));
+        let (number, files, s) = (count(all.sent), count(written), plural(written));
+        let mut text = format!("{number} observations written in {files} file{s}");
         for (number, what) in [
             (found, if found == 1 { "file was there already" } else { "files were there already" }),
+            (sum(Source::waiting), "wait until a file is full"),
             (all.unreadable, "not readable"),
             (all.removed, "removed before they were written"),
         ] {
@@ -191,6 +190,12 @@ impl Source {
     fn new(path: PathBuf, series: String) -> Self {
         let (opened, counts, failure) = (None, Counts::default(), None);
         Self { path, series, opened, counts, written: 0, found: 0, failure }
+    }
+
+    /// How many observations are durable and fill no file yet.
+    fn waiting(&self) -> u64 {
+        let opened = self.opened.as_ref();
+        opened.map_or(0, |it| it.snapshot.durable_end().saturating_sub(it.cursor.next))
     }
 
     /// Writes the next file. Returns whether there was one to write.
@@ -275,7 +280,7 @@ impl Source {
         // From now on retention waits for it.
         place.save(&cursor)?;
         self.say(&format!(
-            "{why}; files are written from {}, the first kept, where they are not there",
+            "{why}; files from observation {} on, the first kept, are written unless they are there",
             count(first)
         ));
         Ok(Opened { place, cursor, snapshot })

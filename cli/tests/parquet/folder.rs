@@ -61,7 +61,10 @@ fn succeeded(ran: &Ran, said: &str) {
 #[test]
 fn whole_ranges_are_written_once() {
     let bench = Bench::with_lake(3 * ROWS + 10);
-    succeeded(&bench.forward(), "/lake: 196,608 written in 3 files\n");
+    succeeded(
+        &bench.forward(),
+        "/lake: 196,608 observations written in 3 files, 10 wait until a file is full\n",
+    );
     assert_eq!(bench.arrived(), rows(0..3 * ROWS));
     let files = bench.files();
     let id = Store::open(&bench.store).unwrap().snapshot().unwrap().store_id();
@@ -71,16 +74,19 @@ fn whole_ranges_are_written_once() {
         format!("{id:016x}-000000131072-000000196607.parquet"),
     ];
     assert!(files.keys().eq(&names), "{:?}", files.keys());
-    succeeded(&bench.forward(), "0 written in 0 files\n");
+    succeeded(&bench.forward(), "0 observations written in 0 files, 10 wait");
     assert_eq!(bench.files(), files);
 
     // Without a cursor, after sealing, and under another name.
     bench.run(&["seal", "room.log"]);
     fs::remove_file(bench.cursor()).unwrap();
-    succeeded(&bench.forward(), "0 written in 0 files, 3 files were there already\n");
+    succeeded(
+        &bench.forward(),
+        "0 observations written in 0 files, 3 files were there already, 10 wait",
+    );
     fs::write(bench.cursor(), "{}").unwrap();
     fs::rename(&bench.store, bench.path("attic")).unwrap();
-    succeeded(&bench.run(&with(1, "attic")), "3 files were there already\n");
+    succeeded(&bench.run(&with(1, "attic")), "3 files were there already, 10 wait");
     assert_eq!(bench.files(), files);
 }
 
@@ -101,10 +107,10 @@ fn only_what_is_durable_is_written() {
         writer.push(observation).unwrap();
     }
     writer.flush().unwrap();
-    succeeded(&bench.forward(), "0 written in 0 files\n");
+    succeeded(&bench.forward(), "0 observations written in 0 files, 65,526 wait");
     assert_eq!(bench.files().len(), 0);
     writer.sync().unwrap();
-    succeeded(&bench.forward(), "65,536 written in 1 file\n");
+    succeeded(&bench.forward(), "65,536 observations written in 1 file, 10 wait");
     assert_eq!(bench.arrived(), rows(0..ROWS));
 }
 
@@ -134,7 +140,10 @@ fn retention_leaves_files_and_what_it_took_before_is_counted() {
     assert_eq!(store.snapshot().unwrap().first_sequence(), 3 * ROWS);
     let ran = bench.forward();
     assert_eq!(ran.status, Some(1));
-    assert!(ran.stderr.contains("131,072 written in 2 files, 65,536 removed before"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("131,072 observations written in 2 files, 65,536 removed before"),
+        "{ran:?}"
+    );
     let expected = [rows(0..2 * ROWS), rows(3 * ROWS..5 * ROWS)].concat();
     assert_eq!(bench.arrived(), expected);
     fs::remove_file(bench.cursor()).unwrap();
@@ -152,7 +161,7 @@ fn another_store_in_its_place_has_files_of_its_own() {
     fs::write(bench.cursor(), cursor).unwrap();
     let ran = bench.forward();
     succeeded(&ran, "another store has replaced");
-    succeeded(&ran, "131,072 written in 2 files\n");
+    succeeded(&ran, "131,072 observations written in 2 files\n");
     assert_eq!(bench.files().len(), 3);
 }
 
@@ -167,7 +176,7 @@ fn an_older_copy_that_went_on_is_refused_and_overwrites_nothing() {
     fs::remove_dir_all(&bench.store).unwrap();
     fs::rename(bench.path("copy"), &bench.store).unwrap();
     fs::write(bench.cursor(), cursor).unwrap();
-    succeeded(&bench.forward(), "1 file was there already\n");
+    succeeded(&bench.forward(), "1 file was there already, 5 wait");
     append(&bench.store, &observations(4 * ROWS..5 * ROWS));
     let ran = bench.forward();
     assert_eq!(ran.status, Some(1), "{ran:?}");
@@ -192,7 +201,7 @@ fn a_killed_forwarder_leaves_no_half_file() {
             assert_eq!(read(&bench.path("lake").join(name)).len() as u64, ROWS);
         }
     }
-    succeeded(&bench.forward(), " written in ");
+    succeeded(&bench.forward(), " observations written in ");
     remove_unfinished(&bench);
     assert_eq!(bench.arrived(), rows(0..FILES * ROWS));
 }
@@ -281,7 +290,10 @@ fn damage_is_reported_and_the_rest_is_written() {
     let ran = bench.forward();
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("not written, because it cannot be read: "), "{ran:?}");
-    assert!(ran.stderr.contains("130,048 written in 2 files, 1,024 not readable"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("130,048 observations written in 2 files, 1,024 not readable"),
+        "{ran:?}"
+    );
     let arrived = bench.arrived();
     let all = rows(0..2 * ROWS);
     assert_eq!(arrived.len(), all.len() - 1_024);
