@@ -370,6 +370,29 @@ fn clients_that_do_no_good_stop_nothing() {
     assert!(matches!(first.read(&mut [0]), Ok(0) | Err(_)), "the first one has been closed");
 }
 
+/// Both threads compute what would take minutes; who asks next would wait in vain.
+#[test]
+fn a_client_that_leaves_frees_the_thread() {
+    // In any order, so each quantile of each bucket takes a look at everything.
+    let time = |n: i64| NOON + n * 7_919 % 4_990 * SECOND;
+    let all: Vec<Observation> =
+        (0..200_000).map(|n| Observation::new(time(n), (n as f64).sin())).collect();
+    let dir = house(&[("room", &all)]);
+    let server = Server::of(dir.path(), &[]);
+    let quantiles: Vec<String> = (1..=20).map(|n| format!("0.{n:02}")).collect();
+    let ask = format!(
+        "GET /api/v1/stores/room/buckets?every=1s&quantile={} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        quantiles.join(",")
+    );
+    for _ in 0..3 {
+        let mut clients = [server.connect(), server.connect()];
+        clients.iter_mut().for_each(|client| client.write_all(ask.as_bytes()).unwrap());
+        // Long enough for both to have begun, as a rule.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    assert_eq!(server.json("/api/v1/stores/room/stats")["rows"][0]["count"], 200_000);
+}
+
 #[test]
 fn a_signal_ends_it() {
     let dir = house(&[("room", &weather(10))]);

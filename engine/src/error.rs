@@ -58,6 +58,8 @@ pub enum ErrorKind {
     Replaced,
     /// The file system refused: no space, no permission, an I/O error.
     Io,
+    /// The flag of [`Options::cancel_reads`](crate::Options::cancel_reads) was set.
+    Cancelled,
 }
 
 /// A place where a store does not hold what was written to it.

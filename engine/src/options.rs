@@ -1,6 +1,8 @@
 //! How a store is opened.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -41,6 +43,7 @@ pub struct Options {
     pub(crate) log_bytes_max: u64,
     pub(crate) positioned_reads: bool,
     pub(crate) late_marks: bool,
+    pub(crate) cancelled: Option<Arc<AtomicBool>>,
 }
 
 /// The smallest allowed value of `log_bytes_max`, in bytes.
@@ -66,6 +69,7 @@ impl Options {
             log_bytes_max: 64 << 20,
             positioned_reads: false,
             late_marks: false,
+            cancelled: None,
         }
     }
 
@@ -112,6 +116,31 @@ impl Options {
     #[must_use]
     pub const fn late_marks(mut self, yes: bool) -> Self {
         self.late_marks = yes;
+        self
+    }
+
+    /// Snapshots read no further once this flag is set: what is being read ends with
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled). For a program that computes
+    /// answers which may not be wanted any more. The flag is looked at for each chunk and for
+    /// each 1,024 observations.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use gaugelog::{ErrorKind, Observation, Options, Store};
+    /// Store::create(&path)?.append(Observation::new(10, 1.0))?;
+    /// let flag = Arc::new(AtomicBool::new(false));
+    /// let snapshot = Options::new().cancel_reads(Arc::clone(&flag)).snapshot(&path)?;
+    /// assert_eq!(snapshot.median()?, Some(1.0));
+    /// flag.store(true, Ordering::Relaxed);
+    /// assert_eq!(snapshot.median().unwrap_err().kind(), ErrorKind::Cancelled);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cancel_reads(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.cancelled = Some(flag);
         self
     }
 

@@ -229,8 +229,9 @@ impl Store {
     /// [`ErrorKind::Damaged`] if the manifest is corrupt, [`ErrorKind::Io`] if the
     /// file system refuses.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        let positioned_reads = self.shared.options().positioned_reads;
-        Ok(Snapshot::new(View::take(self.shared.directory(), positioned_reads)?))
+        let options = self.shared.options();
+        let view = View::take(self.shared.directory(), options.positioned_reads)?;
+        Ok(Snapshot::new(view, options))
     }
 }
 

@@ -8,7 +8,7 @@ use super::answer::{Answer, JSON, Refusal};
 use super::columns::Columns;
 use super::overview::{Overview, bytes, missing};
 use super::query::Query;
-use super::stores::{Stores, snapshot};
+use super::stores::Reader;
 use crate::ask::buckets::Every;
 use crate::ask::range::Range;
 use crate::ask::rows::Rows;
@@ -27,23 +27,23 @@ const QUANTILES_MAX: usize = 20;
 const QUANTILE_OBSERVATIONS_MAX: u64 = 10_000_000;
 
 /// `/api/v1/stores`.
-pub(super) fn stores(stores: &Stores) -> Answer {
+pub(super) fn stores(reader: &Reader<'_>) -> Answer {
     let range = utc();
-    let all = stores.all();
-    let all: Vec<Value> = all.iter().map(|it| Overview::of(it).to_json(&range)).collect();
-    Answer::json(&json!({ "folder": stores.folder(), "stores": all }))
+    let all = reader.all();
+    let all: Vec<Value> = all.iter().map(|it| Overview::of(reader, it).to_json(&range)).collect();
+    Answer::json(&json!({ "folder": reader.folder(), "stores": all }))
 }
 
 /// `/saved.html`: the page as one file, to keep or to send.
-pub(super) fn saved(stores: &Stores, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn saved(reader: &Reader<'_>, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz"])?;
     let range = query.range()?;
     // One that cannot be read is not in it.
-    let readable = |store: Named| Some((stores.snapshot_again(&store).ok()?, store.name));
-    let all = stores.all().into_iter().filter_map(readable);
+    let readable = |store: Named| Some((reader.snapshot_again(&store).ok()?, store.name));
+    let all = reader.all().into_iter().filter_map(readable);
     let all: Vec<(String, Snapshot)> = all.map(|(snapshot, name)| (name, snapshot)).collect();
     let zone = range.zone.time_zone().iana_name().unwrap_or("UTC");
-    let title = stores.folder();
+    let title = reader.folder();
     let saved = Saved { title: &title, unit: "", zone, stores: &all, times: range.bounds() };
     let name = HeaderValue::from_static("attachment; filename=\"gaugelog.html\"");
     let answer = Answer::new("text/html; charset=utf-8", saved.to_html()?);
@@ -51,30 +51,35 @@ pub(super) fn saved(stores: &Stores, query: &Query) -> Result<Answer, Refusal> {
 }
 
 /// `/api/v1/stores/NAME`.
-pub(super) fn store(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn store(reader: &Reader<'_>, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&[])?;
-    let mut object = Overview::of(store).to_json(&utc());
+    let mut object = Overview::of(reader, store).to_json(&utc());
     object["bytes"] = bytes(store).into();
     Ok(Answer::json(&object))
 }
 
 /// `/api/v1/stores/NAME/stats`.
-pub(super) fn stats(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn stats(reader: &Reader<'_>, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz", "quantile"])?;
-    rows(store, query, None, &[0.5])
+    rows(reader, store, query, None, &[0.5])
 }
 
 /// `/api/v1/stores/NAME/buckets`.
-pub(super) fn buckets(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn buckets(
+    reader: &Reader<'_>,
+    store: &Named,
+    query: &Query,
+) -> Result<Answer, Refusal> {
     query.only(&["every", "since", "until", "since_ns", "until_ns", "tz", "quantile"])?;
     let every = query.read("every")?.ok_or_else(|| {
         Refusal::bad("every is missing: the width of a bucket, such as 5m, or day, week, month")
     })?;
-    rows(store, query, Some(every), &[])
+    rows(reader, store, query, Some(every), &[])
 }
 
 /// The rows that `gaugelog stats --json` prints.
 fn rows(
+    reader: &Reader<'_>,
     store: &Named,
     query: &Query,
     every: Option<Every>,
@@ -88,7 +93,7 @@ fn rows(
         }
         None => quantiles_default.to_vec(),
     };
-    let snapshot = snapshot(store)?;
+    let snapshot = reader.snapshot(store)?;
     check(&snapshot, &range, every, quantiles.len(), query)?;
     let asked = Asked { range: &range, every, quantiles: &quantiles };
     let rows = asked.of_one(&store.name, &snapshot)?;
@@ -138,21 +143,25 @@ fn check(
 }
 
 /// `/api/v1/stores/NAME/columns`.
-pub(super) fn columns(stores: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn columns(
+    reader: &Reader<'_>,
+    store: &Named,
+    query: &Query,
+) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz", "count"])?;
     let range = query.range()?;
     let count = query.count("count", COLUMNS_MAX)?.unwrap_or(COLUMNS_DEFAULT);
-    let snapshot = stores.snapshot_again(store)?;
+    let snapshot = reader.snapshot_again(store)?;
     let columns = Columns::of(&range.window(&snapshot), &range, count)?;
     Ok(Answer::new(JSON, columns.to_json(&store.name, &missing(&snapshot))))
 }
 
 /// `/api/v1/stores/NAME/values`.
-pub(super) fn values(_: &Stores, store: &Named, query: &Query) -> Result<Answer, Refusal> {
+pub(super) fn values(reader: &Reader<'_>, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz", "from", "last", "limit"])?;
     let range = query.range()?;
     let limit = query.count("limit", VALUES_MAX)?.unwrap_or(VALUES_DEFAULT);
-    let snapshot = snapshot(store)?;
+    let snapshot = reader.snapshot(store)?;
     let has_range = range.since.is_some() || range.until.is_some();
     let last = query.count("last", VALUES_MAX)?;
     let first: Option<u64> = match (query.read("from")?, last) {

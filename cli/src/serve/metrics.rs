@@ -4,7 +4,7 @@ use gaugelog_sources::Record;
 
 use super::answer::Answer;
 use super::overview::{Overview, bytes};
-use crate::ask::stores::Named;
+use super::stores::Reader;
 use crate::json;
 
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -57,8 +57,9 @@ const METRICS: [Metric; 14] = [
     }),
 ];
 
-pub(super) fn metrics(stores: &[Named]) -> Answer {
-    let seen: Vec<Seen> = stores.iter().map(|it| (Overview::of(it), bytes(it))).collect();
+pub(super) fn metrics(reader: &Reader<'_>) -> Answer {
+    let all = reader.all();
+    let seen: Vec<Seen> = all.iter().map(|it| (Overview::of(reader, it), bytes(it))).collect();
     let mut text = Vec::new();
     for (name, kind, meaning, value) in METRICS {
         let heading = format!("# HELP gaugelog_{name} {meaning}\n# TYPE gaugelog_{name} {kind}\n");

@@ -5,7 +5,7 @@ use gaugelog::{Observation, Snapshot, Summary};
 use gaugelog_sources::{LastError, Record};
 use serde_json::{Value, json};
 
-use super::stores::snapshot;
+use super::stores::Reader;
 use crate::ask::info::bytes_on_disk;
 use crate::ask::range::Range;
 use crate::ask::stores::Named;
@@ -36,13 +36,13 @@ pub(super) struct Collector {
 }
 
 impl Overview {
-    pub(super) fn of(store: &Named) -> Self {
+    pub(super) fn of(reader: &Reader<'_>, store: &Named) -> Self {
         let record = Record::read(&store.path).ok().flatten();
         let collector = record.map(|record| {
             let running = Record::kept_now(&store.path);
             Collector { is_running: running.is_ok_and(|count| count > 0), record }
         });
-        let read = Read::of(store).map_err(|error| explained(&error));
+        let read = Read::of(reader, store).map_err(|error| explained(&error));
         Self { name: store.name.clone(), read, collector }
     }
 
@@ -79,8 +79,8 @@ impl Overview {
 }
 
 impl Read {
-    fn of(store: &Named) -> gaugelog::Result<Self> {
-        let snapshot = snapshot(store)?;
+    fn of(reader: &Reader<'_>, store: &Named) -> gaugelog::Result<Self> {
+        let snapshot = reader.snapshot(store)?;
         let summary = snapshot.summary()?;
         let latest = snapshot.latest(1).next().transpose()?.map(|(_, latest)| latest);
         let (first_sequence, end_sequence) = (snapshot.first_sequence(), snapshot.end_sequence());

@@ -1,6 +1,7 @@
 //! Two threads that compute answers, and a bounded queue before them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +22,18 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Set when the answer that is being computed is not wanted any more.
+pub(super) type Unwanted = Arc<AtomicBool>;
+
+/// Sets it where waiting for the answer ends, whatever the reason is.
+struct Waiting(Unwanted);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The threads.
 #[derive(Debug)]
 pub(super) struct Pool(SyncSender<Job>);
@@ -37,18 +50,20 @@ impl Pool {
         Ok(Self(sender))
     }
 
-    /// What `work` answers, which a thread of the pool does. Who has gone meanwhile, or has
-    /// waited too long, costs no work that has not begun.
+    /// What `work` answers, which a thread of the pool does. It is given a flag that is set
+    /// when the client has gone, or has waited too long: then it should end.
     pub(super) async fn answer(
         &self,
-        work: impl FnOnce() -> Result<Answer, Refusal> + Send + 'static,
+        work: impl FnOnce(Unwanted) -> Result<Answer, Refusal> + Send + 'static,
     ) -> Result<Answer, Refusal> {
+        let unwanted = Unwanted::default();
+        let _waiting = Waiting(Arc::clone(&unwanted));
         let (sender, receiver) = oneshot::channel();
         // The thread goes on when its answer has been taken: what is computed and not yet
         // counted among the unread answers is one for each thread.
         let (hold, taken) = sync_channel::<()>(0);
         let job = move || {
-            if !sender.is_closed() && sender.send((work(), hold)).is_ok() {
+            if !sender.is_closed() && sender.send((work(unwanted), hold)).is_ok() {
                 let _ = taken.recv();
             }
         };

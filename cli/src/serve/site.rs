@@ -11,9 +11,9 @@ use percent_encoding::percent_decode_str;
 
 use super::access::Access;
 use super::answer::{Answer, Refusal};
-use super::pool::Pool;
+use super::pool::{Pool, Unwanted};
 use super::query::Query;
-use super::stores::Stores;
+use super::stores::{Reader, Stores};
 use super::{api, body, metrics, remote_read};
 use crate::ask::stores::Named;
 use crate::page;
@@ -71,19 +71,27 @@ impl Site {
             query.only(&[])?;
             let body = body::whole(body).await?;
             has_arrived();
-            let work = move || remote_read::read(&site.stores, &site.naming, &body);
+            let work = move |unwanted| {
+                remote_read::read(&site.stores.reader(unwanted), &site.naming, &body)
+            };
             return self.pool.answer(work).await;
         }
         let place = Place::of(path)?;
-        self.pool.answer(move || site.computed(&place, &query)).await
+        self.pool.answer(move |unwanted| site.computed(&place, &query, unwanted)).await
     }
 
-    fn computed(&self, place: &Place, query: &Query) -> Result<Answer, Refusal> {
+    fn computed(
+        &self,
+        place: &Place,
+        query: &Query,
+        unwanted: Unwanted,
+    ) -> Result<Answer, Refusal> {
+        let reader = self.stores.reader(unwanted);
         match place {
-            Place::Metrics => query.only(&[]).map(|()| metrics::metrics(&self.stores.all())),
-            Place::Saved => api::saved(&self.stores, query),
-            Place::Stores => query.only(&[]).map(|()| api::stores(&self.stores)),
-            Place::Store(name, asked) => asked(&self.stores, &self.stores.named(name)?, query),
+            Place::Metrics => query.only(&[]).map(|()| metrics::metrics(&reader)),
+            Place::Saved => api::saved(&reader, query),
+            Place::Stores => query.only(&[]).map(|()| api::stores(&reader)),
+            Place::Store(name, asked) => asked(&reader, &reader.named(name)?, query),
         }
     }
 }
@@ -103,7 +111,7 @@ fn check_method(method: &Method, path: &str) -> Result<(), Refusal> {
 }
 
 /// What is asked of one store.
-type Asked = fn(&Stores, &Named, &Query) -> Result<Answer, Refusal>;
+type Asked = fn(&Reader<'_>, &Named, &Query) -> Result<Answer, Refusal>;
 
 /// An address whose answer is computed.
 enum Place {

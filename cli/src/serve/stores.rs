@@ -1,12 +1,13 @@
 //! The stores of the folder that is served, and snapshots of them.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gaugelog::{Options, Snapshot};
 use hyper::StatusCode;
 
 use super::answer::Refusal;
+use super::pool::Unwanted;
 use crate::ask::stores::{self, Named};
 
 /// The large stores that were asked last, whose next snapshot reads less: 7 MB each.
@@ -27,39 +28,9 @@ impl Stores {
         Self { dir, earlier: Mutex::default() }
     }
 
-    /// The name of the folder.
-    pub(super) fn folder(&self) -> String {
-        let whole = self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone());
-        whole.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
-
-    /// Those that there are now; none in a folder that has none yet.
-    pub(super) fn all(&self) -> Vec<Named> {
-        stores::named(std::slice::from_ref(&self.dir)).unwrap_or_default()
-    }
-
-    pub(super) fn named(&self, name: &str) -> Result<Named, Refusal> {
-        // Looked for among those there are: no name leads out of the folder.
-        self.all().into_iter().find(|store| store.name == name).ok_or_else(|| {
-            let text = format!("{name} is no store here; /api/v1/stores lists them");
-            Refusal::new(StatusCode::NOT_FOUND, text)
-        })
-    }
-
-    /// As [`snapshot`], for what reads much of the tree of summaries of a large store.
-    pub(super) fn snapshot_again(&self, store: &Named) -> gaugelog::Result<Snapshot> {
-        let path = &store.path;
-        let earlier = self.earlier(path);
-        let options = options();
-        let snapshot = match &earlier {
-            Some(earlier) => options.snapshot_again(path, earlier)?,
-            None => options.snapshot(path)?,
-        };
-        if snapshot.len() >= LARGE {
-            // Another one, which keeps no chunk open because nothing is asked of it.
-            self.keep(path, options.snapshot_again(path, &snapshot)?);
-        }
-        Ok(snapshot.skip_damage())
+    /// The stores, for one request.
+    pub(super) fn reader(&self, unwanted: Unwanted) -> Reader<'_> {
+        Reader { stores: self, unwanted }
     }
 
     fn earlier(&self, path: &Path) -> Option<Snapshot> {
@@ -77,13 +48,57 @@ impl Stores {
     }
 }
 
-/// A snapshot read around damage.
-pub(super) fn snapshot(store: &Named) -> gaugelog::Result<Snapshot> {
-    options().snapshot(&store.path).map(|snapshot| snapshot.skip_damage())
+/// The stores as one request reads them: no further when it is not wanted any more.
+#[derive(Debug)]
+pub(super) struct Reader<'s> {
+    stores: &'s Stores,
+    unwanted: Unwanted,
 }
 
-/// Read by position: a file that is cut short under a read is an error and no signal, and
-/// what is read is no memory of this process.
-fn options() -> Options {
-    Options::new().positioned_reads(true)
+impl Reader<'_> {
+    /// The name of the folder.
+    pub(super) fn folder(&self) -> String {
+        let whole = self.stores.dir.canonicalize().unwrap_or_else(|_| self.stores.dir.clone());
+        whole.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Those that there are now; none in a folder that has none yet.
+    pub(super) fn all(&self) -> Vec<Named> {
+        stores::named(std::slice::from_ref(&self.stores.dir)).unwrap_or_default()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Result<Named, Refusal> {
+        // Looked for among those there are: no name leads out of the folder.
+        self.all().into_iter().find(|store| store.name == name).ok_or_else(|| {
+            let text = format!("{name} is no store here; /api/v1/stores lists them");
+            Refusal::new(StatusCode::NOT_FOUND, text)
+        })
+    }
+
+    /// A snapshot read around damage.
+    pub(super) fn snapshot(&self, store: &Named) -> gaugelog::Result<Snapshot> {
+        self.options().snapshot(&store.path).map(|snapshot| snapshot.skip_damage())
+    }
+
+    /// As [`snapshot`](Self::snapshot), for what reads much of the tree of summaries of a large store.
+    pub(super) fn snapshot_again(&self, store: &Named) -> gaugelog::Result<Snapshot> {
+        let path = &store.path;
+        let earlier = self.stores.earlier(path);
+        let options = self.options();
+        let snapshot = match &earlier {
+            Some(earlier) => options.snapshot_again(path, earlier)?,
+            None => options.snapshot(path)?,
+        };
+        if snapshot.len() >= LARGE {
+            // Another one, which keeps no chunk open because nothing is asked of it.
+            self.stores.keep(path, options.snapshot_again(path, &snapshot)?);
+        }
+        Ok(snapshot.skip_damage())
+    }
+
+    /// Read by position: a file that is cut short under a read is an error and no signal, and
+    /// what is read is no memory of this process.
+    fn options(&self) -> Options {
+        Options::new().positioned_reads(true).cancel_reads(Arc::clone(&self.unwanted))
+    }
 }

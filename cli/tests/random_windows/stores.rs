@@ -86,7 +86,9 @@ pub(crate) fn five(house: &Path, draw: &mut Draw) -> Vec<Stored> {
 fn stored(house: &Path, name: &'static str, all: Vec<Observation>, damage: Damage) -> Stored {
     let path = house.join(name);
     let store = Options::new().sync(SyncPolicy::Never).create(&path).unwrap();
-    all.chunks(BATCH).for_each(|batch| drop(store.append_batch(batch).unwrap()));
+    for batch in all.chunks(BATCH) {
+        store.append_batch(batch).unwrap();
+    }
     store.sync().unwrap();
     let lost = match damage {
         Damage::None => 0..0,

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::chunk_nodes::ChunkNodes;
@@ -17,6 +18,7 @@ use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::options::Options;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node as Known;
 use crate::view::View;
@@ -65,6 +67,8 @@ pub(crate) struct Tree {
     sealed_losses: OnceLock<Vec<Damage>>,
     chunks: Mutex<Chunks>,
     remembered: Remembered,
+    /// Once this is set, nothing more is read.
+    cancelled: Option<Arc<AtomicBool>>,
 }
 
 /// Chunks that are open.
@@ -104,17 +108,18 @@ impl Chunks {
 }
 
 impl Tree {
-    pub(crate) fn new(view: View) -> Self {
+    pub(crate) fn new(view: View, options: &Options) -> Self {
         let (log, sealed_losses) = (OnceLock::new(), OnceLock::new());
         let (chunks, remembered) = (Mutex::default(), Remembered::default());
-        Self { view, log, sealed_losses, chunks, remembered }
+        let cancelled = options.cancelled.clone();
+        Self { view, log, sealed_losses, chunks, remembered, cancelled }
     }
 
     /// As [`new`](Self::new), and shares with `earlier` the summaries of whole chunks, if
     /// the manifest states the same.
-    pub(crate) fn again(view: View, earlier: &Self) -> Self {
+    pub(crate) fn again(view: View, options: &Options, earlier: &Self) -> Self {
         let is_same = view.record() == earlier.view.record();
-        let tree = Self::new(view);
+        let tree = Self::new(view, options);
         match is_same {
             true => Self { remembered: earlier.remembered.clone(), ..tree },
             false => tree,
@@ -123,6 +128,16 @@ impl Tree {
 
     pub(crate) fn view(&self) -> &View {
         &self.view
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Cancelled`] if what is read is not wanted any more.
+    pub(crate) fn check_wanted(&self) -> Result<()> {
+        if !self.cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Ok(());
+        }
+        let path = self.view.directory().path();
+        Err(Error::new(ErrorKind::Cancelled, path, "reading was cancelled"))
     }
 
     /// The largest nodes, left to right, which cover everything.
@@ -169,8 +184,9 @@ impl Tree {
     ///
     /// # Errors
     /// As [`View::chunk`]; [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if its
-    /// summaries are not those of the manifest.
+    /// summaries are not those of the manifest; [`ErrorKind::Cancelled`].
     pub(crate) fn chunk(&self, number: u32) -> Result<Arc<ChunkNodes>> {
+        self.check_wanted()?;
         let chunks = || self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(chunk) = chunks().get(number) {
             return Ok(chunk);

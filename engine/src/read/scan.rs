@@ -60,6 +60,7 @@ impl Scan {
     pub(crate) fn read(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
         self.lost.clear();
         self.clear_rows();
+        tree.check_wanted()?;
         if leaf * LEAF < tree.view().sealed_end_sequence() {
             self.read_page(tree, leaf, wanted)
         } else {

@@ -11,6 +11,7 @@ use super::quantile;
 use super::times::{TimeRange, Times, clipped};
 use super::window::Window;
 use crate::error::{Damage, Result};
+use crate::options::Options;
 use crate::stats::summary::Summary;
 use crate::view::View;
 
@@ -49,14 +50,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(view: View) -> Self {
-        Self { tree: Arc::new(Tree::new(view)), missing: None }
+    pub(crate) fn new(view: View, options: &Options) -> Self {
+        Self { tree: Arc::new(Tree::new(view, options)), missing: None }
     }
 
     /// A later snapshot. It shares what `earlier` has read of the sealed part, if that is
     /// still the same.
-    pub(crate) fn again(view: View, earlier: &Self) -> Self {
-        Self { tree: Arc::new(Tree::again(view, &earlier.tree)), missing: None }
+    pub(crate) fn again(view: View, options: &Options, earlier: &Self) -> Self {
+        Self { tree: Arc::new(Tree::again(view, options, &earlier.tree)), missing: None }
     }
 
     /// How many observations there are, lost ones included.

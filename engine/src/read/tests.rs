@@ -3,6 +3,7 @@
 
 mod again;
 mod answers;
+mod cancelled;
 mod damage;
 mod order;
 mod removal;

@@ -115,7 +115,7 @@ impl Options {
     pub fn snapshot(&self, path: impl AsRef<Path>) -> Result<Snapshot> {
         self.check(path.as_ref())?;
         let directory = open_directory(path.as_ref())?;
-        Ok(Snapshot::new(View::take(&directory, self.positioned_reads)?))
+        Ok(Snapshot::new(View::take(&directory, self.positioned_reads)?, self))
     }
 
     /// As [`snapshot`](Self::snapshot), of the store that `earlier` is a snapshot of. A
@@ -141,7 +141,7 @@ impl Options {
     pub fn snapshot_again(&self, path: impl AsRef<Path>, earlier: &Snapshot) -> Result<Snapshot> {
         self.check(path.as_ref())?;
         let directory = open_directory(path.as_ref())?;
-        Ok(Snapshot::again(View::take(&directory, self.positioned_reads)?, earlier))
+        Ok(Snapshot::again(View::take(&directory, self.positioned_reads)?, self, earlier))
     }
 }
 

@@ -12,7 +12,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 
 use super::answer::{Answer, Refusal};
 use super::overview::missing;
-use super::stores::{Stores, snapshot};
+use super::stores::Reader;
 use crate::ask::stores::Named;
 use crate::prometheus::names::{self, Naming};
 use crate::prometheus::protobuf::nested;
@@ -29,14 +29,14 @@ const MEDIA_TYPE: &str = "application/x-protobuf";
 const MISSING: HeaderName = HeaderName::from_static("gaugelog-missing");
 
 /// Answers the body of a request.
-pub(super) fn read(stores: &Stores, naming: &Naming, body: &[u8]) -> Result<Answer, Refusal> {
+pub(super) fn read(reader: &Reader<'_>, naming: &Naming, body: &[u8]) -> Result<Answer, Refusal> {
     let queries = request::decode(&decompressed(body)?)?;
     let named: Vec<(Labels, Named)> =
-        stores.all().into_iter().map(|store| (naming.labels(&store.name), store)).collect();
+        reader.all().into_iter().map(|store| (naming.labels(&store.name), store)).collect();
     let mut reading = Reading::default();
     let mut message = Vec::new();
     for query in &queries {
-        nested(&mut message, 1, |result| reading.answer(query, &named, result))?;
+        nested(&mut message, 1, |result| reading.answer(reader, query, &named, result))?;
     }
     let mut compressed = snap::raw::Encoder::new()
         .compress_vec(&message)
@@ -77,6 +77,7 @@ impl Reading {
     /// Writes the series that a query means and that have something of its time.
     fn answer(
         &mut self,
+        reader: &Reader<'_>,
         query: &Query,
         named: &[(Labels, Named)],
         result: &mut Vec<u8>,
@@ -86,7 +87,7 @@ impl Reading {
         // Prometheus merges what several servers answer, and takes each for sorted.
         meant.sort_by(|(left, _), (right, _)| left.cmp(right));
         for (labels, store) in meant {
-            let snapshot = snapshot(store)?;
+            let snapshot = reader.snapshot(store)?;
             let window = snapshot.window(query.times_ns());
             let count = window.summary()?.count();
             self.samples += count;
