@@ -6,7 +6,13 @@
 //! compared: figures may differ for the commands in [`VARIES`]. A command that goes on until
 //! it is stopped goes on beside those after it.
 
-#![cfg(all(feature = "config", feature = "forward", feature = "plot", feature = "serve"))]
+#![cfg(all(
+    feature = "config",
+    feature = "forward",
+    feature = "parquet",
+    feature = "plot",
+    feature = "serve"
+))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod blocks;
@@ -21,12 +27,13 @@ use blocks::{Step, are_as_shown, fenced, steps};
 use world::World;
 
 /// Documents, beginnings of their commands, and why those are not run here.
-const NOT_RUN: [(&str, &str, &str); 7] = [
+const NOT_RUN: [(&str, &str, &str); 8] = [
     ("README.md", "cargo run --release -- ", ".ci/run runs the README's first command"),
     ("README.md", "cargo test --workspace", ".ci/run runs the README's second command"),
     ("README.md", "cargo install ", "it builds for minutes; cli/package builds the same"),
     ("README.md", "cli/package", ".ci/run runs cli/package-test"),
     ("README.md", "sudo dpkg -i ", ".ci/run runs cli/package-test"),
+    ("many-machines.md", "vmctl ", "VictoriaMetrics has it, and not the distribution"),
     ("serving.md", "curl -s ", "cli/tests/serving.rs compares each answer"),
     ("gallery.md", "gaugelog plot ", "cli/tests/gallery.rs compares each picture"),
 ];

@@ -18,9 +18,10 @@ use crate::program::tool::{Running, wait_until};
 use crate::program::{CONTROL, DAEMON, SERVICE, TOOL};
 
 /// The stores that a document takes for granted; others begin without any.
-const STORES: [(&str, &[&str]); 3] = [
+const STORES: [(&str, &[&str]); 4] = [
     ("asking.md", &["house/attic", "house/room"]),
     ("keeping.md", &["room.log"]),
+    ("parquet.md", &["house/cpu"]),
     ("serving.md", &["house/room"]),
 ];
 
