@@ -4,11 +4,25 @@
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec/> and
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>.
 
+use std::str::FromStr;
+
 /// The version of remote write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     One,
     Two,
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "1" | "1.0" => Ok(Self::One),
+            "2" | "2.0" => Ok(Self::Two),
+            _ => Err("1 and 2 are possible".to_owned()),
+        }
+    }
 }
 
 /// A value at a time, in milliseconds since the Unix epoch.
@@ -19,7 +33,7 @@ pub(super) struct Sample {
 }
 
 /// Names and values, in the order of the names, `__name__` among them.
-pub(super) type Labels = Vec<(String, String)>;
+pub(crate) type Labels = Vec<(String, String)>;
 
 /// How a field's bytes follow its tag.
 const VARINT: u8 = 0;

@@ -13,7 +13,7 @@ const CHARS_MAX: usize = 1024;
 
 /// A label that the command line gives: `room=attic`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Label {
+pub(crate) struct Label {
     name: String,
     value: String,
 }
@@ -39,7 +39,7 @@ impl FromStr for Label {
 }
 
 /// Reads the name of a metric that the command line gives.
-pub(super) fn metric(text: &str) -> Result<String, String> {
+pub(crate) fn metric(text: &str) -> Result<String, String> {
     match text.is_empty() || text.len() > CHARS_MAX || made_valid(text, true) != text {
         true => Err("a metric's name has letters a to z, digits, _ and :, and begins with no \
                      digit"
@@ -70,7 +70,7 @@ pub(super) fn labels(store: &str, metric: Option<&str>, host: &str, given: &[Lab
 }
 
 /// A series as Prometheus writes it: `room{host="box"}`.
-pub(super) fn text(labels: &Labels) -> String {
+pub(crate) fn text(labels: &Labels) -> String {
     let metric = labels.iter().find(|(name, _)| name == METRIC);
     let metric = metric.map_or("", |(_, value)| value.as_str());
     let others = labels.iter().filter(|(name, _)| name != METRIC);
@@ -79,7 +79,7 @@ pub(super) fn text(labels: &Labels) -> String {
 }
 
 /// Refuses stores that would be one series: their observations would mix.
-pub(super) fn check_distinct<'a>(
+pub(crate) fn check_distinct<'a>(
     stores: impl Iterator<Item = (&'a Path, &'a Labels)> + Clone,
 ) -> Result<(), Exit> {
     for (at, (path, labels)) in stores.clone().enumerate() {

@@ -1,5 +1,8 @@
 //! `/metrics`: the stores in the text format of Prometheus, version 0.0.4.
 
+#[cfg(feature = "forward")]
+mod forward;
+
 use gaugelog_sources::Record;
 
 use super::answer::Answer;
@@ -71,6 +74,8 @@ pub(super) fn metrics(stores: &[Named]) -> Answer {
             text.push(b'\n');
         }
     }
+    #[cfg(feature = "forward")]
+    forward::add(&mut text, stores);
     Answer::new(MEDIA_TYPE, text)
 }
 
@@ -83,6 +88,6 @@ fn number(yes: bool) -> f64 {
 }
 
 /// As the format has a label's value.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -2,6 +2,8 @@
 //! polls.
 
 mod check;
+#[cfg(feature = "forward")]
+mod forward;
 mod look;
 mod text;
 
@@ -24,7 +26,7 @@ Examples:
 
 Coverage is the part of the expected observations that is there: polls that were due
 while somebody collected, whether they were made or not. What is shown of a collector that
-runs is at most two seconds old, for its own user and root.";
+runs, or of a process that forwards, is at most some seconds old, for its own user and root.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]
@@ -37,7 +39,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Print what is wrong alone, on stderr, and exit 1 if anything is: nobody collects, a
-    /// store cannot be read, a source fails or was silent for longer than --max-age.
+    /// store cannot be read, a source fails or was silent for longer than --max-age, or a
+    /// destination takes nothing.
     #[arg(long)]
     check: bool,
     /// How long a source may be silent, with --check [default: three polls, at least 1m].
