@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gaugelog::Store;
 use gaugelog_sources::{Access, LastError, live_file, open_own};
-use rustix::fs::statvfs;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
@@ -23,9 +21,6 @@ const TRY_FOR: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(5);
 const FILE_BEGINS: &str = "forward-";
 const FILE_ENDS: &str = ".json";
-/// What is not sent yet is kept while more than one part in so many of the file system is
-/// free.
-const PARTS_FREE: u64 = 10;
 
 /// What was sent of a store, and what became of the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -279,29 +274,6 @@ pub(super) fn is_taken(file: &Path) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// From which sequence number on a destination still wants what a store has: all of it
-/// where a cursor cannot be believed, and nothing where there is none.
-pub(crate) fn wanted_from(store: &Store) -> u64 {
-    let files = files(store.path());
-    if files.is_empty() {
-        return u64::MAX;
-    }
-    let id = store.snapshot().map(|snapshot| id_text(snapshot.store_id()));
-    let wanted_from = |file: &PathBuf| match load(file) {
-        Ok(Found::Cursor(cursor)) if id.as_ref().is_ok_and(|id| *id == cursor.store) => cursor.next,
-        Ok(Found::None) => u64::MAX,
-        _ => 0,
-    };
-    files.iter().map(wanted_from).min().unwrap_or(u64::MAX)
-}
-
-/// The same, but nothing where the file system is nearly full: then new observations are
-/// worth more than old ones.
-pub(crate) fn wanted_from_while_there_is_room(store: &Store) -> u64 {
-    let has_room = statvfs(store.path()).map_or(true, |it| it.f_bavail > it.f_blocks / PARTS_FREE);
-    if has_room { wanted_from(store) } else { u64::MAX }
-}
-
 fn refused(error: &io::Error) -> Exit {
     let way_out = way_out_of_io(error).map_or(String::new(), |it| format!("; {it}"));
     Exit::Error(format!("{error}{way_out}"))
@@ -355,28 +327,6 @@ mod tests {
         let first = Cursor { reception: Reception::default(), ..cursor() };
         assert!(!encode(&first).contains("_ns"), "{}", encode(&first));
         assert_eq!(decode(encode(&first).as_bytes()), Ok(first));
-    }
-
-    #[test]
-    fn what_some_cursor_wants_is_wanted() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::create(dir.path().join("store")).unwrap();
-        store.append(gaugelog::Observation::new(1, 1.0)).unwrap();
-        let id = id_text(store.snapshot().unwrap().store_id());
-        let save = |name: &str, id: &str, next: u64| {
-            let cursor = Cursor { store: id.to_owned(), next, ..cursor() };
-            Place::take(store.path(), name).unwrap().save(&cursor).unwrap();
-        };
-        assert_eq!(wanted_from(&store), u64::MAX);
-        save("a", &id, 70_000);
-        save("b", &id, 90_000);
-        assert_eq!(wanted_from(&store), 70_000);
-        assert_eq!(wanted_from_while_there_is_room(&store), 70_000);
-        save("c", "another", 99_000);
-        assert_eq!(wanted_from(&store), 0);
-        fs::remove_file(store.path().join("forward-c.json")).unwrap();
-        fs::write(store.path().join("forward-d.json"), "{}").unwrap();
-        assert_eq!(wanted_from(&store), 0);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gaugelog_sources::LastError;
+use gaugelog_sources::{LastError, Page};
 use jiff::Timestamp;
 
 use super::batch::{Batch, FRESH_MS, Outgoing};
 use super::cursor::Reception;
+use super::dropping;
 use super::message::Labels;
 use super::receiver::{Receiver, Verdict};
 use crate::exit::Exit;
@@ -38,6 +39,8 @@ pub(super) struct Delivery {
     said: Option<(String, Instant)>,
     pub(super) reception: Reception,
     has_advised: bool,
+    /// Where the receiver may count what it drops without a word.
+    dropping: Option<Page>,
 }
 
 /// A sample that was refused, by its place in the batch, and the receiver's words.
@@ -50,6 +53,8 @@ pub(super) struct Load {
     /// What is still to be sent, the next at the end.
     parts: Vec<Range<usize>>,
     pub(super) refused: Vec<Refusal>,
+    /// The next part is the oldest sample of a backfill, which has gone ahead of all.
+    is_probe: bool,
 }
 
 /// How far a batch has come.
@@ -68,7 +73,8 @@ impl Load {
         let count = batch.samples.len();
         let is_old = batch.samples.first().is_some_and(|it| it.sample.time_ms < fresh_ms());
         let ahead = usize::from(is_first && is_old && count > 1);
-        Self { batch, parts: vec![ahead..count, 0..ahead], refused: Vec::new() }
+        let (parts, is_probe) = (vec![ahead..count, 0..ahead], ahead > 0);
+        Self { batch, parts, refused: Vec::new(), is_probe }
     }
 
     fn begin_anew(&mut self) {
@@ -89,7 +95,7 @@ impl Load {
 }
 
 impl Delivery {
-    pub(super) fn new(receiver: Receiver) -> Self {
+    pub(super) fn new(receiver: Receiver, dropping: Option<Page>) -> Self {
         Self {
             receiver: Arc::new(receiver),
             is_once: false,
@@ -97,6 +103,7 @@ impl Delivery {
             said: None,
             reception: Reception::default(),
             has_advised: false,
+            dropping,
         }
     }
 
@@ -116,7 +123,12 @@ impl Delivery {
                 continue;
             }
             let samples = &load.batch.samples[part.clone()];
-            match self.post(labels, samples) {
+            let verdict = match load.is_probe {
+                true => self.probe(labels, samples),
+                false => self.post(labels, samples),
+            };
+            load.is_probe &= !matches!(verdict, Verdict::Taken | Verdict::Refused(_));
+            match verdict {
                 Verdict::Taken => {}
                 Verdict::Refused(words) => {
                     self.advise(samples, &words);
@@ -148,6 +160,28 @@ impl Delivery {
             Verdict::Later { why, after } => Ok(Progress::Later(self.put_off(&why, after))),
             Verdict::Unfit(why) => self.unfit(&why),
         }
+    }
+
+    /// Sends the oldest sample, and says so if it is dropped. Once a run: counting takes
+    /// the receiver a while.
+    fn probe(&mut self, labels: &Labels, samples: &[Outgoing]) -> Verdict {
+        let before = self.dropping.as_mut().and_then(dropping::count);
+        let verdict = self.post(labels, samples);
+        if verdict == Verdict::Taken
+            && let (Some(mut page), Some(before), [oldest, ..]) =
+                (self.dropping.take(), before, samples)
+            && dropping::rises(&mut page, before)
+        {
+            let time = utc::moment(oldest.observation.timestamp_ns);
+            say(&format!(
+                "{}: it has taken the oldest observation, of {time}, and dropped it. \
+                 VictoriaMetrics drops what is older than its -retentionPeriod; it must be \
+                 {}d here. Set that, then remove the cursor, and everything is sent again",
+                self.receiver.post.shown(),
+                days_since(oldest)
+            ));
+        }
+        verdict
     }
 
     fn post(&mut self, labels: &Labels, samples: &[Outgoing]) -> Verdict {
@@ -205,8 +239,7 @@ impl Delivery {
             return;
         };
         self.has_advised = true;
-        let age_ms = (now_ns() / 1_000_000).saturating_sub(oldest.sample.time_ms);
-        let days = age_ms.div_euclid(DAY_MS).max(0) + 1;
+        let days = days_since(oldest);
         let time = utc::moment(oldest.observation.timestamp_ns);
         say(&format!(
             "{}: it refuses what is older than what it has, and this is of {time}. Prometheus \
@@ -216,6 +249,12 @@ impl Delivery {
             self.receiver.post.shown()
         ));
     }
+}
+
+/// Rounded up.
+fn days_since(oldest: &Outgoing) -> i64 {
+    let age_ms = (now_ns() / 1_000_000).saturating_sub(oldest.sample.time_ms);
+    age_ms.div_euclid(DAY_MS).max(0) + 1
 }
 
 fn is_too_old(words: &str) -> bool {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use gaugelog_sources::{Fingerprint, Identity, Post, Settings, without_secrets};
+use gaugelog_sources::{Fingerprint, Identity, Page, Post, Settings, without_secrets};
 
 use super::batch::Collisions;
 use super::cursor;
+use super::dropping;
 use super::message::{Labels, Protocol};
 use super::names::{self, Label};
 use super::receiver::{Credentials, Receiver};
@@ -111,16 +112,26 @@ impl Destination {
         names::labels(store, self.metric.as_deref(), &host, &self.labels)
     }
 
-    /// The receiver, not yet connected.
-    ///
-    /// # Errors
-    /// What is wrong with the address, the certificates or the credentials.
-    pub(crate) fn receiver(&self) -> Result<Receiver, Exit> {
+    /// Where the receiver may count what it drops without a word.
+    pub(super) fn dropping(&self) -> Option<Page> {
+        dropping::page(&self.to, &self.settings())
+    }
+
+    fn settings(&self) -> Settings {
         let mut settings = Settings::new()
             .deadline(self.timeout)
             .proxy_from_environment(self.proxy_from_environment);
         settings.ca_file.clone_from(&self.ca_file);
         settings.pin = self.pin;
+        settings
+    }
+
+    /// The receiver, not yet connected.
+    ///
+    /// # Errors
+    /// What is wrong with the address, the certificates or the credentials.
+    pub(crate) fn receiver(&self) -> Result<Receiver, Exit> {
+        let settings = self.settings();
         let identity = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => Identity::read(cert, key).map(Some),
             _ => Ok(None),

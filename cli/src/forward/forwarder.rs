@@ -46,7 +46,7 @@ impl Forwarder {
         Ok(Self {
             course,
             lanes: Vec::new(),
-            delivery: Delivery::new(destination.receiver()?),
+            delivery: Delivery::new(destination.receiver()?, destination.dropping()),
             every: destination.every,
             stop,
             outcome: Ok(()),

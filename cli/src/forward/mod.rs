@@ -16,6 +16,7 @@ mod batch;
 mod cursor;
 mod delivery;
 mod destination;
+mod dropping;
 mod forwarder;
 mod lane;
 mod message;
@@ -25,6 +26,7 @@ mod refused;
 mod seen;
 #[cfg(feature = "config")]
 mod thread;
+mod wanted;
 
 use std::path::PathBuf;
 
@@ -39,7 +41,6 @@ use crate::signals::{self, Hangup, Second};
 pub(crate) use batch::Collisions;
 #[cfg(feature = "config")]
 pub(crate) use cursor::name as check_cursor_name;
-pub(crate) use cursor::{wanted_from, wanted_from_while_there_is_room};
 pub(crate) use destination::Destination;
 pub(crate) use forwarder::Forwarder;
 #[cfg(feature = "config")]
@@ -49,6 +50,7 @@ pub(crate) use names::{Label, check_distinct, metric as check_metric, text as se
 pub(crate) use seen::{Forwarded, forwarded};
 #[cfg(feature = "config")]
 pub(crate) use thread::Forwarding;
+pub(crate) use wanted::{wanted_from, wanted_from_while_there_is_room};
 
 const EXAMPLES: &str = "\
 Examples:

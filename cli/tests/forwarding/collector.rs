@@ -147,3 +147,23 @@ fn a_check_shows_the_series_and_no_secret() {
     }
     assert!(!said.contains("hunter2"), "{said}");
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_understood() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("monitor-token"), "0815\n").unwrap();
+    let example = |text: &'static str, begins: &str| {
+        let blocks = text.split("```toml\n").skip(1).map(|it| it.split("```").next().unwrap());
+        blocks.filter(|it| it.contains(begins)).collect::<Vec<_>>().concat()
+    };
+    let configuration = include_str!("../../../docs/configuration.md");
+    let machines = include_str!("../../../docs/many-machines.md");
+    for (text, series) in [
+        (sources(&["cpu"]) + &example(configuration, "[[forward]]"), "cpu, as cpu{"),
+        (example(machines, "[[forward]]"), "cpu, as celsius{"),
+    ] {
+        fs::write(dir.path().join("house.toml"), text).unwrap();
+        let said = ran(dir.path(), &["config", "check", "house.toml"]).succeeds().stdout;
+        assert!(said.contains(series) && said.contains("1 destination: nothing"), "{said}");
+    }
+}

@@ -153,6 +153,20 @@ fn what_becomes_durable_follows() {
 }
 
 #[test]
+fn memory_is_bounded_however_far_behind() {
+    const ALL: u64 = 1_000_000;
+    let bench = Bench::holding(ALL);
+    let receiver = Receiver::start(|_| Act::Take);
+    let running = bench.start(&receiver);
+    wait_until(|| receiver.messages() > usize::try_from(ALL).unwrap() / 10_000);
+    let status = fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kibibytes: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(kibibytes < 32 * 1024, "{kibibytes} KiB");
+    assert_eq!(receiver.samples().len() as u64, ALL);
+}
+
+#[test]
 fn stores_are_series_with_labels() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("house")).unwrap();

@@ -19,6 +19,8 @@ pub(crate) enum Act {
     /// As a receiver of 2.0: it says how many samples it has written.
     TakeCounted,
     TakeSlowly(Duration),
+    /// As VictoriaMetrics: it answers as if it had taken it, and counts it on a page.
+    Drop,
     /// Takes it and dies before it answers.
     TakeAndDie,
     /// Status, further header lines, text.
@@ -60,6 +62,7 @@ struct State {
     connections: usize,
     messages: usize,
     stored: Stored,
+    dropped: usize,
     /// Samples that were there already, with the same value.
     again: usize,
     last: Option<Message>,
@@ -106,7 +109,6 @@ impl Receiver {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (shared, serve) = (Arc::clone(&shared), serve.clone());
-                shared.lock().unwrap().connections += 1;
                 thread::spawn(move || {
                     // Without a receiver the program would wait without end.
                     if catch_unwind(AssertUnwindSafe(|| serve(stream, shared))).is_err() {
@@ -166,17 +168,24 @@ impl Receiver {
 /// Answers messages until the connection ends.
 fn serve(stream: impl Read + Write, state: &Mutex<State>) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    while answer_one(&mut stream, state)? {}
+    let mut number = 0;
+    while answer_one(&mut stream, number, state)? {
+        number += 1;
+    }
     Ok(())
 }
 
 /// Whether another message may follow.
 fn answer_one(
     stream: &mut BufReader<impl Read + Write>,
+    number: usize,
     state: &Mutex<State>,
 ) -> std::io::Result<bool> {
     let mut headers = Vec::new();
     let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let is_page = line.starts_with("GET /metrics ");
+    line.clear();
     while stream.read_line(&mut line)? > 2 {
         if let Some((name, value)) = line.split_once(':') {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
@@ -185,6 +194,12 @@ fn answer_one(
     }
     if line.is_empty() {
         return Ok(false);
+    }
+    if is_page {
+        let dropped = state.lock().unwrap().dropped;
+        let text = format!("vm_rows_ignored_total{{reason=\"small_timestamp\"}} {dropped}\n");
+        stream.get_mut().write_all(answer(200, "", &text).as_bytes())?;
+        return Ok(true);
     }
     let header = |name: &str| headers.iter().find(|(it, _)| it == name).map(|(_, it)| it.clone());
     let length = header("content-length").expect("a length").parse().expect("a number");
@@ -200,15 +215,19 @@ fn answer_one(
         let count: usize = series.iter().map(|it| it.samples.len()).sum();
         let message = Message { series, number: state.messages, headers };
         state.messages += 1;
+        state.connections += usize::from(number == 0);
         let act = state.behaviour.as_mut().expect("one")(&message);
         if matches!(act, Act::Take | Act::TakeCounted | Act::TakeSlowly(_) | Act::TakeAndDie) {
             take(&mut state, &message);
+        }
+        if matches!(act, Act::Drop) {
+            state.dropped += count;
         }
         state.last = Some(message);
         (act, count)
     };
     let reply = match act {
-        Act::Take => answer(204, "", ""),
+        Act::Take | Act::Drop => answer(204, "", ""),
         Act::TakeCounted => {
             let written = format!("X-Prometheus-Remote-Write-Samples-Written: {count}\r\n");
             answer(204, &written, "")
@@ -224,7 +243,10 @@ fn answer_one(
     };
     stream.get_mut().write_all(reply.as_bytes())?;
     stream.get_mut().flush()?;
-    Ok(matches!(act, Act::Take | Act::TakeCounted | Act::TakeSlowly(_) | Act::Answer(..)))
+    Ok(matches!(
+        act,
+        Act::Take | Act::TakeCounted | Act::TakeSlowly(_) | Act::Drop | Act::Answer(..)
+    ))
 }
 
 fn take(state: &mut State, message: &Message) {
