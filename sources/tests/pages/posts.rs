@@ -55,6 +55,6 @@ fn who_the_server_is_is_checked_as_for_pages() {
     };
     assert_eq!(send(&Settings::new().ca_file(site.ca_file())), Ok(200));
     assert_eq!(send(&Settings::new().pin(site.pin())), Ok(200));
-    let said = send(&Settings::new(), None).unwrap_err();
+    let said = send(&Settings::new()).unwrap_err();
     assert!(said.contains("is not signed by an authority that is known here"), "{said}");
 }
