@@ -32,22 +32,29 @@ pub(crate) struct Arguments {
 }
 
 /// How much of a store is kept. Whole chunks of 65,536 observations are removed, the
-/// oldest first.
+/// oldest first. For its age nothing is removed that `gaugelog forward` has not sent.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Keep {
-    /// Keep what is younger than this, such as 36h or 90d.
+    /// Keep what is younger than this, such as 36h or 90d, and what gaugelog forward has
+    /// not sent yet.
     #[arg(long, value_name = "DUR", value_parser = duration::parse)]
-    keep: Option<Duration>,
+    pub(crate) keep: Option<Duration>,
     /// Keep at most this many bytes, such as 500MB or 1GiB.
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
-    keep_bytes: Option<u64>,
+    pub(crate) keep_bytes: Option<u64>,
 }
 
 impl Keep {
     pub(crate) fn retention(self) -> Retention {
         let retention = Retention::default();
         let retention = self.keep.map_or(retention, |age| retention.age(age));
-        self.keep_bytes.map_or(retention, |bytes| retention.bytes(bytes))
+        let retention = self.keep_bytes.map_or(retention, |bytes| retention.bytes(bytes));
+        #[cfg(feature = "forward")]
+        let retention = retention.wanted_from(match self.keep_bytes {
+            Some(_) => crate::forward::wanted_from,
+            None => crate::forward::wanted_from_while_there_is_room,
+        });
+        retention
     }
 }
 

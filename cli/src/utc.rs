@@ -7,6 +7,13 @@ const DAY_SECONDS: i64 = 86_400;
 /// `2021-06-01 12:00:00`.
 const TEXT_BYTES: usize = 19;
 
+/// A moment as RFC 3339 has it, to the second.
+pub(crate) fn moment(timestamp_ns: i64) -> String {
+    let mut clock = Clock::default();
+    let text = String::from_utf8_lossy(clock.text(timestamp_ns)).replace(' ', "T");
+    format!("{text}Z")
+}
+
 /// Formats moments, quickly where many fall on the same day: the calendar is asked
 /// once a day, the rest is division.
 #[derive(Debug, Default)]

@@ -207,7 +207,16 @@ impl Store {
     /// # Errors
     /// As [`Store::append`].
     pub fn remove_before(&self, time_ns: i64) -> Result<u64> {
-        self.with(|appending, lock| appending.remove_before(lock, time_ns))
+        self.remove_before_up_to(time_ns, u64::MAX)
+    }
+
+    /// As [`Store::remove_before`], but no chunk that holds an observation with the sequence
+    /// number `sequence` or a later one: for what must be kept until it has been copied.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn remove_before_up_to(&self, time_ns: i64, sequence: u64) -> Result<u64> {
+        self.with(|appending, lock| appending.remove_before(lock, time_ns, sequence))
     }
 
     /// Removes the oldest chunks until log and chunks together take at most `bytes`, or

@@ -44,6 +44,7 @@ use crate::source::Source;
 use clock::{Clock, SystemClock};
 pub use control::{Control, Removal};
 pub use feed::Feed;
+pub use live::live_file;
 pub use record::{Counts, LastError, Record};
 pub use report::{Cause, CollectError, EndedBy, Event, Report};
 pub use retention::Retention;

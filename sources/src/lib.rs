@@ -48,10 +48,10 @@ mod stdin;
 pub use adjusted::{Adjusted, Adjustment};
 pub use collector::{
     Cause, CollectError, Collector, Control, Counts, EndedBy, Event, Feed, LastError, Record,
-    Removal, Report, Retention, Stop,
+    Removal, Report, Retention, Stop, live_file,
 };
 pub use exec::Program;
-pub use http::{Answer, Fingerprint, Headers, Page, Post};
+pub use http::{Answer, Fingerprint, Headers, Identity, Page, Post};
 pub use line::{LineFormat, TimeColumn, TimeFormat, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use own_file::{Access, open_own};

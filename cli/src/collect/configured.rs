@@ -13,6 +13,7 @@ use std::thread;
 
 use gaugelog_sources::{Collector, Control, Source, Stop};
 
+use super::destinations::Destinations;
 use super::input::{Input, Value};
 use super::watch::Watch;
 use super::{Arguments, collect, feeds, introduce, stores};
@@ -58,6 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
         collector = collector.duration(length);
     }
     let watch = Watch::new(true, arguments.quiet)?;
+    let destinations = Arc::new(Destinations::new(arguments.log.clone(), stop.clone()));
     let mut running = Running {
         files: arguments.config.clone(),
         log: arguments.log.clone(),
@@ -67,13 +69,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
         control,
         watch: watch.clone(),
         members: Vec::new(),
+        destinations: Arc::clone(&destinations),
     };
     running.become_as(configuration)?;
     thread::Builder::new()
         .name("reload".to_owned())
         .spawn(move || running.reload_when(&asked))
         .map_err(|error| Exit::Error(format!("cannot start a thread for reloads: {error}")))?;
-    collect(&collector, Vec::new(), &watch, &stop, &arguments.out)
+    let outcome = collect(&collector, Vec::new(), &watch, &stop, &arguments.out);
+    destinations.end();
+    outcome
 }
 
 /// The sources that are collected from.
@@ -86,6 +91,7 @@ struct Running {
     control: Control,
     watch: Watch,
     members: Vec<Member>,
+    destinations: Arc<Destinations>,
 }
 
 /// A source, and the numbers of its values.
@@ -132,17 +138,25 @@ impl Running {
 
     /// Collects from the sources of this configuration, and says what has changed. What is
     /// equal goes on.
-    fn become_as(&mut self, Configuration { sources }: Configuration) -> Result<String, Exit> {
+    fn become_as(&mut self, configuration: Configuration) -> Result<String, Exit> {
+        let Configuration { sources, destinations } = configuration;
         let is_wanted = |member: &Member| sources.iter().any(|it| it.entry == member.entry);
         let stay: Vec<bool> = self.members.iter().map(is_wanted).collect();
         let newcomers = self.open(sources)?;
         self.check_standard_input(&stay)?;
+        let begun = self.destinations.open(destinations)?;
         stores::make_place(&self.log)?;
         let stayed = stay.iter().filter(|stays| **stays).count();
         let change = change(stayed, stay.len() - stayed, newcomers.len());
+        // Those that end let go of the stores; those that begin need them.
+        let ended = self.destinations.keep(&begun);
         self.remove(stay);
         self.add(newcomers)?;
-        Ok(change)
+        let forwarding = self.destinations.begin(begun)?;
+        Ok(match forwarding + ended {
+            0 => change,
+            _ => format!("{change}; destinations: {ended} ended, {forwarding} begun"),
+        })
     }
 
     /// Opens the sources that are not running.

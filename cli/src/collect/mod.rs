@@ -2,6 +2,8 @@
 
 #[cfg(feature = "config")]
 mod configured;
+#[cfg(feature = "config")]
+mod destinations;
 mod input;
 mod overview;
 mod progress;

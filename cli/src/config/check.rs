@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use gaugelog_sources::{Pace, Source, escaped};
 
 use super::terms::Terms;
-use super::{Configuration, Configured, Entry, load};
+use super::{Configuration, Configured, Destination, Entry, load};
 use crate::exit::Exit;
 use crate::figures::{count, plural};
 use crate::{duration, output, size};
@@ -40,7 +40,7 @@ enum Command {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let Command::Check { files } = &arguments.command;
-    let Configuration { sources } = load(files)?;
+    let Configuration { sources, destinations } = load(files)?;
     let (mut text, mut stores) = (String::new(), 0);
     for Configured { entry, place } in &sources {
         let source = entry.open(Arc::default()).map_err(Exit::Error)?;
@@ -50,14 +50,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         }
         stores += entry.values.len() as u64;
     }
-    let found = sources.len() as u64;
-    text.push_str(&format!(
-        "{} source{}, {} store{}: nothing is wrong\n",
-        count(found),
-        plural(found),
-        count(stores),
-        plural(stores)
-    ));
+    for Destination { forward, stores, place } in &destinations {
+        text.push_str(&format!("{place}: forward to {}\n", forward.destination.shown()));
+        for (name, what) in forward.rows(stores) {
+            text.push_str(&format!("  {name:<22}  {}\n", escaped(&what)));
+        }
+    }
+    let number = |number: u64, what: &str| format!("{} {what}{}", count(number), plural(number));
+    let (found, sent) = (sources.len() as u64, destinations.len() as u64);
+    let sent = if sent > 0 { format!(", {}", number(sent, "destination")) } else { String::new() };
+    let (found, stores) = (number(found, "source"), number(stores, "store"));
+    text.push_str(&format!("{found}, {stores}{sent}: nothing is wrong\n"));
     output::print(text.as_bytes())
 }
 

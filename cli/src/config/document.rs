@@ -12,7 +12,7 @@ use super::files;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 const SHOWN_CHARS_MAX: usize = 60;
 /// Keys whose values may be secret, and are shown in no error.
-const SECRET: [&str; 4] = ["spec", "url", "body", "headers"];
+const SECRET: [&str; 5] = ["spec", "url", "to", "body", "headers"];
 
 /// A file that was read.
 pub(super) struct Document {
@@ -144,6 +144,33 @@ impl<'d> Field<'d> {
         number
             .filter(|number| number.is_finite())
             .ok_or_else(|| self.wrong("write a finite number, such as 0.1"))
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(&self) -> Result<Vec<&'d str>, String> {
+        let wrong = || self.wrong(format_args!("write a list of texts, {} = [\"…\"]", self.key));
+        let DeValue::Array(list) = self.value.get_ref() else { return Err(wrong()) };
+        let text = |item: &'d Spanned<DeValue<'d>>| match item.get_ref() {
+            DeValue::String(text) => Ok(&**text),
+            _ => Err(wrong()),
+        };
+        list.iter().map(text).collect()
+    }
+
+    /// The tables of a list, each where it begins.
+    pub(super) fn tables(&self) -> Result<Vec<Field<'d>>, String> {
+        let wrong = || {
+            self.wrong_key(format_args!(
+                "write a table for each, in two brackets, [[{}]]",
+                self.key
+            ))
+        };
+        let DeValue::Array(list) = self.value.get_ref() else { return Err(wrong()) };
+        let table = |item: &'d Spanned<DeValue<'d>>| match item.get_ref() {
+            DeValue::Table(_) => Ok(Field { key_at: item.span().start, value: item, ..*self }),
+            _ => Err(wrong()),
+        };
+        list.iter().map(table).collect()
     }
 
     pub(super) fn table(&self) -> Result<Vec<Field<'d>>, String> {

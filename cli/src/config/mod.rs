@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! files ─▶ Document ─▶ Terms, the defaults of a file
-//!              └─────▶ Entry, a source: what it is, its values, its own Terms
+//!              ├─────▶ Entry, a source: what it is, its values, its own Terms
+//!              └─────▶ Forward, a destination: where to, which stores, how
 //! ```
 //!
 //! Two configurations are compared source by source: what is equal goes on. So an
@@ -13,6 +14,7 @@ pub(crate) mod check;
 mod document;
 mod entry;
 mod files;
+mod forward;
 mod terms;
 
 use std::collections::HashMap;
@@ -20,6 +22,7 @@ use std::path::PathBuf;
 
 use document::{Document, Field, fields};
 pub(crate) use entry::Entry;
+pub(crate) use forward::Forward;
 use terms::{KEYS, Terms, unknown};
 
 use crate::exit::Exit;
@@ -28,6 +31,15 @@ use crate::output;
 /// What the files of a configuration say.
 pub(crate) struct Configuration {
     pub(crate) sources: Vec<Configured>,
+    pub(crate) destinations: Vec<Destination>,
+}
+
+/// A destination, the stores that it gets, and where it stands.
+pub(crate) struct Destination {
+    pub(crate) forward: Forward,
+    pub(crate) stores: Vec<String>,
+    /// `FILE:LINE`.
+    pub(crate) place: String,
 }
 
 /// A source, and where it stands.
@@ -66,26 +78,54 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Configuration, Wrong> {
             Err(problem) => problems.push(problem),
         }
     }
-    let mut sources = Vec::new();
+    let (mut sources, mut forwards) = (Vec::new(), Vec::new());
     for document in &documents {
-        read(document, &mut sources, &mut problems);
+        read(document, &mut sources, &mut forwards, &mut problems);
     }
     problems.extend(clashes(&sources));
+    // A source that is wrong is no store that is missing.
+    let destinations = match problems.is_empty() {
+        true => destinations(forwards, &sources, &mut problems),
+        false => Vec::new(),
+    };
     if problems.is_empty() && sources.is_empty() {
         let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
         problems.push(format!("{}: there is no source; write a [source.NAME]", names.join(", ")));
     }
-    if problems.is_empty() { Ok(Configuration { sources }) } else { Err(Wrong(problems)) }
+    match problems.is_empty() {
+        true => Ok(Configuration { sources, destinations }),
+        false => Err(Wrong(problems)),
+    }
 }
 
 /// Reads what one file says.
-fn read(document: &Document, sources: &mut Vec<Configured>, problems: &mut Vec<String>) {
+fn read(
+    document: &Document,
+    sources: &mut Vec<Configured>,
+    forwards: &mut Vec<(Forward, String)>,
+    problems: &mut Vec<String>,
+) {
     let table = match document.parse() {
         Ok(table) => table,
         Err(problem) => return problems.push(problem),
     };
-    let (tables, settings): (Vec<Field<'_>>, Vec<Field<'_>>) =
+    let (tables, others): (Vec<Field<'_>>, Vec<Field<'_>>) =
         fields(document, table.get_ref()).into_iter().partition(|field| field.key == "source");
+    let (lists, settings): (Vec<Field<'_>>, Vec<Field<'_>>) =
+        others.into_iter().partition(|field| field.key == "forward");
+    for list in lists {
+        match list.tables() {
+            Err(problem) => problems.push(problem),
+            Ok(tables) => {
+                for table in tables {
+                    match Forward::read(&table) {
+                        Ok(forward) => forwards.push((forward, table.place())),
+                        Err(problem) => problems.push(problem),
+                    }
+                }
+            }
+        }
+    }
     let mut defaults = Terms::default();
     for field in &settings {
         if let Err(problem) = heed_default(&mut defaults, field) {
@@ -114,10 +154,44 @@ fn heed_default(defaults: &mut Terms, field: &Field<'_>) -> Result<(), String> {
         Some(_) => Err(field.wrong_key("this is for one source; write it below its [source.NAME]")),
         None => {
             let defaults = KEYS.iter().filter(|key| key.may_be_default).map(|key| key.name);
-            let known: Vec<&str> = defaults.chain(["source"]).collect();
+            let known: Vec<&str> = defaults.chain(["source", "forward"]).collect();
             Err(unknown(field, &known, "the top of a file"))
         }
     }
+}
+
+/// The destinations with their stores; no two have one cursor in one store.
+fn destinations(
+    forwards: Vec<(Forward, String)>,
+    sources: &[Configured],
+    problems: &mut Vec<String>,
+) -> Vec<Destination> {
+    let values = sources.iter().flat_map(|source| &source.entry.values);
+    let all: Vec<&str> = values.map(|value| value.name.as_str()).collect();
+    let mut destinations: Vec<Destination> = Vec::new();
+    for (forward, place) in forwards {
+        let stores = match forward.of(&all) {
+            Ok(stores) => stores,
+            Err(why) => {
+                problems.push(format!("{place}: forward: {why}"));
+                continue;
+            }
+        };
+        let cursor = forward.destination.cursor_name();
+        let shares = |it: &&Destination| {
+            it.forward.destination.cursor_name() == cursor
+                && it.stores.iter().any(|store| stores.contains(store))
+        };
+        if let Some(other) = destinations.iter().find(shares) {
+            problems.push(format!(
+                "{place}: forward: the destination at {} has the cursor {cursor} too; give one of \
+                 them another, cursor = \"NAME\"",
+                other.place
+            ));
+        }
+        destinations.push(Destination { forward, stores, place });
+    }
+    destinations
 }
 
 /// Names that there are twice, and a second standard input.

@@ -11,6 +11,7 @@ use gaugelog_sources::{
 use super::document::Field;
 use super::files;
 use crate::source_options::page_bytes;
+use crate::trim::Keep;
 use crate::{duration, size};
 
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
@@ -205,9 +206,7 @@ impl Terms {
     }
 
     pub(super) fn retention(&self) -> Retention {
-        let retention = Retention::default();
-        let retention = self.keep.map_or(retention, |age| retention.age(age));
-        self.keep_bytes.map_or(retention, |bytes| retention.bytes(bytes))
+        Keep { keep: self.keep, keep_bytes: self.keep_bytes }.retention()
     }
 }
 

@@ -9,9 +9,10 @@ use super::*;
 /// The sources of a file that is not there, or what is wrong with it.
 fn parsed_at(path: &str, text: &str) -> Result<Vec<Configured>, Vec<String>> {
     let document = Document::of(path, text);
-    let (mut sources, mut problems) = (Vec::new(), Vec::new());
-    read(&document, &mut sources, &mut problems);
+    let (mut sources, mut forwards, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    read(&document, &mut sources, &mut forwards, &mut problems);
     problems.extend(clashes(&sources));
+    destinations(forwards, &sources, &mut problems);
     if problems.is_empty() { Ok(sources) } else { Err(problems) }
 }
 
@@ -151,6 +152,27 @@ const WRONG: &[(&str, usize, &[&str])] = &[
     ),
     ("[source.a]\nspec = 'stdin'\n\n[source.b]\nspec = 'stdin'\n", 4, &["there is only one"]),
     ("\u{feff}every = '\u{7}'\n", 1, &["this is not TOML"]),
+    ("[forward]\nto = 'http://h/'\n", 1, &["in two brackets, [[forward]]"]),
+    ("\n[[forward]]\nevery = '1s'\n", 2, &["it says not where to; add to = "]),
+    ("[[forward]]\nto = 'http://me:hunter2@h/'\nevry = '1s'\n", 3, &["did you mean every?"]),
+    ("[[forward]]\nto = 'ftp://me:hunter2@h/'\n", 2, &["to: ", "neither http: nor https:"]),
+    ("[[forward]]\nto = 'http://h/'\nprotocol = 3\n", 3, &["write 1 or 2"]),
+    ("[[forward]]\nto = 'http://h/'\ncollisions = 'all'\n", 3, &["last, refuse and spread"]),
+    ("[[forward]]\nto = 'http://h/'\nlabels = { 'a-b' = 'c' }\n", 3, &["a label's name has"]),
+    ("[[forward]]\nto = 'http://h/'\nstores = 'a'\n", 3, &["write a list of texts"]),
+    ("[[forward]]\nto = 'http://h/'\nstores = ['a']\n", 1, &["no source has the store a"]),
+    ("[[forward]]\nto = 'https://h/'\ncert = 'house.toml'\n", 3, &["No such file"]),
+    ("[[forward]]\nto = 'http://h/'\nbearer_token_file = 'none'\n", 2, &["none: cannot read it"]),
+    (
+        "[source.a]\nspec = 'normal'\n[[forward]]\nto = 'http://h/'\n[[forward]]\nto = 'http://h/'\n",
+        5,
+        &["the destination at house.toml:3 has the cursor h too", "cursor = \"NAME\""],
+    ),
+    (
+        "[source.a-b]\nspec = 'normal'\n[source.a_b]\nspec = 'normal'\n[[forward]]\nto = 'http://h/'\n",
+        5,
+        &["a-b and a_b would both be the series a_b{"],
+    ),
 ];
 
 #[test]
@@ -242,15 +264,36 @@ fn what_named_files_hold_counts() {
 #[test]
 fn the_documentation_has_every_key() {
     let text = include_str!("../../../docs/configuration.md");
-    let rows = text.lines().filter(|line| line.starts_with("| `"));
-    let first = rows.filter_map(|row| row.split('|').nth(1));
-    let named: Vec<(String, bool)> = first
-        .flat_map(|cell| cell.split(',').map(str::trim))
-        .map(|name| (name.trim_end_matches(" *").trim_matches('`').to_owned(), name.ends_with('*')))
-        .collect();
+    let (of_sources, of_destinations) = text.split_once("## Forwarding").unwrap();
+    let named = |text: &str| -> Vec<(String, bool)> {
+        let rows = text.lines().filter(|line| line.starts_with("| `"));
+        let first = rows.filter_map(|row| row.split('|').nth(1));
+        let names = first.flat_map(|cell| cell.split(',').map(str::trim));
+        let bare = |name: &str| name.trim_end_matches(" *").trim_matches('`').to_owned();
+        names.map(|name| (bare(name), name.ends_with('*'))).collect()
+    };
     let keys: Vec<(String, bool)> =
         KEYS.iter().map(|key| (key.name.to_owned(), key.may_be_default)).collect();
-    assert_eq!(named, keys);
+    assert_eq!(named(of_sources), keys);
+    let keys: Vec<(String, bool)> =
+        forward::KEYS.iter().map(|name| ((*name).to_owned(), false)).collect();
+    assert_eq!(named(of_destinations), keys);
+}
+
+#[test]
+fn destinations_are_equal_where_nothing_matters() {
+    let read = |text: &str| {
+        let document = Document::of("house.toml", text);
+        let (mut sources, mut forwards, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        read(&document, &mut sources, &mut forwards, &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        forwards.remove(0).0
+    };
+    let text = "[[forward]]\nto = 'http://h/'\nlabels = { a = 'b' }\n";
+    assert!(read(text) == read("[[forward]]\nevery = '5s'\nlabels.a = 'b'\nto = \"http://h/\"\n"));
+    for other in ["metric = 'a'", "every = '1m'", "protocol = 2", "stores = []", "cursor = 'x'"] {
+        assert!(read(text) != read(&format!("{text}{other}\n")), "{other}");
+    }
 }
 
 /// Pieces of configurations, put together at random.
@@ -278,6 +321,10 @@ fn texts() -> impl Strategy<Value = String> {
         "[source.",
         "source",
         "spec = 'normal'\n",
+        "[[forward]]\n",
+        "to = 'http://h/'\n",
+        "stores = ['a']\n",
+        "labels = { a = 'b' }\n",
         "url = 'https://h/'\n",
         "values = { t = '#/t' }\n",
         "every = '1s'\n",

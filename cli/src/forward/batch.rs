@@ -11,9 +11,13 @@ pub(super) const SAMPLES_MAX: usize = 10_000;
 /// However many fall into one millisecond.
 const SAMPLES_MOST: usize = 2 * SAMPLES_MAX;
 
+/// Prometheus takes what is younger without a setting. Older ones and younger ones are sent
+/// apart, so that a backfill that is refused costs nothing that is fresh.
+pub(super) const FRESH_MS: i64 = 30 * 60 * 1000;
+
 /// What becomes of observations that fall into the same millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Collisions {
+pub(crate) enum Collisions {
     /// The last to arrive is sent.
     Last,
     /// The first to arrive is sent, the others are listed as refused.
@@ -49,7 +53,8 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// The observations from `start` on and before `end`, as many as fit.
+    /// The observations from `start` on and before `end`, as many as fit. What is as young
+    /// as `fresh_ms` and what is older are not in one batch.
     ///
     /// # Errors
     /// What ends reading before anything was read; damage does not.
@@ -57,6 +62,7 @@ impl Batch {
         snapshot: &Snapshot,
         start: u64,
         end: u64,
+        fresh_ms: i64,
         collisions: Collisions,
     ) -> Result<Self, Error> {
         let mut batch = Self { next: start, ..Self::default() };
@@ -64,7 +70,7 @@ impl Batch {
             match found {
                 Ok((sequence, observation)) => {
                     let outgoing = outgoing(sequence, observation);
-                    if batch.ends_before(&outgoing) {
+                    if batch.ends_before(&outgoing, fresh_ms) {
                         batch.is_full = true;
                         break;
                     }
@@ -94,10 +100,12 @@ impl Batch {
 
     /// Whether the batch is full without this one. What falls into the millisecond of the
     /// last one stays with it: another message could not resolve that.
-    fn ends_before(&self, outgoing: &Outgoing) -> bool {
-        let last = self.samples.last();
-        let is_same = last.is_some_and(|it| it.sample.time_ms == outgoing.sample.time_ms);
-        self.samples.len() >= if is_same { SAMPLES_MOST } else { SAMPLES_MAX }
+    fn ends_before(&self, outgoing: &Outgoing, fresh_ms: i64) -> bool {
+        let Some(last) = self.samples.last() else { return false };
+        let is_same = last.sample.time_ms == outgoing.sample.time_ms;
+        let is_fresh = |it: &Outgoing| it.sample.time_ms >= fresh_ms;
+        is_fresh(last) != is_fresh(outgoing)
+            || self.samples.len() >= if is_same { SAMPLES_MOST } else { SAMPLES_MAX }
     }
 
     fn push(&mut self, outgoing: Outgoing, collisions: Collisions) {
@@ -159,7 +167,8 @@ mod tests {
             times_ns.iter().zip(values).map(|(ns, value)| Observation::new(*ns, value)).collect();
         store.append_batch(&observations).unwrap();
         let end = observations.len() as u64;
-        let batch = Batch::gather(&store.snapshot().unwrap(), 0, end, collisions).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let batch = Batch::gather(&snapshot, 0, end, i64::MAX, collisions).unwrap();
         let samples = batch.samples.iter().map(|it| (it.sample.time_ms, it.sample.value));
         (samples.collect(), batch)
     }
@@ -186,6 +195,22 @@ mod tests {
         let (samples, batch) = gathered(&times, Collisions::Spread);
         assert_eq!(samples, [(0, 1.0), (1, 2.0), (2, 3.0), (3, 4.0), (4, 0.0), (5, 5.0)]);
         assert_eq!((batch.collided, batch.refused.len()), (5, 0));
+    }
+
+    #[test]
+    fn what_is_fresh_and_what_is_old_are_not_in_one_batch() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = gaugelog::Store::create(dir.path().join("store")).unwrap();
+        let times = [1, 2, 100, 101, 102, 3, 99, 100];
+        store.append_batch(&times.map(|ms| Observation::new(ms * MS, 0.0))).unwrap();
+        let (snapshot, mut next, mut batches) = (store.snapshot().unwrap(), 0, Vec::new());
+        while next < 8 {
+            let batch = Batch::gather(&snapshot, next, 8, 100, Collisions::Last).unwrap();
+            batches.push(batch.samples.iter().map(|it| it.sample.time_ms).collect::<Vec<_>>());
+            assert_eq!(batch.is_full, batch.next < 8);
+            next = batch.next;
+        }
+        assert_eq!(batches, [vec![1, 2], vec![100, 101, 102], vec![3, 99], vec![100]]);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use gaugelog_sources::{Access, open_own};
+use gaugelog_sources::{Access, LastError, live_file, open_own};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
@@ -14,6 +16,11 @@ use crate::output::shown;
 const NAME_CHARS_MAX: usize = 120;
 /// A cursor takes a few hundred.
 const BYTES_MAX: u64 = 64 * 1024;
+/// `gaugelog status` holds the lock for some microseconds to see whether it is free.
+const TRY_FOR: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(5);
+const FILE_BEGINS: &str = "forward-";
+const FILE_ENDS: &str = ".json";
 
 /// What was sent of a store, and what became of the rest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,21 +33,54 @@ pub(super) struct Cursor {
     pub(super) next: u64,
     #[serde(flatten)]
     pub(super) counts: Counts,
+    #[serde(flatten)]
+    pub(super) reception: Reception,
+}
+
+/// How the destination has answered, for `gaugelog status`. Times are nanoseconds since
+/// the Unix epoch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reception {
+    /// Since when it has taken nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failing_since_ns: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) next_try_ns: Option<i64>,
+    /// Kept when it answers again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_error: Option<LastError>,
+    /// The file with the live state, which is newer than the cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) live: Option<PathBuf>,
 }
 
 /// Counts of observations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Samples that the receiver took.
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
     /// Those that another one of their millisecond replaced, or moved on.
-    pub(super) collided: u64,
+    pub(crate) collided: u64,
     /// Those that were not taken.
-    pub(super) refused: u64,
+    pub(crate) refused: u64,
     /// Those that damage has made unreadable.
-    pub(super) unreadable: u64,
+    pub(crate) unreadable: u64,
     /// Those that retention removed before they were sent.
-    pub(super) removed: u64,
+    pub(crate) removed: u64,
+}
+
+impl Reception {
+    /// This, where something was known from an earlier run.
+    pub(super) fn after(&self, earlier: &Self) -> Self {
+        let since =
+            |since_ns: i64| earlier.failing_since_ns.map_or(since_ns, |it| it.min(since_ns));
+        Self {
+            failing_since_ns: self.failing_since_ns.map(since),
+            next_try_ns: self.next_try_ns,
+            last_error: self.last_error.clone().or_else(|| earlier.last_error.clone()),
+            live: earlier.live.clone(),
+        }
+    }
 }
 
 impl Counts {
@@ -94,7 +134,7 @@ pub(super) fn name_of(destination: &str) -> String {
 }
 
 /// Reads a name that the command line gives.
-pub(super) fn name(text: &str) -> Result<String, String> {
+pub(crate) fn name(text: &str) -> Result<String, String> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     match !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.chars().all(is_allowed) {
         true => Ok(text.to_owned()),
@@ -105,9 +145,9 @@ pub(super) fn name(text: &str) -> Result<String, String> {
 impl Place {
     /// Takes the place of a cursor in a store's directory.
     pub(super) fn take(store: &Path, name: &str) -> Result<Self, Exit> {
-        let at = |ending: &str| store.join(format!("forward-{name}.{ending}"));
+        let at = |ending: &str| store.join(format!("{FILE_BEGINS}{name}.{ending}"));
         let lock = open_own(at("lock"), Access::Write).map_err(|error| refused(&error))?;
-        match lock.try_lock() {
+        match lock_within(&lock, TRY_FOR) {
             Ok(()) => Ok(Self { path: at("json"), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(Exit::Error(format!(
                 "{}: another process forwards this store to this destination; end it, or name \
@@ -130,15 +170,7 @@ impl Place {
     }
 
     pub(super) fn load(&self) -> Result<Found, Exit> {
-        let file = match open_own(&self.path, Access::Read) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::None),
-            opened => opened.map_err(|error| refused(&error))?,
-        };
-        let mut bytes = Vec::new();
-        file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|error| {
-            Exit::Error(format!("{}: cannot read the cursor: {error}", shown(&self.path)))
-        })?;
-        Ok(decode(&bytes).map_or_else(Found::Corrupt, Found::Cursor))
+        load(&self.path).map_err(|error| refused(&error))
     }
 
     /// Puts a cursor in the place of the one before, so that a power cut leaves one of them.
@@ -150,20 +182,96 @@ impl Place {
     }
 
     fn replace(&self, line: &[u8]) -> io::Result<()> {
-        // Not `*.tmp`, which is the engine's ending.
-        let making = self.path.with_extension("json.new");
-        if let Err(error) = fs::remove_file(&making)
-            && error.kind() != ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        let mut file = File::create_new(&making)?;
-        file.write_all(line)?;
-        file.sync_all()?;
-        fs::rename(&making, &self.path)?;
+        replace(&self.path, line, true)?;
         let directory = self.path.parent().unwrap_or(Path::new("."));
         File::open(directory)?.sync_all()
     }
+}
+
+/// Where the live state of a store's cursor of this name is.
+pub(super) fn live(store: &Path, name: &str) -> Option<PathBuf> {
+    live_file(store, &format!("{FILE_BEGINS}{name}"))
+}
+
+/// Shows a cursor to `gaugelog status`, where writing wears nothing out.
+pub(super) fn show(cursor: &Cursor) {
+    if let Some(live) = &cursor.reception.live
+        && let Err(error) = replace(live, encode(cursor).as_bytes(), false)
+    {
+        log::info!("{}: the live state cannot be written: {error}", live.display());
+    }
+}
+
+/// Removes what was shown.
+pub(super) fn hide(cursor: &Cursor) {
+    if let Some(live) = &cursor.reception.live {
+        // What stays is not believed when its process has gone.
+        let _ = fs::remove_file(live);
+    }
+}
+
+/// The live state of a process that has this cursor, where it can be read and is newer.
+pub(super) fn shown_by_process(cursor: &Cursor) -> Option<Cursor> {
+    let Found::Cursor(live) = load(cursor.reception.live.as_ref()?).ok()? else { return None };
+    let is_same = live.store == cursor.store && live.destination == cursor.destination;
+    (is_same && live.next >= cursor.next).then_some(live)
+}
+
+fn replace(path: &Path, line: &[u8], is_synced: bool) -> io::Result<()> {
+    // Not `*.tmp`, which is the engine's ending.
+    let making = path.with_extension("json.new");
+    if let Err(error) = fs::remove_file(&making)
+        && error.kind() != ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = File::create_new(&making)?;
+    file.write_all(line)?;
+    if is_synced {
+        file.sync_all()?;
+    }
+    fs::rename(&making, path)
+}
+
+fn lock_within(lock: &File, time: Duration) -> Result<(), TryLockError> {
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < time => thread::sleep(PAUSE),
+            tried => return tried,
+        }
+    }
+}
+
+/// The cursor in a file.
+pub(super) fn load(path: &Path) -> io::Result<Found> {
+    let file = match open_own(path, Access::Read) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::None),
+        opened => opened?,
+    };
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|error| {
+        io::Error::new(error.kind(), format!("{}: cannot read it: {error}", path.display()))
+    })?;
+    Ok(decode(&bytes).map_or_else(Found::Corrupt, Found::Cursor))
+}
+
+/// The files of the cursors of a store.
+pub(super) fn files(store: &Path) -> Vec<PathBuf> {
+    let is_cursor = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(FILE_BEGINS) && name.ends_with(FILE_ENDS)
+    };
+    let entries = fs::read_dir(store).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_cursor).collect();
+    files.sort();
+    files
+}
+
+/// Whether a process has this cursor and forwards.
+pub(super) fn is_taken(file: &Path) -> bool {
+    let lock = open_own(file.with_extension("lock"), Access::Read);
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn refused(error: &io::Error) -> Exit {
@@ -205,7 +313,20 @@ mod tests {
             destination: "http://h:9090/api/v1/write".to_owned(),
             next: 123_456,
             counts: Counts { sent: 123_000, refused: 456, ..Counts::default() },
+            reception: Reception {
+                failing_since_ns: Some(1_780_315_200_000_000_000),
+                last_error: Some(LastError { time_ns: -1, text: "status 500".to_owned() }),
+                ..Reception::default()
+            },
         }
+    }
+
+    /// A cursor without what `gaugelog status` shows is one all the same.
+    #[test]
+    fn a_cursor_of_the_first_form_is_read() {
+        let first = Cursor { reception: Reception::default(), ..cursor() };
+        assert!(!encode(&first).contains("_ns"), "{}", encode(&first));
+        assert_eq!(decode(encode(&first).as_bytes()), Ok(first));
     }
 
     #[test]

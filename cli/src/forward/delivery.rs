@@ -1,152 +1,219 @@
-//! Brings samples to a receiver, however long that takes, and finds those that it refuses.
+//! Brings a batch to a receiver, finds what it refuses, and says when to try again.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::thread;
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gaugelog_sources::Stop;
+use gaugelog_sources::{LastError, Page};
+use jiff::Timestamp;
 
-use super::batch::Outgoing;
+use super::batch::{Batch, FRESH_MS, Outgoing};
+use super::cursor::Reception;
+use super::dropping;
 use super::receiver::{Receiver, Verdict};
 use crate::exit::Exit;
 use crate::output;
 use crate::prometheus::Labels;
+use crate::utc;
 
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 const WAIT_MOST: Duration = Duration::from_secs(300);
 /// A failure that goes on is reported again after this time.
 const SAID_AGAIN: Duration = Duration::from_secs(3_600);
-/// How long a signal to end may go unnoticed.
-const PAUSE: Duration = Duration::from_millis(100);
+const DAY_MS: i64 = 86_400_000;
 
-/// What Prometheus says of samples that are older than what it has.
-const TOO_OLD: [&str; 3] = ["out of order", "out of bounds", "too old"];
+/// What Prometheus, Mimir and Thanos say of samples that are older than what they take.
+const TOO_OLD: [&str; 5] =
+    ["out of order", "out of bounds", "too old", "out-of-order", "out-of-bounds"];
 
 /// One receiver, and how it has answered lately.
 #[derive(Debug)]
-pub(super) struct Delivery<'a> {
-    receiver: &'a Receiver,
-    stop: &'a Stop,
+pub(super) struct Delivery {
+    pub(super) receiver: Arc<Receiver>,
     /// A receiver that cannot be used ends the run.
     is_once: bool,
     failures: u32,
     /// What was said of the failures, and when.
     said: Option<(String, Instant)>,
+    pub(super) reception: Reception,
     has_advised: bool,
+    /// Where the receiver may count what it drops without a word.
+    dropping: Option<Page>,
 }
 
 /// A sample that was refused, by its place in the batch, and the receiver's words.
 pub(super) type Refusal = (usize, String);
 
-/// What became of a message that was repeated until it was answered.
-enum Answered {
-    Taken,
-    Refused(String),
-    Stopped,
+/// A batch under way. What was taken of it stays taken while the receiver is away.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub(super) batch: Batch,
+    /// What is still to be sent, the next at the end.
+    parts: Vec<Range<usize>>,
+    pub(super) refused: Vec<Refusal>,
+    /// The next part is the oldest sample of a backfill, which has gone ahead of all.
+    is_probe: bool,
 }
 
-impl<'a> Delivery<'a> {
-    pub(super) fn new(receiver: &'a Receiver, stop: &'a Stop, is_once: bool) -> Self {
-        Self { receiver, stop, is_once, failures: 0, said: None, has_advised: false }
+/// How far a batch has come.
+#[derive(Debug, PartialEq)]
+pub(super) enum Progress {
+    /// Each of its samples was taken or refused.
+    Done,
+    /// The receiver is to be left alone for so long.
+    Later(Duration),
+}
+
+impl Load {
+    /// The oldest sample of a backfill goes ahead alone where `is_first`: what is said of it
+    /// is said before much is refused.
+    pub(super) fn new(batch: Batch, is_first: bool) -> Self {
+        let count = batch.samples.len();
+        let is_old = batch.samples.first().is_some_and(|it| it.sample.time_ms < fresh_ms());
+        let ahead = usize::from(is_first && is_old && count > 1);
+        let (parts, is_probe) = (vec![ahead..count, 0..ahead], ahead > 0);
+        Self { batch, parts, refused: Vec::new(), is_probe }
     }
 
-    /// Sends samples until each was taken or refused; `None` if the run ends before.
+    fn begin_anew(&mut self) {
+        self.parts.push(0..self.batch.samples.len());
+        self.refused.clear();
+    }
+
+    /// Halves a part that was refused, until single samples are. The older half goes first:
+    /// without a setting Prometheus takes nothing that is older than what it has.
+    fn refuse(&mut self, part: Range<usize>, words: String) {
+        if part.len() == 1 {
+            self.refused.push((part.start, words));
+        } else {
+            let middle = part.start + part.len() / 2;
+            self.parts.extend([middle..part.end, part.start..middle]);
+        }
+    }
+}
+
+impl Delivery {
+    pub(super) fn new(receiver: Receiver, dropping: Option<Page>) -> Self {
+        Self {
+            receiver: Arc::new(receiver),
+            is_once: false,
+            failures: 0,
+            said: None,
+            reception: Reception::default(),
+            has_advised: false,
+            dropping,
+        }
+    }
+
+    /// From now on a receiver that cannot be used ends the run.
+    pub(super) fn once(&mut self) {
+        self.is_once = true;
+    }
+
+    /// Sends what is left of a batch, until all was taken or refused, or the receiver is to
+    /// be left alone.
     ///
     /// # Errors
     /// Where the run is to end once, and the receiver takes no message at all.
-    pub(super) fn deliver(
-        &mut self,
-        labels: &Labels,
-        samples: &[Outgoing],
-    ) -> Result<Option<Vec<Refusal>>, Exit> {
-        loop {
-            let Some(refused) = self.deliver_halving(labels, samples)? else { return Ok(None) };
-            if samples.is_empty() || refused.len() < samples.len() {
-                self.advise(&refused);
-                return Ok(Some(refused));
-            }
-            // Not one of them was taken. That may be their fault, or it is no receiver.
-            match self.insist(labels, &[])? {
-                Answered::Stopped => return Ok(None),
-                Answered::Taken => {
-                    self.advise(&refused);
-                    return Ok(Some(refused));
-                }
-                Answered::Refused(words) => {
-                    self.unfit(&format!(
-                        "{words}; it refuses a message without samples too, so it may be no \
-                         receiver of remote write"
-                    ))?;
-                }
-            }
-        }
-    }
-
-    /// Halves what is refused until single samples are.
-    fn deliver_halving(
-        &mut self,
-        labels: &Labels,
-        samples: &[Outgoing],
-    ) -> Result<Option<Vec<Refusal>>, Exit> {
-        let mut refused = Vec::new();
-        let whole = 0..samples.len();
-        let mut parts = vec![whole];
-        while let Some(part) = parts.pop() {
+    pub(super) fn send(&mut self, labels: &Labels, load: &mut Load) -> Result<Progress, Exit> {
+        while let Some(part) = load.parts.pop() {
             if part.is_empty() {
                 continue;
             }
-            match self.insist(labels, &samples[part.clone()])? {
-                Answered::Stopped => return Ok(None),
-                Answered::Taken => {}
-                Answered::Refused(words) if part.len() == 1 => refused.push((part.start, words)),
-                Answered::Refused(_) => {
-                    let middle = part.start + part.len() / 2;
-                    parts.push(middle..part.end);
-                    parts.push(part.start..middle);
-                }
-            }
-        }
-        Ok(Some(refused))
-    }
-
-    /// Sends a message until the receiver judges it.
-    fn insist(&mut self, labels: &Labels, samples: &[Outgoing]) -> Result<Answered, Exit> {
-        while !self.stop.is_set() {
-            match self.receiver.send(labels, samples.iter().map(|it| it.sample)) {
-                Verdict::Taken => {
-                    self.recovered();
-                    return Ok(Answered::Taken);
-                }
+            let samples = &load.batch.samples[part.clone()];
+            let verdict = match load.is_probe {
+                true => self.probe(labels, samples),
+                false => self.post(labels, samples),
+            };
+            load.is_probe &= !matches!(verdict, Verdict::Taken | Verdict::Refused(_));
+            match verdict {
+                Verdict::Taken => {}
                 Verdict::Refused(words) => {
-                    self.recovered();
-                    return Ok(Answered::Refused(words));
+                    self.advise(samples, &words);
+                    load.refuse(part, words);
                 }
-                Verdict::Later { why, after } => self.wait(&why, after),
-                Verdict::Unfit(why) => self.unfit(&why)?,
+                Verdict::Later { why, after } => {
+                    load.parts.push(part);
+                    return Ok(Progress::Later(self.put_off(&why, after)));
+                }
+                Verdict::Unfit(why) => {
+                    load.parts.push(part);
+                    return self.unfit(&why);
+                }
             }
         }
-        Ok(Answered::Stopped)
+        if load.refused.is_empty() || load.refused.len() < load.batch.samples.len() {
+            return Ok(Progress::Done);
+        }
+        // Not one of them was taken. That may be their fault, or it is no receiver.
+        match self.post(labels, &[]) {
+            Verdict::Taken => Ok(Progress::Done),
+            Verdict::Refused(words) => {
+                load.begin_anew();
+                self.unfit(&format!(
+                    "{words}; it refuses a message without samples too, so it may be no receiver \
+                     of remote write"
+                ))
+            }
+            Verdict::Later { why, after } => Ok(Progress::Later(self.put_off(&why, after))),
+            Verdict::Unfit(why) => self.unfit(&why),
+        }
     }
 
-    fn unfit(&mut self, why: &str) -> Result<(), Exit> {
+    /// Sends the oldest sample, and says so if it is dropped. Once a run: counting takes
+    /// the receiver a while.
+    fn probe(&mut self, labels: &Labels, samples: &[Outgoing]) -> Verdict {
+        let before = self.dropping.as_mut().and_then(dropping::count);
+        let verdict = self.post(labels, samples);
+        if verdict == Verdict::Taken
+            && let (Some(mut page), Some(before), [oldest, ..]) =
+                (self.dropping.take(), before, samples)
+            && dropping::rises(&mut page, before)
+        {
+            let time = utc::moment(oldest.observation.timestamp_ns);
+            say(&format!(
+                "{}: it has taken the oldest observation, of {time}, and dropped it. \
+                 VictoriaMetrics drops what is older than its -retentionPeriod; it must be \
+                 {}d here. Set that, then remove the cursor, and everything is sent again",
+                self.receiver.post.shown(),
+                days_since(oldest)
+            ));
+        }
+        verdict
+    }
+
+    fn post(&mut self, labels: &Labels, samples: &[Outgoing]) -> Verdict {
+        let verdict = self.receiver.send(labels, samples.iter().map(|it| it.sample));
+        if matches!(verdict, Verdict::Taken | Verdict::Refused(_)) {
+            self.recovered();
+        }
+        verdict
+    }
+
+    fn unfit(&mut self, why: &str) -> Result<Progress, Exit> {
         if self.is_once {
             let shown = self.receiver.post.shown();
             return Err(Exit::Error(format!(
                 "{shown}: {why}; nothing is lost, try again after that"
             )));
         }
-        self.wait(why, None);
-        Ok(())
+        Ok(Progress::Later(self.put_off(why, None)))
     }
 
-    /// Leaves the receiver alone for a while, unless the run ends.
-    fn wait(&mut self, why: &str, after: Option<Duration>) {
+    /// How long the receiver is to be left alone.
+    fn put_off(&mut self, why: &str, after: Option<Duration>) -> Duration {
         let wait = WAIT_FIRST.saturating_mul(1 << self.failures.min(10)).min(WAIT_MOST);
         // Many machines that were put off at once do not return at once.
         let part = u32::try_from(RandomState::new().hash_one("jitter") % 500).unwrap_or(0);
         let wait = wait.mul_f64(1.0 - f64::from(part) / 1_000.0).max(after.unwrap_or_default());
         self.failures = self.failures.saturating_add(1);
+        let time_ns = now_ns();
+        let wait_ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
+        self.reception.failing_since_ns.get_or_insert(time_ns);
+        self.reception.next_try_ns = Some(time_ns.saturating_add(wait_ns));
+        self.reception.last_error = Some(LastError { time_ns, text: why.to_owned() });
         let is_said =
             self.said.as_ref().is_some_and(|(said, at)| said == why && at.elapsed() < SAID_AGAIN);
         if !is_said {
@@ -154,32 +221,53 @@ impl<'a> Delivery<'a> {
             let (shown, seconds) = (self.receiver.post.shown(), wait.as_secs_f64());
             say(&format!("{shown}: not sent: {why}; trying again in {seconds:.0} s and later"));
         }
-        let until = Instant::now() + wait;
-        while !self.stop.is_set() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            thread::sleep(left.min(PAUSE));
-        }
+        wait
     }
 
     fn recovered(&mut self) {
+        self.reception.failing_since_ns = None;
+        self.reception.next_try_ns = None;
         if std::mem::take(&mut self.failures) > 0 && self.said.take().is_some() {
             say(&format!("{}: it answers again", self.receiver.post.shown()));
         }
     }
 
-    /// Says once what takes old samples.
-    fn advise(&mut self, refused: &[Refusal]) {
-        let is_too_old = |(_, words): &Refusal| TOO_OLD.iter().any(|it| words.contains(it));
-        if !self.has_advised && refused.iter().any(is_too_old) {
-            self.has_advised = true;
-            say("the receiver refuses what is older than what it has; Prometheus takes it with \
-                 storage.tsdb.out_of_order_time_window in its configuration. Then remove the \
-                 cursor, and everything is sent again");
-        }
+    /// Says once which setting takes samples that are too old, and how much it must allow.
+    fn advise(&mut self, samples: &[Outgoing], words: &str) {
+        let Some(oldest) = samples.first().filter(|_| is_too_old(words) && !self.has_advised)
+        else {
+            return;
+        };
+        self.has_advised = true;
+        let days = days_since(oldest);
+        let time = utc::moment(oldest.observation.timestamp_ns);
+        say(&format!(
+            "{}: it refuses what is older than what it has, and this is of {time}. Prometheus \
+             takes it with storage.tsdb.out_of_order_time_window: {days}d, Mimir with \
+             limits.out_of_order_time_window, Thanos with --tsdb.out-of-order.time-window. Set \
+             that, then remove the cursor, and everything is sent again",
+            self.receiver.post.shown()
+        ));
     }
+}
+
+/// Rounded up.
+fn days_since(oldest: &Outgoing) -> i64 {
+    let age_ms = (now_ns() / 1_000_000).saturating_sub(oldest.sample.time_ms);
+    age_ms.div_euclid(DAY_MS).max(0) + 1
+}
+
+fn is_too_old(words: &str) -> bool {
+    TOO_OLD.iter().any(|it| words.contains(it))
+}
+
+/// What is as young as that, or younger, is no backfill.
+pub(super) fn fresh_ms() -> i64 {
+    (now_ns() / 1_000_000).saturating_sub(FRESH_MS)
+}
+
+pub(super) fn now_ns() -> i64 {
+    i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
 
 fn say(text: &str) {

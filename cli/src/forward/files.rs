@@ -39,7 +39,8 @@ pub(super) fn run(arguments: &Arguments, folder: &str) -> Result<(), Exit> {
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let folder = Folder::open(Path::new(folder))?;
     let destination = format!("{SCHEME}{}", shown(folder.path()));
-    let name = arguments.cursor.clone().unwrap_or_else(|| cursor::name_of(&destination));
+    let name =
+        arguments.destination.cursor.clone().unwrap_or_else(|| cursor::name_of(&destination));
     let to = Destination { folder, shown: destination, cursor: name };
     let mut stores = sources(&arguments.stores)?;
     if !arguments.once {
@@ -58,16 +59,18 @@ pub(super) fn run(arguments: &Arguments, folder: &str) -> Result<(), Exit> {
 impl Arguments {
     /// Refuses what is for a receiver alone.
     fn check_for_files(&self) -> Result<(), Exit> {
+        let to = &self.destination;
         let given = [
-            ("--metric", self.naming.metric.is_some()),
-            ("--label", !self.naming.label.is_empty()),
-            ("--protocol", self.protocol != Protocol::One),
-            ("--collisions", self.collisions != Collisions::Last),
-            ("--bearer-token-file", self.bearer_token_file.is_some()),
-            ("--basic-auth-file", self.basic_auth_file.is_some()),
-            ("--ca-file", self.ca_file.is_some()),
-            ("--pin", self.pin.is_some()),
-            ("--proxy-from-environment", self.proxy_from_environment),
+            ("--metric", to.naming.metric.is_some()),
+            ("--label", !to.naming.label.is_empty()),
+            ("--protocol", to.protocol != Protocol::One),
+            ("--collisions", to.collisions != Collisions::Last),
+            ("--bearer-token-file", to.bearer_token_file.is_some()),
+            ("--basic-auth-file", to.basic_auth_file.is_some()),
+            ("--ca-file", to.ca_file.is_some()),
+            ("--pin", to.pin.is_some()),
+            ("--cert", to.cert.is_some()),
+            ("--proxy-from-environment", to.proxy_from_environment),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(Exit::Usage(format!(
@@ -126,7 +129,7 @@ impl Destination {
             if arguments.once {
                 return outcome;
             }
-            let until = Instant::now() + arguments.every;
+            let until = Instant::now() + arguments.destination.every;
             while !stop.is_set() && Instant::now() < until {
                 thread::sleep(until.saturating_duration_since(Instant::now()).min(PAUSE));
             }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use gaugelog::{ErrorKind, Options, Snapshot};
 
 use super::batch::{Batch, Collisions, Outgoing};
-use super::cursor::{Counts, Cursor, Found, Place, id_text};
-use super::delivery::{Delivery, Refusal};
+use super::cursor::{self, Counts, Cursor, Found, Place, Reception, id_text};
+use super::delivery::{Delivery, Load, Progress, fresh_ms};
+use super::destination::Destination;
 use super::refused::List;
 use crate::exit::Exit;
 use crate::explain::explained;
@@ -18,13 +19,19 @@ use crate::prometheus::Labels;
 /// How often the cursor is written while there is little to send: a write costs a flash
 /// memory some kilobytes. What a crash loses of it is sent twice.
 const SAVED_EVERY: Duration = Duration::from_secs(60);
+/// It is written so often while much is sent, and where the receiver has gone or is back.
+const SAVED_SOON_EVERY: Duration = Duration::from_secs(5);
+/// `gaugelog status` sees what is at most so old, where that wears nothing out.
+const SHOWN_EVERY: Duration = Duration::from_secs(1);
 /// How often progress is reported while much is behind.
 const REPORTED_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the observations of all stores go, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
-    pub(super) destination: String,
+    pub(super) destination: Destination,
+    /// Its address without what is secret.
+    pub(super) shown: String,
     /// The name of the cursors.
     pub(super) cursor: String,
     pub(super) collisions: Collisions,
@@ -36,6 +43,9 @@ pub(super) struct Lane {
     pub(super) path: PathBuf,
     pub(super) labels: Labels,
     opened: Option<Opened>,
+    /// A batch that is not sent yet. No other takes its place while the receiver is away.
+    load: Option<Load>,
+    has_begun: bool,
     /// Of this run.
     pub(super) counts: Counts,
     reported: Instant,
@@ -50,8 +60,12 @@ struct Opened {
     cursor: Cursor,
     list: List,
     snapshot: Snapshot,
-    saved_at: Instant,
+    /// None where it was never written in this run.
+    saved_at: Option<Instant>,
     is_saved: bool,
+    shown_at: Option<Instant>,
+    /// The receiver has gone or is back, and that is not written yet.
+    has_turned: bool,
 }
 
 /// What there was to do for a store.
@@ -61,40 +75,83 @@ pub(super) enum Step {
     More,
     /// All that was durable when the store was looked at was sent.
     CaughtUp,
+    /// The receiver is to be left alone for so long.
+    Later(Duration),
     /// The run is to end.
     Stopped,
 }
 
 impl Lane {
-    pub(super) fn new(path: PathBuf, labels: Labels) -> Self {
+    pub(super) fn new(labels: Labels, path: PathBuf) -> Self {
         let (counts, reported) = (Counts::default(), Instant::now());
-        Self { path, labels, opened: None, counts, reported, failure: None }
+        Self {
+            path,
+            labels,
+            opened: None,
+            load: None,
+            has_begun: false,
+            counts,
+            reported,
+            failure: None,
+        }
     }
 
-    /// Sends the next batch.
+    /// Writes the cursor of a store before anything is sent: retention waits for it.
+    pub(super) fn register(&mut self, course: &Course) -> Result<(), Exit> {
+        self.opened(course)?;
+        self.save()
+    }
+
+    /// Sends the next batch, or what is left of it.
     ///
     /// # Errors
     /// The store or the cursor cannot be used, or the receiver ends the run.
-    pub(super) fn step(&mut self, course: &Course, to: &mut Delivery<'_>) -> Result<Step, Exit> {
-        let Some(batch) = self.next_batch(course)? else {
-            self.save_if_due(false)?;
+    pub(super) fn step(&mut self, course: &Course, to: &mut Delivery) -> Result<Step, Exit> {
+        if self.load.is_none() {
+            self.load = self.next_load(course)?;
+        }
+        let Some(load) = &mut self.load else {
+            self.save_if_due()?;
             return Ok(Step::CaughtUp);
         };
-        for damage in &batch.damage {
-            self.say(&format!("not sent, because it cannot be read: {damage}"));
+        let progress = to.send(&self.labels, load)?;
+        self.note(&to.reception);
+        if let Progress::Later(wait) = progress {
+            return Ok(Step::Later(wait));
         }
-        let Some(refusals) = to.deliver(&self.labels, &batch.samples)? else {
-            return Ok(Step::Stopped);
-        };
-        self.advance(&batch, &refusals)?;
-        self.save_if_due(batch.is_full)?;
-        self.report(batch.is_full);
-        Ok(if batch.is_full { Step::More } else { Step::CaughtUp })
+        let Some(load) = self.load.take() else { return Ok(Step::CaughtUp) };
+        self.advance(&load)?;
+        let is_full = load.batch.is_full;
+        self.save_if_due()?;
+        self.report(is_full);
+        Ok(if is_full { Step::More } else { Step::CaughtUp })
+    }
+
+    /// Takes down how the receiver has answered; it is written with the cursor.
+    pub(super) fn note(&mut self, reception: &Reception) {
+        let Some(opened) = &mut self.opened else { return };
+        let known = &mut opened.cursor.reception;
+        let reception = reception.after(known);
+        if *known != reception {
+            opened.has_turned |=
+                known.failing_since_ns.is_some() != reception.failing_since_ns.is_some();
+            *known = reception;
+            opened.is_saved = false;
+        }
     }
 
     /// Writes the cursor, at the end of a run.
     pub(super) fn finish(&mut self) -> Result<(), Exit> {
-        self.save_if_due(true)
+        if let Some(opened) = &self.opened {
+            cursor::hide(&opened.cursor);
+        }
+        match &self.opened {
+            // A destination that was tried once and has taken nothing leaves no cursor.
+            Some(Opened { saved_at: None, cursor, .. }) if cursor.counts == Counts::default() => {
+                Ok(())
+            }
+            _ => self.save(),
+        }
     }
 
     /// Reports a failure of this store, once until it changes.
@@ -106,15 +163,23 @@ impl Lane {
             self.failure = Some(failure);
         }
         // It may be another store by now.
-        if let Some(opened) = &mut self.opened
-            && opened.is_saved
-        {
+        if self.opened.as_ref().is_some_and(|it| it.is_saved) {
             self.opened = None;
+            self.load = None;
         }
     }
 
     pub(super) fn recovered(&mut self) {
         self.failure = None;
+    }
+
+    fn next_load(&mut self, course: &Course) -> Result<Option<Load>, Exit> {
+        let Some(batch) = self.next_batch(course)? else { return Ok(None) };
+        for damage in &batch.damage {
+            self.say(&format!("not sent, because it cannot be read: {damage}"));
+        }
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        Ok(Some(Load::new(batch, is_first)))
     }
 
     fn next_batch(&mut self, course: &Course) -> Result<Option<Batch>, Exit> {
@@ -125,7 +190,7 @@ impl Lane {
             if next >= end {
                 return Ok(None);
             }
-            match Batch::gather(&opened.snapshot, next, end, course.collisions) {
+            match Batch::gather(&opened.snapshot, next, end, fresh_ms(), course.collisions) {
                 Ok(batch) => return Ok(Some(batch)),
                 Err(error) if error.kind() == ErrorKind::Removed => self.look_again(course)?,
                 Err(error) => return Err(Exit::Error(explained(&error))),
@@ -156,6 +221,7 @@ impl Lane {
             _ => {
                 // Its lock goes first.
                 self.opened = None;
+                self.load = None;
                 self.opened = Some(self.open(course, &id, snapshot)?);
             }
         }
@@ -167,7 +233,7 @@ impl Lane {
     fn open(&self, course: &Course, id: &str, snapshot: Snapshot) -> Result<Opened, Exit> {
         let place = Place::take(&self.path, &course.cursor)?;
         let (first, end) = (snapshot.first_sequence(), snapshot.end_sequence());
-        let (destination, file) = (&course.destination, shown(place.path()));
+        let (destination, file) = (&course.shown, shown(place.path()));
         let again = format!("all observations are sent, from {}, the first kept", count(first));
         let found = match place.load()? {
             Found::None => Err(format!("there is no cursor for {destination} yet; {again}")),
@@ -192,14 +258,18 @@ impl Lane {
             )),
             Found::Cursor(cursor) => Ok(cursor),
         };
-        let cursor = found.unwrap_or_else(|why| {
+        let is_saved = found.is_ok();
+        let mut cursor = found.unwrap_or_else(|why| {
             self.say(&why);
             let (store, destination) = (id.to_owned(), destination.clone());
             Cursor { store, destination, next: first, ..Cursor::default() }
         });
         let list = List::new(place.refused_path());
-        let (saved_at, is_saved) = (Instant::now(), true);
-        Ok(Opened { place, cursor, list, snapshot, saved_at, is_saved })
+        let live = cursor::live(&self.path, &course.cursor);
+        let is_saved = is_saved && cursor.reception.live == live;
+        cursor.reception.live = live;
+        let (saved_at, shown_at, has_turned) = (None, None, false);
+        Ok(Opened { place, cursor, list, snapshot, saved_at, is_saved, shown_at, has_turned })
     }
 
     /// Counts what retention has removed before it was sent.
@@ -222,7 +292,7 @@ impl Lane {
     }
 
     /// Lists what was refused, and moves the cursor past a batch.
-    fn advance(&mut self, batch: &Batch, refusals: &[Refusal]) -> Result<(), Exit> {
+    fn advance(&mut self, Load { batch, refused: refusals, .. }: &Load) -> Result<(), Exit> {
         let Some(opened) = &mut self.opened else { return Ok(()) };
         let occupied = batch.refused.iter().map(|it| (it, "another one of its millisecond"));
         let refused = refusals.iter().map(|(at, words)| (&batch.samples[*at], words.as_str()));
@@ -256,14 +326,26 @@ impl Lane {
         }
     }
 
-    fn save_if_due(&mut self, is_due: bool) -> Result<(), Exit> {
-        if let Some(opened) = &mut self.opened
-            && !opened.is_saved
-            && (is_due || opened.saved_at.elapsed() >= SAVED_EVERY)
-        {
+    /// Writes the cursor if that is due.
+    pub(super) fn save_if_due(&mut self) -> Result<(), Exit> {
+        let Some(it) = &mut self.opened else { return Ok(()) };
+        let is_over = |at: Option<Instant>, time| at.is_none_or(|at| at.elapsed() >= time);
+        if it.has_turned || is_over(it.shown_at, SHOWN_EVERY) {
+            cursor::show(&it.cursor);
+            it.shown_at = Some(Instant::now());
+        }
+        let is_behind = it.cursor.next < it.snapshot.durable_end();
+        let every = if it.has_turned || is_behind { SAVED_SOON_EVERY } else { SAVED_EVERY };
+        if is_over(it.saved_at, every) { self.save() } else { Ok(()) }
+    }
+
+    /// Writes the cursor unless it is written.
+    fn save(&mut self) -> Result<(), Exit> {
+        if let Some(opened) = self.opened.as_mut().filter(|it| !it.is_saved) {
             opened.place.save(&opened.cursor)?;
-            opened.saved_at = Instant::now();
+            opened.saved_at = Some(Instant::now());
             opened.is_saved = true;
+            opened.has_turned = false;
         }
         Ok(())
     }

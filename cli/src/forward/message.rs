@@ -4,14 +4,28 @@
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec/> and
 //! <https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>.
 
+use std::str::FromStr;
+
 use crate::prometheus::protobuf::{VARINT, bytes, tag, varint};
 use crate::prometheus::{Labels, Sample, write_labels, write_sample};
 
 /// The version of remote write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     One,
     Two,
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "1" | "1.0" => Ok(Self::One),
+            "2" | "2.0" => Ok(Self::Two),
+            _ => Err("1 and 2 are possible".to_owned()),
+        }
+    }
 }
 
 /// `Metadata.MetricType.METRIC_TYPE_GAUGE` of 2.0.

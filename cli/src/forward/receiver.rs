@@ -21,7 +21,7 @@ const WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 
 /// What proves who we are.
 #[derive(Clone, Debug)]
-pub(super) enum Credentials {
+pub(crate) enum Credentials {
     None,
     /// A file with a token.
     Bearer(PathBuf),
@@ -31,7 +31,7 @@ pub(super) enum Credentials {
 
 /// Where samples go.
 #[derive(Debug)]
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     pub(super) post: Post,
     pub(super) protocol: Protocol,
     pub(super) credentials: Credentials,

@@ -14,7 +14,7 @@ const METRIC: &str = "__name__";
 const CHARS_MAX: usize = 1024;
 
 /// What the command line says of the names of series.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub(crate) struct Naming {
     /// The name of the metric [default: that of the store's directory].
     #[arg(long, value_name = "NAME", value_parser = metric)]
@@ -62,7 +62,7 @@ impl FromStr for Label {
 }
 
 /// Reads the name of a metric that the command line gives.
-fn metric(text: &str) -> Result<String, String> {
+pub(crate) fn metric(text: &str) -> Result<String, String> {
     match text.is_empty() || text.len() > CHARS_MAX || made_valid(text, true) != text {
         true => Err("a metric's name has letters a to z, digits, _ and :, and begins with no \
                      digit"

@@ -1,5 +1,8 @@
 //! `/metrics`: the stores in the text format of Prometheus, version 0.0.4.
 
+#[cfg(feature = "forward")]
+mod forward;
+
 use gaugelog_sources::Record;
 
 use super::answer::Answer;
@@ -72,6 +75,8 @@ pub(super) fn metrics(reader: &Reader<'_>) -> Answer {
             text.push(b'\n');
         }
     }
+    #[cfg(feature = "forward")]
+    forward::add(&mut text, &all);
     Answer::new(MEDIA_TYPE, text)
 }
 
@@ -84,6 +89,6 @@ fn number(yes: bool) -> f64 {
 }
 
 /// As the format has a label's value.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -12,8 +12,8 @@ const POLLS_MISSED: u32 = 3;
 /// However often it is polled, it may be silent for so long.
 const SILENT_LEAST: Duration = Duration::from_secs(60);
 
-/// Why a person should look at a store: no collector runs, it cannot be read, its
-/// source fails, or nothing was stored for longer than `max_age`.
+/// Why a person should look at a store: no collector runs, it cannot be read, its source
+/// fails, nothing was stored for longer than `max_age`, or a destination takes nothing.
 pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
     let name = shown(&seen.store);
     if !seen.running {
@@ -26,6 +26,10 @@ pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -
         let why = seen.last_error.as_ref().map_or("", |error| error.text.as_str());
         return Some(format!("{name}: failing since {since}: {why}"));
     }
+    silence(seen, &name, max_age, now).or_else(|| not_sent(seen, &name))
+}
+
+fn silence(seen: &Seen, name: &str, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
     let allowed = max_age.or_else(|| usual(seen.every_seconds?))?;
     let now = Timestamp::try_from(now).ok()?;
     let heard = Timestamp::from_nanosecond(seen.heard_ns?.into()).ok()?;
@@ -38,6 +42,21 @@ pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -
         });
         format!("{name}: nothing was stored for {silent}, more than {allowed}")
     })
+}
+
+/// That a destination takes nothing.
+#[cfg(feature = "forward")]
+fn not_sent(seen: &Seen, name: &str) -> Option<String> {
+    seen.forward.iter().filter(|it| it.running).find_map(|it| {
+        let since = it.failing_since.as_ref()?;
+        let why = it.last_error.as_deref().unwrap_or("");
+        Some(format!("{name}: not sent to {} since {since}: {why}", it.destination))
+    })
+}
+
+#[cfg(not(feature = "forward"))]
+fn not_sent(_: &Seen, _: &str) -> Option<String> {
+    None
 }
 
 /// How long a source may be silent that is polled so often.
@@ -80,6 +99,8 @@ mod tests {
             last: None,
             last_time: None,
             unreadable: None,
+            #[cfg(feature = "forward")]
+            forward: Vec::new(),
         }
     }
 

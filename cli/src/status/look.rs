@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::ask::stores;
 use crate::exit::Exit;
 use crate::explain::explained;
-use crate::utc::Clock;
+#[cfg(feature = "forward")]
+use crate::forward::{Forwarded, forwarded};
+use crate::utc::moment;
 use crate::{instance, json};
 
 /// What is known of a store. Moments are RFC 3339, in UTC, to the second.
@@ -57,6 +59,9 @@ pub(super) struct Seen {
     pub(super) last_time: Option<String>,
     /// Why the store's statistics cannot be told.
     pub(super) unreadable: Option<String>,
+    /// Where it is forwarded to, and how far that is.
+    #[cfg(feature = "forward")]
+    pub(super) forward: Vec<Forwarded>,
 }
 
 /// What became of polls.
@@ -134,6 +139,10 @@ pub(super) fn look(store: PathBuf) -> Result<Seen, String> {
     if let Err(error) = add_statistics(&mut seen) {
         seen.unreadable = Some(explained(&error));
     }
+    #[cfg(feature = "forward")]
+    {
+        seen.forward = forwarded(&seen.store);
+    }
     Ok(seen)
 }
 
@@ -169,6 +178,8 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         last: None,
         last_time: None,
         unreadable: None,
+        #[cfg(feature = "forward")]
+        forward: Vec::new(),
     }
 }
 
@@ -181,10 +192,4 @@ fn add_statistics(seen: &mut Seen) -> gaugelog::Result<()> {
     seen.last = summary.last().map(|last| last.value);
     seen.last_time = summary.last().map(|last| moment(last.timestamp_ns));
     Ok(())
-}
-
-fn moment(timestamp_ns: i64) -> String {
-    let mut clock = Clock::default();
-    let text = String::from_utf8_lossy(clock.text(timestamp_ns)).replace(' ', "T");
-    format!("{text}Z")
 }

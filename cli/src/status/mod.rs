@@ -2,6 +2,8 @@
 //! polls.
 
 mod check;
+#[cfg(feature = "forward")]
+mod forward;
 mod look;
 mod text;
 
@@ -23,8 +25,9 @@ Examples:
   gaugelog status --check --max-age 5m || mail -s gaugelog me@example.org
 
 Coverage is the part of the expected observations that is there. One is expected for each
-poll that was due while a collector ran, whether it was made or not. The counts of a running
-collector are at most two seconds old, for its own user and root.";
+poll that was due while a collector ran, whether it was made or not. What is shown of a running
+collector, or of a process that forwards, is at most some seconds old, for its own user and
+root.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]
@@ -37,7 +40,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Print what is wrong alone, on stderr, and exit 1 if anything is: no collector runs, a
-    /// store cannot be read, a source fails or was silent for longer than --max-age.
+    /// store cannot be read, a source fails or was silent for longer than --max-age, or a
+    /// destination takes nothing.
     #[arg(long)]
     check: bool,
     /// How long a source may be silent, with --check [default: three polls, at least 1m].

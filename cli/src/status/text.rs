@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use gaugelog_sources::escaped;
 
+#[cfg(feature = "forward")]
+use super::forward;
 use super::look::{Polls, Seen};
 use crate::figures::{count, coverage, figure, figure_or_dash};
 use crate::output::shown;
@@ -53,6 +55,12 @@ pub(super) fn of(seen: &Seen) -> String {
             if let (Some(last), Some(time)) = (seen.last, &seen.last_time) {
                 row("last", &format!("{} at {time}", figure(last, DIGITS)));
             }
+        }
+    }
+    #[cfg(feature = "forward")]
+    for destination in &seen.forward {
+        for (name, value) in forward::rows(destination) {
+            text.push_str(&format!("  {name:<12}  {}\n", escaped(&value)));
         }
     }
     text

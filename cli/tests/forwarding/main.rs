@@ -1,17 +1,22 @@
 //! `gaugelog forward`: every durable observation arrives, whatever the receiver does.
 
-#![cfg(feature = "forward")]
+#![cfg(all(feature = "config", feature = "serve"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod certificates;
+mod collector;
 mod decoder;
 mod interrupted;
+mod month;
 #[path = "../program/mod.rs"]
 mod program;
 mod receiver;
 mod refusing;
+mod watched;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gaugelog::{Observation, Options, Store, SyncPolicy};
 use program::Ran;
@@ -112,7 +117,9 @@ fn everything_arrives_once_and_then_what_is_new() {
     succeeded(&ran);
     assert!(ran.stderr.contains(" 9 sent"), "{ran:?}");
     assert_eq!(receiver.samples(), samples(0..70_010));
-    assert_eq!((receiver.messages(), receiver.again()), (9, 0));
+    // The oldest goes ahead alone.
+    assert_eq!((receiver.messages(), receiver.again()), (11, 0));
+    assert_eq!(receiver.connections(), 2, "one a run");
     assert_eq!(bench.cursor(&receiver)["next"], 70_010);
     // The engine and its commands take no notice of the cursor.
     program::tool::ran(bench.dir.path(), &["verify", "room.log"]).succeeds();
@@ -143,6 +150,20 @@ fn what_becomes_durable_follows() {
     running.signal(Signal::TERM);
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
     assert_eq!((bench.cursor(&receiver)["next"].as_u64(), receiver.again()), (Some(15), 0));
+}
+
+#[test]
+fn memory_is_bounded_however_far_behind() {
+    const ALL: u64 = 1_000_000;
+    let bench = Bench::holding(ALL);
+    let receiver = Receiver::start(|_| Act::Take);
+    let running = bench.start(&receiver);
+    wait_until(|| receiver.messages() > usize::try_from(ALL).unwrap() / 10_000);
+    let status = fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kibibytes: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(kibibytes < 32 * 1024, "{kibibytes} KiB");
+    assert_eq!(receiver.samples().len() as u64, ALL);
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::decoder::{Series, decode};
 
@@ -17,6 +19,8 @@ pub(crate) enum Act {
     /// As a receiver of 2.0: it says how many samples it has written.
     TakeCounted,
     TakeSlowly(Duration),
+    /// As VictoriaMetrics: it answers as if it had taken it, and counts it on a page.
+    Drop,
     /// Takes it and dies before it answers.
     TakeAndDie,
     /// Status, further header lines, text.
@@ -55,20 +59,48 @@ type Stored = BTreeMap<String, BTreeMap<i64, f64>>;
 #[derive(Default)]
 struct State {
     behaviour: Option<Behaviour>,
+    connections: usize,
     messages: usize,
     stored: Stored,
+    dropped: usize,
     /// Samples that were there already, with the same value.
     again: usize,
     last: Option<Message>,
 }
 
 pub(crate) struct Receiver {
+    scheme: &'static str,
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
 impl Receiver {
     pub(crate) fn start(behaviour: impl FnMut(&Message) -> Act + Send + 'static) -> Self {
+        Self::listen("http", behaviour, |stream, state| {
+            let _ = serve(stream, &state);
+        })
+    }
+
+    /// Speaks TLS.
+    pub(crate) fn start_tls(
+        config: Arc<ServerConfig>,
+        behaviour: impl FnMut(&Message) -> Act + Send + 'static,
+    ) -> Self {
+        Self::listen("https", behaviour, move |stream, state| {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(session, stream);
+            // One that is not believed says so, and goes.
+            let _ = serve(&mut stream, &state);
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        })
+    }
+
+    fn listen(
+        scheme: &'static str,
+        behaviour: impl FnMut(&Message) -> Act + Send + 'static,
+        serve: impl Fn(TcpStream, Arc<Mutex<State>>) + Clone + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let behaviour: Option<Behaviour> = Some(Box::new(behaviour));
@@ -76,20 +108,20 @@ impl Receiver {
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = Arc::clone(&shared);
+                let (shared, serve) = (Arc::clone(&shared), serve.clone());
                 thread::spawn(move || {
                     // Without a receiver the program would wait without end.
-                    if catch_unwind(AssertUnwindSafe(|| serve(stream, &shared))).is_err() {
+                    if catch_unwind(AssertUnwindSafe(|| serve(stream, shared))).is_err() {
                         std::process::exit(101);
                     }
                 });
             }
         });
-        Self { address, state }
+        Self { scheme, address, state }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/api/v1/write", self.address)
+        format!("{}://{}/api/v1/write", self.scheme, self.address)
     }
 
     /// The name of its cursors.
@@ -103,6 +135,10 @@ impl Receiver {
 
     pub(crate) fn messages(&self) -> usize {
         self.state().messages
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.state().connections
     }
 
     pub(crate) fn again(&self) -> usize {
@@ -129,20 +165,46 @@ impl Receiver {
     }
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+/// Answers messages until the connection ends.
+fn serve(stream: impl Read + Write, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut number = 0;
+    while answer_one(&mut stream, number, state)? {
+        number += 1;
+    }
+    Ok(())
+}
+
+/// Whether another message may follow.
+fn answer_one(
+    stream: &mut BufReader<impl Read + Write>,
+    number: usize,
+    state: &Mutex<State>,
+) -> std::io::Result<bool> {
     let mut headers = Vec::new();
     let mut line = String::new();
-    while reader.read_line(&mut line)? > 2 {
+    stream.read_line(&mut line)?;
+    let is_page = line.starts_with("GET /metrics ");
+    line.clear();
+    while stream.read_line(&mut line)? > 2 {
         if let Some((name, value)) = line.split_once(':') {
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         line.clear();
     }
+    if line.is_empty() {
+        return Ok(false);
+    }
+    if is_page {
+        let dropped = state.lock().unwrap().dropped;
+        let text = format!("vm_rows_ignored_total{{reason=\"small_timestamp\"}} {dropped}\n");
+        stream.get_mut().write_all(answer(200, "", &text).as_bytes())?;
+        return Ok(true);
+    }
     let header = |name: &str| headers.iter().find(|(it, _)| it == name).map(|(_, it)| it.clone());
     let length = header("content-length").expect("a length").parse().expect("a number");
     let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
+    stream.read_exact(&mut body)?;
     assert_eq!(header("content-encoding").as_deref(), Some("snappy"));
     let version = header("x-prometheus-remote-write-version").expect("a version");
     let message = snap::raw::Decoder::new().decompress_vec(&body).expect("snappy");
@@ -153,15 +215,19 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         let count: usize = series.iter().map(|it| it.samples.len()).sum();
         let message = Message { series, number: state.messages, headers };
         state.messages += 1;
+        state.connections += usize::from(number == 0);
         let act = state.behaviour.as_mut().expect("one")(&message);
         if matches!(act, Act::Take | Act::TakeCounted | Act::TakeSlowly(_) | Act::TakeAndDie) {
             take(&mut state, &message);
+        }
+        if matches!(act, Act::Drop) {
+            state.dropped += count;
         }
         state.last = Some(message);
         (act, count)
     };
     let reply = match act {
-        Act::Take => answer(204, "", ""),
+        Act::Take | Act::Drop => answer(204, "", ""),
         Act::TakeCounted => {
             let written = format!("X-Prometheus-Remote-Write-Samples-Written: {count}\r\n");
             answer(204, &written, "")
@@ -175,8 +241,12 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         Act::Half => "HTTP/1.1 20".to_owned(),
         Act::Nothing | Act::TakeAndDie => String::new(),
     };
-    stream.write_all(reply.as_bytes())?;
-    stream.shutdown(Shutdown::Both)
+    stream.get_mut().write_all(reply.as_bytes())?;
+    stream.get_mut().flush()?;
+    Ok(matches!(
+        act,
+        Act::Take | Act::TakeCounted | Act::TakeSlowly(_) | Act::Drop | Act::Answer(..)
+    ))
 }
 
 fn take(state: &mut State, message: &Message) {
@@ -198,7 +268,5 @@ fn take(state: &mut State, message: &Message) {
 
 fn answer(status: u16, headers: &str, text: &str) -> String {
     let length = text.len();
-    format!(
-        "HTTP/1.1 {status} x\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{text}"
-    )
+    format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {length}\r\n\r\n{text}")
 }

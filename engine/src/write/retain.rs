@@ -5,18 +5,24 @@ use crate::chunk::reader::Chunk;
 use crate::error::{Error, Result};
 use crate::format::names::chunk_name;
 use crate::format::record::Record;
-use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
 use crate::manifest;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node, cover};
 
 impl Appending {
-    /// Removes the oldest chunks while all their observations are older than `time_ns`.
-    /// Returns how many observations were removed.
-    pub(crate) fn remove_before(&mut self, lock: &Lock, time_ns: i64) -> Result<u64> {
+    /// Removes the oldest chunks while all their observations are older than `time_ns` and
+    /// have numbers below `sequence`. Returns how many observations were removed.
+    pub(crate) fn remove_before(
+        &mut self,
+        lock: &Lock,
+        time_ns: i64,
+        sequence: u64,
+    ) -> Result<u64> {
         let (mut first, mut removed) = (self.manifest.record.first_chunk, 0);
-        while first < self.manifest.record.sealed_end {
+        let end = u64::from(self.manifest.record.sealed_end).min(sequence / CHUNK);
+        while u64::from(first) < end {
             let summary = self.chunk_summary(first)?;
             if summary.count > 0 && summary.last.timestamp_ns >= time_ns {
                 break;

@@ -186,7 +186,7 @@ impl Writer {
     /// # Errors
     /// As [`Store::remove_before`](crate::Store::remove_before).
     pub fn remove_before(&mut self, time_ns: i64) -> Result<u64> {
-        self.session().with(|appending, lock| appending.remove_before(lock, time_ns))
+        self.session().with(|appending, lock| appending.remove_before(lock, time_ns, u64::MAX))
     }
 
     /// As [`Store::keep_bytes`](crate::Store::keep_bytes), under the lock that is held.

@@ -84,7 +84,7 @@ impl Keeper {
         });
         let now_ns = context.wall_ns();
         let before = earlier.as_ref().map(|earlier| earlier.all).unwrap_or_default();
-        let live = live::file(&directory, &place);
+        let live = live::live_file(&directory, &place.number().to_string());
         let record = Record {
             source: cut(&source),
             unit: unit.map(|unit| cut(&unit)),

@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::place::Place;
-
-/// The file for a place in the directory of a store, the same in every run. `None` if the
-/// machine has no directory for such files; then the store is used.
-pub(super) fn file(directory: &Path, place: &Place) -> Option<PathBuf> {
-    let found = fs::metadata(directory).ok()?;
-    let name = format!("{:x}-{:x}-{}.json", found.dev(), found.ino(), place.number());
+/// The file for something that a process keeps of a store, the same in every run. It lies
+/// in memory, where writing wears nothing out. `None` if the machine has no directory for
+/// such files.
+pub fn live_file(store: &Path, what: &str) -> Option<PathBuf> {
+    let found = fs::metadata(store).ok()?;
+    let name = format!("{:x}-{:x}-{what}.json", found.dev(), found.ino());
     Some(runtime_directory(|name| env::var_os(name))?.join(name))
 }
 

@@ -12,10 +12,11 @@ use gaugelog::{Observation, Result, Store};
 /// let retention = gaugelog_sources::Retention::default().age(Duration::from_secs(90 * 86_400));
 /// assert!(!retention.is_all());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Retention {
     age: Option<Duration>,
     bytes: Option<u64>,
+    wanted_from: Option<fn(&Store) -> u64>,
 }
 
 impl Retention {
@@ -33,22 +34,32 @@ impl Retention {
         self
     }
 
+    /// Does not remove for its age alone what has this sequence number or a later one,
+    /// because it has not been copied elsewhere yet. The limit of bytes holds all the same.
+    #[must_use]
+    pub fn wanted_from(mut self, wanted_from: fn(&Store) -> u64) -> Self {
+        self.wanted_from = Some(wanted_from);
+        self
+    }
+
     /// Whether nothing is ever removed.
     #[must_use]
     pub fn is_all(&self) -> bool {
-        *self == Self::default()
+        self.age.is_none() && self.bytes.is_none()
     }
 
     /// Removes old observations from `store`, and returns how many.
     ///
     /// # Errors
-    /// As [`Store::remove_before`] and [`Store::keep_bytes`].
+    /// As [`Store::remove_before_up_to`] and [`Store::keep_bytes`].
     pub fn apply(self, store: &Store) -> Result<u64> {
         let mut removed = 0;
         if let Some(age) = self.age {
             // If the age is longer than the clock's range, use the epoch.
             let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
-            removed += store.remove_before(Observation::at(oldest, 0.0).timestamp_ns)?;
+            let oldest_ns = Observation::at(oldest, 0.0).timestamp_ns;
+            let wanted_from = self.wanted_from.map_or(u64::MAX, |of| of(store));
+            removed += store.remove_before_up_to(oldest_ns, wanted_from)?;
         }
         if let Some(bytes) = self.bytes {
             removed += store.keep_bytes(bytes)?;

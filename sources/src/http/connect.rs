@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
+use rustix::net::{
+    AddressFamily, RecvFlags, SocketFlags, SocketType, connect, ipproto, recv, socket_with, sockopt,
+};
 use ureq::Error;
 use ureq::unversioned::transport::time::{Duration as Span, Instant as Moment};
 use ureq::unversioned::transport::{
@@ -215,9 +217,10 @@ impl Transport for Connection {
         }
     }
 
-    /// No poll reuses a connection of the one before.
+    /// Whether the other end has neither closed it nor sent anything unasked.
     fn is_open(&mut self) -> bool {
-        false
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        recv(&self.stream.0, &mut [0; 1], flags).err() == Some(Errno::AGAIN)
     }
 }
 

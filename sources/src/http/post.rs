@@ -12,6 +12,7 @@ use ureq::{Agent, Proxy};
 
 use super::address::Address;
 use super::fetch::explained;
+use super::identity::Identity;
 use super::trust::Trust;
 use super::{connect, tls};
 use crate::quote::{escaped, quoted};
@@ -26,13 +27,13 @@ const ANSWER_CHARS_MAX: usize = 300;
 /// An address to which bytes are posted, over HTTP or HTTPS.
 ///
 /// The check of the server, the deadline and the use of a proxy follow the [`Settings`],
-/// as for a [`Page`](crate::Page). A user and a password in the address are sent and
-/// never shown; the query is not shown either. Redirects are not followed: they would
-/// send data elsewhere.
+/// as for a [`Page`](crate::Page). A connection is used again while the server keeps it
+/// open. A user and a password in the address are sent and never shown; the query is not
+/// shown either. Redirects are not followed: they would send data elsewhere.
 ///
 /// ```no_run
 /// use gaugelog_sources::{Post, Settings};
-/// let post = Post::open("http://localhost:9090/api/v1/write", &Settings::new())?;
+/// let post = Post::open("http://localhost:9090/api/v1/write", &Settings::new(), None)?;
 /// let answer = post.send(&[("content-type", "text/plain")], b"7")?;
 /// println!("{}: {} {}", post.shown(), answer.status, answer.text);
 /// # Ok::<(), gaugelog_sources::SourceError>(())
@@ -64,11 +65,17 @@ impl Answer {
 }
 
 impl Post {
-    /// An address to post to. Nothing is connected yet.
+    /// An address to post to, and the client certificate for a server that requires one.
+    /// Nothing is connected yet.
     ///
     /// # Errors
-    /// An invalid address, or a file of certificates that cannot be read.
-    pub fn open(address: &str, settings: &Settings) -> Result<Self, SourceError> {
+    /// An invalid address, a file of certificates that cannot be read, or a client
+    /// certificate that does not belong to its key or is for an address without TLS.
+    pub fn open(
+        address: &str,
+        settings: &Settings,
+        identity: Option<Identity>,
+    ) -> Result<Self, SourceError> {
         if address.contains('#') {
             return Err(SourceError::fatal("an address to send to has no #; remove it"));
         }
@@ -78,7 +85,14 @@ impl Post {
         if address.is_https() && matches!(trust, Trust::Anybody) {
             log::warn!("{shown}: the certificate is not checked, so any server is trusted");
         }
-        let tls = tls::Tls::new(trust).map_err(SourceError::fatal)?;
+        if identity.is_some() && !address.is_https() {
+            return Err(SourceError::fatal("a client certificate is for https:; write that"));
+        }
+        let tls = match identity {
+            Some(identity) => tls::Tls::showing(trust, identity),
+            None => tls::Tls::new(trust),
+        };
+        let tls = tls.map_err(SourceError::fatal)?;
         let connector =
             ().chain(ConnectProxyConnector::default()).chain(connect::Racing).chain(tls);
         let proxy = if settings.proxy_from_environment { Proxy::try_from_env() } else { None };
@@ -89,7 +103,7 @@ impl Post {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .max_idle_connections(0)
+            .max_idle_connections(1)
             .accept_encoding("identity")
             .user_agent(concat!("gaugelog/", env!("CARGO_PKG_VERSION")))
             .build();
@@ -109,6 +123,11 @@ impl Post {
         self.address
             .request(None)
             .is_ok_and(|request| request.headers().contains_key(AUTHORIZATION))
+    }
+
+    /// Ends what is being sent, in whichever thread, with an error. Nothing is sent any more.
+    pub fn shut_down(&self) {
+        self.agent.clone().shutdown();
     }
 
     /// Posts bytes with these headers and waits for the answer, whatever its status.

@@ -6,9 +6,10 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
-use rustls::{AlertDescription, ClientConfig, ClientConnection, StreamOwned};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, ConfigBuilder, StreamOwned};
 use ureq::Error;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
@@ -16,6 +17,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::connect::remaining;
+use super::identity::Identity;
 use super::trust::Trust;
 use crate::quote::quoted;
 use verifier::Verifier;
@@ -29,16 +31,32 @@ pub(super) struct Tls {
 
 impl Tls {
     pub(super) fn new(trust: Trust) -> Result<Self, String> {
-        let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
-        let verifier = Verifier::new(trust, &provider)?;
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
+        Ok(Self { config: Arc::new(builder(trust)?.with_no_client_auth()) })
+    }
+
+    /// Shows a certificate to a server that wants one.
+    pub(super) fn showing(trust: Trust, identity: Identity) -> Result<Self, String> {
+        let Identity { certificates, key } = identity;
+        let config = builder(trust)?.with_client_auth_cert(certificates, key);
+        let config = config.map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                "the key is not that of the client certificate; name the two that belong together"
+                    .to_owned()
+            }
+            other => format!("the client certificate cannot be used: {other}"),
+        })?;
         Ok(Self { config: Arc::new(config) })
     }
+}
+
+fn builder(trust: Trust) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+    let verifier = Verifier::new(trust, &provider)?;
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 impl<In: Transport> Connector<In> for Tls {
@@ -171,7 +189,12 @@ fn alert_in_words(alert: AlertDescription) -> String {
         AlertDescription::HandshakeFailure => {
             "it accepts none of the ciphers that are offered".to_owned()
         }
-        AlertDescription::CertificateRequired => "it requires a client certificate".to_owned(),
+        AlertDescription::CertificateRequired => {
+            "it requires a client certificate (--cert and --key)".to_owned()
+        }
+        AlertDescription::UnknownCA => {
+            "it does not know the authority of the client certificate".to_owned()
+        }
         AlertDescription::UnrecognisedName => "it does not know its host's name".to_owned(),
         AlertDescription::InternalError => "it has an internal error".to_owned(),
         other => match other.as_str() {

@@ -18,7 +18,7 @@ fn bytes_arrive_with_their_headers_and_the_status_is_for_the_caller_to_judge() {
         say(stream, b"HTTP/1.1 429 x\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\nnot\x1b now\n");
     });
     let address = server.url("/write?key=hunter2").replace("http://", "http://me:hunter2@");
-    let post = Post::open(&address, &Settings::new()).unwrap();
+    let post = Post::open(&address, &Settings::new(), None).unwrap();
     let answer = post.send(&[("x-version", "1")], b"\x01\x02\x03").unwrap();
     assert_eq!((answer.status, answer.text.as_str()), (429, "not\\u{1b} now"));
     assert_eq!((answer.header("retry-after"), answer.header("x")), (Some("7"), None));
@@ -37,11 +37,12 @@ fn bytes_arrive_with_their_headers_and_the_status_is_for_the_caller_to_judge() {
 #[test]
 fn no_redirect_is_followed_and_no_answer_is_waited_for_without_end() {
     let server = Server::bytes(redirect("http://elsewhere/"));
-    let answer = Post::open(&server.url("/"), &Settings::new()).unwrap().send(&[], b"").unwrap();
+    let answer =
+        Post::open(&server.url("/"), &Settings::new(), None).unwrap().send(&[], b"").unwrap();
     assert_eq!((answer.status, answer.header("location")), (302, Some("http://elsewhere/")));
     let silent = Server::start(|_, _| std::thread::park());
     let settings = Settings::new().deadline(Duration::from_millis(100));
-    let said = Post::open(&silent.url("/"), &settings).unwrap().send(&[], b"").unwrap_err();
+    let said = Post::open(&silent.url("/"), &settings, None).unwrap().send(&[], b"").unwrap_err();
     assert_eq!(said.to_string(), "it took longer than 100ms");
 }
 
@@ -49,7 +50,7 @@ fn no_redirect_is_followed_and_no_answer_is_waited_for_without_end() {
 fn who_the_server_is_is_checked_as_for_pages() {
     let site = Site::start("127.0.0.1", ok(b"", ""));
     let send = |settings: &Settings| {
-        let sent = Post::open(&site.url(), settings).unwrap().send(&[], b"7");
+        let sent = Post::open(&site.url(), settings, None).unwrap().send(&[], b"7");
         sent.map(|answer| answer.status).map_err(|error| error.to_string())
     };
     assert_eq!(send(&Settings::new().ca_file(site.ca_file())), Ok(200));

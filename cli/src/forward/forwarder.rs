@@ -1,0 +1,208 @@
+//! All stores on their way to one destination, in turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::batch::Collisions;
+use super::cursor::Counts;
+use super::delivery::Delivery;
+use super::destination::Destination;
+use super::lane::{Course, Lane, Step};
+use super::receiver::Receiver;
+use crate::ask::stores::Named;
+use crate::exit::Exit;
+use crate::figures::count;
+use crate::output::{self, shown};
+use crate::prometheus::names;
+
+/// How long a signal to end may go unnoticed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Sends what stores hold to a destination, until a flag is set.
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    course: Course,
+    lanes: Vec<Lane>,
+    delivery: Delivery,
+    every: Duration,
+    stop: Arc<AtomicBool>,
+    outcome: Result<(), Exit>,
+}
+
+impl Forwarder {
+    /// A destination without stores; nothing is connected yet.
+    ///
+    /// # Errors
+    /// As [`Destination::receiver`].
+    pub(crate) fn new(destination: &Destination, stop: Arc<AtomicBool>) -> Result<Self, Exit> {
+        let course = Course {
+            destination: destination.clone(),
+            shown: destination.shown(),
+            cursor: destination.cursor_name(),
+            collisions: destination.collisions,
+        };
+        Ok(Self {
+            course,
+            lanes: Vec::new(),
+            delivery: Delivery::new(destination.receiver()?, destination.dropping()),
+            every: destination.every,
+            stop,
+            outcome: Ok(()),
+        })
+    }
+
+    /// Adds stores, each a series.
+    ///
+    /// # Errors
+    /// Two of them would be the same series.
+    pub(crate) fn add(&mut self, stores: Vec<Named>) -> Result<(), Exit> {
+        let labels = |store: &Named| self.course.destination.naming.labels(&store.name);
+        let lanes = stores.into_iter().map(|it| Lane::new(labels(&it), it.path));
+        self.lanes.extend(lanes.collect::<Vec<_>>());
+        names::check_distinct(self.lanes.iter().map(|lane| (&*lane.path, &lane.labels)))
+    }
+
+    /// Says what is sent where.
+    pub(crate) fn introduce(&self) {
+        for lane in &self.lanes {
+            let (store, series) = (shown(&lane.path), names::text(&lane.labels));
+            say(&format!("forwarding {store} to {} as {series}", self.course.shown));
+        }
+    }
+
+    pub(crate) fn receiver(&self) -> Arc<Receiver> {
+        Arc::clone(&self.delivery.receiver)
+    }
+
+    /// Sends everything that is durable, a batch of each store in turn.
+    ///
+    /// # Errors
+    /// Something was not sent.
+    pub(crate) fn run_once(mut self) -> Result<(), Exit> {
+        self.delivery.once();
+        let mut left: Vec<usize> = (0..self.lanes.len()).collect();
+        while !left.is_empty() && !self.is_stopped() {
+            left.retain(|at| self.drive(*at) == Step::More);
+        }
+        self.finish()
+    }
+
+    /// Sends what is durable and what becomes so, until the flag is set. A store that fails
+    /// is looked at again each time, and the others go on.
+    ///
+    /// # Errors
+    /// Something was not sent.
+    pub(crate) fn run(mut self) -> Result<(), Exit> {
+        for at in 0..self.lanes.len() {
+            let registered = self.lanes[at].register(&self.course);
+            self.noted(at, registered);
+        }
+        // What failed and passed is no error of the run.
+        self.outcome = Ok(());
+        while !self.is_stopped() {
+            let mut has_more = false;
+            for at in 0..self.lanes.len() {
+                has_more |= self.drive(at) == Step::More;
+            }
+            if !has_more {
+                self.pause(self.every);
+            }
+        }
+        self.outcome = Ok(());
+        self.finish()
+    }
+
+    /// A batch of a lane, however long that takes.
+    fn drive(&mut self, at: usize) -> Step {
+        while !self.is_stopped() {
+            let reception = self.delivery.reception.clone();
+            let stepped = self.lanes[at].step(&self.course, &mut self.delivery);
+            if self.delivery.reception != reception {
+                self.note();
+            }
+            match stepped {
+                Ok(Step::Later(wait)) => self.pause(wait),
+                Ok(step) => {
+                    self.lanes[at].recovered();
+                    return step;
+                }
+                Err(failure) => {
+                    self.noted(at, Err(failure));
+                    return Step::CaughtUp;
+                }
+            }
+        }
+        Step::Stopped
+    }
+
+    /// Has all cursors say how the receiver has answered.
+    fn note(&mut self) {
+        for at in 0..self.lanes.len() {
+            self.lanes[at].note(&self.delivery.reception);
+            let saved = self.lanes[at].save_if_due();
+            self.noted(at, saved);
+        }
+    }
+
+    fn noted(&mut self, at: usize, outcome: Result<(), Exit>) {
+        if let Err(failure) = outcome {
+            self.lanes[at].failed(failure);
+            self.outcome = Err(Exit::Told);
+        }
+    }
+
+    /// Writes the cursors and says what was done.
+    fn finish(mut self) -> Result<(), Exit> {
+        let mut all = Counts::default();
+        for at in 0..self.lanes.len() {
+            let finished = self.lanes[at].finish();
+            self.noted(at, finished);
+            all.add(self.lanes[at].counts);
+        }
+        say(&format!("{}: {}", self.course.shown, in_words(&all, self.course.collisions)));
+        match all.refused + all.unreadable + all.removed {
+            0 => self.outcome,
+            _ => Err(Exit::Told),
+        }
+    }
+
+    fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.is_stopped() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::sleep(left.min(PAUSE));
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
+
+fn in_words(counts: &Counts, collisions: Collisions) -> String {
+    let collided = match collisions {
+        Collisions::Spread => "moved to another millisecond",
+        _ => "replaced by a later one of their millisecond",
+    };
+    let mut text = format!("{} sent", count(counts.sent));
+    for (number, what) in [
+        (counts.collided, collided),
+        (counts.refused, "refused"),
+        (counts.unreadable, "not readable"),
+        (counts.removed, "removed before they were sent"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {} {what}", count(number)));
+        }
+    }
+    text
+}
+
+fn say(text: &str) {
+    output::say("gaugelog", text);
+}
