@@ -7,7 +7,7 @@ use crate::format::CHUNK;
 
 #[test]
 fn what_is_old_is_kept_from_a_sequence_number_on() {
-    let mut random = Random(1);
+    let mut random = random(1);
     let filled = Filled::new(series(Order::Ascending, 20_000, &mut random), &mut random);
     for (sequence, first) in [(CHUNK - 1, 0), (CHUNK, CHUNK), (3 * CHUNK + 7, 3 * CHUNK)] {
         filled.store.remove_before_up_to(i64::MAX, sequence).expect("removed");
