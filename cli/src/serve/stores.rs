@@ -11,7 +11,7 @@ use super::pool::Unwanted;
 use crate::ask::stores::{self, Named};
 
 /// The large stores that were asked last, whose next snapshot reads less: 7 MB each.
-const LARGE_KEPT: usize = 4;
+const LARGE_KEPT: usize = 3;
 /// What a store is large from, in observations.
 const LARGE: u64 = 10_000_000;
 
