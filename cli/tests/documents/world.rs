@@ -27,11 +27,13 @@ const STORES: [(&str, &[&str]); 4] = [
 
 /// What stands in place of what no test has. `{server}` answers with numbers, and takes
 /// whatever is sent to it.
-const STAND_INS: [(&str, &str); 8] = [
+const STAND_INS: [(&str, &str); 10] = [
     ("sensor:hwmon/coretemp/temp1", "sensor:loadavg/1"),
     ("https://example.org/", "http://{server}/"),
     ("https://station.example/", "http://{server}/"),
     ("http://monitor:9090/", "http://{server}/"),
+    ("http://monitor:8428/", "http://{server}/"),
+    ("https://monitor.example/", "http://{server}/"),
     ("exec:/usr/local/bin/", "exec:{dir}/bin/"),
     ("/backup/", "{dir}/backup/"),
     ("0.0.0.0:8080", "127.0.0.1:0"),
@@ -78,7 +80,9 @@ impl World {
             blocks => blocks.concat(),
         };
         fs::write(dir.join("house.toml"), world.with_stand_ins(&configuration)).unwrap();
-        fs::write(dir.join("station-token"), "0815\n").unwrap();
+        for token in ["station-token", "monitor-token"] {
+            fs::write(dir.join(token), "0815\n").unwrap();
+        }
         fs::copy("../sources/tests/pages/version1.pem", dir.join("station.pem")).unwrap();
         fs::write(dir.join("co2.csv"), "date,co2\n1958-03-29,316.19\n1958-04-05,-99.99\n").unwrap();
         let stores = STORES.iter().find(|(name, _)| *name == document).map_or(&[][..], |it| it.1);

@@ -103,7 +103,7 @@ fn a_wrong_certificate_is_named_and_nothing_is_lost() {
     let wrong = Receiver::start_tls(server(&others, None), |_| Act::Take);
     let foreign = ["--cert", "other.pem", "--key", "other.key"];
     for (receiver, options, said) in [
-        (&wanting, &[][..], "the server ended TLS: it wants a client certificate (--cert"),
+        (&wanting, &[][..], "the server ended TLS: it requires a client certificate (--cert"),
         (&wanting, &foreign, "it does not know the authority of the client certificate"),
         (&wrong, &[], "its certificate is not signed by an authority that is known here"),
     ] {

@@ -76,14 +76,17 @@ fn a_month_offline_and_five_power_cuts_lose_nothing_and_double_nothing() {
         let held = Options::new().sync(SyncPolicy::Never).open(&bench.store).unwrap();
         let first = length(&bench.store);
         appended(&held, first..first + UNSYNCED, 1 + round);
-        // Once it takes something: what is not durable must not be among it.
-        receiver.behave(move |message| match round == 2 && message.number % 4 < 3 {
-            true => Act::Take,
-            false => [Act::Nothing, Act::Answer(503, "", ""), Act::Half][message.number % 3],
+        // Once it takes everything: what is not durable must not be among it.
+        receiver.behave(move |message| match round {
+            2 => Act::Take,
+            _ => [Act::Nothing, Act::Answer(503, "", ""), Act::Half][message.number % 3],
         });
         let before = receiver.messages();
         let mut running = bench.start(&receiver);
         wait_until(|| receiver.messages() > before);
+        if round == 2 {
+            wait_until(|| receiver.samples().len() as u64 >= first);
+        }
         running.0.kill().unwrap();
         running.0.wait().unwrap();
         drop(held);
