@@ -270,7 +270,7 @@ fn damage_is_counted_beside_the_rest() {
     assert!(found.iter().all(|(ms, value)| stored.contains(&(*ms, value.to_bits()))));
     let answer = post(&server, &query(EVER, &[(EQUAL, "__name__", "whole")]), "");
     assert_eq!(answer.header("gaugelog-missing"), None);
-    // A store of which nothing can be read is no smaller answer.
+    // A store that cannot be read must not become a smaller answer.
     let answer = post(&server, &query(EVER, &[]), "");
     assert!(answer.status == 500 && answer.body.contains("repair"), "{answer:?}");
 }

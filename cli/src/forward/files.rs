@@ -230,7 +230,7 @@ impl Source {
         Ok(true)
     }
 
-    /// The next file of the store as it was seen last, or of the store as it is now.
+    /// The next file of the store, by the snapshot that is open or a new one.
     fn next_file(&mut self, to: &Destination) -> Result<Option<Range<u64>>, Exit> {
         if let Some(sequences) = self.opened.as_ref().and_then(Opened::next) {
             return Ok(Some(sequences));

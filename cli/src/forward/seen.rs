@@ -19,7 +19,7 @@ pub(crate) struct Forwarded {
     pub(crate) running: bool,
     #[serde(flatten)]
     pub(crate) counts: Counts,
-    /// How many observations are durable and not sent; none where that cannot be told.
+    /// How many observations are durable and not sent; none if that is not known.
     pub(crate) behind: Option<u64>,
     /// How long ago the oldest of them was measured.
     pub(crate) behind_seconds: Option<f64>,

@@ -7,8 +7,7 @@ use rustix::fs::statvfs;
 
 use super::cursor::{Found, files, id_text, load};
 
-/// What is not sent yet is kept while more than one part in so many of the file system is
-/// free.
+/// What is not sent yet is kept while more than a tenth of the file system is free.
 const PARTS_FREE: u64 = 10;
 
 /// From which sequence number on a destination still wants what a store has: all of it
