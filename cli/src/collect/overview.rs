@@ -20,7 +20,7 @@ pub(super) struct Row {
     pub(super) failed: u64,
 }
 
-/// The table as it was drawn last.
+/// The table that was drawn last.
 #[derive(Default)]
 pub(super) struct Overview {
     /// The events of all sources, and the size of the terminal.
