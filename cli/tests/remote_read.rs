@@ -15,9 +15,8 @@ use std::io::Write;
 use decoder::Series;
 use gaugelog::{Observation, Store};
 use program::http::{Answer, Server};
-use program::names_in;
 use program::tool::wait_until;
-use tempfile::TempDir;
+use program::{house, names_in};
 
 const MS: i64 = 1_000_000;
 /// 2026-06-01T12:00:00Z, in milliseconds.
@@ -131,15 +130,6 @@ fn samples(all: &[Observation], (first_ms, last_ms): (i64, i64)) -> Vec<(i64, f6
         samples.push((ms, it.value));
     }
     samples
-}
-
-fn house(rooms: &[(&str, &[Observation])]) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, observations) in rooms {
-        let store = Store::create(dir.path().join(name)).unwrap();
-        store.append_batch(observations).unwrap();
-    }
-    dir
 }
 
 #[test]

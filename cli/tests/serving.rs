@@ -15,25 +15,14 @@ use std::process::Command;
 use gaugelog::{Observation, Store};
 use program::http::Server;
 use program::tool::{ran, wait_until};
-use program::{Ran, TOOL, names_in, program};
+use program::{Ran, TOOL, house, names_in, program};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const SECOND: i64 = 1_000_000_000;
 /// 2026-06-01T12:00:00Z.
 const NOON: i64 = 1_780_315_200 * SECOND;
 const TOKEN: &str = "0123456789abcdef+/=";
-
-/// A folder with stores of these observations.
-fn house(rooms: &[(&str, &[Observation])]) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, observations) in rooms {
-        let store = Store::create(dir.path().join(name)).unwrap();
-        store.append_batch(observations).unwrap();
-    }
-    dir
-}
 
 /// One observation a second, some too late, with a gap.
 fn weather(count: i64) -> Vec<Observation> {

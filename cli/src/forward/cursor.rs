@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +36,19 @@ pub(super) struct Cursor {
     pub(super) counts: Counts,
     #[serde(flatten)]
     pub(super) reception: Reception,
+}
+
+impl Cursor {
+    /// Passes over what retention has removed before `first`, and returns the sequence
+    /// numbers of that.
+    pub(super) fn pass_removed(&mut self, first: u64) -> Option<Range<u64>> {
+        let removed = self.next..first;
+        if removed.is_empty() {
+            return None;
+        }
+        self.next = first;
+        Some(removed)
+    }
 }
 
 /// How the destination has answered, for `gaugelog status`. Times are nanoseconds since

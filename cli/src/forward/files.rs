@@ -292,17 +292,14 @@ impl Source {
     /// Counts what retention has removed before it was written.
     fn note_removed(&mut self) {
         let Some(opened) = &mut self.opened else { return };
-        let (next, first) = (opened.cursor.next, opened.snapshot.first_sequence());
-        if next >= first {
-            return;
-        }
-        let removed = first - next;
-        opened.cursor.next = first;
+        let first = opened.snapshot.first_sequence();
+        let Some(passed) = opened.cursor.pass_removed(first) else { return };
+        let removed = passed.end - passed.start;
         self.count(Counts { removed, ..Counts::default() });
         let (number, s) = (count(removed), plural(removed));
         self.say(&format!(
             "{number} observation{s} from {} on were removed by retention before they were written",
-            count(next)
+            count(passed.start)
         ));
     }
 

@@ -275,19 +275,16 @@ impl Lane {
     /// Counts what retention has removed before it was sent.
     fn note_removed(&mut self) {
         let Some(opened) = &mut self.opened else { return };
-        let (next, first) = (opened.cursor.next, opened.snapshot.first_sequence());
-        if next >= first {
-            return;
-        }
-        let removed = first - next;
-        opened.cursor.next = first;
+        let first = opened.snapshot.first_sequence();
+        let Some(passed) = opened.cursor.pass_removed(first) else { return };
+        let removed = passed.end - passed.start;
         opened.is_saved = false;
         self.count(Counts { removed, ..Counts::default() });
         let s = plural(removed);
         self.say(&format!(
             "{} observation{s} from {} on were removed by retention before they were sent",
             count(removed),
-            count(next)
+            count(passed.start)
         ));
     }
 

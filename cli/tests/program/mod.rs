@@ -12,6 +12,7 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use gaugelog::{Observation, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,6 +20,16 @@ pub(crate) const SERVICE: &str = env!("CARGO_BIN_EXE_simple_service");
 pub(crate) const DAEMON: &str = env!("CARGO_BIN_EXE_simulate_observations");
 pub(crate) const CONTROL: &str = env!("CARGO_BIN_EXE_simulate_observations_ctl");
 pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_gaugelog");
+
+/// A folder with stores of these observations.
+pub(crate) fn house(rooms: &[(&str, &[Observation])]) -> TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, observations) in rooms {
+        let store = Store::create(dir.path().join(name)).expect("created");
+        store.append_batch(observations).expect("appended");
+    }
+    dir
+}
 
 /// A program, ready to be given arguments.
 pub(crate) fn program(path: &str) -> Command {
