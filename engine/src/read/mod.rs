@@ -1,7 +1,7 @@
 //! Reading: from a fixed prefix of a store to the answers of a snapshot.
 //!
 //! ```text
-//! view ─▶ nodes ─▶ tree_walk ─▶ fold · grid · histogram · quantile ─▶ window ─▶ snapshot
+//! view ─▶ nodes ─▶ tree_walk ─▶ fold · cells · histogram · quantile ─▶ window ─▶ snapshot
 //!           └────▶ scan ──────▶ by_sequence · time_order ───────────────┘
 //! ```
 //!
@@ -9,10 +9,12 @@
 //! (snapshot.rs) alone decides whether damage is an error or is skipped.
 
 pub(crate) mod by_sequence;
+mod cells;
 mod chunk_nodes;
 mod fold;
 pub(crate) mod grid;
 pub(crate) mod histogram;
+mod intervals;
 mod log_nodes;
 mod missing;
 mod nodes;

@@ -7,6 +7,7 @@ mod cancelled;
 mod damage;
 mod order;
 mod removal;
+mod threads;
 
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};

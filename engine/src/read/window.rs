@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::grid::{self, Bucket, Column, Intervals};
+use super::grid::{self, Bucket, Column};
 use super::histogram::{self, Bins, Histogram};
+use super::intervals::Intervals;
 use super::snapshot::Snapshot;
 use super::time_order::ByTime;
 use super::times::{Time, Times, nanoseconds};
@@ -144,7 +145,8 @@ impl Window {
 
     /// First, last, smallest and largest of each of `count` equal intervals from the
     /// first observation to the last (M4): what a picture of that width shows. Intervals
-    /// without an observation are left out. Memory grows with `count`.
+    /// without an observation are left out. Memory grows with `count`. Much is read on
+    /// several threads.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for no column or more than
@@ -156,7 +158,7 @@ impl Window {
 
     /// Summaries of buckets of this width. One bucket begins at `origin`. Buckets without
     /// an observation are left out. Memory grows with the number of buckets from the
-    /// first observation to the last.
+    /// first observation to the last. Much is read on several threads.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a width of 0 or one that

@@ -1,0 +1,159 @@
+//! Filling the summaries of equal intervals of time, on several threads.
+
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
+
+use super::intervals::Intervals;
+use super::nodes::Node;
+use super::scan::{Columns, Scan};
+use super::snapshot::Snapshot;
+use super::times::{Relation, Times};
+use super::tree_walk::{Visitor, Way, walk};
+use crate::chunk::reader::Wanted;
+use crate::error::Result;
+use crate::format::{CHUNK, LEAF};
+use crate::observation::Observation;
+use crate::stats::summary::Summary;
+
+const THREADS_MAX: usize = 4;
+/// For fewer observations each, no thread is begun.
+const OBSERVATIONS_MIN: u64 = 4 * CHUNK;
+
+/// Summaries of intervals that follow each other.
+pub(super) struct Cells<'c> {
+    /// What is counted.
+    pub(super) times: Times,
+    pub(super) intervals: Intervals,
+    /// The number of the first cell's interval.
+    pub(super) first: i128,
+    pub(super) cells: &'c mut [Summary],
+}
+
+impl Cells<'_> {
+    /// The times that belong to the cells.
+    fn wanted(&self) -> Times {
+        let last = self.first + self.cells.len() as i128 - 1;
+        let from = self.intervals.times(self.first).from.max(self.times.from);
+        let to = self.intervals.times(last).to.min(self.times.to);
+        Times { from, to }
+    }
+
+    /// Adds a summary whose sequence numbers come after all that were added before.
+    fn add(&mut self, number: i128, summary: impl FnOnce() -> Summary) {
+        let cell = usize::try_from(number - self.first).ok();
+        // Others are those of another thread. Rows of a diverged copy may lie outside of
+        // all; they are reported elsewhere.
+        if let Some(cell) = cell.and_then(|cell| self.cells.get_mut(cell)) {
+            *cell = cell.merge(&summary());
+        }
+    }
+}
+
+/// Fills the cells. Each thread fills some of them and goes through the whole tree for
+/// that, so what is in a cell does not depend on the number of threads.
+pub(super) fn fill(snapshot: &Snapshot, cells: Cells<'_>, threads: usize) -> Result<()> {
+    let Cells { times, intervals, first, cells } = cells;
+    let of_each = cells.len().div_ceil(threads).max(1);
+    let (own, others) = cells.split_at_mut(of_each.min(cells.len()));
+    let grid = |(cells, first)| Grid::new(Cells { times, intervals, first, cells });
+    let others = others.chunks_mut(of_each).zip((first..).step_by(of_each).skip(1)).map(grid);
+    thread::scope(|scope| {
+        let begun = others.map(|mut grid| scope.spawn(move || walk(snapshot, &mut grid)));
+        let others: Vec<_> = begun.collect();
+        let filled = walk(snapshot, &mut grid((own, first)));
+        others.into_iter().fold(filled, |filled, other| {
+            let of_other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+            filled.and(of_other)
+        })
+    })
+}
+
+struct Grid<'c> {
+    cells: Cells<'c>,
+    wanted: Times,
+    within: Columns,
+}
+
+impl<'c> Grid<'c> {
+    fn new(cells: Cells<'c>) -> Self {
+        Self { wanted: cells.wanted(), cells, within: Columns::default() }
+    }
+}
+
+impl Visitor for Grid<'_> {
+    fn visit(&mut self, _: &Node, summary: &Summary) -> Way {
+        let number_of = |row: &Observation| self.cells.intervals.number_of(row.timestamp_ns);
+        match self.wanted.relation(summary) {
+            Relation::Outside => Way::Past,
+            Relation::Inside if number_of(&summary.first) == number_of(&summary.last) => {
+                let number = number_of(&summary.first);
+                self.cells.add(number, || summary.clone());
+                Way::Past
+            }
+            Relation::Inside | Relation::Cut => Way::Down(Wanted::ROWS),
+        }
+    }
+
+    fn rows(&mut self, rows: &Scan) {
+        rows.within(&self.cells.times, &mut self.within);
+        let (mut times, mut values) = (&self.within.times[..], &self.within.values[..]);
+        while let Some(time) = times.first() {
+            let number = self.cells.intervals.number_of(*time);
+            let interval = self.cells.intervals.times(number);
+            let run = times.iter().take_while(|time| interval.contain(**time)).count();
+            let (times_of_run, values_of_run);
+            (times_of_run, times) = times.split_at(run);
+            (values_of_run, values) = values.split_at(run);
+            self.cells.add(number, || Summary::of_columns(times_of_run, values_of_run));
+        }
+    }
+}
+
+/// How many threads are worth beginning.
+pub(super) fn threads_worth(snapshot: &Snapshot, times: Times, whole: &Summary) -> Result<usize> {
+    let most = usize::try_from(whole.count / OBSERVATIONS_MIN).unwrap_or(usize::MAX);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = processors.min(THREADS_MAX).min(most);
+    let is_worth = threads > 1 && has_parts_apart(snapshot, times, whole)?;
+    Ok(if is_worth { threads } else { 1 })
+}
+
+/// Whether the parts of the store have little of their time in common. Every thread would
+/// read what they have in common.
+pub(super) fn has_parts_apart(snapshot: &Snapshot, times: Times, whole: &Summary) -> Result<bool> {
+    let smallest = (whole.count / LEAF / PARTS).max(1).ilog2();
+    let mut parts = Parts { times, smallest, spans: 0 };
+    walk(snapshot, &mut parts)?;
+    let (first, last) = (whole.first.timestamp_ns, whole.last.timestamp_ns);
+    Ok(parts.spans * 2 <= (i128::from(last) - i128::from(first)) * 3)
+}
+
+/// About how many parts are looked at.
+const PARTS: u64 = 8;
+
+/// The spans of time of the store's parts.
+struct Parts {
+    times: Times,
+    /// The level of the smallest ones.
+    smallest: u32,
+    spans: i128,
+}
+
+impl Visitor for Parts {
+    fn visit(&mut self, node: &Node, summary: &Summary) -> Way {
+        if self.times.relation(summary) == Relation::Outside {
+            return Way::Past;
+        }
+        if node.level > self.smallest {
+            return Way::Down(Wanted::ROWS);
+        }
+        let first = summary.first.timestamp_ns.max(self.times.from);
+        let last = summary.last.timestamp_ns.min(self.times.to);
+        self.spans += i128::from(last) - i128::from(first);
+        Way::Past
+    }
+
+    /// Only a leaf without a summary comes here.
+    fn rows(&mut self, _: &Scan) {}
+}
