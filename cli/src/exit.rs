@@ -20,7 +20,7 @@ pub(crate) enum Exit {
     Error(String),
     /// The work failed and stderr has been told: status 1.
     Told,
-    /// Whoever read our output has gone, which is no news to anybody: quietly, with
+    /// The reader of our output has gone, as `head` does: quietly, with
     /// the status a shell shows for a program that the broken pipe killed.
     ReaderGone,
 }

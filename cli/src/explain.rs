@@ -1,4 +1,4 @@
-//! What the engine's errors mean to whoever runs a program, and the way out.
+//! What the engine's errors mean to the user of a program, and the way out.
 
 use std::io;
 

@@ -19,7 +19,7 @@ use rustix::process::Pid;
 /// The file's name in the directory of the store.
 pub(crate) const NAME: &str = "simulate_observations.lock";
 
-/// Whoever only looks whether there is a daemon holds the lock, shared, for some
+/// A program that only looks whether there is a daemon holds the lock, shared, for some
 /// microseconds; a daemon that begins at that moment tries for so long.
 const TRY_FOR: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(5);

@@ -67,9 +67,7 @@ fn report(path: &Path, verified: &Verification) -> String {
 
 fn verdict(path: &Path, verified: &Verification) -> String {
     let places = verified.damage.len() as u64 + verified.damage_unlisted;
-    let (s, are) = if places == 1 { ("", "is") } else { ("s", "are") };
-    let mut verdict =
-        format!("{} place{s} of the store {are} not as it was written", count(places));
+    let mut verdict = format!("the store is damaged in {} place{}", count(places), plural(places));
     if verified.damage_unlisted > 0 {
         let listed = count(verified.damage.len() as u64);
         verdict.push_str(&format!(" (the first {listed} are listed)"));

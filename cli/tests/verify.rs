@@ -50,7 +50,7 @@ fn a_flipped_byte_in_any_file_is_listed_and_fails() {
         let ran = verify(&bench.store);
         assert_eq!(ran.status, Some(1), "{name}: {ran:?}");
         assert!(ran.stdout.contains(&format!("{name}, byte 0: ")), "{name}: {ran:?}");
-        let verdict = "1 place of the store is not as it was written";
+        let verdict = "the store is damaged in 1 place";
         assert!(ran.stderr.contains(verdict), "{name}: {ran:?}");
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const BEGUN: &str = "begun: ";
 
 /// Where its errors go in the background, in the store's directory.
 const JOURNAL: &str = "simulate_observations.log";
-/// A journal that is longer is begun anew.
+/// A longer journal is emptied.
 const JOURNAL_BYTES_MAX: u64 = 64 * 1024;
 
 /// So many may be open where the kernel does not list them.
@@ -62,7 +62,7 @@ impl Voice {
         Ok(Self::Background { journal })
     }
 
-    /// Lets whoever started the daemon go on.
+    /// Lets the program that started the daemon go on.
     fn let_go(&self) -> io::Result<()> {
         if let Self::Background { journal } = self {
             // Both: a VM need not have a /dev/null.
@@ -81,7 +81,7 @@ impl Voice {
                     let _ = journal.set_len(0);
                 }
                 let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
-                // There is nobody left to tell that the journal cannot be written.
+                // If the journal cannot be written, there is nowhere left to say so.
                 let _ =
                     (&*journal).write_all(format!("{now} {NAME}: {}\n", escaped(text)).as_bytes());
             }
@@ -133,8 +133,8 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// A source that does not answer yet is tried again, and the daemon has begun; whoever
-    /// started it is told.
+    /// A source that does not answer yet is tried again. The daemon has begun then, and says
+    /// so.
     fn poll_failed(&mut self, error: &SourceError) {
         if self.begun {
             return self.voice.say(&format!("error: {error}"));

@@ -1,11 +1,11 @@
 //! `simulate_observations`: the daemon. It adds one draw from N(14, 3) a second, or what
-//! another source yields, to the service's store until it is told to stop.
+//! another source yields, to the service's store until it is stopped.
 //!
 //! It says on stdout that it has begun once the first observation is on disk, or, of a
 //! source that did not answer, once the first poll has failed; where polls are aligned to
 //! the clock, once the store is open. In the background it then lets go of its standard
-//! descriptors: errors go to a file in the store's directory, which is begun anew where it
-//! has grown to 64 KiB.
+//! descriptors: errors go to a file in the store's directory, which is emptied at
+//! 64 KiB.
 
 mod daemon;
 
