@@ -1,24 +1,17 @@
 //! Filling the summaries of equal intervals of time, on several threads.
 
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::thread;
-
 use super::intervals::Intervals;
 use super::nodes::Node;
+use super::parallel::{on_threads, threads_for};
 use super::scan::{Columns, Scan};
 use super::snapshot::Snapshot;
 use super::times::{Relation, Times};
 use super::tree_walk::{Visitor, Way, walk};
 use crate::chunk::reader::Wanted;
 use crate::error::Result;
-use crate::format::{CHUNK, LEAF};
+use crate::format::LEAF;
 use crate::observation::Observation;
 use crate::stats::summary::Summary;
-
-const THREADS_MAX: usize = 4;
-/// For fewer observations each, no thread is begun.
-const OBSERVATIONS_MIN: u64 = 4 * CHUNK;
 
 /// Summaries of intervals that follow each other.
 pub(super) struct Cells<'c> {
@@ -56,17 +49,12 @@ pub(super) fn fill(snapshot: &Snapshot, cells: Cells<'_>, threads: usize) -> Res
     let Cells { times, intervals, first, cells } = cells;
     let of_each = cells.len().div_ceil(threads).max(1);
     let (own, others) = cells.split_at_mut(of_each.min(cells.len()));
-    let grid = |(cells, first)| Grid::new(Cells { times, intervals, first, cells });
-    let others = others.chunks_mut(of_each).zip((first..).step_by(of_each).skip(1)).map(grid);
-    thread::scope(|scope| {
-        let begun = others.map(|mut grid| scope.spawn(move || walk(snapshot, &mut grid)));
-        let others: Vec<_> = begun.collect();
-        let filled = walk(snapshot, &mut grid((own, first)));
-        others.into_iter().fold(filled, |filled, other| {
-            let of_other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
-            filled.and(of_other)
-        })
-    })
+    let others = others.chunks_mut(of_each).zip((first..).step_by(of_each).skip(1));
+    let works = std::iter::once((own, first)).chain(others).map(|(cells, first)| {
+        let mut grid = Grid::new(Cells { times, intervals, first, cells });
+        move || walk(snapshot, &mut grid)
+    });
+    on_threads(works).map(drop)
 }
 
 struct Grid<'c> {
@@ -112,9 +100,7 @@ impl Visitor for Grid<'_> {
 
 /// How many threads are worth beginning.
 pub(super) fn threads_worth(snapshot: &Snapshot, times: Times, whole: &Summary) -> Result<usize> {
-    let most = usize::try_from(whole.count / OBSERVATIONS_MIN).unwrap_or(usize::MAX);
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = processors.min(THREADS_MAX).min(most);
+    let threads = threads_for(whole.count);
     let is_worth = threads > 1 && has_parts_apart(snapshot, times, whole)?;
     Ok(if is_worth { threads } else { 1 })
 }

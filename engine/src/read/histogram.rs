@@ -1,12 +1,18 @@
 //! Counting values into bins.
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::fold;
 use super::nodes::Node;
+use super::parallel::{on_threads, threads_for};
 use super::scan::Scan;
 use super::snapshot::Snapshot;
 use super::times::{Relation, Times};
 use super::tree_walk::{Visitor, Way, walk};
 use crate::chunk::reader::Wanted;
 use crate::error::Result;
+use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::stats::bins::Edges;
 use crate::stats::summary::Summary;
 
@@ -62,22 +68,55 @@ pub struct Histogram {
     pub counts: Vec<u64>,
 }
 
+/// How many leaves a thread counts before it takes the next ones.
+const LEAVES_OF_PART: u64 = if cfg!(test) { 1 } else { 16 * CHUNK_LEAVES };
+
 /// Counts the values within `times`.
 pub(super) fn histogram(snapshot: &Snapshot, times: Times, edges: Edges) -> Result<Histogram> {
-    let mut counting = Counting { times, counts: vec![0; edges.bins()], edges };
-    walk(snapshot, &mut counting)?;
-    let Counting { edges, counts, .. } = counting;
+    let threads = threads_for(fold::summary(snapshot, times)?.count);
+    let counts = counts(snapshot, times, &edges, threads)?;
     Ok(Histogram { edges: edges.into_vec(), counts })
 }
 
-/// A node whose values are all in one bin is counted as a whole.
-struct Counting {
+/// How many values lie in each bin.
+pub(super) fn counts(
+    snapshot: &Snapshot,
     times: Times,
-    edges: Edges,
+    edges: &Edges,
+    threads: usize,
+) -> Result<Vec<u64>> {
+    let end = snapshot.tree().view().end_sequence().div_ceil(LEAF);
+    let of_part = if threads == 1 { end.max(1) } else { LEAVES_OF_PART };
+    let next = AtomicU64::new(0);
+    let count = || {
+        let mut counting = Counting { times, edges, leaves: 0..0, counts: vec![0; edges.bins()] };
+        loop {
+            let first = next.fetch_add(of_part, Ordering::Relaxed);
+            if first >= end && first > 0 {
+                return Ok(counting.counts);
+            }
+            counting.leaves = first..first + of_part;
+            walk(snapshot, &mut counting)?;
+        }
+    };
+    let counts = on_threads((0..threads).map(|_| count))?;
+    let add = |sum: Vec<u64>, of_thread: Vec<u64>| {
+        // A forged summary may state any count.
+        sum.iter().zip(&of_thread).map(|(sum, more)| sum.saturating_add(*more)).collect()
+    };
+    Ok(counts.into_iter().reduce(add).unwrap_or_default())
+}
+
+/// A node whose values are all in one bin is counted as a whole.
+struct Counting<'e> {
+    times: Times,
+    edges: &'e Edges,
+    /// Those that are counted.
+    leaves: Range<u64>,
     counts: Vec<u64>,
 }
 
-impl Counting {
+impl Counting<'_> {
     fn add(&mut self, value: f64, count: u64) {
         if let Some(bin) = self.edges.index_of(value) {
             // A forged summary may state any count.
@@ -86,8 +125,15 @@ impl Counting {
     }
 }
 
-impl Visitor for Counting {
-    fn visit(&mut self, _: &Node, summary: &Summary) -> Way {
+impl Visitor for Counting<'_> {
+    fn visit(&mut self, node: &Node, summary: &Summary) -> Way {
+        let leaves = node.leaves();
+        if leaves.end <= self.leaves.start || leaves.start >= self.leaves.end {
+            return Way::Past;
+        }
+        if leaves.start < self.leaves.start || leaves.end > self.leaves.end {
+            return Way::Down(Wanted::ROWS);
+        }
         match self.times.relation(summary) {
             Relation::Outside => return Way::Past,
             Relation::Cut => return Way::Down(Wanted::ROWS),

@@ -1,6 +1,7 @@
-//! Chunks scanned on several threads, with fixed memory.
+//! Work on several threads.
 
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
@@ -8,11 +9,41 @@ use std::thread::{self, Builder, ScopedJoinHandle};
 
 use crate::chunk::reader::Page;
 use crate::error::Result;
+use crate::format::CHUNK;
 
 /// More threads would wait for the one that takes the values.
 const THREADS_MAX: usize = 4;
 /// For fewer chunks no thread is begun.
 const CHUNKS_MIN: usize = 8;
+/// Fewer observations are not worth a thread.
+const OBSERVATIONS_MIN: u64 = 4 * CHUNK;
+
+/// How many threads are worth beginning to read so many observations.
+pub(super) fn threads_for(observations: u64) -> usize {
+    let most = usize::try_from(observations / OBSERVATIONS_MIN).unwrap_or(usize::MAX);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    processors.min(THREADS_MAX).min(most).max(1)
+}
+
+/// Does each piece of work on a thread of its own, the first on this one. Returns what
+/// they return, in their order, or the first error.
+pub(super) fn on_threads<W, R>(works: impl IntoIterator<Item = W>) -> Result<Vec<R>>
+where
+    W: FnOnce() -> Result<R> + Send,
+    R: Send,
+{
+    let mut works = works.into_iter();
+    let Some(own) = works.next() else { return Ok(Vec::new()) };
+    thread::scope(|scope| {
+        let others: Vec<_> = works.map(|work| scope.spawn(work)).collect();
+        let others = others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        // All of them end before an error is returned.
+        let all: Vec<Result<R>> = std::iter::once(own()).chain(others).collect();
+        all.into_iter().collect()
+    })
+}
 
 /// Calls `work` with each number, a page to read into, and a function that takes values,
 /// on several threads. `each` gets these values, on this thread and in any order.
@@ -42,7 +73,7 @@ pub(super) fn for_each_chunk(
         // Whatever no thread has taken: all of it, if none could be begun.
         let rest = queue.drain(work, each);
         begun.into_iter().fold(rest, |sum, thread| {
-            let of_thread = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let of_thread = thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             Ok(sum? + of_thread?)
         })
     })

@@ -1,11 +1,15 @@
 //! What several threads fill is, bit for bit, what one fills.
 
-use super::{Filled, ORDERS, Order, random, series, windows};
+use rand::RngExt;
+
+use super::{Filled, ORDERS, Order, flip, random, series, windows};
 use crate::format::summary::has_same_bits;
 use crate::read::cells::{Cells, fill, has_parts_apart};
+use crate::read::histogram::counts;
 use crate::read::intervals::Intervals;
 use crate::read::snapshot::Snapshot;
 use crate::read::times::Times;
+use crate::stats::bins::Edges;
 use crate::stats::summary::Summary;
 
 /// The cells of a window, filled by this number of threads.
@@ -36,6 +40,26 @@ fn cells_do_not_depend_on_the_number_of_threads() {
                         "{order:?} {range:?}"
                     );
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn counts_do_not_depend_on_the_number_of_threads() {
+    let mut random = random(18);
+    for order in ORDERS {
+        let filled = Filled::new(series(order, 9_000, &mut random), &mut random);
+        for _ in 0..5 {
+            let path = filled.chunk_path(random.random_range(0..3));
+            flip(&path, random.random_range(0..std::fs::metadata(&path).expect("a chunk").len()));
+            let snapshot = filled.snapshot().skip_damage();
+            for range in windows(9_000, &mut random) {
+                let times = Times::of(&range);
+                let edges = Edges::equal(-60.0, 160.0, 13);
+                let of = |threads| counts(&snapshot, times, &edges, threads).expect("read");
+                let by_one = of(1);
+                assert!([2, 5].iter().all(|threads| of(*threads) == by_one), "{order:?} {range:?}");
             }
         }
     }
