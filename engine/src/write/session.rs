@@ -238,7 +238,7 @@ impl Session {
 }
 
 fn is_same((one, other): (&Observation, &Observation)) -> bool {
-    one.timestamp_ns == other.timestamp_ns && one.value.to_bits() == other.value.to_bits()
+    one.has_same_bits(other)
 }
 
 /// Up to `count` observations from `sequence` on, as far as they can be read.
