@@ -35,6 +35,11 @@ impl Observation {
         Self { timestamp_ns, value }
     }
 
+    /// Whether both are the same in all bits, so −0.0 is not 0.0.
+    pub(crate) fn has_same_bits(&self, other: &Self) -> bool {
+        self.timestamp_ns == other.timestamp_ns && self.value.to_bits() == other.value.to_bits()
+    }
+
     /// Its time as a system time.
     ///
     /// ```

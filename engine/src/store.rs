@@ -151,6 +151,11 @@ impl Store {
     /// Appends `observations` in their order and returns their sequence numbers.
     /// A crash may leave the first few of them.
     ///
+    /// They have consecutive numbers, with one exception. An append failed, its error said
+    /// that observations may be found later, another process appended after the first of
+    /// these, and then the append was repeated. The range then is from the number of the
+    /// first to that of the last, and longer than the batch.
+    ///
     /// # Errors
     /// As [`Store::append`]; one value that is not finite refuses the whole batch. If a
     /// batch is larger than 8 MiB, its first observations may stay stored:

@@ -5,16 +5,19 @@
 mod support;
 
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
 use gaugelog::{Observation, Options, Store};
 use support::mounts::Disk;
+use support::processes::{Process, again, called, report, wait_for_go};
 use support::{CHUNK, Random, log_path};
 use tempfile::TempDir;
 
 const COUNT: u64 = CHUNK + 20_000;
 /// The unit of btrfs's checksums.
 const BLOCK: usize = 4_096;
+const SIGBUS: i32 = 7;
 
 fn observation(sequence: u64) -> Observation {
     let mut random = Random(sequence);
@@ -42,7 +45,10 @@ fn spoil(image: &Path, file: &Path, block: usize) -> usize {
 }
 
 /// Runs with a file of a store that has a damaged block.
-fn with_a_spoilt_block(choose: impl FnOnce(&Path) -> (PathBuf, usize)) {
+fn with_a_spoilt_block(
+    choose: impl FnOnce(&Path) -> (PathBuf, usize),
+    check: impl FnOnce(&Path, &Path),
+) {
     let place = TempDir::new().expect("a directory");
     let make = ["mkfs.btrfs", "-q", "-f", "-d", "single"];
     let Some(disk) = Disk::make(&place, 160, "200m", &make, "loop") else { return };
@@ -91,12 +97,44 @@ fn check(path: &Path, file: &Path) {
     assert!(verified.is_sound() && verified.readable == COUNT + 1 - lost, "{verified:?}");
 }
 
+/// Reads everything with maps, after an append.
+#[test]
+fn reads_with_maps() {
+    let Some((path, _)) = called() else { return };
+    let store = Store::open(path).expect("opened");
+    store.append(observation(COUNT)).expect("appended");
+    report("APPENDED");
+    wait_for_go();
+    assert_eq!(
+        store.snapshot().expect("a snapshot").by_sequence(..).filter(Result::is_err).count(),
+        1
+    );
+}
+
+/// A signal ends it, and its acknowledged append is there.
+fn check_with_maps(path: &Path, file: &Path) {
+    let mut reader = Process::start(&mut again("reads_with_maps", path, ""));
+    reader.expect_line("APPENDED");
+    reader.go_on();
+    assert_eq!(reader.wait().signal(), Some(SIGBUS));
+    let snapshot = open(path).snapshot().expect("a snapshot").skip_damage();
+    let last = snapshot.by_sequence(COUNT..).map(|row| row.expect("read"));
+    assert!(last.eq([(COUNT, observation(COUNT))]));
+    assert!(snapshot.by_sequence(..).all(|row| row.is_ok()));
+    assert_eq!(snapshot.missing()[0].path, file);
+}
+
 #[test]
 fn a_checksum_error_of_btrfs_in_a_chunk_costs_its_page() {
-    with_a_spoilt_block(|path| (path.join("0000000000.chunk"), 40));
+    with_a_spoilt_block(|path| (path.join("0000000000.chunk"), 40), check);
+}
+
+#[test]
+fn a_checksum_error_of_btrfs_under_a_map_is_a_signal_that_costs_nothing_acknowledged() {
+    with_a_spoilt_block(|path| (path.join("0000000000.chunk"), 200), check_with_maps);
 }
 
 #[test]
 fn a_checksum_error_of_btrfs_in_the_log_costs_its_frames() {
-    with_a_spoilt_block(|path| (log_path(path), 20));
+    with_a_spoilt_block(|path| (log_path(path), 20), check);
 }

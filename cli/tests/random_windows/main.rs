@@ -21,7 +21,7 @@ use jiff::tz::TimeZone;
 use program::Ran;
 use program::tool::ran;
 use serde_json::Value;
-use stores::{Damage, Row, SECOND, Stored};
+use stores::{Damage, LEAF, Row, SECOND, Stored};
 
 const WINDOWS: usize = 200;
 const BUCKETS_MAX: i64 = 300;
@@ -80,7 +80,11 @@ impl Question {
     fn draw(draw: &mut Draw, stores: &[Stored]) -> Self {
         let mut time = || {
             let rows = &draw.pick(stores).rows;
-            let observed = draw.pick(rows).observation.timestamp_ns;
+            // Half of them where a leaf ends or begins, if time is in order.
+            let any = draw.below(rows.len());
+            let at = if draw.is_one_in(2) { any } else { any - any % LEAF };
+            let at = at.saturating_sub(draw.below(2));
+            let observed = rows[at].observation.timestamp_ns;
             // At an observation, a nanosecond beside it, or anywhere.
             let beside = [0, -1, 1, draw.signed_below(3_600 * SECOND)];
             (!draw.is_one_in(6)).then(|| observed + *draw.pick(&beside))

@@ -13,7 +13,7 @@ pub(crate) const SECOND: i64 = 1_000_000_000;
 /// 2026-03-28T20:00:00Z: clocks are put forward in Europe in the night that follows.
 const BEGUN: i64 = 1_774_728_000 * SECOND;
 /// Observations of a leaf: what damage in a chunk costs.
-const LEAF: u64 = 1_024;
+pub(crate) const LEAF: usize = 1_024;
 /// Observations of a frame, in the stores with damage: what it costs in the log.
 const BATCH: usize = 50;
 
@@ -116,7 +116,7 @@ fn flip(store: &Path, ending: &str) -> Range<u64> {
     let errors: Vec<_> = snapshot.by_sequence(..).filter_map(Result::err).collect();
     let [error] = &errors[..] else { panic!("one place: {errors:?}") };
     let lost = error.lost();
-    let unit = if ending == ".log" { BATCH as u64 } else { LEAF };
+    let unit = if ending == ".log" { BATCH } else { LEAF } as u64;
     assert!(lost.start.is_multiple_of(unit) && lost.end == lost.start + unit, "{lost:?}");
     lost
 }

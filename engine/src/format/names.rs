@@ -55,12 +55,12 @@ pub(crate) fn classify(name: &str) -> Name {
     }
     if let Some(log) = name.strip_suffix(DAMAGED) {
         return match classify(log) {
-            Name::Log(id) => Name::Damaged(id),
+            Name::Log(id) | Name::Damaged(id) => Name::Damaged(id),
             _ => Name::Other,
         };
     }
     if let Some(file) = name.strip_suffix(ASIDE) {
-        let ours = matches!(classify(file), Name::Log(_) | Name::Chunk(_));
+        let ours = matches!(classify(file), Name::Log(_) | Name::Chunk(_) | Name::Aside);
         return if ours { Name::Aside } else { Name::Other };
     }
     if let Some(id) = name.strip_suffix(".log").and_then(|id| u64::from_str_radix(id, 16).ok())
@@ -89,6 +89,7 @@ mod tests {
         assert_eq!(classify("0000000000008f3a.log.tmp"), Name::Temporary);
         assert_eq!(classify("0000000000008f3a.log.damaged"), Name::Damaged(0x8f3a));
         assert_eq!(classify("0000000042.chunk.aside"), Name::Aside);
+        assert_eq!(classify("0000000042.chunk.aside.aside"), Name::Aside);
         for other in
             ["42.chunk", "8F3A000000000000.log", "lost+found", "a.tmp", "+0000000001.chunk"]
         {

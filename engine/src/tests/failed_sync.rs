@@ -189,7 +189,7 @@ fn a_retry_by_the_same_writer_stores_nothing_twice() {
     // Another process, which does not know about the failure, takes the frames over.
     append_each(&Store::open(&path).expect("opened"), 40..41);
     assert_eq!(arrivals(&path), observations(0..41));
-    store.append_batch(&batch).expect("stored, and found");
+    assert_eq!(store.append_batch(&batch).expect("stored, and found"), 10..40);
     assert_holds(&path, &observations(0..41));
     append_each(&store, 41..42);
     assert_holds(&path, &observations(0..42));

@@ -20,6 +20,7 @@ mod orphans;
 mod possibly_stored;
 mod power_cut;
 mod read_while_written;
+mod restored;
 mod torn_or_corrupt;
 mod unconfirmed;
 mod unreadable_log;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use super::disk_watch::{Event, no_space, record};
 use super::*;
 use crate::os::disk::Operation;
+use crate::write::session::Numbers;
 
 /// Refuses all writes to a log. The first refused write still writes `stored`, as btrfs
 /// does when it has no room for a copy.
@@ -71,9 +72,41 @@ fn what_another_writer_acknowledged_after_it_is_not_dropped() {
         let other = options(SyncPolicy::Never).open(&path).expect("opened");
         append_each(&other, 12..15);
         if is_retry {
-            store.append_batch(&tried).expect("a retry");
+            assert_eq!(store.append_batch(&tried).expect("a retry"), 10..12);
         }
         append_each(&store, 15..17);
         assert_holds(&path, &observations(0..17));
     }
+}
+
+/// Another process takes over the first of what was reported as failed and appends after
+/// it. A retry stores the rest, and reports where the first and the last are.
+#[test]
+fn a_retry_of_what_was_taken_over_in_part_states_its_own_numbers() {
+    let (_guard, path) = place();
+    // Two frames: one up to the end of its block, and the rest.
+    let tried = observations(10..2_000);
+    let (store, mut written) = store_of_ten(&path, SyncPolicy::Always, &tried);
+    written.truncate(26_000);
+    let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+    result.expect_err("no space");
+    let other = Store::open(&path).expect("opened");
+    let taken = other.append(observation(5_000)).expect("appended");
+    other.append(observation(5_001)).expect("appended");
+    assert!((11..1_900).contains(&taken), "{taken}");
+    let numbers = store.append_batch(&tried).expect("a retry");
+    assert_eq!(numbers, 10..2_002);
+    let all = [observations(0..taken), observations(5_000..5_002), observations(taken..2_000)];
+    assert_holds(&path, &all.concat());
+    assert_eq!(store.append(observation(9_999)).expect("appended"), 2_002);
+}
+
+/// They are retried in one append, and each thread gets its own numbers.
+#[test]
+fn numbers_of_threads_that_append_together_skip_what_others_appended() {
+    let numbers = Numbers { found: 10..13, end: 22, count: 5 };
+    let parts = [0..2, 2..4, 3..5, 4..4].map(|part| numbers.of(part));
+    assert_eq!(parts, [10..12, 12..21, 20..22, 21..21]);
+    let all_found = Numbers { found: 10..13, end: 22, count: 3 };
+    assert_eq!((all_found.of(0..1), all_found.of(1..3)), (10..11, 11..13));
 }

@@ -46,6 +46,46 @@ fn the_last_frame_is_corrupt_where_the_mark_states_that_it_was_durable() {
     assert_eq!(Store::open(&path).expect("opened").recovery().observations, 5);
 }
 
+/// Whichever frames are hit: where a watermark in a later valid frame covers the first of
+/// them, all up to the next valid frame are corrupt. Otherwise it is the end.
+#[test]
+fn any_hit_frames_are_told_apart_by_the_watermarks_that_are_left() {
+    const FRAMES: u64 = 9;
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Never).create(&path).expect("created");
+    for n in 0..FRAMES {
+        append_each(&store, n..n + 1);
+        if [1, 2, 5].contains(&n) {
+            store.sync().expect("synced");
+        }
+    }
+    let log = log_path(&path);
+    let whole = std::fs::read(&log).expect("a log");
+    let at = |n| usize::try_from(frame(n)).expect("in memory");
+    let watermark = |n| u32::from_le_bytes(whole[at(n) + 12..at(n) + 16].try_into().expect("four"));
+    assert_eq!(watermark(FRAMES - 1), u32::try_from(frame(6)).expect("small"));
+    for subset in 0_u32..1 << FRAMES {
+        let is_hit = |n: u64| subset >> n & 1 == 1;
+        let mut bytes = whole.clone();
+        (0..FRAMES).filter(|n| is_hit(*n)).for_each(|n| bytes[at(n) + 20] ^= 0x10);
+        std::fs::write(&log, bytes).expect("written");
+        let covered = |n| (n + 1..FRAMES).any(|m| !is_hit(m) && u64::from(watermark(m)) > frame(n));
+        let (mut expected, mut corrupt, mut end) = (Vec::new(), Vec::new(), 0);
+        while end < FRAMES && (!is_hit(end) || covered(end)) {
+            let next = (end..FRAMES).find(|n| !is_hit(*n)).expect("a valid frame covers it");
+            corrupt.extend(end..next);
+            expected.push(next);
+            end = next + 1;
+        }
+        let found = contents(&path);
+        let rows: Vec<u64> = found.rows.iter().map(|(sequence, _)| *sequence).collect();
+        let lost: Vec<u64> = found.damage.iter().flat_map(|it| it.lost.clone()).collect();
+        assert_eq!((rows, lost), (expected, corrupt), "{subset:#b}");
+        let recovery = Store::open(&path).expect("opened").recovery().clone();
+        assert_eq!(recovery.dropped_bytes, (FRAMES - end) * FRAME, "{subset:#b}");
+    }
+}
+
 #[test]
 fn an_invalid_frame_that_no_watermark_covers_is_the_end_whatever_follows() {
     let (_guard, path) = place();

@@ -4,12 +4,15 @@
 //! store's (a copy being made, an old backup beside newer files) stay, and `repair` lists
 //! them.
 
-use crate::chunk::reader::Chunk;
+use super::seal::{Held, Losses};
+use crate::chunk::reader::{Chunk, Page, Wanted};
 use crate::error::Result;
+use crate::format::CHUNK_LEAVES;
 use crate::format::names::{Name, classify};
 use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
+use crate::observation::Observation;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 
@@ -43,7 +46,7 @@ fn is_orphan(directory: &Directory, record: &Record, name: &str) -> Result<bool>
         Name::Log(id) => Ok(is_never_listed(directory, record, id)),
         Name::Chunk(number) if number < record.first_chunk => Ok(true),
         Name::Chunk(number) if number >= record.sealed_end => {
-            Ok(is_sealed_from_log(directory, record, number))
+            Ok(is_sealed_from_listed(directory, record, number))
         }
         _ => Ok(false),
     }
@@ -85,10 +88,31 @@ fn is_never_listed(directory: &Directory, record: &Record, id: u64) -> bool {
         && Log::open(directory, Head::of(&own)).is_ok_and(|log| !log.tail().is_appended_to)
 }
 
-/// Whether a chunk was sealed from the listed log, and the log still reaches to its end.
-fn is_sealed_from_log(directory: &Directory, record: &Record, number: u32) -> bool {
+/// Whether a chunk was sealed from the listed log, and the log still holds all of it.
+fn is_sealed_from_listed(directory: &Directory, record: &Record, number: u32) -> bool {
     let Ok(chunk) = Chunk::open(directory, record.store, number, true) else { return false };
-    let end = (u64::from(number) + 1) * crate::format::CHUNK;
-    chunk.place().source_log == record.log
-        && Log::open(directory, Head::of(record)).is_ok_and(|log| log.end_sequence() >= end)
+    Log::open(directory, Head::of(record)).is_ok_and(|log| is_sealed_from(&chunk, &log))
+}
+
+/// Whether a chunk was sealed from `log`, and the log still holds all of it. A log that
+/// was restored from an older copy may have grown in another way since.
+pub(super) fn is_sealed_from(chunk: &Chunk, log: &Log) -> bool {
+    let place = chunk.place();
+    place.source_log == log.head().id && log.end_sequence() >= place.sequences().end && {
+        let held = Held::read(log, place.sequences(), Losses::Reported);
+        held.is_ok_and(|held| has_rows_of(chunk, &held).unwrap_or(false))
+    }
+}
+
+/// Whether a chunk consists of what is `held`.
+fn has_rows_of(chunk: &Chunk, held: &Held) -> Result<bool> {
+    let (mut rows, mut page) = (Vec::new(), Page::default());
+    for leaf in 0..CHUNK_LEAVES {
+        chunk.read_page(leaf, Wanted::ROWS, &mut page)?;
+        rows.extend(page.rows());
+    }
+    let is_same = |(one, other): (&Observation, &Observation)| one.has_same_bits(other);
+    Ok(chunk.lost().flatten().eq(held.lost.iter().cloned().flatten())
+        && rows.len() == held.observations.len()
+        && rows.iter().zip(&held.observations).all(is_same))
 }

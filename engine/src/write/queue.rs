@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use super::session::Numbers;
 use crate::error::{Error, Result};
 use crate::observation::Observation;
 
@@ -60,12 +61,11 @@ enum Answer {
 
 impl Queue {
     /// Stores `observations` with `store`, together with those of other threads. One
-    /// thread at a time calls `store`. It returns the sequence number after the last; its
-    /// error says how many are stored nevertheless.
+    /// thread at a time calls `store`. Its error says how many are stored nevertheless.
     pub(crate) fn append(
         &self,
         observations: &[Observation],
-        store: impl FnOnce(&[Observation]) -> Result<u64>,
+        store: impl FnOnce(&[Observation]) -> Result<Numbers>,
     ) -> Result<Range<u64>> {
         if let Some(answer) = self.wait(observations) {
             return answer;
@@ -139,11 +139,10 @@ impl Leading<'_> {
     fn serve(
         &mut self,
         own: &[Observation],
-        store: impl FnOnce(&[Observation]) -> Result<u64>,
+        store: impl FnOnce(&[Observation]) -> Result<Numbers>,
     ) -> Result<Range<u64>> {
         if self.others.is_empty() {
-            let end = self.timed(own, store)?;
-            return Ok(end - own.len() as u64..end);
+            return Ok(self.timed(own, store)?.of(0..own.len()));
         }
         let mut all = own.to_vec();
         self.others.iter().for_each(|request| all.extend_from_slice(&request.observations));
@@ -151,10 +150,10 @@ impl Leading<'_> {
         let mut before = own.len();
         for request in self.others.drain(..) {
             let count = request.observations.len();
-            request.give(Answer::Stored(part(&result, all.len(), before, count)));
+            request.give(Answer::Stored(part(&result, before, count)));
             before += count;
         }
-        part(&result, all.len(), 0, own.len())
+        part(&result, 0, own.len())
     }
 
     /// Stores `all`, and notes for the next leader how long it took and how many threads
@@ -162,8 +161,8 @@ impl Leading<'_> {
     fn timed(
         &self,
         all: &[Observation],
-        store: impl FnOnce(&[Observation]) -> Result<u64>,
-    ) -> Result<u64> {
+        store: impl FnOnce(&[Observation]) -> Result<Numbers>,
+    ) -> Result<Numbers> {
         let begun = Instant::now();
         let result = store(all);
         let mut waiting = self.queue.lock();
@@ -209,13 +208,10 @@ fn take_some(requests: &mut Vec<Arc<Request>>) -> Vec<Arc<Request>> {
     requests.drain(..some).collect()
 }
 
-/// The result for `count` observations after `before`, from the result for `all`.
-fn part(result: &Result<u64>, all: usize, before: usize, count: usize) -> Result<Range<u64>> {
+/// The result for `count` observations after `before`, from the result for all.
+fn part(result: &Result<Numbers>, before: usize, count: usize) -> Result<Range<u64>> {
     match result {
-        Ok(end) => {
-            let start = end - (all - before) as u64;
-            Ok(start..start + count as u64)
-        }
+        Ok(numbers) => Ok(numbers.of(before..before + count)),
         Err(error) => Err(duplicate(error, before, count)),
     }
 }
@@ -244,8 +240,9 @@ mod tests {
                     std::thread::yield_now();
                 }
             }
-            let count = all.len() as u64;
-            Ok(end.fetch_add(count, Ordering::Relaxed) + count)
+            let count = all.len();
+            let end = end.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+            Ok(Numbers { end, count, ..Numbers::default() })
         };
         let append = || {
             let appended = queue.append(&[Observation::new(0, 1.0)], store);
@@ -277,6 +274,7 @@ mod tests {
     fn a_leader_that_panics_leaves_its_group_to_the_next() {
         let queue = Queue { patience: |_| Duration::from_millis(500), ..Queue::default() };
         let none: &[Observation] = &[];
+        let seven = || Numbers { end: 7, ..Numbers::default() };
         std::thread::scope(|scope| {
             let mut followers = Vec::new();
             let leader = scope.spawn(|| queue.append(none, |_| panic!("of the test")));
@@ -287,7 +285,7 @@ mod tests {
                 std::thread::yield_now();
             }
             for _ in 0..2 {
-                followers.push(scope.spawn(|| queue.append(none, |_| Ok(7))));
+                followers.push(scope.spawn(|| queue.append(none, |_| Ok(seven()))));
             }
             assert!(panicking.join().is_err());
             for follower in followers {

@@ -1,6 +1,7 @@
 //! Sealing: the log's full chunks become chunk files.
 
 use super::encoding::{Unencoded, encode_each};
+use super::orphans::is_sealed_from;
 use super::rotate::draw_identity;
 use crate::chunk::reader::Chunk;
 use crate::chunk::writer::{Contents, summarise};
@@ -100,7 +101,7 @@ pub(crate) fn seal(
     });
     let mut written = Unsynced { directory, files: VecDeque::new() };
     encode_each(count, chunks, |place, bytes| {
-        make_way(directory, lock, place)?;
+        make_way(directory, lock, log, place)?;
         written.add(chunk_name(place.number), bytes)?;
         if written.files.len() < UNSYNCED_MAX { Ok(()) } else { written.sync() }
     })?;
@@ -187,14 +188,14 @@ fn full(directory: &Directory) -> Error {
 }
 
 /// Sets aside a file that has the name of the new chunk, unless an earlier attempt to
-/// seal the same log has left it.
-fn make_way(directory: &Directory, lock: &Lock, place: Place) -> Result<()> {
+/// seal the same rows has left it.
+fn make_way(directory: &Directory, lock: &Lock, log: &Log, place: Place) -> Result<()> {
     let name = chunk_name(place.number);
     if directory.identity(&name)?.is_none() {
         return Ok(());
     }
     match Chunk::open(directory, place.store, place.number, true) {
-        Ok(chunk) if chunk.place().source_log == place.source_log => Ok(()),
+        Ok(chunk) if is_sealed_from(&chunk, log) => Ok(()),
         _ => {
             directory.set_aside(&name, ASIDE)?;
             // Durable before another file gets the name.

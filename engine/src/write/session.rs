@@ -1,6 +1,7 @@
 //! The work of one holder of the lock, and what is remembered for the next holder in the
 //! same process.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -40,6 +41,30 @@ impl Memory {
     pub(crate) fn lacks_mark(&self) -> bool {
         self.process == std::process::id()
             && self.appending.as_ref().is_some_and(Appending::lacks_mark)
+    }
+}
+
+/// The sequence numbers of what was appended at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
+    /// Those of the first observations, if an attempt that was reported as failed has
+    /// stored them. Observations of other processes may follow.
+    pub(crate) found: Range<u64>,
+    /// The number after the last.
+    pub(crate) end: u64,
+    /// How many observations there are.
+    pub(crate) count: usize,
+}
+
+impl Numbers {
+    /// From the number of the first to the number after the last of some of them.
+    pub(crate) fn of(&self, some: Range<usize>) -> Range<u64> {
+        let number = |at: usize| {
+            let found = self.found.start + at as u64;
+            if found < self.found.end { found } else { self.end - (self.count - at) as u64 }
+        };
+        let first = number(some.start);
+        first..some.last().map_or(first, |last| number(last) + 1)
     }
 }
 
@@ -131,11 +156,12 @@ impl Session {
         Ok(())
     }
 
-    /// Appends `rows` and returns the sequence number after them. The error says how many
-    /// of them are stored nevertheless.
-    pub(crate) fn append(&mut self, rows: &[Observation], how: How) -> Result<u64> {
+    /// Appends `rows` and returns their sequence numbers. The error says how many of them
+    /// are stored nevertheless.
+    pub(crate) fn append(&mut self, rows: &[Observation], how: How) -> Result<Numbers> {
         self.prepare()?;
-        let again = self.found_again(rows)?;
+        let found = self.found_again(rows)?;
+        let again = found.clone().count();
         let (appending, lock) = self.parts();
         // Not the log's end: what was reported as failed may still be there.
         let start = appending.kept().sequence;
@@ -145,7 +171,7 @@ impl Session {
                 let end = appending.kept().sequence;
                 self.memory.possibly_stored = None;
                 self.note_unsynced(how.durable);
-                Ok(end)
+                Ok(Numbers { found, end, count: rows.len() })
             }
             Err(failure) => {
                 let kept = appending.kept().sequence.saturating_sub(start);
@@ -220,25 +246,26 @@ impl Session {
         };
     }
 
-    /// How many of `rows` were reported as failed earlier and are in the store
-    /// nevertheless, because another process has kept them.
-    fn found_again(&mut self, rows: &[Observation]) -> Result<usize> {
-        let Some((stays, tried)) = &self.memory.possibly_stored else { return Ok(0) };
+    /// The sequence numbers of the first of `rows`, as far as they were reported as failed
+    /// earlier and are in the store nevertheless, because another process has kept them.
+    fn found_again(&mut self, rows: &[Observation]) -> Result<Range<u64>> {
+        let Some((stays, tried)) = &self.memory.possibly_stored else { return Ok(0..0) };
         let is_dropped = |it: &Appending| (it.log_id(), it.kept()) == (stays.log, stays.kept);
         if self.memory.appending.as_ref().is_some_and(is_dropped) {
-            return Ok(0);
+            return Ok(0..0);
         }
+        let first = stays.kept.sequence;
         let again = rows.len().min(tried.len());
-        let stored = stored_at(&self.directory, stays.kept.sequence, again)?;
+        let stored = stored_at(&self.directory, first, again)?;
         let found = stored.iter().zip(rows).take_while(|pair| is_same(*pair)).count();
         let is_retry = rows[..again].iter().zip(tried).all(is_same);
         self.memory.possibly_stored = None;
-        Ok(if is_retry { found } else { 0 })
+        Ok(first..first + if is_retry { found as u64 } else { 0 })
     }
 }
 
 fn is_same((one, other): (&Observation, &Observation)) -> bool {
-    one.timestamp_ns == other.timestamp_ns && one.value.to_bits() == other.value.to_bits()
+    one.has_same_bits(other)
 }
 
 /// Up to `count` observations from `sequence` on, as far as they can be read.

@@ -203,7 +203,11 @@ impl Directory {
 
     /// Adds a suffix to a file's name. The file is kept, and no longer used.
     pub(crate) fn set_aside(&self, name: &str, suffix: &str) -> Result<()> {
-        let (path, aside) = (self.file_path(name), format!("{name}{suffix}"));
+        let (path, mut aside) = (self.file_path(name), format!("{name}{suffix}"));
+        // An earlier file is kept too.
+        while self.identity(&aside)?.is_some() {
+            aside.push_str(suffix);
+        }
         let rename = || {
             let directory = &self.descriptor;
             Ok(rustix::fs::renameat(directory, name, directory, &aside)?)
