@@ -54,7 +54,7 @@ pub(super) fn fill(snapshot: &Snapshot, cells: Cells<'_>, threads: usize) -> Res
         let mut grid = Grid::new(Cells { times, intervals, first, cells });
         move || walk(snapshot, &mut grid)
     });
-    on_threads(works).map(drop)
+    on_threads(works.collect()).map(drop)
 }
 
 struct Grid<'c> {

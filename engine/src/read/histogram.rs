@@ -99,7 +99,7 @@ pub(super) fn counts(
             walk(snapshot, &mut counting)?;
         }
     };
-    let counts = on_threads((0..threads).map(|_| count))?;
+    let counts = on_threads(vec![count; threads])?;
     let add = |sum: Vec<u64>, of_thread: Vec<u64>| {
         // A forged summary may state any count.
         sum.iter().zip(&of_thread).map(|(sum, more)| sum.saturating_add(*more)).collect()

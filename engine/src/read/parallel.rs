@@ -25,24 +25,28 @@ pub(super) fn threads_for(observations: u64) -> usize {
     processors.min(THREADS_MAX).min(most).max(1)
 }
 
-/// Does each piece of work on a thread of its own, the first on this one. Returns what
-/// they return, in their order, or the first error.
-pub(super) fn on_threads<W, R>(works: impl IntoIterator<Item = W>) -> Result<Vec<R>>
+/// Does each piece of work, each on a thread of its own if these can be begun. Returns what
+/// they return, in any order, or the first error that is found.
+pub(super) fn on_threads<W, R>(works: Vec<W>) -> Result<Vec<R>>
 where
     W: FnOnce() -> Result<R> + Send,
     R: Send,
 {
-    let mut works = works.into_iter();
-    let Some(own) = works.next() else { return Ok(Vec::new()) };
-    thread::scope(|scope| {
-        let others: Vec<_> = works.map(|work| scope.spawn(work)).collect();
-        let others = others
-            .into_iter()
-            .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        // All of them end before an error is returned.
-        let all: Vec<Result<R>> = std::iter::once(own()).chain(others).collect();
-        all.into_iter().collect()
-    })
+    let others = 1..works.len();
+    let left = Mutex::new(works.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || std::iter::from_fn(next).map(|work| work()).collect::<Result<Vec<R>>>();
+    let done = thread::scope(|scope| {
+        let begin = |_| Builder::new().spawn_scoped(scope, work).ok();
+        let others: Vec<ScopedJoinHandle<'_, _>> = others.filter_map(begin).collect();
+        // All of it, if no thread could be begun.
+        let own = work();
+        let join = |other: ScopedJoinHandle<'_, _>| {
+            other.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        std::iter::once(own).chain(others.into_iter().map(join)).collect::<Result<Vec<_>>>()
+    });
+    Ok(done?.into_iter().flatten().collect())
 }
 
 /// Calls `work` with each number, a page to read into, and a function that takes values,
