@@ -9,9 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use gaugelog::Observation;
 use gaugelog_sources::{Access, open_own};
-use parquet::file::metadata::KeyValue;
-use parquet::file::reader::FileReader;
-use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
 use tempfile::Builder;
 
 use super::cursor::id_text;
@@ -77,7 +75,7 @@ impl Folder {
     pub(super) fn put(&self, part: &Part<'_>) -> Result<Put, Exit> {
         let path = self.path.join(part.file_name());
         match open_own(&path, Access::Read) {
-            Ok(file) => self.check(file, &path, part).map(|()| Put::Found),
+            Ok(file) => self.check(&file, &path, part).map(|()| Put::Found),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.write(&path, part).map_err(|error| cannot("write", &path, &error))?;
                 Ok(Put::Written)
@@ -103,14 +101,14 @@ impl Folder {
 
     /// Whether a file that is there holds a part. Where observations have been lost since,
     /// it holds more than the store.
-    fn check(&self, file: File, path: &Path, part: &Part<'_>) -> Result<(), Exit> {
-        let reader = SerializedFileReader::new(file).map_err(|error| {
+    fn check(&self, file: &File, path: &Path, part: &Part<'_>) -> Result<(), Exit> {
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(file).map_err(|error| {
             Exit::Error(format!(
                 "{}: this is no whole Parquet file ({error}); remove it, and it is written again",
                 shown(path)
             ))
         })?;
-        let about = reader.metadata().file_metadata().key_value_metadata();
+        let about = metadata.file_metadata().key_value_metadata();
         let checksum = about.into_iter().flatten().find(|about| about.key == CHECKSUM);
         let is_same = checksum.and_then(|it| it.value.as_ref()) == Some(&part.checksum());
         match is_same || !part.is_complete() {
