@@ -95,15 +95,14 @@ impl Chunks {
         Some(chunk)
     }
 
-    fn insert(&mut self, number: u32, chunk: ChunkNodes) {
-        if self.open.insert(number, Arc::new(chunk)).is_none() {
+    /// Adds a chunk. Returns one that is not kept any more.
+    fn insert(&mut self, number: u32, chunk: &Arc<ChunkNodes>) -> Option<Arc<ChunkNodes>> {
+        if self.open.insert(number, Arc::clone(chunk)).is_none() {
             self.order.push_back(number);
         }
-        if self.order.len() > CHUNKS_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.open.remove(&oldest);
-        }
+        let is_full = self.order.len() > CHUNKS_MAX;
+        let oldest = is_full.then(|| self.order.pop_front()).flatten()?;
+        self.open.remove(&oldest)
     }
 }
 
@@ -164,12 +163,17 @@ impl Tree {
     /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if they cannot be had or do
     /// not belong to their parent; no part of the node can be used then.
     pub(crate) fn children(&self, node: &Node) -> Result<[Node; 2]> {
-        if node.level == CHUNK_LEVEL && !self.is_of_log(node) {
-            self.chunk(last_number(node))?;
-        }
         let (level, index) = (node.level - 1, node.index * 2);
+        if level < CHUNK_LEVEL && !self.is_of_log(node) {
+            let chunk = self.chunk(number_of(index >> (CHUNK_LEVEL - level)))?;
+            let below = |index| {
+                let summary = chunk.below(self.view.directory(), level, index)?.cloned();
+                Ok::<_, Error>(Node { level, index, summary })
+            };
+            return Ok([below(index)?, below(index + 1)?]);
+        }
         let children = [self.node(level, index)?, self.node(level, index + 1)?];
-        // Below a chunk they are what the parent was merged from.
+        // Those of the log are what the parent was merged from, as are those of a chunk.
         if node.level > CHUNK_LEVEL
             && let [Some(left), Some(right)] = [0, 1].map(|at| children[at].summary.as_ref())
             && let Some(parent) = &node.summary
@@ -191,11 +195,15 @@ impl Tree {
         if let Some(chunk) = chunks().get(number) {
             return Ok(chunk);
         }
-        let chunk = ChunkNodes::new(self.view.chunk(number)?);
+        let chunk = Arc::new(ChunkNodes::new(self.view.chunk(number)?));
         self.check_listed(&chunk)?;
         let mut chunks = chunks();
-        chunks.insert(number, chunk);
-        Ok(chunks.get(number).expect("it was just inserted"))
+        let closed = chunks.insert(number, &chunk);
+        chunks.get(number);
+        // Files are closed when the others can go on.
+        drop(chunks);
+        drop(closed);
+        Ok(chunk)
     }
 
     fn log(&self) -> Result<&LogNodes> {
@@ -210,13 +218,11 @@ impl Tree {
         node.sequences().end > self.view.sealed_end_sequence()
     }
 
+    /// A node of the log, or of whole chunks.
     fn node(&self, level: u32, index: u64) -> Result<Node> {
         let mut node = Node { level, index, summary: None };
         node.summary = if self.is_of_log(&node) {
             self.log()?.get(level, index).cloned()
-        } else if level < CHUNK_LEVEL {
-            let chunk = self.chunk(number_of(index >> (CHUNK_LEVEL - level)))?;
-            chunk.below(self.view.directory(), level, index)?.cloned()
         } else {
             self.sealed(&node)?
         };
