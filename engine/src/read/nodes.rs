@@ -24,7 +24,7 @@ use crate::stats::tree::Node as Known;
 use crate::view::View;
 
 /// The most chunks that are kept open, with their nodes: some 20 KiB each.
-const CHUNKS_MAX: usize = 256;
+const CHUNKS_MAX: usize = 160;
 /// The most of them that are read through maps, of up to 512 KiB each.
 const CHUNKS_MAPPED_MAX: usize = 24;
 
