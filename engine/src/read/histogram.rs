@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::fold;
 use super::nodes::Node;
 use super::parallel::{on_threads, threads_for};
 use super::scan::Scan;
@@ -68,13 +67,19 @@ pub struct Histogram {
     pub counts: Vec<u64>,
 }
 
-/// How many leaves a thread counts before it takes the next ones.
-const LEAVES_OF_PART: u64 = if cfg!(test) { 1 } else { 16 * CHUNK_LEAVES };
+/// Threads count part after part. Few leaves are not worth a walk through the tree, and each
+/// walk meets again what the store has lost.
+const LEAVES_OF_PART_MIN: u64 = if cfg!(test) { 1 } else { 16 * CHUNK_LEAVES };
+const PARTS_MAX: u64 = 64;
 
-/// Counts the values within `times`.
-pub(super) fn histogram(snapshot: &Snapshot, times: Times, edges: Edges) -> Result<Histogram> {
-    let threads = threads_for(fold::summary(snapshot, times)?.count);
-    let counts = counts(snapshot, times, &edges, threads)?;
+/// Counts the values within `times`, of `count` observations.
+pub(super) fn histogram(
+    snapshot: &Snapshot,
+    times: Times,
+    edges: Edges,
+    count: u64,
+) -> Result<Histogram> {
+    let counts = counts(snapshot, times, &edges, threads_for(count))?;
     Ok(Histogram { edges: edges.into_vec(), counts })
 }
 
@@ -86,13 +91,13 @@ pub(super) fn counts(
     threads: usize,
 ) -> Result<Vec<u64>> {
     let end = snapshot.tree().view().end_sequence().div_ceil(LEAF);
-    let of_part = if threads == 1 { end.max(1) } else { LEAVES_OF_PART };
+    let of_part = if threads == 1 { end } else { end.div_ceil(PARTS_MAX).max(LEAVES_OF_PART_MIN) };
     let next = AtomicU64::new(0);
     let count = || {
         let mut counting = Counting { times, edges, leaves: 0..0, counts: vec![0; edges.bins()] };
         loop {
             let first = next.fetch_add(of_part, Ordering::Relaxed);
-            if first >= end && first > 0 {
+            if first >= end {
                 return Ok(counting.counts);
             }
             counting.leaves = first..first + of_part;

@@ -18,11 +18,14 @@ const CHUNKS_MIN: usize = 8;
 /// Fewer observations are not worth a thread.
 const OBSERVATIONS_MIN: u64 = 4 * CHUNK;
 
-/// How many threads are worth beginning to read so many observations.
+/// How many threads are worth beginning to read this number of observations.
 pub(super) fn threads_for(observations: u64) -> usize {
     let most = usize::try_from(observations / OBSERVATIONS_MIN).unwrap_or(usize::MAX);
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    processors.min(THREADS_MAX).min(most).max(1)
+    threads_max().min(most).max(1)
+}
+
+fn threads_max() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)
 }
 
 /// Does each piece of work, each on a thread of its own if these can be begun. Returns what
@@ -57,7 +60,7 @@ pub(super) fn for_each_chunk(
     work: impl Fn(u32, &mut Page, &mut dyn FnMut(Vec<f64>)) -> Result<u64> + Sync,
     each: &mut dyn FnMut(Vec<f64>),
 ) -> Result<u64> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX);
+    let threads = threads_max();
     let (numbers_left, has_failed) = (Mutex::new(numbers.clone()), AtomicBool::new(false));
     let (queue, work) = (&Queue { numbers: numbers_left, has_failed }, &work);
     if threads == 1 || numbers.take(CHUNKS_MIN).count() < CHUNKS_MIN {

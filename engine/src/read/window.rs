@@ -125,22 +125,24 @@ impl Window {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for no bin, more than 1,048,576,
     /// or edges that are not finite and ascending; otherwise those of [`Window`].
     pub fn histogram(&self, bins: impl Into<Bins>) -> Result<Option<Histogram>> {
-        let edges = match bins.into() {
-            Bins::Equal(count) => {
-                self.check_parts(Some(count), "bins")?;
+        let (edges, count) = match bins.into() {
+            Bins::Equal(bins) => {
+                self.check_parts(Some(bins), "bins")?;
                 let summary = self.summary()?;
                 let (Some(min), Some(max)) = (summary.min(), summary.max()) else {
                     return Ok(None);
                 };
-                Edges::equal(min, max, count)
+                (Edges::equal(min, max, bins), summary.count)
             }
             Bins::Edges(edges) => {
                 self.check_parts(edges.len().checked_sub(1), "bins")?;
                 let detail = "the edges of bins are not finite and ascending";
-                Edges::given(edges).ok_or_else(|| self.snapshot.tree().invalid(detail.into()))?
+                let edges = Edges::given(edges);
+                let edges = edges.ok_or_else(|| self.snapshot.tree().invalid(detail.into()))?;
+                (edges, self.summary()?.count)
             }
         };
-        histogram::histogram(&self.snapshot, self.times, edges).map(Some)
+        histogram::histogram(&self.snapshot, self.times, edges, count).map(Some)
     }
 
     /// First, last, smallest and largest of each of `count` equal intervals from the

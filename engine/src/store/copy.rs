@@ -14,8 +14,9 @@ use crate::manifest;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::view::View;
+use crate::write::held::{Held, Losses};
 use crate::write::rotate::{draw_identity, make_log};
-use crate::write::seal::{Held, Losses, seal};
+use crate::write::seal::seal;
 
 /// How many bytes are read and written at once.
 const PORTION: usize = 1 << 20;

@@ -21,8 +21,9 @@ use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
+use crate::write::held::{Held, Losses};
 use crate::write::rotate::{draw_identity, make_log};
-use crate::write::seal::{Held, Losses, seal};
+use crate::write::seal::seal;
 
 /// What [`Store::repair`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

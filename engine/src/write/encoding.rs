@@ -9,7 +9,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
-use super::seal::Held;
+use super::held::Held;
 use crate::chunk::writer::{Summaries, encode};
 use crate::error::Result;
 use crate::format::chunk::Place;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::append::Appending;
+use super::held::Held;
 use super::orphans::remove_orphans;
 use super::rotate::{draw_identity, list, make_log};
-use super::seal::Held;
 use crate::error::Result;
 use crate::format::record::Record;
 use crate::log::Head;

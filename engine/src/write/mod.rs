@@ -5,6 +5,7 @@ pub(crate) mod append;
 mod encoding;
 mod first;
 pub(crate) mod handle;
+pub(crate) mod held;
 pub(crate) mod orphans;
 mod queue;
 mod retain;

@@ -4,15 +4,13 @@
 //! store's (a copy being made, an old backup beside newer files) stay, and `repair` lists
 //! them.
 
-use super::seal::{Held, Losses};
-use crate::chunk::reader::{Chunk, Page, Wanted};
+use super::held::is_sealed_from;
+use crate::chunk::reader::Chunk;
 use crate::error::Result;
-use crate::format::CHUNK_LEAVES;
 use crate::format::names::{Name, classify};
 use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
-use crate::observation::Observation;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 
@@ -92,27 +90,4 @@ fn is_never_listed(directory: &Directory, record: &Record, id: u64) -> bool {
 fn is_sealed_from_listed(directory: &Directory, record: &Record, number: u32) -> bool {
     let Ok(chunk) = Chunk::open(directory, record.store, number, true) else { return false };
     Log::open(directory, Head::of(record)).is_ok_and(|log| is_sealed_from(&chunk, &log))
-}
-
-/// Whether a chunk was sealed from `log`, and the log still holds all of it. A log that
-/// was restored from an older copy may have grown in another way since.
-pub(super) fn is_sealed_from(chunk: &Chunk, log: &Log) -> bool {
-    let place = chunk.place();
-    place.source_log == log.head().id && log.end_sequence() >= place.sequences().end && {
-        let held = Held::read(log, place.sequences(), Losses::Reported);
-        held.is_ok_and(|held| has_rows_of(chunk, &held).unwrap_or(false))
-    }
-}
-
-/// Whether a chunk consists of what is `held`.
-fn has_rows_of(chunk: &Chunk, held: &Held) -> Result<bool> {
-    let (mut rows, mut page) = (Vec::new(), Page::default());
-    for leaf in 0..CHUNK_LEAVES {
-        chunk.read_page(leaf, Wanted::ROWS, &mut page)?;
-        rows.extend(page.rows());
-    }
-    let is_same = |(one, other): (&Observation, &Observation)| one.has_same_bits(other);
-    Ok(chunk.lost().flatten().eq(held.lost.iter().cloned().flatten())
-        && rows.len() == held.observations.len()
-        && rows.iter().zip(&held.observations).all(is_same))
 }

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use super::append::Appending;
+use super::held::{Held, Losses};
 use super::orphans::remove_orphans;
-use super::seal::{Held, Losses, seal};
+use super::seal::seal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{DAMAGED, log_name};
 use crate::format::record::{RECORD_BYTES, Record};

@@ -1,82 +1,25 @@
 //! Sealing: the log's full chunks become chunk files.
 
 use super::encoding::{Unencoded, encode_each};
-use super::orphans::is_sealed_from;
+use super::held::{Held, Losses, is_sealed_from};
 use super::rotate::draw_identity;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::{Contents, summarise};
+use crate::chunk::writer::summarise;
 use crate::error::{Error, Result};
 use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, chunk_name};
 use crate::format::record::Record;
 use crate::format::{CHUNK, LEAF};
-use crate::log::reader::{Log, Piece};
-use crate::observation::Observation;
+use crate::log::reader::Log;
 use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
 use std::collections::VecDeque;
-use std::ops::Range;
-
-/// What a log holds in a range of sequence numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    pub(crate) observations: Vec<Observation>,
-    pub(crate) lost: Vec<Range<u64>>,
-    /// Whether `repair` has accepted all losses.
-    pub(crate) is_accepted: bool,
-    /// How many observations are lost and not accepted.
-    pub(crate) unaccepted: u64,
-}
-
-impl Held {
-    pub(crate) fn read(log: &Log, sequences: Range<u64>, losses: Losses) -> Result<Self> {
-        let mut held = Self { is_accepted: true, ..Self::default() };
-        log.read(sequences, &mut |piece| {
-            match piece {
-                Piece::Rows { rows, .. } => held.observations.extend_from_slice(rows),
-                // An end that cannot be read. The caller has handled it.
-                Piece::Lost(damage, _) if damage.lost.is_empty() => {}
-                Piece::Lost(_, Some(error)) if losses == Losses::Corrupt => {
-                    let advice = "nothing is given up because of that; `gaugelog repair` goes on \
-                                  without the observations there";
-                    return Err(error.duplicate().advising(advice));
-                }
-                Piece::Lost(damage, _) => {
-                    held.is_accepted = false;
-                    held.unaccepted += damage.lost.end - damage.lost.start;
-                    held.lost.push(damage.lost);
-                }
-                Piece::Absent(absent) => held.lost.push(absent),
-            }
-            Ok(())
-        })?;
-        Ok(held)
-    }
-
-    /// The content of the chunk at `place`.
-    pub(super) fn contents(&self, place: Place) -> Contents<'_> {
-        let Self { observations, lost, is_accepted, .. } = self;
-        Contents { place, observations, lost, is_accepted: *is_accepted }
-    }
-}
 
 /// The result of sealing.
 #[derive(Debug)]
 pub(crate) struct Sealed {
     /// Whether observations were lost that the log may still hold in some form.
     pub(crate) has_losses: bool,
-}
-
-/// How observations that the log has lost are treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Losses {
-    /// Losses in corrupt bytes count as damage, unless a repair has accepted them before.
-    /// Bytes that the device refuses to read are an error: it may read them later.
-    Corrupt,
-    /// All losses count as damage, unless a repair has accepted them before.
-    Reported,
-    /// A repair accepts all losses now.
-    Accepted,
 }
 
 /// Writes the chunks that `log` holds in full before `limit`, and adds them to `record`.
