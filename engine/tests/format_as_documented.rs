@@ -135,6 +135,23 @@ fn the_chunk_is_as_documented() {
 }
 
 #[test]
+fn times_in_steps_are_as_documented() {
+    let bytes = file("0000000000.chunk");
+    assert_eq!((u32_at(&bytes, 74), u16_at(&bytes, 78)), (3, 8));
+    // One node and no lost observations come before the metas.
+    assert_eq!(u64_at(&bytes, 86 + 88), 1_000_000_000);
+    let lengths = 86 + 88 + 8 + usize::from(u16_at(&bytes, 84));
+    let mut page = usize::try_from(u32_at(&bytes, 52)).unwrap() + 64 * 92;
+    for leaf in 0..64 {
+        let of_leaf = lengths + 12 * leaf;
+        assert_eq!(u16_at(&bytes, of_leaf), 8);
+        let first = observation(1_024 * u64::try_from(leaf).unwrap());
+        assert_eq!(u64_at(&bytes, page).cast_signed(), first.timestamp_ns);
+        page += 8 + usize::from(u16_at(&bytes, of_leaf + 6));
+    }
+}
+
+#[test]
 fn the_golden_store_opens_verifies_and_goes_on() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("store");

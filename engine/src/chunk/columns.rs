@@ -10,7 +10,7 @@ use pco::metadata::{ChunkMeta, DeltaEncoding};
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, PagingSpec};
 
-use super::decimals;
+use super::{decimals, steps};
 use crate::format::chunk::{Codec, META_BYTES_MAX};
 
 /// Level 6 is a tenth faster, but takes five times the bytes where 100 floats repeat.
@@ -47,7 +47,12 @@ impl Encoded {
 
 /// `rows` are the numbers of rows of the leaves; they add up to the number of `times`.
 pub(super) fn encode_times(times: &[i64], rows: &[usize]) -> Encoded {
-    compress(times, rows)
+    let in_steps = steps::of_times(times, rows).map(|step| {
+        let meta = step.to_le_bytes().to_vec();
+        Encoded { codec: Codec::Steps, meta, pages: steps::encode(times, rows) }
+    });
+    in_steps
+        .or_else(|| compress(times, rows))
         .filter(|encoded| restores(encoded, times, rows, TimesDecoder::new, TimesDecoder::decode))
         .unwrap_or_else(|| plain(times, rows))
 }
@@ -137,14 +142,21 @@ pub(super) struct Scratch {
 
 /// Decodes pages of times.
 #[derive(Debug)]
-pub(super) struct TimesDecoder(Option<ChunkDecompressor<i64>>);
+pub(super) enum TimesDecoder {
+    Plain,
+    Pco(Box<ChunkDecompressor<i64>>),
+    Steps(i64),
+}
 
 impl TimesDecoder {
-    /// `None` unless `meta` is a pco meta as this module writes it.
+    /// `None` unless `meta` is one as this module writes it.
     pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
         match codec {
-            Codec::Plain => Some(Self(None)),
-            Codec::Pco { version } => decompressor(version, meta).map(|pco| Self(Some(pco))),
+            Codec::Plain => Some(Self::Plain),
+            Codec::Pco { version } => {
+                decompressor(version, meta).map(|pco| Self::Pco(Box::new(pco)))
+            }
+            Codec::Steps => steps::decode_step(meta).map(Self::Steps),
             Codec::Decimals { .. } => None,
         }
     }
@@ -156,9 +168,10 @@ impl TimesDecoder {
         into: &mut [i64],
         scratch: &mut Scratch,
     ) -> Option<()> {
-        match &self.0 {
-            None => decode_plain(page, into),
-            Some(pco) => decompress(pco, page, into, &mut scratch.pco),
+        match self {
+            Self::Plain => decode_plain(page, into),
+            Self::Pco(pco) => decompress(pco, page, into, &mut scratch.pco),
+            Self::Steps(step) => steps::decode(page, *step, into),
         }
     }
 }
@@ -172,11 +185,12 @@ pub(super) enum ValuesDecoder {
 }
 
 impl ValuesDecoder {
-    /// `None` unless `meta` is a pco meta as this module writes it.
+    /// `None` unless `meta` is one as this module writes it.
     pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
         match codec {
             Codec::Plain => Some(Self::Plain),
             Codec::Pco { version } => decompressor(version, meta).map(Self::Floats),
+            Codec::Steps => None,
             Codec::Decimals { decimals, version } => {
                 decompressor(version, meta).map(|pco| Self::Decimals(decimals, pco))
             }
@@ -200,14 +214,16 @@ impl ValuesDecoder {
                 decimals::to_values(&scratch.integers, *decimals, into);
             }
         }
-        into.iter().all(|value| value.is_finite()).then_some(())
+        // Without an early end, which would keep several values from being looked at at once.
+        let are_finite = into.iter().fold(true, |finite, value| finite & value.is_finite());
+        are_finite.then_some(())
     }
 }
 
 /// Whether a later version of pco wrote it, which may encode in other ways.
 pub(super) fn is_later(codec: Codec) -> bool {
     match codec {
-        Codec::Plain => false,
+        Codec::Plain | Codec::Steps => false,
         Codec::Pco { version } | Codec::Decimals { version, .. } => version > PCO_VERSION,
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod decimals;
 mod parts;
 pub(crate) mod reader;
 pub(crate) mod repair;
+mod steps;
 mod verify;
 pub(crate) mod writer;
 

@@ -185,11 +185,18 @@ impl Chunk {
     /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if one cannot be read. Then all
     /// sequence numbers of the leaf are lost.
     pub(crate) fn read_page(&self, leaf: u64, wanted: Wanted, into: &mut Page) -> Result<()> {
-        into.times.clear();
-        into.values.clear();
-        let columns = [(Column::Times, wanted.times), (Column::Values, wanted.values)];
-        let mut wanted = columns.into_iter().filter(|(_, wanted)| *wanted);
-        let read = wanted.try_for_each(|(column, _)| self.read_column(column, leaf, into));
+        let mut read = Ok(());
+        // What is decoded overwrites what was there: nothing needs to be cleared for it.
+        if wanted.times {
+            read = self.read_column(Column::Times, leaf, into);
+        } else {
+            into.times.clear();
+        }
+        if wanted.values {
+            read = read.and_then(|()| self.read_column(Column::Values, leaf, into));
+        } else {
+            into.values.clear();
+        }
         if read.is_err() {
             into.times.clear();
             into.values.clear();

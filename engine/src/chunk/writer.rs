@@ -97,7 +97,7 @@ pub(crate) fn encode(contents: &Contents<'_>, summaries: &Summaries) -> Vec<u8> 
 pub(super) fn encode_sketch(values: &[f64], codec: Codec) -> Vec<u8> {
     let unit = match codec {
         Codec::Decimals { decimals, .. } => Unit::Decimal(decimals),
-        Codec::Plain | Codec::Pco { .. } => Unit::Binary,
+        Codec::Plain | Codec::Pco { .. } | Codec::Steps => Unit::Binary,
     };
     let mut bytes = Vec::new();
     Sketch::of(values, unit).encode(&mut bytes);

@@ -112,12 +112,15 @@ pub(crate) enum Codec {
     Pco { version: [u8; 2] },
     /// Each number is an integer divided by a power of ten; pco stores the integers.
     Decimals { decimals: u8, version: [u8; 2] },
+    /// Times that are a fixed step apart within each page, which holds the first.
+    Steps,
 }
 
 const CODEC_BYTES: usize = 4;
 const CODEC_PLAIN: u8 = 0;
 const CODEC_PCO: u8 = 1;
 const CODEC_DECIMALS: u8 = 2;
+const CODEC_STEPS: u8 = 3;
 /// Powers of ten up to this one are exact in f64.
 pub(crate) const DECIMALS_MAX: u8 = 22;
 
@@ -129,6 +132,7 @@ impl Codec {
             Self::Decimals { decimals, version: [major, minor] } => {
                 [CODEC_DECIMALS, decimals, major, minor]
             }
+            Self::Steps => [CODEC_STEPS, 0, 0, 0],
         }
     }
 
@@ -139,6 +143,7 @@ impl Codec {
             (Column::Values, [CODEC_DECIMALS, decimals @ ..=DECIMALS_MAX, major, minor]) => {
                 Some(Self::Decimals { decimals, version: [major, minor] })
             }
+            (Column::Times, [CODEC_STEPS, 0, 0, 0]) => Some(Self::Steps),
             _ => None,
         }
     }

@@ -59,7 +59,7 @@ impl Scan {
     /// error.
     pub(crate) fn read(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
         self.lost.clear();
-        self.clear_rows();
+        self.sequences.clear();
         tree.check_wanted()?;
         if leaf * LEAF < tree.view().sealed_end_sequence() {
             self.read_page(tree, leaf, wanted)
@@ -128,18 +128,19 @@ impl Scan {
         });
         if let Err(error) = read {
             self.lost.push(error.damage().ok_or(error)?);
-            self.clear_rows();
+            self.clear();
         }
         Ok(())
     }
 
-    fn clear_rows(&mut self) {
+    fn clear(&mut self) {
         self.page.times.clear();
         self.page.values.clear();
         self.sequences.clear();
     }
 
     fn read_rows(&mut self, tree: &Tree, leaf: u64) -> Result<()> {
+        self.clear();
         let Some(log) = tree.view().log() else {
             self.lost.extend(tree.view().missing_log().cloned());
             return Ok(());

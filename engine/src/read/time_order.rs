@@ -100,8 +100,6 @@ impl ByTime {
             if self.row < self.rows.times.len() {
                 return self.next();
             }
-            self.row = 0;
-            self.rows.clear();
             let step = match self.stage {
                 Stage::Nodes => self.step_nodes(),
                 Stage::Pass { next } => self.step_pass(next),
@@ -152,9 +150,10 @@ impl ByTime {
         if self.pool.is_empty() {
             return false;
         }
-        let last = self.pool.take_before(bound, &mut self.rows);
-        self.after = last.or(self.after);
-        last.is_some()
+        let Some(last) = self.pool.take_before(bound, &mut self.rows) else { return false };
+        self.after = Some(last);
+        self.row = 0;
+        true
     }
 
     fn read(&mut self, leaf: u64) -> Result<()> {
@@ -165,6 +164,7 @@ impl ByTime {
             Some(last) if self.pool.is_empty() => {
                 self.after = Some(last);
                 self.scan.take_within(&self.times, &mut self.rows);
+                self.row = 0;
             }
             _ => self.pool.add(&self.scan, self.times, self.after),
         }

@@ -169,6 +169,34 @@ fn values_that_are_not_finite_are_damage() {
     }
 }
 
+/// Times that a page's first and the step do not allow, and pages of another length.
+#[test]
+fn steps_beyond_the_range_of_times_are_damage() {
+    let shelf = Shelf::new();
+    let specimen = sealed(&slow_sensor(), &[]);
+    let with_step = |step: i64| {
+        rebuilt(&specimen, |header, _| {
+            assert_eq!(header.times.codec, Codec::Steps);
+            header.times.meta = step.to_le_bytes().to_vec();
+        })
+    };
+    for step in [i64::MAX, i64::MIN, i64::MAX / 1000] {
+        let chunk = shelf.open_with(&with_step(step)).expect("opened");
+        assert_eq!(rows_of(&chunk, 1).expect_err("refused").lost, PLACE.leaf_sequences(1));
+    }
+    let chunk = shelf.open_with(&with_step(-1)).expect("opened");
+    assert!(rows_of(&chunk, 1).is_ok());
+    for length in [0, 7, 9] {
+        let bytes = rebuilt(&specimen, |_, parts| parts[2].resize(length, 0));
+        assert_eq!(shelf.open_with(&bytes).expect_err("refused").kind(), ErrorKind::Damaged);
+    }
+    let long = rebuilt(&specimen, |header, _| header.times.meta.push(0));
+    let chunk = shelf.open_with(&long).expect("opened");
+    assert!(rows_of(&chunk, 0).is_err());
+    assert!(TimesDecoder::new(Codec::Steps, &[0; 7]).is_none());
+    assert!(ValuesDecoder::new(Codec::Steps, &[0; 8]).is_none());
+}
+
 /// A repair must not treat as damage what a later version wrote.
 #[test]
 fn a_later_version_is_no_damage() {

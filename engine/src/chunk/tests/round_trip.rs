@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
+use byteorder::{ByteOrder, LittleEndian as LE};
+
 use super::*;
+use crate::chunk::columns::{Scratch, TimesDecoder, encode_times};
+use crate::format::chunk::Codec;
 use crate::format::{CHUNK_LEVEL, LEAF};
 use crate::stats::sketch::{Sketch, Unit};
 use crate::stats::summary::Summary;
@@ -14,6 +18,9 @@ enum Times {
     Jitter,
     Equal,
     Falling,
+    /// A leaf begins later than one step after the one before it.
+    GapBetweenLeaves,
+    GapWithinALeaf,
     Extremes,
     Any,
 }
@@ -40,6 +47,8 @@ fn time(kind: Times, number: i64, random: &mut StdRng) -> i64 {
         Times::Jitter => number * 1_000_000_000 + random.random_range(0..1_000_000),
         Times::Equal => -7,
         Times::Falling => -number * 3,
+        Times::GapBetweenLeaves => number * 60 + if number < 1024 { 0 } else { 7_000 },
+        Times::GapWithinALeaf => number * 60 + if number < 1030 { 0 } else { 7_000 },
         Times::Extremes => [i64::MIN, i64::MAX, 0, -1, 1][random.random_range(0..5)],
         Times::Any => random.random(),
     }
@@ -124,8 +133,16 @@ fn check(all: &[Observation], lost: &[Range<u64>]) {
 }
 
 fn times() -> impl Strategy<Value = Times> {
-    use Times::{Any, Equal, Extremes, Falling, Jitter, Steady};
-    prop::sample::select(vec![Steady, Jitter, Equal, Falling, Extremes, Any])
+    prop::sample::select(vec![
+        Times::Steady,
+        Times::Jitter,
+        Times::Equal,
+        Times::Falling,
+        Times::GapBetweenLeaves,
+        Times::GapWithinALeaf,
+        Times::Extremes,
+        Times::Any,
+    ])
 }
 
 fn values() -> impl Strategy<Value = Values> {
@@ -218,6 +235,46 @@ fn the_sketch_is_in_the_columns_own_unit() {
     let chunk = shelf.open_with(&sealed(&all, &[])).expect("whole");
     let values: Vec<f64> = all.iter().map(|observation| observation.value).collect();
     assert_eq!(chunk.sketch().expect("whole"), Sketch::of(&values, Unit::Decimal(1)));
+}
+
+#[test]
+fn times_are_stored_in_steps_if_every_leaf_has_the_same() {
+    for (kind, step) in [
+        (Times::Steady, Some(1_000_000_000)),
+        (Times::Equal, Some(0)),
+        (Times::Falling, Some(-3)),
+        (Times::GapBetweenLeaves, Some(60)),
+        (Times::GapWithinALeaf, None),
+        (Times::Jitter, None),
+        (Times::Extremes, None),
+    ] {
+        let all = observations(kind, Values::Near, 4);
+        check(&all, &[]);
+        let shelf = Shelf::new();
+        let chunk = shelf.open_with(&sealed(&all, &[])).expect("whole");
+        let times = &chunk.header.times;
+        assert_eq!((times.codec == Codec::Steps).then(|| LE::read_i64(&times.meta)), step);
+        assert!(step.is_none() || times.pages.iter().all(|page| page.bytes == 8));
+    }
+}
+
+/// The largest steps of a page, and one that no step can be.
+#[test]
+fn steps_may_span_the_whole_range_of_times() {
+    for (first, step) in
+        [(i64::MAX - 1023, 1), (i64::MIN, i64::MAX / 600), (i64::MAX, -(i64::MAX / 600))]
+    {
+        let rows = usize::try_from(LEAF).expect("1,024");
+        let times: Vec<i64> = (0..1024).map(|n| first.wrapping_add(step.wrapping_mul(n))).collect();
+        let encoded = encode_times(&times, &[rows, 0]);
+        let mut decoded = vec![0; rows];
+        let decoder = TimesDecoder::new(encoded.codec, &encoded.meta).expect("a decoder");
+        decoder.decode(&encoded.pages[0], &mut decoded, &mut Scratch::default()).expect("a page");
+        assert_eq!(decoded, times);
+        assert_eq!((encoded.codec, encoded.pages[0].len()), (Codec::Steps, 8));
+    }
+    let far = [i64::MIN, i64::MAX, i64::MIN];
+    assert_ne!(encode_times(&far, &[3]).codec, Codec::Steps);
 }
 
 /// Sealing is deterministic: two processes that seal the same log write the same bytes.

@@ -274,7 +274,11 @@ impl Header {
     fn is_plausible(&self) -> bool {
         let page_fits = |codec: Codec, page: &Section, rows: u64| {
             let bytes = u64::from(page.bytes);
-            if codec == Codec::Plain { bytes == 8 * rows } else { bytes == 0 || rows > 0 }
+            match codec {
+                Codec::Plain => bytes == 8 * rows,
+                Codec::Steps => bytes == if rows > 0 { 8 } else { 0 },
+                Codec::Pco { .. } | Codec::Decimals { .. } => bytes == 0 || rows > 0,
+            }
         };
         let fits = |column: &ColumnHeader| {
             let mut pages = column.pages.iter().zip(0..);
