@@ -8,7 +8,7 @@ use super::parts::{self, Fault};
 use crate::error::{Damage, Result};
 use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Place, Section, decode_leaf};
 use crate::format::names::chunk_name;
-use crate::format::{CHUNK, CHUNK_LEAVES};
+use crate::format::{CHUNK, LEAVES};
 use crate::observation::Observation;
 use crate::os::disk::Directory;
 use crate::os::map::Bytes;
@@ -263,20 +263,19 @@ impl Chunk {
     /// The summaries of all leaves. A damaged one is computed again from the rows.
     fn read_leaves(&self) -> Result<Vec<Option<Summary>>> {
         let header = &self.header;
-        let leaves = usize::try_from(CHUNK_LEAVES).expect("64");
-        let mut table = vec![0; leaves * LEAF_BYTES];
+        let mut table = [0; LEAVES * LEAF_BYTES];
         // What this read misses is read again leaf by leaf.
         drop(self.bytes.read(header.leaf_offset(0), &mut table));
-        let leaves = table.chunks_exact(LEAF_BYTES).zip(0..);
-        let leaves = leaves.map(|(bytes, leaf)| {
+        let mut leaves = Vec::with_capacity(LEAVES);
+        for (bytes, leaf) in table.chunks_exact(LEAF_BYTES).zip(0..) {
             let whole = decode_leaf(&header.place, leaf, header.leaf_rows(leaf), bytes);
-            match whole.map_or_else(|| self.stored_leaf(leaf), Ok) {
-                Ok(summary) => Ok(Some(summary)),
-                Err(Fault::Damaged(_)) => self.computed_leaf(leaf),
-                Err(Fault::Unread(error)) => Err(error),
-            }
-        });
-        leaves.collect()
+            leaves.push(match whole.map_or_else(|| self.stored_leaf(leaf), Ok) {
+                Ok(summary) => Some(summary),
+                Err(Fault::Damaged(_)) => self.computed_leaf(leaf)?,
+                Err(Fault::Unread(error)) => return Err(error),
+            });
+        }
+        Ok(leaves)
     }
 
     /// The summary of a leaf as stored in the file.

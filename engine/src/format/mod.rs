@@ -16,3 +16,5 @@ pub(crate) const CHUNK_LEAVES: u64 = if cfg!(any(test, fuzzing)) { 2 } else { 64
 pub(crate) const CHUNK: u64 = LEAF * CHUNK_LEAVES;
 /// The level of a chunk in the tree whose leaves have level 0.
 pub(crate) const CHUNK_LEVEL: u32 = CHUNK_LEAVES.ilog2();
+/// [`CHUNK_LEAVES`] as a length.
+pub(crate) const LEAVES: usize = 1 << CHUNK_LEVEL;

@@ -60,12 +60,12 @@ pub(super) fn fill(snapshot: &Snapshot, cells: Cells<'_>, threads: usize) -> Res
 struct Grid<'c> {
     cells: Cells<'c>,
     wanted: Times,
-    within: Columns,
+    copy: Columns,
 }
 
 impl<'c> Grid<'c> {
     fn new(cells: Cells<'c>) -> Self {
-        Self { wanted: cells.wanted(), cells, within: Columns::default() }
+        Self { wanted: cells.wanted(), cells, copy: Columns::default() }
     }
 }
 
@@ -84,8 +84,7 @@ impl Visitor for Grid<'_> {
     }
 
     fn rows(&mut self, rows: &Scan) {
-        rows.within(&self.cells.times, &mut self.within);
-        let (mut times, mut values) = (&self.within.times[..], &self.within.values[..]);
+        let (mut times, mut values) = rows.within(&self.cells.times, &mut self.copy);
         while let Some(time) = times.first() {
             let number = self.cells.intervals.number_of(*time);
             let interval = self.cells.intervals.times(number);

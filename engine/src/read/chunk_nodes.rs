@@ -8,7 +8,7 @@ use crate::error::{Damage, Result};
 use crate::format::chunk::Place;
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAVES};
 use crate::os::disk::Directory;
 use crate::stats::summary::Summary;
 
@@ -18,9 +18,6 @@ pub(crate) struct ChunkNodes {
     chunk: Chunk,
     inner: OnceLock<Vec<Option<Summary>>>,
 }
-
-/// The number of nodes within a chunk, with its own, plus one for the unused index 0.
-const INNER: usize = 1 << CHUNK_LEVEL;
 
 impl ChunkNodes {
     pub(crate) fn new(chunk: Chunk) -> Self {
@@ -77,8 +74,9 @@ impl ChunkNodes {
     /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` if the
     /// summary of a leaf is damaged.
     fn merged(&self) -> Result<Vec<Option<Summary>>> {
-        let mut inner = vec![None; INNER];
-        for number in (1..INNER).rev() {
+        // Number 0 is not used. There are as many nodes above the leaves as leaves, less one.
+        let mut inner = vec![None; LEAVES];
+        for number in (1..LEAVES).rev() {
             let (left, right) = (self.get(&inner, 2 * number)?, self.get(&inner, 2 * number + 1)?);
             inner[number] = left.zip(right).map(|(left, right)| left.merge(right));
         }
@@ -90,7 +88,7 @@ impl ChunkNodes {
         inner: &'a [Option<Summary>],
         number: usize,
     ) -> Result<Option<&'a Summary>> {
-        match number.checked_sub(INNER) {
+        match number.checked_sub(LEAVES) {
             Some(leaf) => self.chunk.leaf_or_damaged(leaf as u64),
             None => Ok(inner[number].as_ref()),
         }

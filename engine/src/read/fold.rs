@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::stats::summary::Summary;
 
 pub(super) fn summary(snapshot: &Snapshot, times: Times) -> Result<Summary> {
-    let mut fold = Fold { times, total: Summary::EMPTY, within: Columns::default() };
+    let mut fold = Fold { times, total: Summary::EMPTY, copy: Columns::default() };
     walk(snapshot, &mut fold)?;
     Ok(fold.total)
 }
@@ -19,7 +19,7 @@ pub(super) fn summary(snapshot: &Snapshot, times: Times) -> Result<Summary> {
 struct Fold {
     times: Times,
     total: Summary,
-    within: Columns,
+    copy: Columns,
 }
 
 impl Visitor for Fold {
@@ -35,7 +35,7 @@ impl Visitor for Fold {
     }
 
     fn rows(&mut self, rows: &Scan) {
-        rows.within(&self.times, &mut self.within);
-        self.total = self.total.merge(&self.within.summary());
+        let (times, values) = rows.within(&self.times, &mut self.copy);
+        self.total = self.total.merge(&Summary::of_columns(times, values));
     }
 }

@@ -172,14 +172,25 @@ impl Tree {
             };
             return Ok([below(index)?, below(index + 1)?]);
         }
+        if let Some(children) = self.remembered.children_of(node) {
+            let mut indices = index..;
+            return Ok(children.map(|summary| {
+                let index = indices.next().expect("endless");
+                Node { level, index, summary: Some(summary) }
+            }));
+        }
         let children = [self.node(level, index)?, self.node(level, index + 1)?];
         // Those of the log are what the parent was merged from, as are those of a chunk.
         if node.level > CHUNK_LEVEL
             && let [Some(left), Some(right)] = [0, 1].map(|at| children[at].summary.as_ref())
             && let Some(parent) = &node.summary
-            && !has_same_bits(&left.merge(right), parent)
         {
-            return Err(self.diverged(last_number(node), node.sequences()).into());
+            if !has_same_bits(&left.merge(right), parent) {
+                return Err(self.diverged(last_number(node), node.sequences()).into());
+            }
+            if !self.is_of_log(node) {
+                self.remembered.add(node, [left, right]);
+            }
         }
         Ok(children)
     }
@@ -236,16 +247,10 @@ impl Tree {
         if let Some(known) = self.view.record().edge.nodes().iter().find(is_wanted) {
             return Ok(Some(known.summary.clone()));
         }
-        if let Some(summary) = self.remembered.get(node) {
-            return Ok(Some(summary));
-        }
         match self.chunk(last_number(node)) {
             Ok(chunk) => {
                 let known = chunk.chunk().nodes().iter().find(is_wanted);
-                Ok(known.map(|known| {
-                    self.remembered.add(node, &known.summary);
-                    known.summary.clone()
-                }))
+                Ok(known.map(|known| known.summary.clone()))
             }
             // It may not be wanted at all. If it is, its parts are looked for.
             Err(error) if error.damage().is_some() || error.kind() == ErrorKind::Removed => {

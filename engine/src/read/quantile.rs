@@ -134,7 +134,7 @@ impl<'s> WindowValues<'s> {
 
     /// Hands over all values that no sketch is used for.
     fn read_leaves(&self, each: &mut dyn FnMut(&[f64])) -> Result<()> {
-        let (mut scan, mut within) = (Scan::default(), Columns::default());
+        let (mut scan, mut copy) = (Scan::default(), Columns::default());
         let of_chunk = |number: &u32| {
             let first = u64::from(*number) * CHUNK_LEAVES;
             first..first + CHUNK_LEAVES
@@ -143,8 +143,7 @@ impl<'s> WindowValues<'s> {
         for leaf in chunks.chain(self.parts.leaves.iter().cloned()).flatten() {
             scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
             scan.take_lost().try_for_each(|damage| self.snapshot.meet(damage))?;
-            scan.within(&self.times, &mut within);
-            each(&within.values);
+            each(scan.within(&self.times, &mut copy).1);
         }
         Ok(())
     }

@@ -7,26 +7,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::nodes::Node;
 use crate::stats::summary::Summary;
 
-/// As many as a store of a billion observations has: 7 MB.
-const SUMMARIES_MAX: usize = 1 << 15;
+/// As many as a store of a billion observations has: 4 MB.
+const PAIRS_MAX: usize = 1 << 14;
 
-/// Summaries of nodes of whole chunks, by level and index.
+/// The summaries of the two children of a node above the chunks, by its level and index.
+/// They were seen to belong to it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Remembered(Arc<Mutex<HashMap<(u32, u64), Summary>>>);
+pub(crate) struct Remembered(Arc<Mutex<Pairs>>);
+
+type Pairs = HashMap<(u32, u64), [Summary; 2]>;
 
 impl Remembered {
-    pub(crate) fn get(&self, node: &Node) -> Option<Summary> {
+    pub(crate) fn children_of(&self, node: &Node) -> Option<[Summary; 2]> {
         self.all().get(&(node.level, node.index)).cloned()
     }
 
-    pub(crate) fn add(&self, node: &Node, summary: &Summary) {
+    pub(crate) fn add(&self, node: &Node, children: [&Summary; 2]) {
         let mut all = self.all();
-        if all.len() < SUMMARIES_MAX {
-            all.insert((node.level, node.index), summary.clone());
+        if all.len() < PAIRS_MAX {
+            all.insert((node.level, node.index), children.map(Clone::clone));
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<(u32, u64), Summary>> {
+    fn all(&self) -> MutexGuard<'_, Pairs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,7 +12,6 @@ use crate::error::{Damage, Result};
 use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
-use crate::stats::summary::Summary;
 
 /// How many leaves of the log are read at once if they are wanted one after the other:
 /// finding the first takes several block reads.
@@ -47,10 +46,6 @@ impl Columns {
     pub(crate) fn clear(&mut self) {
         self.times.clear();
         self.values.clear();
-    }
-
-    pub(crate) fn summary(&self) -> Summary {
-        Summary::of_columns(&self.times, &self.values)
     }
 }
 
@@ -88,26 +83,40 @@ impl Scan {
         self.lost.drain(..)
     }
 
-    /// Clears `into`, then puts the rows within `times` into it.
-    pub(crate) fn within(&self, times: &Times, into: &mut Columns) {
-        into.clear();
-        let rows = self.page.times.iter().zip(&self.page.values);
-        for (time, value) in rows.filter(|(time, _)| times.contain(**time)) {
-            into.times.push(*time);
-            into.values.push(*value);
+    /// Times and values of the rows within `times`. They are put into `copy` unless the rows
+    /// are in order of time. Both columns were wanted.
+    pub(crate) fn within<'r>(
+        &'r self,
+        times: &Times,
+        copy: &'r mut Columns,
+    ) -> (&'r [i64], &'r [f64]) {
+        let Page { times: all, values, .. } = &self.page;
+        if all.is_sorted() {
+            let start = all.partition_point(|time| *time < times.from);
+            let rows = start..all.partition_point(|time| *time <= times.to).max(start);
+            return (&all[rows.clone()], &values[rows]);
         }
+        copy.clear();
+        for (time, value) in all.iter().zip(values).filter(|(time, _)| times.contain(**time)) {
+            copy.times.push(*time);
+            copy.values.push(*value);
+        }
+        (&copy.times, &copy.values)
     }
 
-    /// As [`within`](Self::within), for rows in order of time, which are not needed any
-    /// more.
+    /// Takes the rows within `times` out of here. They are in order of time.
     pub(crate) fn take_within(&mut self, times: &Times, into: &mut Columns) {
         let is_inside = |time: Option<&i64>| time.is_some_and(|time| times.contain(*time));
         if is_inside(self.page.times.first()) && is_inside(self.page.times.last()) {
             std::mem::swap(&mut self.page.times, &mut into.times);
             std::mem::swap(&mut self.page.values, &mut into.values);
-        } else {
-            self.within(times, into);
+            return;
         }
+        into.clear();
+        let mut none = Columns::default();
+        let (times, values) = self.within(times, &mut none);
+        into.times.extend_from_slice(times);
+        into.values.extend_from_slice(values);
     }
 
     fn read_page(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAVES};
 use crate::log::reader::Log;
 use crate::log::{Head, header};
 use crate::manifest;
@@ -192,7 +192,7 @@ impl<'a> Repairing<'a> {
         let lost = [place.sequences()];
         let contents = Contents { place, observations: &[], lost: &lost, is_accepted: true };
         let mut nodes = Vec::new();
-        let leaves = vec![Summary::EMPTY; usize::try_from(CHUNK_LEAVES).expect("few")];
+        let leaves = vec![Summary::EMPTY; LEAVES];
         nodes.push(Node { level: CHUNK_LEVEL, index: number.into(), summary: Summary::EMPTY });
         for level in 1..=number.trailing_ones() {
             let index = u64::from(number) >> level;

@@ -12,7 +12,7 @@ use super::{CODEC_BYTES, Codec, Column, LEAF_BYTES, Place, Section};
 use crate::format::checksum::checksum;
 use crate::format::record::{Invalid, VERSION};
 use crate::format::summary::{self, SUMMARY_BYTES};
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF, LEAVES};
 use crate::stats::tree::Node;
 
 /// No header is longer.
@@ -141,6 +141,9 @@ impl Header {
 
     /// The number of a leaf's rows.
     pub(crate) fn leaf_rows(&self, leaf: u64) -> u64 {
+        if self.lost.is_empty() {
+            return LEAF;
+        }
         self.leaf_runs(leaf).map(|run| run.end - run.start).sum()
     }
 
@@ -248,7 +251,7 @@ impl Header {
         let lost = take_lost(fields, lost)?;
         let times_meta = fields.split_off(..times_meta)?.to_vec();
         let values_meta = fields.split_off(..values_meta)?.to_vec();
-        let (mut times_pages, mut values_pages) = (Vec::new(), Vec::new());
+        let [mut times_pages, mut values_pages] = [0, 1].map(|_| Vec::with_capacity(LEAVES));
         for _ in 0..CHUNK_LEAVES {
             times_pages.push(take_page(fields)?);
             values_pages.push(take_page(fields)?);
