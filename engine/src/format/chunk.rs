@@ -125,6 +125,11 @@ const CODEC_STEPS: u8 = 3;
 pub(crate) const DECIMALS_MAX: u8 = 22;
 
 impl Codec {
+    /// Whether a later version of the program gave the codec this number.
+    fn is_later(number: u8) -> bool {
+        number > CODEC_STEPS
+    }
+
     fn encode(self) -> [u8; CODEC_BYTES] {
         match self {
             Self::Plain => [CODEC_PLAIN, 0, 0, 0],

@@ -205,12 +205,16 @@ fn a_later_version_is_no_damage() {
         header.values.codec = Codec::Decimals { decimals: 1, version: [4, 2] };
     });
     assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
-    let mut later = specimens().swap_remove(0);
-    let length = LE::read_u32(&later[52..]) as usize;
-    LE::write_u32(&mut later[12..], 3);
-    let checksum = crc32fast::hash(&later[12..length]);
-    LE::write_u32(&mut later[8..], checksum);
-    assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
+    let specimen = specimens().swap_remove(0);
+    // The version, and the codecs of times and values.
+    for (at, unknown) in [(12, 3), (74, 4), (80, 4)] {
+        let mut later = specimen.clone();
+        let length = LE::read_u32(&later[52..]) as usize;
+        later[at] = unknown;
+        let checksum = crc32fast::hash(&later[12..length]);
+        LE::write_u32(&mut later[8..], checksum);
+        assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
+    }
 }
 
 /// A dictionary and a lookback window would take memory only because the bytes say so.
