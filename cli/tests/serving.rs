@@ -359,6 +359,20 @@ fn clients_that_do_no_good_stop_nothing() {
     assert!(matches!(first.read(&mut [0]), Ok(0) | Err(_)), "the first one has been closed");
 }
 
+#[test]
+fn many_at_once_are_all_answered() {
+    let dir = house(&[("room", &weather(100_000))]);
+    let server = Server::of(dir.path(), &[]);
+    let ask = b"GET /api/v1/stores/room/stats?quantile=.5 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut clients: Vec<TcpStream> = (0..220).map(|_| server.connect()).collect();
+    clients.iter_mut().for_each(|client| client.write_all(ask).unwrap());
+    for mut client in clients {
+        let mut status = [0; 12];
+        client.read_exact(&mut status).unwrap();
+        assert_eq!(status.escape_ascii().to_string(), "HTTP/1.1 200");
+    }
+}
+
 /// Both threads compute what would take minutes; who asks next would wait in vain.
 #[test]
 fn a_client_that_leaves_frees_the_thread() {

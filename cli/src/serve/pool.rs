@@ -1,23 +1,21 @@
-//! Two threads that compute answers, and a bounded queue before them.
+//! Two threads that compute answers. Requests wait for one in the order in which they came.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
 use hyper::StatusCode;
 use hyper::header::RETRY_AFTER;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::answer::{Answer, Refusal};
 
 /// The machine has other things to do.
 const THREADS: usize = 2;
-/// More requests than these wait for nothing but their deadline.
-const QUEUE_MAX: usize = 128;
-/// How long a request waits for its answer, its time in the queue included.
+/// How long a request waits for its answer, the time until a thread is free included.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -36,18 +34,23 @@ impl Drop for Waiting {
 
 /// The threads.
 #[derive(Debug)]
-pub(super) struct Pool(SyncSender<Job>);
+pub(super) struct Pool {
+    /// A permit for each thread. A connection has one request at a time, so as many wait as
+    /// there are connections at most; those whose client has gone wait no longer.
+    free: Arc<Semaphore>,
+    jobs: Sender<Job>,
+}
 
 impl Pool {
     pub(super) fn new() -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(QUEUE_MAX);
+        let (jobs, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..THREADS {
             let receiver = Arc::clone(&receiver);
             let name = format!("answers-{number}");
             thread::Builder::new().name(name).spawn(move || work_through(&receiver))?;
         }
-        Ok(Self(sender))
+        Ok(Self { free: Arc::new(Semaphore::new(THREADS)), jobs })
     }
 
     /// What `work` answers, which a thread of the pool does. It is given a flag that is set
@@ -62,15 +65,20 @@ impl Pool {
         // The thread goes on when its answer has been taken: what is computed and not yet
         // counted among the unread answers is one for each thread.
         let (hold, taken) = sync_channel::<()>(0);
-        let job = move || {
-            if !sender.is_closed() && sender.send((work(unwanted), hold)).is_ok() {
-                let _ = taken.recv();
-            }
+        let computed = async {
+            let permit = Arc::clone(&self.free).acquire_owned().await.ok()?;
+            let job = move || {
+                if !sender.is_closed() && sender.send((work(unwanted), hold)).is_ok() {
+                    let _ = taken.recv();
+                }
+                drop(permit);
+            };
+            self.jobs.send(Box::new(job)).ok()?;
+            receiver.await.ok()
         };
-        self.0.try_send(Box::new(job)).map_err(|_| busy("too many requests wait for an answer"))?;
-        match tokio::time::timeout(ANSWERED_WITHIN, receiver).await {
-            Ok(Ok((answered, _taken))) => answered,
-            Ok(Err(_)) => {
+        match tokio::time::timeout(ANSWERED_WITHIN, computed).await {
+            Ok(Some((answered, _taken))) => answered,
+            Ok(None) => {
                 Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "it could not be answered"))
             }
             Err(_) => {
