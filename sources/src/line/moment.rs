@@ -113,12 +113,10 @@ fn in_nanoseconds(text: &str, unit: TimeUnit) -> Option<i128> {
         return None;
     }
     // A number of twenty digits is out of range in any unit. Leading zeros are ignored.
-    let whole = whole.trim_start_matches('0');
-    let whole: i128 = format!("0{}", whole.get(..20).unwrap_or(whole)).parse().ok()?;
-    let behind = unit.digits();
-    let fraction: i128 =
-        format!("0{fraction:0<width$.width$}", width = behind as usize).parse().ok()?;
-    Some(sign * (whole * 10_i128.pow(behind) + fraction))
+    let whole = whole.trim_start_matches('0').bytes().take(20);
+    let fraction = fraction.bytes().chain(std::iter::repeat(b'0')).take(unit.digits() as usize);
+    let add = |number: i128, digit: u8| number * 10 + i128::from(digit - b'0');
+    Some(sign * whole.chain(fraction).fold(0, add))
 }
 
 /// The length of `2026-06-01T12:00:00`.
