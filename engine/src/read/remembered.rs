@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::nodes::Node;
 use crate::stats::summary::Summary;
 
-/// As many as a store of a billion observations has: 4 MB.
+/// As many as a store of a billion observations has: 8 MB.
 const PAIRS_MAX: usize = 1 << 14;
 
 /// The summaries of the two children of a node above the chunks, by its level and index.
