@@ -1,9 +1,9 @@
 //! Columns of numbers as bytes, and back.
 //!
-//! The smallest encoding that gives back every bit is taken. Bytes to decode may be
-//! hostile. pco checks what its own safety needs. Two of its modes, dictionary and
-//! lookback, are refused: they are never written here, and would take up to 256 MiB
-//! because the bytes say so.
+//! Times in steps are stored as such; otherwise the smallest encoding that gives back every
+//! bit is taken. Bytes to decode may be hostile. pco checks what its own safety needs. Two of
+//! its modes, dictionary and lookback, are refused: they are never written here, and would
+//! take up to 256 MiB because the bytes say so.
 
 use pco::data_types::Number;
 use pco::metadata::{ChunkMeta, DeltaEncoding};
