@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::iter::FusedIterator;
 use std::ops::Range;
 
+use super::ahead::ScanAhead;
 use super::missing::extend;
 use super::nodes::Node;
-use super::scan::Scan;
 use super::snapshot::Snapshot;
-use crate::chunk::reader::Wanted;
 use crate::error::{Damage, Error, Result};
 use crate::format::{CHUNK_LEVEL, LEAF};
 use crate::observation::Observation;
@@ -30,7 +29,7 @@ pub struct BySequence {
     leaves: Range<u64>,
     /// The rows of the leaf read last, the next one to return, and the end of the wanted
     /// ones.
-    scan: Scan,
+    scan: ScanAhead,
     row: usize,
     row_end: usize,
     /// Damage that was met. The next leaf may continue it.
@@ -47,7 +46,7 @@ impl BySequence {
             nodes,
             leaves: log / LEAF..log / LEAF,
             wanted,
-            scan: Scan::default(),
+            scan: ScanAhead::default(),
             row: 0,
             row_end: 0,
             pending: None,
@@ -118,7 +117,7 @@ impl BySequence {
     }
 
     fn read_leaf(&mut self, leaf: u64) -> Result<()> {
-        self.scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
+        self.scan.read(self.snapshot.tree(), leaf)?;
         let sequences = self.scan.sequences();
         self.row = sequences.partition_point(|sequence| *sequence < self.wanted.start);
         self.row_end = sequences.partition_point(|sequence| *sequence < self.wanted.end);

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! view ─▶ nodes ─▶ tree_walk ─▶ fold · cells · histogram · quantile ─▶ window ─▶ snapshot
-//!           └────▶ scan ──────▶ by_sequence · time_order ───────────────┘
+//!           └──────▶ scan ──▶ ahead ──▶ by_sequence · time_order ───────┘
 //! ```
 //!
-//! `nodes` finds the summaries of the tree, `scan` the rows of a leaf. `Snapshot::meet`
+//! `nodes` finds the summaries of the tree, `scan` the rows of a leaf, `ahead` those of the
+//! next leaves on other threads. `Snapshot::meet`
 //! (snapshot.rs) alone decides whether damage is an error or is skipped.
 
+mod ahead;
 pub(crate) mod by_sequence;
 mod cells;
 mod chunk_nodes;

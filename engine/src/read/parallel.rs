@@ -24,7 +24,7 @@ pub(super) fn threads_for(observations: u64) -> usize {
     threads_max().min(most).max(1)
 }
 
-fn threads_max() -> usize {
+pub(super) fn threads_max() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)
 }
 

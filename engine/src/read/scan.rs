@@ -24,15 +24,29 @@ enum Source {
     Rows(LogRows),
 }
 
-/// The rows of a leaf. The memory is used again for the next leaf.
+/// The rows of a leaf.
 #[derive(Debug, Default)]
-pub(crate) struct Scan {
-    /// The source that was read last.
-    source: Option<Source>,
+pub(super) struct Leaf {
     page: Page,
     sequences: Vec<u64>,
     /// What of the leaf cannot be read.
     lost: Vec<Damage>,
+}
+
+impl Leaf {
+    fn clear(&mut self) {
+        self.page.times.clear();
+        self.page.values.clear();
+        self.sequences.clear();
+    }
+}
+
+/// Reads leaves. The memory of one is used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// The source that was read last.
+    source: Option<Source>,
+    leaf: Leaf,
 }
 
 /// Columns of equal length.
@@ -53,8 +67,8 @@ impl Scan {
     /// Reads a leaf. Unreadable rows are listed as [`lost`](Self::take_lost) and are no
     /// error.
     pub(crate) fn read(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
-        self.lost.clear();
-        self.sequences.clear();
+        self.leaf.lost.clear();
+        self.leaf.sequences.clear();
         tree.check_wanted()?;
         if leaf * LEAF < tree.view().sealed_end_sequence() {
             self.read_page(tree, leaf, wanted)
@@ -63,24 +77,29 @@ impl Scan {
         }
     }
 
+    /// Takes the rows out of here, and puts those of another leaf in their place.
+    pub(super) fn replace(&mut self, leaf: Leaf) -> Leaf {
+        std::mem::replace(&mut self.leaf, leaf)
+    }
+
     /// The times of the rows; empty if they were not wanted.
     pub(crate) fn times(&self) -> &[i64] {
-        &self.page.times
+        &self.leaf.page.times
     }
 
     /// The values of the rows. Those of the log are there even if they were not wanted.
     pub(crate) fn values(&self) -> &[f64] {
-        &self.page.values
+        &self.leaf.page.values
     }
 
     /// The sequence numbers of the rows.
     pub(crate) fn sequences(&self) -> &[u64] {
-        &self.sequences
+        &self.leaf.sequences
     }
 
     /// The unreadable parts of the leaf, in the order of sequence numbers.
     pub(crate) fn take_lost(&mut self) -> std::vec::Drain<'_, Damage> {
-        self.lost.drain(..)
+        self.leaf.lost.drain(..)
     }
 
     /// Times and values of the rows within `times`. They are put into `copy` unless the rows
@@ -90,7 +109,7 @@ impl Scan {
         times: &Times,
         copy: &'r mut Columns,
     ) -> (&'r [i64], &'r [f64]) {
-        let Page { times: all, values, .. } = &self.page;
+        let Page { times: all, values, .. } = &self.leaf.page;
         if all.is_sorted() {
             let start = all.partition_point(|time| *time < times.from);
             let rows = start..all.partition_point(|time| *time <= times.to).max(start);
@@ -107,9 +126,9 @@ impl Scan {
     /// Takes the rows within `times` out of here. They are in order of time.
     pub(crate) fn take_within(&mut self, times: &Times, into: &mut Columns) {
         let is_inside = |time: Option<&i64>| time.is_some_and(|time| times.contain(*time));
-        if is_inside(self.page.times.first()) && is_inside(self.page.times.last()) {
-            std::mem::swap(&mut self.page.times, &mut into.times);
-            std::mem::swap(&mut self.page.values, &mut into.values);
+        if is_inside(self.leaf.page.times.first()) && is_inside(self.leaf.page.times.last()) {
+            std::mem::swap(&mut self.leaf.page.times, &mut into.times);
+            std::mem::swap(&mut self.leaf.page.values, &mut into.values);
             return;
         }
         into.clear();
@@ -128,30 +147,24 @@ impl Scan {
         let within = leaf % CHUNK_LEAVES;
         let read = chunk.and_then(|chunk| {
             if chunk.has_lost() {
-                self.lost.extend(chunk.losses(within..within + 1));
+                self.leaf.lost.extend(chunk.losses(within..within + 1));
             }
-            let read = chunk.chunk().read_page(within, wanted, &mut self.page);
-            chunk.chunk().sequences(within).for_each(|run| self.sequences.extend(run));
+            let read = chunk.chunk().read_page(within, wanted, &mut self.leaf.page);
+            chunk.chunk().sequences(within).for_each(|run| self.leaf.sequences.extend(run));
             self.source = Some(Source::Columns(chunk));
             read
         });
         if let Err(error) = read {
-            self.lost.push(error.damage().ok_or(error)?);
-            self.clear();
+            self.leaf.lost.push(error.damage().ok_or(error)?);
+            self.leaf.clear();
         }
         Ok(())
     }
 
-    fn clear(&mut self) {
-        self.page.times.clear();
-        self.page.values.clear();
-        self.sequences.clear();
-    }
-
     fn read_rows(&mut self, tree: &Tree, leaf: u64) -> Result<()> {
-        self.clear();
+        self.leaf.clear();
         let Some(log) = tree.view().log() else {
-            self.lost.extend(tree.view().missing_log().cloned());
+            self.leaf.lost.extend(tree.view().missing_log().cloned());
             return Ok(());
         };
         let mut rows = match self.source.take() {
@@ -159,9 +172,9 @@ impl Scan {
             _ => LogRows::default(),
         };
         rows.reach(log, leaf)?;
-        rows.copy(leaf, &mut self.page, &mut self.sequences);
+        rows.copy(leaf, &mut self.leaf.page, &mut self.leaf.sequences);
         let begins_here = |damage: &&Damage| damage.lost.start / LEAF == leaf;
-        self.lost.extend(rows.lost.iter().filter(begins_here).cloned());
+        self.leaf.lost.extend(rows.lost.iter().filter(begins_here).cloned());
         self.source = Some(Source::Rows(rows));
         Ok(())
     }

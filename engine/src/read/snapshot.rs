@@ -191,7 +191,8 @@ impl Snapshot {
     }
 
     /// The observations with these sequence numbers, in the order of arrival. Numbers
-    /// that are not there are left out.
+    /// that are not there are left out. After 131,072 observations, other threads read the
+    /// next ones; they end with the iterator.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -236,7 +237,7 @@ impl Snapshot {
         self.by_sequence(self.end_sequence().saturating_sub(count)..)
     }
 
-    pub(super) fn tree(&self) -> &Tree {
+    pub(super) fn tree(&self) -> &Arc<Tree> {
         &self.tree
     }
 

@@ -2,6 +2,7 @@
 //! rows.
 
 mod again;
+mod ahead;
 mod answers;
 mod cancelled;
 mod damage;

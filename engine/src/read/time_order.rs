@@ -9,14 +9,14 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::iter::FusedIterator;
 
+use super::ahead::ScanAhead;
 use super::missing::Missing;
 use super::nodes::Node;
 use super::overlap::{Key, Pass, Pool, is_past};
-use super::scan::{Columns, Scan};
+use super::scan::Columns;
 use super::snapshot::Snapshot;
 use super::times::{Relation, Times};
 use super::tree_walk::walk_around;
-use crate::chunk::reader::Wanted;
 use crate::error::{Damage, Error, Result};
 use crate::observation::Observation;
 
@@ -38,7 +38,7 @@ pub struct ByTime {
     pool: Pool,
     /// The last row that was handed over.
     after: Option<Key>,
-    scan: Scan,
+    scan: ScanAhead,
     /// The rows that are handed over, and the index of the next one.
     rows: Columns,
     row: usize,
@@ -82,7 +82,7 @@ impl ByTime {
             waiting: BinaryHeap::new(),
             pool: Pool::default(),
             after: None,
-            scan: Scan::default(),
+            scan: ScanAhead::default(),
             rows: Columns::default(),
             row: 0,
             met: Missing::default(),
@@ -157,7 +157,7 @@ impl ByTime {
     }
 
     fn read(&mut self, leaf: u64) -> Result<()> {
-        self.scan.read(self.snapshot.tree(), leaf, Wanted::ROWS)?;
+        self.scan.read(self.snapshot.tree(), leaf)?;
         let lost: Vec<Damage> = self.scan.take_lost().collect();
         lost.into_iter().for_each(|damage| self.lose(damage));
         match self.last_if_next() {
