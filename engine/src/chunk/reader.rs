@@ -16,6 +16,9 @@ use crate::stats::sketch::Sketch;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node;
 
+/// A header without losses, and the summaries of the leaves.
+const HEAD_BYTES: usize = 2 * 1024 + LEAVES * LEAF_BYTES;
+
 /// Which columns of a page are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -92,7 +95,7 @@ impl Chunk {
         positioned_reads: bool,
     ) -> Result<Self> {
         let file = directory.open_file(&chunk_name(number))?;
-        let bytes = Bytes::new(Arc::new(file), positioned_reads);
+        let bytes = Bytes::new(Arc::new(file), HEAD_BYTES, positioned_reads);
         let header = parts::header(&bytes).and_then(|header| match header.place.number {
             stated if stated == number => Ok(header),
             other => Err(Fault::Damaged(format!("the chunk states that its number is {other}"))),
@@ -267,8 +270,9 @@ impl Chunk {
         // What this read misses is read again leaf by leaf.
         drop(self.bytes.read(header.leaf_offset(0), &mut table));
         let mut leaves = Vec::with_capacity(LEAVES);
+        let before = header.place.checksum_of_summaries();
         for (bytes, leaf) in table.chunks_exact(LEAF_BYTES).zip(0..) {
-            let whole = decode_leaf(&header.place, leaf, header.leaf_rows(leaf), bytes);
+            let whole = decode_leaf(before, leaf, header.leaf_rows(leaf), bytes);
             leaves.push(match whole.map_or_else(|| self.stored_leaf(leaf), Ok) {
                 Ok(summary) => Some(summary),
                 Err(Fault::Damaged(_)) => self.computed_leaf(leaf)?,
@@ -282,7 +286,7 @@ impl Chunk {
     pub(super) fn stored_leaf(&self, leaf: u64) -> parts::Result<Summary> {
         let (header, rows) = (&self.header, self.header.leaf_rows(leaf));
         parts::read(&self.bytes, header.leaf_offset(leaf), &mut [0; LEAF_BYTES], |bytes| {
-            decode_leaf(&header.place, leaf, rows, bytes)
+            decode_leaf(header.place.checksum_of_summaries(), leaf, rows, bytes)
                 .ok_or_else(|| fails_its_checksum(Part::Summary(leaf)))
         })
     }

@@ -22,7 +22,7 @@ fn rows_come_in_order_however_fast_they_are_taken() {
     let filled = filled(Order::Ascending, 31);
     for pause in [None, Some(Duration::ZERO), Some(Duration::from_millis(1))] {
         let wait = |number: usize| {
-            if number % 1500 == 0 {
+            if number.is_multiple_of(1500) {
                 pause.into_iter().for_each(sleep);
             }
         };
