@@ -16,9 +16,6 @@ use crate::stats::sketch::Sketch;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node;
 
-/// A header without losses, and the summaries of the leaves.
-const HEAD_BYTES: usize = 2 * 1024 + LEAVES * LEAF_BYTES;
-
 /// Which columns of a page are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -95,7 +92,7 @@ impl Chunk {
         positioned_reads: bool,
     ) -> Result<Self> {
         let file = directory.open_file(&chunk_name(number))?;
-        let bytes = Bytes::new(Arc::new(file), HEAD_BYTES, positioned_reads);
+        let bytes = Bytes::new(Arc::new(file), positioned_reads);
         let header = parts::header(&bytes).and_then(|header| match header.place.number {
             stated if stated == number => Ok(header),
             other => Err(Fault::Damaged(format!("the chunk states that its number is {other}"))),

@@ -22,7 +22,7 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -34,13 +34,10 @@ const WINDOW_BYTES: u64 = 256 * 1024;
 /// about ten reads by position.
 const READS_BEFORE_MAP: u32 = 16;
 
-/// A file that does not change, opened for reading. Any number of threads read it at once.
+/// A file opened for reading, which any number of threads read at once.
 #[derive(Debug)]
 pub(crate) struct Bytes {
     file: Arc<DiskFile>,
-    /// Its first bytes, as many as `head_bytes` or fewer; none if they could not be read.
-    head: OnceLock<Vec<u8>>,
-    head_bytes: usize,
     maps: AtomicBool,
     mapped: Mutex<Mapped>,
 }
@@ -70,10 +67,8 @@ pub(super) fn start_write_out(file: &File, part: Range<u64>) -> io::Result<()> {
 }
 
 impl Bytes {
-    /// The first `head_bytes` are read together, and kept.
-    pub(crate) fn new(file: Arc<DiskFile>, head_bytes: usize, positioned_reads: bool) -> Self {
-        let (head, maps) = (OnceLock::new(), AtomicBool::new(!positioned_reads));
-        Self { file, head, head_bytes, maps, mapped: Mutex::default() }
+    pub(crate) fn new(file: Arc<DiskFile>, positioned_reads: bool) -> Self {
+        Self { file, maps: AtomicBool::new(!positioned_reads), mapped: Mutex::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -92,10 +87,6 @@ impl Bytes {
 
     /// Fills `into` from `offset`. Reads fewer bytes only at the end of the file.
     pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
-        if let Some(wanted) = self.of_head(offset, into.len()) {
-            into.copy_from_slice(wanted);
-            return Ok(into.len());
-        }
         match self.window(offset, into.len())? {
             Some(window) => {
                 window.copy(offset, into);
@@ -113,20 +104,6 @@ impl Bytes {
     /// Gives the map back, if there is one. Further reads map the file again.
     pub(crate) fn unmap(&self) {
         *self.mapped.lock().unwrap_or_else(PoisonError::into_inner) = Mapped::default();
-    }
-
-    /// The wanted bytes, if they are within the head.
-    fn of_head(&self, offset: u64, length: usize) -> Option<&[u8]> {
-        let start = usize::try_from(offset).ok()?;
-        let wanted = start..start.checked_add(length).filter(|end| *end <= self.head_bytes)?;
-        let head = self.head.get_or_init(|| {
-            let mut head = vec![0; self.head_bytes];
-            // What this read misses is read part by part, and errors are met there.
-            let read = self.file.read(0, &mut head).unwrap_or(0);
-            head.truncate(read);
-            head
-        });
-        head.get(wanted)
     }
 
     /// The window that holds all the wanted bytes; `None` if they are read without one.
@@ -212,8 +189,8 @@ mod tests {
         std::fs::write(place.path().join("file"), &content).expect("written");
         let directory = Directory::open(place.path()).expect("opened");
         let file = Arc::new(directory.open_file("file").expect("opened"));
-        let mapped = Bytes::new(Arc::clone(&file), 0, false);
-        let positioned = Bytes::new(file, 100, true);
+        let mapped = Bytes::new(Arc::clone(&file), false);
+        let positioned = Bytes::new(file, true);
         for (offset, length) in
             [(0, 10), (262_140, 32_768), (500_000, 300_000), (3_999_990, 100), (5_000_000, 8)]
         {
@@ -232,7 +209,7 @@ mod tests {
         let path = place.path().join("file");
         std::fs::write(&path, [1; 100]).expect("written");
         let directory = Directory::open(place.path()).expect("opened");
-        let bytes = Bytes::new(Arc::new(directory.open_file("file").expect("opened")), 0, false);
+        let bytes = Bytes::new(Arc::new(directory.open_file("file").expect("opened")), false);
         let mut into = [0; 200];
         assert_eq!(bytes.read(0, &mut into).expect("read"), 100);
         std::fs::write(&path, [2; 150]).expect("written");

@@ -23,7 +23,7 @@ use crate::stats::summary::Summary;
 use crate::stats::tree::Node as Known;
 use crate::view::View;
 
-/// The most chunks that are kept open, with their nodes: some 30 KiB each.
+/// The most chunks that are kept open, with their nodes: some 20 KiB each.
 const CHUNKS_MAX: usize = 160;
 /// How many of them are the newest. One of these makes room for the next, so that what
 /// reads many chunks uses memory again while it is in the processor's cache. M4 of a
@@ -184,12 +184,11 @@ impl Tree {
             };
             return Ok([below(index)?, below(index + 1)?]);
         }
-        if let Some(children) = self.remembered.children_of(node) {
-            let mut indices = index..;
-            return Ok(children.map(|summary| {
-                let index = indices.next().expect("endless");
-                Node { level, index, summary: Some(summary) }
-            }));
+        if let Some([left, right]) = self.remembered.children_of(node) {
+            return Ok([
+                Node { level, index, summary: Some(left) },
+                Node { level, index: index + 1, summary: Some(right) },
+            ]);
         }
         let children = [self.node(level, index)?, self.node(level, index + 1)?];
         // Those of the log are what the parent was merged from, as are those of a chunk.
