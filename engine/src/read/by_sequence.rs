@@ -55,28 +55,28 @@ impl BySequence {
         }
     }
 
-    /// Goes on after the rows of a leaf were returned.
+    /// Goes on after the rows of a leaf were returned. Returns whether there are more.
     #[cold]
-    fn advance(&mut self) -> Option<Result<(u64, Observation)>> {
+    fn advance(&mut self) -> Result<bool> {
         loop {
             if let Some(error) = self.errors.pop_front() {
-                return Some(Err(error));
+                return Err(error);
             }
             if self.row < self.row_end {
-                return self.next();
+                return Ok(true);
             }
             match self.read_next() {
                 Ok(true) => {}
                 Ok(false) => {
                     self.errors.extend(self.pending.take().map(Error::from));
-                    return self.errors.pop_front().map(Err);
+                    return self.errors.pop_front().map_or(Ok(false), Err);
                 }
                 Err(error) => {
                     // The file cannot be read; another attempt would fail too.
                     self.nodes.clear();
                     self.wanted.end = self.wanted.start;
                     self.leaves = 0..0;
-                    return Some(Err(error));
+                    return Err(error);
                 }
             }
         }
@@ -156,13 +156,17 @@ impl Iterator for BySequence {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.row;
-        if row < self.row_end {
-            self.row += 1;
-            let observation = Observation::new(self.scan.times()[row], self.scan.values()[row]);
-            return Some(Ok((self.scan.sequences()[row], observation)));
+        if self.row >= self.row_end {
+            match self.advance() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
         }
-        self.advance()
+        let row = self.row;
+        self.row += 1;
+        let observation = Observation::new(self.scan.times()[row], self.scan.values()[row]);
+        Some(Ok((self.scan.sequences()[row], observation)))
     }
 }
 

@@ -90,25 +90,25 @@ impl ByTime {
         }
     }
 
-    /// Goes on after all rows in `rows` were handed over.
+    /// Goes on after all rows in `rows` were handed over. Returns whether there are more.
     #[cold]
-    fn advance(&mut self) -> Option<Result<Observation>> {
+    fn advance(&mut self) -> Result<bool> {
         loop {
             if let Some(error) = self.errors.pop_front() {
-                return Some(Err(error));
+                return Err(error);
             }
             if self.row < self.rows.times.len() {
-                return self.next();
+                return Ok(true);
             }
             let step = match self.stage {
                 Stage::Nodes => self.step_nodes(),
                 Stage::Pass { next } => self.step_pass(next),
-                Stage::End => return None,
+                Stage::End => return Ok(false),
             };
             if let Err(error) = step {
                 // The file cannot be read; another attempt would fail too.
                 self.stage = Stage::End;
-                return Some(Err(error));
+                return Err(error);
             }
         }
     }
@@ -245,12 +245,16 @@ impl Iterator for ByTime {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.row;
-        if row < self.rows.times.len() {
-            self.row += 1;
-            return Some(Ok(Observation::new(self.rows.times[row], self.rows.values[row])));
+        if self.row >= self.rows.times.len() {
+            match self.advance() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
         }
-        self.advance()
+        let row = self.row;
+        self.row += 1;
+        Some(Ok(Observation::new(self.rows.times[row], self.rows.values[row])))
     }
 }
 
