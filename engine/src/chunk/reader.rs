@@ -232,7 +232,8 @@ impl Chunk {
 
     fn decode_column(&self, column: Column, leaf: u64, into: &mut Page) -> parts::Result<()> {
         let Page { times, values, bytes, scratch } = into;
-        self.read_part(Part::Page(column, leaf), self.header.page(column, leaf), bytes)?;
+        let bytes =
+            self.read_part(Part::Page(column, leaf), self.header.page(column, leaf), bytes)?;
         let rows = usize::try_from(self.header.leaf_rows(leaf)).expect("at most 1,024");
         let header = self.header.column(column);
         let decoded = match column {
@@ -252,12 +253,24 @@ impl Chunk {
         decoded.ok_or_else(|| Fault::Damaged("the page cannot be decoded".into()))
     }
 
-    fn read_part(&self, part: Part, section: Section, into: &mut Vec<u8>) -> parts::Result<()> {
-        into.resize(section.bytes as usize, 0);
+    /// Reads a part. It is at the beginning of `memory`, which only grows: a page of values
+    /// is long where one of times is short, and clearing memory takes time.
+    fn read_part<'m>(
+        &self,
+        part: Part,
+        section: Section,
+        memory: &'m mut Vec<u8>,
+    ) -> parts::Result<&'m [u8]> {
+        let length = section.bytes as usize;
+        if memory.len() < length {
+            memory.resize(length, 0);
+        }
+        let into = &mut memory[..length];
         parts::read(&self.bytes, section.offset, into, |bytes| {
             let matches = self.header.place.checksum(part, bytes) == section.checksum;
             if matches { Ok(()) } else { Err(fails_its_checksum(part)) }
-        })
+        })?;
+        Ok(into)
     }
 
     /// The summaries of all leaves. A damaged one is computed again from the rows.
