@@ -5,8 +5,7 @@ use std::sync::Arc;
 use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::CHUNK;
-use crate::format::names::chunk_name;
-use crate::format::names::log_name;
+use crate::format::names::{chunk_name, log_name};
 use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
@@ -22,6 +21,8 @@ pub(crate) struct View {
     directory: Arc<Directory>,
     record: Record,
     log: Option<Log>,
+    /// The loss of the log that the manifest lists, if it is not there.
+    missing_log: Option<Damage>,
     end_sequence: u64,
     durable_sequence: u64,
     damage: Vec<Damage>,
@@ -54,31 +55,24 @@ impl View {
     fn new(
         directory: &Arc<Directory>,
         manifest: &Manifest,
-        log: Opened,
+        (log, missing_log): (Option<Log>, Option<Damage>),
         positioned_reads: bool,
     ) -> Self {
         let record = manifest.record.clone();
         let mut damage: Vec<Damage> = manifest.damage.iter().cloned().collect();
-        let (log, end_sequence) = match log {
-            Opened::None => (None, record.log_first_sequence()),
-            Opened::Log(log) => {
-                damage.extend(log.damage());
-                let end = log.end_sequence();
-                (Some(log), end)
-            }
-            Opened::Missing(missing) => {
-                let end = missing.lost.end;
-                damage.push(missing);
-                (None, end)
-            }
-        };
+        damage.extend(log.iter().flat_map(Log::damage).chain(missing_log.clone()));
         let first = record.log_first_sequence();
         let durable_sequence =
             log.as_ref().map_or(first, |log| durable_sequence(directory, &record, log));
+        let end_sequence = log.as_ref().map_or_else(
+            || missing_log.as_ref().map_or(first, |missing| missing.lost.end),
+            Log::end_sequence,
+        );
         Self {
             directory: Arc::clone(directory),
             record,
             log,
+            missing_log,
             end_sequence,
             durable_sequence,
             damage,
@@ -123,9 +117,16 @@ impl View {
         &self.damage
     }
 
-    /// Observations that the manifest states for a log that is missing.
+    /// What is lost if the log is missing: at least what the manifest states that it was
+    /// made with. How much was appended to it is unknown.
     pub(crate) fn missing_log(&self) -> Option<&Damage> {
-        if self.log.is_some() { None } else { self.damage.last().filter(|it| !it.lost.is_empty()) }
+        self.missing_log.as_ref()
+    }
+
+    /// The loss of observations after the end: how many there were is unknown.
+    pub(crate) fn unknown_loss(&self) -> Option<Damage> {
+        let missing = self.missing_log.clone().filter(|missing| missing.lost.is_empty());
+        missing.or_else(|| self.log.as_ref()?.unreadable_end())
     }
 
     /// The chunk of this number, opened.
@@ -182,31 +183,23 @@ fn durable_sequence(directory: &Directory, record: &Record, log: &Log) -> u64 {
     previous.unwrap_or(record.first_sequence())
 }
 
-enum Opened {
-    None,
-    Log(Log),
-    Missing(Damage),
-}
-
-/// Opens the log that `record` lists. If the log is missing or is not a file, that is
-/// damage.
-fn open_log(directory: &Directory, record: &Record) -> Result<Opened> {
+/// Opens the log that `record` lists; none if nothing was ever appended. If the log is
+/// missing or is not a file, that is damage.
+fn open_log(directory: &Directory, record: &Record) -> Result<(Option<Log>, Option<Damage>)> {
     if record.log == 0 {
-        return Ok(Opened::None);
+        return Ok((None, None));
     }
     let head = Head::of(record);
-    match Log::open(directory, head) {
-        Ok(log) => Ok(Opened::Log(log)),
-        Err(error) if error.is_not_found() || error.kind() == ErrorKind::Damaged => {
-            let detail = if error.is_not_found() {
-                "the log is missing".into()
-            } else {
-                error.detail_with_source()
-            };
-            let path = directory.file_path(&log_name(record.log));
-            let lost = head.first_sequence..head.made.sequence;
-            Ok(Opened::Missing(Damage { path, offset: 0, lost, detail }))
-        }
-        Err(error) => Err(error),
-    }
+    let error = match Log::open(directory, head) {
+        Ok(log) => return Ok((Some(log), None)),
+        Err(error) => error,
+    };
+    let detail = match error.kind() {
+        _ if error.is_not_found() => "the log is missing".into(),
+        ErrorKind::Damaged => error.detail_with_source(),
+        _ => return Err(error),
+    };
+    let path = directory.file_path(&log_name(record.log));
+    let lost = head.first_sequence..head.made.sequence;
+    Ok((None, Some(Damage { path, offset: 0, lost, detail })))
 }

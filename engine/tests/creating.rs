@@ -79,6 +79,9 @@ fn what_is_no_store_is_left_alone() {
     let file = guard.path().join("file");
     std::fs::write(&file, "not a store").expect("written");
     assert_eq!(Store::open(&file).expect_err("a file").kind(), ErrorKind::NotAStore);
-    assert!(Store::create(&file).is_err());
+    for refused in [Store::create(&file), Store::open_or_create(&file)] {
+        let error = refused.expect_err("a file");
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+    }
     assert_eq!(std::fs::read(&file).expect("read"), b"not a store");
 }

@@ -34,6 +34,8 @@ pub struct BySequence {
     row_end: usize,
     /// Damage that was met. The next leaf may continue it.
     pending: Option<Damage>,
+    /// What may be lost after the end, if the end is wanted.
+    after_end: Option<Damage>,
     errors: VecDeque<Error>,
 }
 
@@ -41,8 +43,11 @@ impl BySequence {
     pub(crate) fn new(snapshot: Snapshot, wanted: Range<u64>) -> Self {
         let listed = snapshot.tree().view().record().edge.nodes();
         let nodes = listed.iter().rev().map(Node::from).collect();
-        let log = snapshot.tree().view().sealed_end_sequence().max(wanted.start);
+        let view = snapshot.tree().view();
+        let log = view.sealed_end_sequence().max(wanted.start);
+        let reaches_end = wanted.end >= view.end_sequence();
         Self {
+            after_end: view.unknown_loss().filter(|_| reaches_end),
             nodes,
             leaves: log / LEAF..log / LEAF,
             wanted,
@@ -69,13 +74,18 @@ impl BySequence {
                 Ok(true) => {}
                 Ok(false) => {
                     self.errors.extend(self.pending.take().map(Error::from));
-                    return self.errors.pop_front().map_or(Ok(false), Err);
+                    match self.after_end.take() {
+                        Some(damage) => self.lose(damage),
+                        None if self.errors.is_empty() => return Ok(false),
+                        None => {}
+                    }
                 }
                 Err(error) => {
                     // The file cannot be read; another attempt would fail too.
                     self.nodes.clear();
                     self.wanted.end = self.wanted.start;
                     self.leaves = 0..0;
+                    self.after_end = None;
                     return Err(error);
                 }
             }

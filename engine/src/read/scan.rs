@@ -208,6 +208,8 @@ impl LogRows {
                     read.runs.push(first_sequence..first_sequence + rows.len() as u64);
                     read.rows.extend_from_slice(rows);
                 }
+                // An end that cannot be read belongs to no leaf.
+                Piece::Lost(damage, _) if damage.lost.is_empty() => {}
                 Piece::Lost(damage, _) => read.lost.push(damage),
                 Piece::Absent(_) => {}
             }

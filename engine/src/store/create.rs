@@ -173,7 +173,13 @@ pub(super) fn make_directory(path: &Path) -> Result<()> {
 
 /// Accepts a directory that holds nothing, or what a creation that was cut off has left.
 fn only_left_overs(path: &Path) -> Result<()> {
-    let directory = Directory::open(path)?;
+    let directory = open_directory(path).map_err(|error| {
+        if error.kind() != ErrorKind::NotAStore {
+            return error;
+        }
+        let detail = "something that is not a directory is here; choose a name that is free";
+        Error::new(ErrorKind::AlreadyExists, path, detail)
+    })?;
     if directory.identity(MANIFEST)?.is_some() {
         return Err(already_there(path));
     }

@@ -127,6 +127,52 @@ fn a_missing_log_stops_appends_and_is_reported_and_repaired() {
     );
 }
 
+/// The manifest states that such a log was made with nothing. So the number of
+/// observations that are lost is unknown.
+#[test]
+fn a_missing_log_that_was_made_empty_is_no_smaller_result() {
+    for sealed in [0, 2_048] {
+        let (guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        store.append_batch(&observations(0..sealed)).expect("appended");
+        append_each(&store, sealed..sealed + 5);
+        fs::remove_file(log_path(&path)).expect("removed");
+        let copied = store.copy_to(guard.path().join("copy")).expect_err("no log");
+        assert_eq!(copied.kind(), ErrorKind::Damaged, "{copied}");
+        let snapshot = store.snapshot().expect("a snapshot");
+        let error = snapshot.summary().expect_err("not all");
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        let rows: Vec<_> = snapshot.by_sequence(..).collect();
+        assert_eq!(rows.iter().filter(|row| row.is_ok()).count() as u64, sealed);
+        assert!(rows.last().is_some_and(Result::is_err), "the last item says so");
+        let around = snapshot.skip_damage();
+        assert_eq!(around.summary().expect("read around").count(), sealed);
+        assert_eq!(around.missing().len(), 1);
+        assert_eq!(around.by_sequence(..).filter(Result::is_ok).count() as u64, sealed);
+        assert!(store.append(observation(9)).is_err());
+        Store::repair(&path).expect("repaired");
+        assert_holds(&path, &observations(0..sealed));
+    }
+}
+
+/// It will not come back by itself, so it is no error that can pass.
+#[test]
+fn retention_that_meets_a_missing_chunk_is_damage() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..4 * 2_048)).expect("appended");
+    fs::remove_file(path.join("0000000001.chunk")).expect("removed");
+    let by_time = store.remove_before(i64::MAX).expect_err("it lacks a summary");
+    let by_bytes = store.keep_bytes(1).expect_err("it lacks a file");
+    for error in [by_time, by_bytes] {
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        assert!(error.to_string().contains("repair") && !error.can_pass(), "{error}");
+    }
+    Store::repair(&path).expect("repaired");
+    store.keep_bytes(1).expect("removed");
+    assert!(!path.join("0000000003.chunk").exists());
+}
+
 #[test]
 fn an_end_that_cannot_be_read_stops_appends_and_smaller_results() {
     let (_guard, path) = place();
@@ -140,6 +186,7 @@ fn an_end_that_cannot_be_read_stops_appends_and_smaller_results() {
     assert!(error.to_string().contains("gaugelog repair"), "{error}");
     let snapshot = store.snapshot().expect("a snapshot");
     assert_eq!(snapshot.summary().expect_err("not all").kind(), ErrorKind::Damaged);
+    assert!(snapshot.by_sequence(..).last().is_some_and(|row| row.is_err()), "at its end");
     let around = snapshot.skip_damage();
     around.summary().expect("read around");
     assert_eq!(around.missing().len(), 1);

@@ -41,7 +41,8 @@ impl Appending {
         let (mut first, mut kept) = (record.sealed_end, self.log.file().len()?);
         while first > record.first_chunk && kept <= bytes {
             first -= 1;
-            kept = kept.saturating_add(self.directory.open_file(&chunk_name(first))?.opened_with());
+            let chunk = self.directory.open_file(&chunk_name(first)).map_err(missing)?;
+            kept = kept.saturating_add(chunk.opened_with());
         }
         if kept > bytes && first < record.sealed_end {
             first += 1;
@@ -55,7 +56,7 @@ impl Appending {
     }
 
     fn open_chunk(&self, number: u32) -> Result<Chunk> {
-        Chunk::open(&self.directory, self.manifest.record.store, number, true)
+        Chunk::open(&self.directory, self.manifest.record.store, number, true).map_err(missing)
     }
 
     fn chunk_summary(&self, number: u32) -> Result<Summary> {
@@ -113,4 +114,13 @@ impl Appending {
         manifest::make_ballast(&self.directory);
         Ok(())
     }
+}
+
+/// A listed chunk that is not there will not come back by itself.
+fn missing(error: Error) -> Error {
+    if !error.is_not_found() {
+        return error;
+    }
+    let detail = "the chunk is missing; `gaugelog repair` goes on without it";
+    Error::damaged(error.path(), 0, detail)
 }

@@ -87,8 +87,7 @@ impl Directory {
         self.open_as(name, OFlags::RDONLY, Operation::Open, "open the file")
     }
 
-    /// Opens a file for reading and writing. Fails if the file has several names: writing
-    /// to it would change it under the other names too.
+    /// Opens a file for reading and writing.
     pub(crate) fn open_file_for_writing(&self, name: &str) -> Result<DiskFile> {
         self.open_as(name, OFlags::RDWR, Operation::OpenForWriting, "open the file for writing")
     }
