@@ -21,12 +21,10 @@ use crate::log::Head;
 use crate::log::reader::{self, Piece};
 use crate::manifest;
 use crate::observation::Observation;
-use crate::options::Options;
 use crate::os::disk::Directory;
 use crate::stats::sketch::Sketch;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
-use crate::store::Store;
 
 /// Observations of a chunk, in this build.
 pub const CHUNK: u64 = crate::format::CHUNK;
@@ -97,16 +95,6 @@ pub fn listed(directory: &Path) -> Option<Listed> {
     let record = manifest::read(&Directory::open(directory).ok()?).ok()?.record;
     let Record { first_chunk, sealed_end, log, .. } = record;
     Some(Listed { first_chunk, sealed_end, log })
-}
-
-/// As [`Options::create`], but accepts limits that are otherwise too small.
-pub fn create(options: &Options, path: &Path) -> Result<Store> {
-    options.create_unchecked(path)
-}
-
-/// As [`Options::open`] or [`Options::open_read_only`], but accepts such limits too.
-pub fn open(options: &Options, path: &Path, is_read_only: bool) -> Result<Store> {
-    options.open_unchecked(path, is_read_only)
 }
 
 /// A log by itself.

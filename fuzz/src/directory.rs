@@ -30,7 +30,11 @@ pub fn run(bytes: &[u8]) {
     let place = Place::with(&files);
     print(&place, &format!("{done:?}"));
     let size = files.values().map(|bytes| bytes.len() as u64).sum();
-    let opened = fuzzing::open(&options(&mut input), place.path(), input.flag());
+    let first = options(&mut input);
+    let opened = match input.flag() {
+        true => first.open_read_only(place.path()),
+        false => first.open(place.path()),
+    };
     let mut seen = None;
     if let Some(store) = checked(opened, place.path()) {
         seen = read(&store, &mut input, size, !done.is_forged);
@@ -53,7 +57,7 @@ pub fn run(bytes: &[u8]) {
         }
         print(&place, ["appended", "appended", "repaired", "copied"][usize::from(what)]);
         let trusted = !done.is_forged;
-        let opened = fuzzing::open(&options(&mut input), place.path(), false);
+        let opened = options(&mut input).open(place.path());
         let Some(store) = checked(opened, place.path()) else { continue };
         let Some(then) = read(&store, &mut input, size, trusted) else { continue };
         if trusted && let Some(seen) = &seen {
@@ -135,7 +139,7 @@ fn append(
     seen: Option<&Seen>,
     appended: &mut Vec<(u64, Observation)>,
 ) {
-    let opened = fuzzing::open(&options(input), place.path(), false);
+    let opened = options(input).open(place.path());
     let Some(store) = checked(opened, place.path()) else { return };
     let ours: Vec<_> = (0..2100).map(|n| observation(APPENDED, n)).collect();
     for _ in 0..1 + input.byte() % 3 {
@@ -182,7 +186,7 @@ fn held(store: &Store, batch: &[Observation]) -> Option<std::ops::Range<u64>> {
 fn repair(input: &mut Input<'_>, place: &Place) {
     let path = place.path();
     let Some(repair) = checked(options(input).repair(path), path) else { return };
-    let store = fuzzing::open(&options(input), path, true).expect("a repaired store can be opened");
+    let store = options(input).open_read_only(path).expect("a repaired store can be opened");
     let found = store.verify().expect("a repaired store can be read");
     assert!(found.is_sound(), "after {repair:?}: {:?}", found.damage);
     let again = options(input).repair(path).expect("a repaired store can be repaired");
@@ -191,11 +195,11 @@ fn repair(input: &mut Input<'_>, place: &Place) {
 
 /// A copy is another store with the same rows.
 fn copy(input: &mut Input<'_>, place: &Place, size: u64, done: Done) {
-    let opened = fuzzing::open(&options(input), place.path(), true);
+    let opened = options(input).open_read_only(place.path());
     let Some(store) = checked(opened, place.path()) else { return };
     let to = Place::new();
     let Ok(count) = store.copy_to(to.path()) else { return };
-    let copied = fuzzing::open(&options(input), to.path(), false).expect("a copy can be opened");
+    let copied = options(input).open(to.path()).expect("a copy can be opened");
     let trusted = !done.is_forged;
     let Some(seen) = read(&copied, input, size, trusted) else { return assert!(!trusted) };
     if trusted {

@@ -72,8 +72,8 @@ impl World {
     fn new(input: &mut Input<'_>) -> Self {
         let place = Place::new();
         let options = options(input);
-        drop(fuzzing::create(&options, place.path()).expect("created"));
-        let stores = [0, 1].map(|_| fuzzing::open(&options, place.path(), false).expect("opened"));
+        drop(options.create(place.path()).expect("created"));
+        let stores = [0, 1].map(|_| options.open(place.path()).expect("opened"));
         Self {
             places: vec![place],
             options,
@@ -315,7 +315,7 @@ impl World {
     fn reopen(&mut self, input: &mut Input<'_>) {
         self.options = options(input);
         let path = self.places.last().expect("a place").path();
-        self.stores = [0, 1].map(|_| fuzzing::open(&self.options, path, false).expect("opened"));
+        self.stores = [0, 1].map(|_| self.options.open(path).expect("opened"));
         for store in &self.stores {
             let found = store.recovery();
             assert_eq!(found.observations, (self.all.len() - self.first) as u64);

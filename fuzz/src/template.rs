@@ -89,7 +89,7 @@ fn make(id: u64, recipe: &[u8]) -> Made {
 fn take_step(id: u64, place: &Place, step: u8) {
     let amount = usize::from(step >> 3);
     let options = Options::new().log_bytes_max(16 * 1024);
-    let open = |options: &Options| fuzzing::open(options, place.path(), false).expect("opened");
+    let open = |options: &Options| options.open(place.path()).expect("opened");
     let never = options.clone().sync(SyncPolicy::Never);
     let append = |options: &Options, batch: usize, times: usize| {
         let store = open(options);

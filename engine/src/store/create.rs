@@ -24,12 +24,8 @@ impl Options {
     /// [`ErrorKind::AlreadyExists`] if there is a store or a directory with other
     /// things in it, [`ErrorKind::Io`] if the file system refuses.
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
-        self.check(path.as_ref())?;
-        self.create_unchecked(path.as_ref())
-    }
-
-    /// As [`create`](Self::create), also with limits that are too small for others.
-    pub(crate) fn create_unchecked(&self, path: &Path) -> Result<Store> {
+        let path = path.as_ref();
+        self.check(path)?;
         make_directory(path)?;
         let directory = Arc::new(Directory::open(path)?);
         let lock = Lock::take(&directory, self.lock_wait)?;
@@ -55,8 +51,7 @@ impl Options {
     /// [`ErrorKind::NotFound`], [`ErrorKind::NotAStore`], [`ErrorKind::Version`],
     /// [`ErrorKind::Damaged`] if the manifest is corrupt, or [`ErrorKind::Io`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Store> {
-        self.check(path.as_ref())?;
-        self.open_unchecked(path.as_ref(), false)
+        self.open_as(path.as_ref(), false)
     }
 
     /// Opens the store at `path` for reading; nothing in it is written, and no lock is
@@ -65,8 +60,7 @@ impl Options {
     /// # Errors
     /// As [`Options::open`].
     pub fn open_read_only(&self, path: impl AsRef<Path>) -> Result<Store> {
-        self.check(path.as_ref())?;
-        self.open_unchecked(path.as_ref(), true)
+        self.open_as(path.as_ref(), true)
     }
 
     /// Opens the store at `path`, or creates it if there is none.
@@ -89,8 +83,8 @@ impl Options {
         }
     }
 
-    /// As [`open`](Self::open), also with limits that are too small for others.
-    pub(crate) fn open_unchecked(&self, path: &Path, is_read_only: bool) -> Result<Store> {
+    fn open_as(&self, path: &Path, is_read_only: bool) -> Result<Store> {
+        self.check(path)?;
         let directory = open_directory(path)?;
         let (view, manifest) = View::take_with_manifest(&directory, self.positioned_reads)?;
         let recovery = Recovery::of(&view);

@@ -158,11 +158,8 @@ impl Client {
             return self.store.take();
         }
         let creates = !self.is_made();
-        let opened = if creates {
-            self.options.create_unchecked(&self.path)
-        } else {
-            self.options.open_unchecked(&self.path, false)
-        };
+        let opened =
+            if creates { self.options.create(&self.path) } else { self.options.open(&self.path) };
         let once = self.calls.borrow().fault().span == Span::Once;
         if creates && once && opened.is_err() {
             assert!(!self.is_made(), "reported as failed, and there");
@@ -256,7 +253,7 @@ impl Client {
     fn append_beside(&mut self, count: u64) {
         let batch = self.next(count);
         let range = unharmed(&self.calls, || {
-            let other = self.options.open_unchecked(&self.path, false);
+            let other = self.options.open(&self.path);
             other.expect("opened").append_batch(&batch).expect("appended")
         });
         self.history.keep(Some(range.start), &batch);
@@ -266,9 +263,7 @@ impl Client {
     fn append_locked(&mut self) {
         let batch = self.next(1);
         let Some(store) = self.opened() else { return };
-        let other = unharmed(&self.calls, || {
-            self.options.open_unchecked(&self.path, false).expect("opened")
-        });
+        let other = unharmed(&self.calls, || self.options.open(&self.path).expect("opened"));
         let held = unharmed(&self.calls, || other.writer().expect("the lock is free"));
         let error = store.append(batch[0]).expect_err("the lock is held by another");
         unharmed(&self.calls, || drop(held));
@@ -432,9 +427,8 @@ impl Client {
     pub(super) fn resume(mut self) {
         self.calls.borrow_mut().note("The fault has ended".to_owned());
         self.calls.borrow_mut().end_fault();
-        let fresh = self
-            .is_made()
-            .then(|| self.options.open_unchecked(&self.path, false).expect("it opens afterwards"));
+        let fresh =
+            self.is_made().then(|| self.options.open(&self.path).expect("it opens afterwards"));
         if let Some(fresh) = &fresh {
             let found = fresh.recovery();
             let device = self.calls.borrow().fault().errno == EIO;

@@ -102,7 +102,7 @@ pub(super) fn sound(path: &Path) -> Vec<Observation> {
 }
 
 fn create(path: &Path, policy: SyncPolicy) -> Store {
-    options(policy).create_unchecked(path).expect("created")
+    options(policy).create(path).expect("created")
 }
 
 /// Small batches. The last ones were never synced.

@@ -113,11 +113,11 @@ fn repair(path: &Path, options: &Options) {
 /// empty store: an interrupted copy leaves none.
 fn open(path: &Path, reported: &Reported, options: &Options) -> Option<Store> {
     // Not through `Options`, which does not allow logs as small as these.
-    let opened = options.open_unchecked(path, false);
+    let opened = options.open(path);
     let none = [ErrorKind::NotFound, ErrorKind::NotAStore];
     match opened {
         Err(error) if !reported.created && none.contains(&error.kind()) => {
-            match options.create_unchecked(path) {
+            match options.create(path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
                 created => Some(created.expect("created where there is none")),
             }

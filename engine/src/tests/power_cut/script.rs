@@ -343,7 +343,7 @@ impl Actor {
     /// The other store is on a disk of its own, which nothing happens to.
     fn copy_here(&mut self, count: u64) {
         let disk = tempfile::tempdir().expect("a directory");
-        let source = self.options.create_unchecked(&disk.path().join("source")).expect("created");
+        let source = self.options.create(disk.path().join("source")).expect("created");
         let batch = self.next(count);
         let (most, last) = batch.split_at(batch.len() - 3);
         source.append_batch(most).expect("appended");
@@ -364,7 +364,7 @@ impl Actor {
         // Not through `Options`, which does not allow logs as small as these.
         let options = self.options.clone().sync(policy);
         let store = if self.observer.borrow().reported.created {
-            options.open_unchecked(&self.path, false).expect("opened")
+            options.open(&self.path).expect("opened")
         } else {
             self.create(&options)
         };
@@ -373,10 +373,10 @@ impl Actor {
     }
 
     fn create(&mut self, options: &Options) -> Store {
-        match options.create_unchecked(&self.path) {
+        match options.create(&self.path) {
             // Made by a process that got no report of it, and perhaps not durable yet.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                options.open_unchecked(&self.path, false).expect("opened")
+                options.open(&self.path).expect("opened")
             }
             created => {
                 let created = created.expect("created");
