@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
@@ -17,10 +18,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// let error = Store::open("/no/such/store").unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::NotFound);
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: ErrorKind,
     path: PathBuf,
@@ -28,7 +29,7 @@ struct Inner {
     lost: Range<u64>,
     stored: usize,
     detail: String,
-    source: Option<io::Error>,
+    source: Option<Arc<io::Error>>,
 }
 
 /// The kinds of failure that a program may want to distinguish.
@@ -117,7 +118,7 @@ impl Error {
     /// `doing` says what was being done, in words that follow "cannot".
     pub(crate) fn io(path: &Path, doing: &str, source: io::Error) -> Self {
         let mut error = Self::new(ErrorKind::Io, path, format!("cannot {doing}"));
-        error.0.source = Some(source);
+        error.0.source = Some(Arc::new(source));
         error
     }
 
@@ -158,24 +159,6 @@ impl Error {
             sequences.end.saturating_sub(1),
         );
         self
-    }
-
-    /// The same error for another caller that it concerns.
-    pub(crate) fn duplicate(&self) -> Self {
-        let inner = &self.0;
-        let source = inner.source.as_ref().map(|source| match source.raw_os_error() {
-            Some(number) => io::Error::from_raw_os_error(number),
-            None => io::Error::new(source.kind(), source.to_string()),
-        });
-        Self(Box::new(Inner {
-            kind: inner.kind,
-            path: inner.path.clone(),
-            offset: inner.offset,
-            lost: inner.lost.clone(),
-            stored: inner.stored,
-            detail: inner.detail.clone(),
-            source,
-        }))
     }
 
     /// The detail and the operating system's text, for an error about the same file.
@@ -286,7 +269,7 @@ impl Error {
     /// The operating system's error that caused it, if there is one.
     #[must_use]
     pub fn io_error(&self) -> Option<&io::Error> {
-        self.0.source.as_ref()
+        self.0.source.as_deref()
     }
 }
 
@@ -309,6 +292,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|source| source as _)
+        self.io_error().map(|source| source as _)
     }
 }

@@ -10,9 +10,9 @@ use super::tail::{Stop, Tail};
 use super::{Head, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::frame::{
-    Header, Kind, LOST_END_MAX, Seed, UNIT, UNIT_USIZE, encode_bare, encode_rows, next_place,
-    rows_max,
+    Header, Kind, LOST_END_MAX, UNIT, UNIT_USIZE, encode_bare, encode_rows, next_place, rows_max,
 };
+use crate::format::record::{RECORD_BYTES, Record};
 use crate::observation::Observation;
 use crate::os::disk::DiskFile;
 
@@ -214,61 +214,52 @@ fn pad(offset: u64, into: &mut Vec<u8>, follows: bool) -> u64 {
     next
 }
 
-/// The content of a new log after its header.
+/// A new log that is being made in memory, with room for its header.
 #[derive(Debug)]
 pub(crate) struct Making {
-    seed: Seed,
-    first_sequence: u64,
-    start: u64,
+    head: Head,
     place: Place,
     bytes: Vec<u8>,
 }
 
 impl Making {
-    /// For the log `id`. `first_sequence` is the number of its first observation.
-    pub(crate) fn new(id: u64, first_sequence: u64, header_bytes: u64) -> Self {
-        let place = Place { offset: next_place(header_bytes), sequence: first_sequence };
-        let seed = Seed::of_log(id);
-        Self { seed, first_sequence, start: header_bytes, place, bytes: Vec::new() }
+    /// The log that `record` lists.
+    pub(crate) fn new(record: &Record) -> Self {
+        let head = Head::of(record);
+        let place = Place { offset: RECORD_BYTES as u64, sequence: head.first_sequence };
+        Self { head, place, bytes: vec![0; RECORD_BYTES] }
     }
 
-    fn head(&self) -> Head {
-        Head { id: 0, seed: self.seed, first_sequence: self.first_sequence, made: self.place }
-    }
-
-    /// Writes zeros up to the place of the next frame.
-    fn fill(&mut self) {
-        let length = usize::try_from(self.place.offset - self.start).expect("in memory");
-        self.bytes.resize(length, 0);
+    /// Goes on at `place`. The bytes before it that are not written are zeros.
+    fn go_on(&mut self, place: Place) {
+        self.place = place;
+        self.bytes.resize(usize::try_from(place.offset).expect("in memory"), 0);
     }
 
     /// Adds rows; `None` if the log cannot hold them.
     pub(crate) fn rows(&mut self, rows: &[Observation]) -> Option<()> {
-        self.fill();
-        let head = self.head();
-        let start = self.start;
-        self.place = encode_frames(&head, self.place, start, rows, &mut self.bytes)?;
+        let synced_to = RECORD_BYTES as u64;
+        let end = encode_frames(&self.head, self.place, synced_to, rows, &mut self.bytes)?;
+        self.go_on(end);
         Some(())
     }
 
     /// Adds observations that are lost; `None` if the log cannot hold them.
     pub(crate) fn lost(&mut self, count: u64, accepted: bool) -> Option<()> {
-        self.fill();
-        let sequence = self.head().relative(self.place.sequence)?;
-        if u64::from(sequence).checked_add(count)? > LOST_END_MAX {
+        let Place { offset, sequence } = self.place;
+        let relative = self.head.relative(sequence)?;
+        if u64::from(relative).checked_add(count)? > LOST_END_MAX {
             return None;
         }
         let kind = Kind::Lost { count: u32::try_from(count).ok()?, accepted };
-        let header = Header { kind, sequence, synced_to: 0 };
-        self.bytes.extend_from_slice(&encode_bare(self.seed, self.place.offset, header));
-        self.place.sequence += count;
-        self.place.offset = next_place(self.place.offset + UNIT);
+        let header = Header { kind, sequence: relative, synced_to: 0 };
+        self.bytes.extend_from_slice(&encode_bare(self.head.seed, offset, header));
+        self.go_on(Place { offset: next_place(offset + UNIT), sequence: sequence + count });
         Some(())
     }
 
-    /// The bytes, and the place after them.
-    pub(crate) fn finish(mut self) -> (Vec<u8>, Place) {
-        self.fill();
+    /// The bytes, and the place after them. The header is still to be filled in.
+    pub(crate) fn finish(self) -> (Vec<u8>, Place) {
         (self.bytes, self.place)
     }
 }

@@ -14,12 +14,9 @@ use crate::manifest;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::view::View;
-use crate::write::held::{Held, Losses};
-use crate::write::rotate::{draw_identity, make_log};
-use crate::write::seal::seal;
+use crate::write::held::Losses;
+use crate::write::rotate::{draw_identity, seal_and_make_log};
 
-/// How many bytes are read and written at once.
-const PORTION: usize = 1 << 20;
 /// More than any chunk has. The rest of a damaged file that is longer is left out.
 const CHUNK_BYTES_MAX: usize = 16 << 20;
 /// Retention may remove chunks while they are copied, but not this often.
@@ -95,10 +92,8 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
         previous_log: 0,
         ..view.record().clone()
     };
-    seal(copy, lock, log, log.end_sequence(), Losses::Reported, &mut record)?;
-    let rest = record.log_first_sequence()..log.end_sequence();
-    let held = Held::read(log, rest, Losses::Reported)?;
-    let file = make_log(copy, &mut record, &held)?;
+    let ends = (log.end_sequence(), log.end_sequence());
+    let (file, _) = seal_and_make_log(copy, lock, log, ends, Losses::Reported, &mut record)?;
     manifest::replace(copy, lock, &record)?;
     lock.sync_directory()?;
     // The mark states that all of the copy is durable.
@@ -113,16 +108,9 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
         Err(error) if error.is_not_found() => return view.chunk(number).and(Err(error)),
         opened => opened?,
     };
-    let mut bytes = Vec::new();
-    let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX).min(CHUNK_BYTES_MAX);
-    while bytes.len() < length {
-        let filled = bytes.len();
-        bytes.resize(length.min(filled + PORTION), 0);
-        let read = source.read(filled as u64, &mut bytes[filled..])?;
-        bytes.truncate(filled + read);
-        if read == 0 {
-            break;
-        }
-    }
+    let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length.min(CHUNK_BYTES_MAX)];
+    let read = source.read(0, &mut bytes)?;
+    bytes.truncate(read);
     copy.replace_file(&name, &bytes).map(drop)
 }

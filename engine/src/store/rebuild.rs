@@ -1,15 +1,11 @@
 //! Making the manifest again from the headers of the other files.
 
-use crate::chunk::reader::Chunk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::CHUNK_LEAVES;
 use crate::format::names::{Name, classify};
 use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
 use crate::os::disk::Directory;
-use crate::stats::summary::Summary;
-use crate::stats::tree::Edge;
 
 /// A log that may have been the one that the manifest listed.
 struct Candidate {
@@ -20,7 +16,8 @@ struct Candidate {
     was_listed: bool,
 }
 
-/// The record that the lost manifest held, as far as the other files state it.
+/// The record that the lost manifest held, as far as the other files state it. Its nodes
+/// are those of the log's header; repairing the chunks makes them again.
 ///
 /// A log is not the listed one if a log that was certainly listed names it as its
 /// previous one. Of the others, the log whose frames reach furthest is taken. The first
@@ -48,12 +45,8 @@ pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
         return Err(Error::new(ErrorKind::NotAStore, directory.path(), detail));
     };
     let kept = |number: &u32| (record.first_chunk..record.sealed_end).contains(number);
-    let first = chunks.into_iter().filter(kept).min().unwrap_or(record.sealed_end);
-    if first == record.first_chunk {
-        return Ok(record);
-    }
-    let edge = edge_from(directory, &record, first);
-    Ok(Record { first_chunk: first, edge, ..record })
+    let first_chunk = chunks.into_iter().filter(kept).min().unwrap_or(record.sealed_end);
+    Ok(Record { first_chunk, ..record })
 }
 
 fn candidate(directory: &Directory, id: u64) -> Option<Candidate> {
@@ -61,18 +54,4 @@ fn candidate(directory: &Directory, id: u64) -> Option<Candidate> {
     let log = Log::open(directory, Head::of(&record)).ok()?;
     let (end_sequence, was_listed) = (log.end_sequence(), log.tail().is_appended_to);
     Some(Candidate { record, end_sequence, was_listed })
-}
-
-/// The tree over the chunks from `first` on. Unreadable leaves count as empty here;
-/// repairing the chunks reports them.
-pub(super) fn edge_from(directory: &Directory, record: &Record, first: u32) -> Edge {
-    let mut edge = Edge::starting_at(u64::from(first) * CHUNK_LEAVES);
-    for number in first..record.sealed_end {
-        let chunk = Chunk::open(directory, record.store, number, true).ok();
-        for leaf in 0..CHUNK_LEAVES {
-            let summary = chunk.as_ref().and_then(|chunk| chunk.leaf(leaf).ok());
-            edge.push(summary.cloned().unwrap_or(Summary::EMPTY), |_| {});
-        }
-    }
-    edge
 }

@@ -22,8 +22,7 @@ use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
 use crate::write::held::{Held, Losses};
-use crate::write::rotate::{draw_identity, make_log};
-use crate::write::seal::seal;
+use crate::write::rotate::{draw_identity, make_log, seal_and_make_log};
 
 /// What [`Store::repair`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -244,38 +243,26 @@ impl<'a> Repairing<'a> {
             previous_log: head.id,
             ..self.record.clone()
         };
-        let held = match Log::open(self.directory, head) {
+        match Log::open(self.directory, head) {
             Ok(log) => {
-                let all =
-                    Held::read(&log, head.first_sequence..log.end_sequence(), Losses::Accepted)?;
-                if all.is_accepted && self.is_header_right()? && log.tail().unreadable.is_none() {
+                let all = head.first_sequence..log.end_sequence();
+                let unaccepted = Held::read(&log, all, Losses::Reported)?.unaccepted;
+                if unaccepted == 0 && self.is_header_right()? && log.tail().unreadable.is_none() {
                     return Ok(());
                 }
-                self.repair.lost += all.unaccepted;
-                seal(
-                    self.directory,
-                    self.lock,
-                    &log,
-                    log.end_sequence(),
-                    Losses::Accepted,
-                    &mut record,
-                )?;
-                let rest = record.log_first_sequence()..log.end_sequence();
-                Held::read(&log, rest, Losses::Accepted)?
+                self.repair.lost += unaccepted;
+                let ends = (log.end_sequence(), log.end_sequence());
+                let losses = Losses::Accepted;
+                seal_and_make_log(self.directory, self.lock, &log, ends, losses, &mut record)?;
             }
             Err(error) if error.damage().is_some() || error.is_not_found() => {
-                let lost = head.made.sequence - head.first_sequence;
-                self.repair.lost += lost;
                 let gone = head.first_sequence..head.made.sequence;
-                Held {
-                    lost: [gone].into_iter().filter(|it| !it.is_empty()).collect(),
-                    ..Held::default()
-                }
+                self.repair.lost += gone.end - gone.start;
+                let lost = [gone].into_iter().filter(|it| !it.is_empty()).collect();
+                make_log(self.directory, &mut record, &Held { lost, ..Held::default() })?;
             }
             Err(error) => return Err(error),
-        };
-        let held = Held { is_accepted: true, ..held };
-        make_log(self.directory, &mut record, &held)?;
+        }
         self.repair.rewritten.push(self.directory.file_path(&log_name(record.log)));
         self.record = record;
         self.replaced_log = Some(head.id);

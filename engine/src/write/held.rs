@@ -15,15 +15,13 @@ use crate::observation::Observation;
 pub(crate) struct Held {
     pub(crate) observations: Vec<Observation>,
     pub(crate) lost: Vec<Range<u64>>,
-    /// Whether `repair` has accepted all losses.
-    pub(crate) is_accepted: bool,
-    /// How many observations are lost and not accepted.
+    /// How many observations are lost that no repair has accepted.
     pub(crate) unaccepted: u64,
 }
 
 impl Held {
     pub(crate) fn read(log: &Log, sequences: Range<u64>, losses: Losses) -> Result<Self> {
-        let mut held = Self { is_accepted: true, ..Self::default() };
+        let mut held = Self::default();
         log.read(sequences, &mut |piece| {
             match piece {
                 Piece::Rows { rows, .. } => held.observations.extend_from_slice(rows),
@@ -32,11 +30,12 @@ impl Held {
                 Piece::Lost(_, Some(error)) if losses == Losses::Corrupt => {
                     let advice = "nothing is given up because of that; `gaugelog repair` goes on \
                                   without the observations there";
-                    return Err(error.duplicate().advising(advice));
+                    return Err(error.clone().advising(advice));
                 }
                 Piece::Lost(damage, _) => {
-                    held.is_accepted = false;
-                    held.unaccepted += damage.lost.end - damage.lost.start;
+                    if losses != Losses::Accepted {
+                        held.unaccepted += damage.lost.end - damage.lost.start;
+                    }
                     held.lost.push(damage.lost);
                 }
                 Piece::Absent(absent) => held.lost.push(absent),
@@ -46,10 +45,15 @@ impl Held {
         Ok(held)
     }
 
+    /// Whether `repair` has accepted all losses.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.unaccepted == 0
+    }
+
     /// The content of the chunk at `place`.
     pub(super) fn contents(&self, place: Place) -> Contents<'_> {
-        let Self { observations, lost, is_accepted, .. } = self;
-        Contents { place, observations, lost, is_accepted: *is_accepted }
+        let Self { observations, lost, .. } = self;
+        Contents { place, observations, lost, is_accepted: self.is_accepted() }
     }
 }
 

@@ -3,7 +3,6 @@
 
 pub(crate) mod append;
 mod encoding;
-mod first;
 pub(crate) mod handle;
 pub(crate) mod held;
 pub(crate) mod orphans;

@@ -2,12 +2,12 @@
 //! and stores for all that wait.
 
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Thread;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::session::Numbers;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::observation::Observation;
 
 /// The most observations of others that a leader stores at once.
@@ -38,7 +38,7 @@ impl Default for Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     has_leader: bool,
-    requests: Vec<Arc<Request>>,
+    requests: Vec<Request>,
     /// Threads of the last group, and those that waited while it was stored.
     expected: usize,
     /// How long storing the last group took.
@@ -48,8 +48,7 @@ struct Waiting {
 #[derive(Debug)]
 struct Request {
     observations: Vec<Observation>,
-    thread: Thread,
-    answer: Mutex<Option<Answer>>,
+    answer: SyncSender<Answer>,
 }
 
 #[derive(Debug)]
@@ -80,31 +79,22 @@ impl Queue {
             waiting.has_leader = true;
             return None;
         }
-        let request = Arc::new(Request {
-            observations: observations.to_vec(),
-            thread: std::thread::current(),
-            answer: Mutex::default(),
-        });
-        waiting.requests.push(Arc::clone(&request));
+        let (answer, answered) = sync_channel(1);
+        waiting.requests.push(Request { observations: observations.to_vec(), answer });
         if waiting.is_complete() {
             self.gathered.notify_one();
         }
         drop(waiting);
-        loop {
-            // The lock of the answer is not held while this thread is parked.
-            let answer = request.answer().take();
-            match answer {
-                Some(Answer::Stored(result)) => return Some(result),
-                Some(Answer::Lead) => return None,
-                None => std::thread::park(),
-            }
+        match answered.recv().expect("each request is answered") {
+            Answer::Stored(result) => Some(result),
+            Answer::Lead => None,
         }
     }
 
     /// The requests that this leader stores with its own. The threads of the last group
     /// were released at the same time. The first to return leads now, and the others
     /// return a little later: without waiting, it would store alone.
-    fn gather(&self) -> Vec<Arc<Request>> {
+    fn gather(&self) -> Vec<Request> {
         let mut waiting = self.lock();
         if !waiting.is_complete() {
             let longest = (self.patience)(waiting.took);
@@ -131,7 +121,7 @@ impl Waiting {
 struct Leading<'a> {
     queue: &'a Queue,
     /// The requests that have no answer yet.
-    others: Vec<Arc<Request>>,
+    others: Vec<Request>,
 }
 
 impl Leading<'_> {
@@ -187,20 +177,16 @@ impl Drop for Leading<'_> {
 }
 
 impl Request {
-    fn answer(&self) -> MutexGuard<'_, Option<Answer>> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn give(&self, answer: Answer) {
-        *self.answer() = Some(answer);
-        self.thread.unpark();
+        // There is room for the only answer, and its thread waits for it.
+        drop(self.answer.send(answer));
     }
 }
 
 /// Takes the first requests, as many as one leader stores.
-fn take_some(requests: &mut Vec<Arc<Request>>) -> Vec<Arc<Request>> {
+fn take_some(requests: &mut Vec<Request>) -> Vec<Request> {
     let mut count = 0;
-    let fits = |request: &&Arc<Request>| {
+    let fits = |request: &&Request| {
         count += request.observations.len();
         count <= GATHERED_MAX
     };
@@ -212,12 +198,11 @@ fn take_some(requests: &mut Vec<Arc<Request>>) -> Vec<Arc<Request>> {
 fn part(result: &Result<Numbers>, before: usize, count: usize) -> Result<Range<u64>> {
     match result {
         Ok(numbers) => Ok(numbers.of(before..before + count)),
-        Err(error) => Err(duplicate(error, before, count)),
+        Err(error) => {
+            let stored = error.stored().saturating_sub(before).min(count);
+            Err(error.clone().having_stored(stored))
+        }
     }
-}
-
-fn duplicate(error: &Error, before: usize, count: usize) -> Error {
-    error.duplicate().having_stored(error.stored().saturating_sub(before).min(count))
 }
 
 #[cfg(test)]

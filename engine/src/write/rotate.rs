@@ -1,5 +1,5 @@
-//! Replacing the log: its full chunks are sealed, the rest is copied into a new log, and
-//! a new manifest lists the new log.
+//! Making the first log, and replacing it: its full chunks are sealed, the rest is copied
+//! into a new log, and a new manifest lists the new log.
 //!
 //! The order is: sync the old log, if a sync of it is reliable; sync chunks, new log and
 //! temporary manifest; sync the directory; rename the manifest; sync the directory; write
@@ -14,9 +14,9 @@ use super::seal::seal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{DAMAGED, log_name};
 use crate::format::record::{RECORD_BYTES, Record};
+use crate::log::Head;
 use crate::log::reader::Log;
 use crate::log::writer::{LogWriter, Making};
-use crate::log::{Head, Place};
 use crate::manifest::{self, Manifest};
 use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
@@ -32,6 +32,42 @@ pub(super) enum Keep {
 }
 
 impl Appending {
+    /// Makes the first log of a store to which nothing was ever appended.
+    pub(super) fn first(directory: &Arc<Directory>, lock: &Lock) -> Result<Self> {
+        remove_orphans(directory, lock, &Record::empty())?;
+        let (manifest, file) = manifest::with_ballast(directory, || {
+            let mut record = Record {
+                generation: 2,
+                store: draw_identity(directory)?,
+                log: draw_identity(directory)?,
+                ..Record::empty()
+            };
+            let file = make_log(directory, &mut record, &Held::default())?;
+            Ok((list(directory, lock, &record)?, file))
+        })?;
+        Ok(Self::listed(directory, lock, manifest, file))
+    }
+
+    /// Goes on with the log that `manifest` lists from now on.
+    fn listed(directory: &Arc<Directory>, lock: &Lock, manifest: Manifest, file: DiskFile) -> Self {
+        let mut log = LogWriter::begin(Arc::new(file), Head::of(&manifest.record));
+        // If this fails, the next append tries again before it writes.
+        let is_listing_durable = lock.sync_directory().is_ok();
+        if is_listing_durable {
+            log.mark();
+        }
+        Self {
+            directory: Arc::clone(directory),
+            manifest,
+            kept: log.end(),
+            log,
+            is_listing_durable,
+            has_unconfirmed: false,
+            is_not_continuable: false,
+            seal_error: None,
+        }
+    }
+
     /// Replaces the log, and this value by one that appends to the new log. After an
     /// error the manifest lists the old log, and this value is still right.
     pub(super) fn rotate(&mut self, lock: &Lock, keep: Keep) -> Result<()> {
@@ -49,21 +85,24 @@ impl Appending {
             return Err(Error::damaged(old.file().path(), old.tail().end.offset, detail));
         }
         let directory = Arc::clone(&self.directory);
-        let made = manifest::with_ballast(&directory, || {
-            replace(&directory, lock, &self.manifest.record, &old, end, sealable)
+        let listed = &self.manifest.record;
+        let (manifest, file, has_losses) = manifest::with_ballast(&directory, || {
+            let mut record = Record {
+                generation: listed.next_generation(),
+                log: draw_identity(&directory)?,
+                previous_log: listed.log,
+                ..listed.clone()
+            };
+            let ends = (sealable.sequence, end.sequence);
+            let (file, has_losses) =
+                seal_and_make_log(&directory, lock, &old, ends, Losses::Corrupt, &mut record)?;
+            Ok((list(&directory, lock, &record)?, file, has_losses))
         })?;
-        self.manifest = made.manifest;
-        self.log = LogWriter::begin(Arc::new(made.file), Head::of(&self.manifest.record));
-        self.kept = self.log.end();
-        self.has_unconfirmed = false;
-        self.is_not_continuable = false;
-        // If this fails, the next append tries again before it writes.
-        self.is_listing_durable = lock.sync_directory().is_ok();
+        *self = Self::listed(&directory, lock, manifest, file);
         if self.is_listing_durable {
-            self.log.mark();
             // If it cannot be removed now, it is removed as an orphan later.
             let name = log_name(old.head().id);
-            drop(if made.has_losses {
+            drop(if has_losses {
                 directory.set_aside(&name, DAMAGED).and_then(|()| lock.sync_directory())
             } else {
                 directory.remove(&name)
@@ -73,40 +112,25 @@ impl Appending {
     }
 }
 
-/// A log that was made and listed.
-struct Made {
-    manifest: Manifest,
-    file: DiskFile,
-    has_losses: bool,
-}
-
-/// Makes chunks, log and manifest from `old`, which ends at `end`. Chunks before
-/// `sealable` are sealed.
-fn replace(
+/// Seals the full chunks of `old` before the first of `ends`, and makes the log of `record`
+/// with the rest up to the second. Returns that log, and whether observations were lost that
+/// `old` may still hold in some form.
+pub(crate) fn seal_and_make_log(
     directory: &Directory,
     lock: &Lock,
-    listed: &Record,
     old: &Log,
-    end: Place,
-    sealable: Place,
-) -> Result<Made> {
-    let mut record = Record {
-        generation: listed.next_generation(),
-        log: draw_identity(directory)?,
-        previous_log: listed.log,
-        ..listed.clone()
-    };
-    let sealed = seal(directory, lock, old, sealable.sequence, Losses::Corrupt, &mut record)?;
-    let first = record.log_first_sequence();
-    let held = Held::read(old, first..end.sequence, Losses::Corrupt)?;
-    let file = make_log(directory, &mut record, &held)?;
-    let manifest = list(directory, lock, &record)?;
-    let has_losses = sealed.has_losses || !held.is_accepted;
-    Ok(Made { manifest, file, has_losses })
+    (sealable, end): (u64, u64),
+    losses: Losses,
+    record: &mut Record,
+) -> Result<(DiskFile, bool)> {
+    let has_losses = seal(directory, lock, old, sealable, losses, record)?;
+    let held = Held::read(old, record.log_first_sequence()..end, losses)?;
+    let file = make_log(directory, record, &held)?;
+    Ok((file, has_losses || !held.is_accepted()))
 }
 
 /// Replaces the manifest to list the log of `record`. If that fails, the log is removed.
-pub(super) fn list(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
+fn list(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
     let listed = manifest::replace(directory, lock, record);
     if listed.is_err() {
         drop(directory.remove(&log_name(record.log)));
@@ -121,16 +145,15 @@ pub(crate) fn make_log(
     held: &Held,
 ) -> Result<DiskFile> {
     let first = record.log_first_sequence();
-    let mut making = Making::new(record.log, first, RECORD_BYTES as u64);
+    let mut making = Making::new(record);
     fill(&mut making, first, held).ok_or_else(|| {
         let detail = "more observations than a log can hold";
         Error::new(ErrorKind::Invalid, directory.path(), detail)
     })?;
-    let (frames, end) = making.finish();
+    let (mut bytes, end) = making.finish();
     record.made_bytes = end.offset;
     record.made_observations = end.sequence - first;
-    let mut bytes = record.encode();
-    bytes.extend_from_slice(&frames);
+    bytes[..RECORD_BYTES].copy_from_slice(&record.encode());
     directory.replace_file(&log_name(record.log), &bytes)
 }
 
@@ -142,7 +165,7 @@ fn fill(making: &mut Making, first: u64, held: &Held) -> Option<()> {
         let before = usize::try_from(lost.start.checked_sub(sequence)?).ok()?;
         let (part, rest) = rows.split_at_checked(before)?;
         making.rows(part)?;
-        making.lost(lost.end - lost.start, held.is_accepted)?;
+        making.lost(lost.end - lost.start, held.is_accepted())?;
         sequence = lost.end;
         rows = rest;
     }

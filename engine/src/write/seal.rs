@@ -15,30 +15,23 @@ use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
 use std::collections::VecDeque;
 
-/// The result of sealing.
-#[derive(Debug)]
-pub(crate) struct Sealed {
-    /// Whether observations were lost that the log may still hold in some form.
-    pub(crate) has_losses: bool,
-}
-
 /// Writes the chunks that `log` holds in full before `limit`, and adds them to `record`.
-/// The files are synced, but their names are not durable yet.
-pub(crate) fn seal(
+/// The files are synced, but their names are not durable yet. Returns whether observations
+/// were lost that the log may still hold in some form.
+pub(super) fn seal(
     directory: &Directory,
     lock: &Lock,
     log: &Log,
     limit: u64,
     losses: Losses,
     record: &mut Record,
-) -> Result<Sealed> {
-    let mut sealed = Sealed { has_losses: false };
+) -> Result<bool> {
+    let mut has_losses = false;
     let end = limit / CHUNK;
     let count = end.saturating_sub(record.sealed_end.into());
     let chunks = (0..count).map(|_| {
         let (place, held) = next_chunk(directory, log, losses, record)?;
-        sealed.has_losses |= !held.is_accepted;
-        let held = Held { is_accepted: held.is_accepted || losses == Losses::Accepted, ..held };
+        has_losses |= !held.is_accepted();
         let summaries = summarise(&held.contents(place), &mut record.edge);
         Ok(Unencoded { place, held, summaries })
     });
@@ -49,7 +42,7 @@ pub(crate) fn seal(
         if written.files.len() < UNSYNCED_MAX { Ok(()) } else { written.sync() }
     })?;
     written.sync()?;
-    Ok(sealed)
+    Ok(has_losses)
 }
 
 /// How many chunks are written before the first is synced: that sync then also writes the
