@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
             "store": path,
             "rewritten": repair.rewritten,
             "lost": repair.lost,
+            "loss_unknown": repair.is_loss_unknown,
             "manifest_rebuilt": repair.is_manifest_rebuilt,
             "orphans": repair.orphans,
         });
@@ -40,18 +41,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 }
 
 fn report(repair: &Repair) -> String {
-    let mut text = match (repair.rewritten.len() as u64, repair.lost) {
-        (0, _) => "nothing to repair\n".to_owned(),
-        (files, 0) => {
-            format!("repaired; {} file{} written anew, nothing lost\n", files, plural(files))
+    let files = repair.rewritten.len() as u64;
+    let lost = match (repair.lost, repair.is_loss_unknown) {
+        (0, false) => "nothing".to_owned(),
+        (0, true) => "an unknown number of observations".to_owned(),
+        (lost, is_more) => {
+            let least = if is_more { "at least " } else { "" };
+            format!("{least}{} observation{}", count(lost), plural(lost))
         }
-        (files, lost) => format!(
-            "repaired; {} file{} written anew, {} observation{} lost\n",
-            count(files),
-            plural(files),
-            count(lost),
-            plural(lost)
-        ),
+    };
+    let mut text = match files {
+        0 => "nothing to repair\n".to_owned(),
+        _ => {
+            let files = format!("{} file{}", count(files), plural(files));
+            format!("repaired; {files} written anew, {lost} lost\n")
+        }
     };
     if repair.is_manifest_rebuilt {
         text.push_str("the manifest was made again from the headers of the other files\n");

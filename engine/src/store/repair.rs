@@ -32,6 +32,9 @@ pub struct Repair {
     pub is_manifest_rebuilt: bool,
     /// How many observations this repair has accepted as lost.
     pub lost: u64,
+    /// Whether an unknown number is lost besides: the log was missing, or bytes that may
+    /// have held its end could not be read.
+    pub is_loss_unknown: bool,
     /// Files that were rewritten.
     pub rewritten: Vec<PathBuf>,
     /// Files with names like a store's that do not belong to it, as from a copy that was
@@ -251,6 +254,7 @@ impl<'a> Repairing<'a> {
                     return Ok(());
                 }
                 self.repair.lost += unaccepted;
+                self.repair.is_loss_unknown = log.tail().unreadable.is_some();
                 let ends = (log.end_sequence(), log.end_sequence());
                 let losses = Losses::Accepted;
                 seal_and_make_log(self.directory, self.lock, &log, ends, losses, &mut record)?;
@@ -258,6 +262,7 @@ impl<'a> Repairing<'a> {
             Err(error) if error.damage().is_some() || error.is_not_found() => {
                 let gone = head.first_sequence..head.made.sequence;
                 self.repair.lost += gone.end - gone.start;
+                self.repair.is_loss_unknown = true;
                 let lost = [gone].into_iter().filter(|it| !it.is_empty()).collect();
                 make_log(self.directory, &mut record, &Held { lost, ..Held::default() })?;
             }
