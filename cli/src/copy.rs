@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gaugelog::Store;
+use gaugelog::{Options, Store};
 use serde_json::json;
 
-use crate::ask::stores;
+use crate::ask::{reported, stores};
 use crate::each::{Form, each};
 use crate::exit::Exit;
 use crate::figures::{count, plural};
@@ -61,5 +61,9 @@ fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
     let text =
         format!("{}: {} observation{} copied\n", shown(destination), count(copied), plural(copied));
     let object = json!({ "store": store, "destination": destination, "observations": copied });
-    form.print(&text, &object)
+    form.print(&text, &object)?;
+    // Damage is copied too. Statistics meet that of the log; `verify` finds the rest.
+    let copy = Options::new().snapshot(destination).map(|copy| copy.skip_damage());
+    let copy = copy.and_then(|copy| copy.summary().map(|_| copy));
+    reported(&copy.map_err(|error| in_words(&error))?)
 }

@@ -39,7 +39,7 @@ pub(crate) struct Keep {
     /// not sent yet.
     #[arg(long, value_name = "DUR", value_parser = duration::parse)]
     pub(crate) keep: Option<Duration>,
-    /// Keep at most this many bytes, such as 500MB or 1GiB.
+    /// Keep at most this many bytes of chunks and log, such as 500MB or 1GiB.
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     pub(crate) keep_bytes: Option<u64>,
 }

@@ -189,6 +189,21 @@ fn days_are_those_of_the_zone_also_where_clocks_change() {
     }
 }
 
+/// Singapore was half an hour apart from today's time in 1970.
+#[test]
+fn hours_begin_where_the_clock_of_the_zone_shows_them() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
+    for (zone, from) in [
+        ("Asia/Singapore", "2026-06-01T20:00:00+08:00"),
+        ("Asia/Kathmandu", "2026-06-01T17:00:00+05:45"),
+        ("Europe/London", "2026-06-01T13:00:00+01:00"),
+    ] {
+        let asked = ["stats", "--every", "1h", "--tz", zone, "--json"];
+        let rows = lines(&tool(&asked, &[&dir.path().join("room")]).succeeds());
+        assert_eq!(rows[0]["from"], from);
+    }
+}
+
 #[test]
 fn a_table_names_each_store_once() {
     let two = |value| vec![Observation::new(NOON, value), Observation::new(NOON + SECOND, value)];
@@ -267,6 +282,28 @@ fn an_exported_file_is_whole_or_not_there() {
     tool(&["export"], &[dir.path()]).succeeds();
     Store::create(dir.path().join("hall")).unwrap();
     tool(&["export"], &[dir.path()]).fails_naming(&["a folder of several stores"]);
+}
+
+#[test]
+fn a_pipe_is_written_to_and_a_link_stays_one() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 2.5)])]);
+    let at = |name: &str| dir.path().join(name);
+    let expected = "time,value\n2026-06-01T12:00:00Z,2.5\n";
+    fs::write(at("linked.csv"), "").unwrap();
+    std::os::unix::fs::symlink("linked.csv", at("link.csv")).unwrap();
+    tool(&["export", "-o", at("link.csv").to_str().unwrap()], &[&at("room")]).succeeds();
+    assert!(at("link.csv").is_symlink());
+    assert_eq!(fs::read_to_string(at("linked.csv")).unwrap(), expected);
+
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), mode).unwrap();
+    let pipe = at("pipe");
+    let reader = std::thread::spawn(move || fs::read_to_string(pipe).unwrap());
+    tool(&["export", "-o", at("pipe").to_str().unwrap()], &[&at("room")]).succeeds();
+    assert_eq!(reader.join().unwrap(), expected);
+    tool(&["export", "-o", "/dev/null"], &[&at("room")]).succeeds();
+    assert!(!Path::new("/dev/null").is_file());
+    assert_eq!(names_in(dir.path()), ["link.csv", "linked.csv", "pipe", "room"]);
 }
 
 #[test]

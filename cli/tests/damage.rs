@@ -123,6 +123,18 @@ fn repair_accepts_the_loss() {
 }
 
 #[test]
+fn a_copy_of_a_damaged_store_fails_and_says_why() {
+    let bench = damaged();
+    let guard = tempfile::tempdir().unwrap();
+    let mut command = program(TOOL);
+    command.arg("copy").arg(&bench.store).arg(guard.path().join("copy"));
+    let ran = Ran::of(command);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("10,000 observations copied"), "{ran:?}");
+    assert!(ran.stderr.contains("copy/") && ran.stderr.contains("are lost"), "{ran:?}");
+}
+
+#[test]
 fn adding_goes_on() {
     let bench = damaged();
     bench.serve(&["--add", "-1"]).succeeds();

@@ -105,6 +105,13 @@ fn text_fits_and_has_no_colours_off_a_terminal() {
         assert!(widest.is_some_and(|widest| widest <= 80), "{}", ran.stdout);
         assert!(!ran.stdout.contains('\x1b'), "{ran:?}");
     }
+    // The range of these values overflows.
+    for value in [-1e308, 1e308, 1e308] {
+        let added = ["add", "wide", &value.to_string(), "--create"];
+        ran(dir.path(), &added).succeeds();
+    }
+    let wide = ran(dir.path(), &["plot", "wide", "--dist"]).succeeds().stdout;
+    assert!(wide.contains("−6.667 × 10³⁰⁷ – −3.333 × 10³⁰⁷"), "{wide}");
 }
 
 #[test]
@@ -118,6 +125,11 @@ fn what_makes_no_sense_is_refused_with_the_way_out() {
         let found = ran(dir.path(), &[&["plot", "attic"], &arguments[..]].concat());
         assert_eq!(found.status, Some(2), "{found:?}");
         assert!(found.stderr.contains(part), "{found:?}");
+    }
+    for option in [&["--size", "800x450"][..], &["--dark"]] {
+        let page = ran(dir.path(), &[&["plot", "attic", "-o", "a.html"], option].concat());
+        page.fails_naming(&["leave out --size and --dark"]);
+        assert_eq!(ran(dir.path(), &[&["plot", "attic"], option].concat()).status, Some(2));
     }
     for number in 0..7 {
         Store::create(dir.path().join(format!("room-{number}"))).unwrap();

@@ -83,12 +83,12 @@ pub(super) fn buckets(
     Ok(buckets.into_iter().map(bucket).collect())
 }
 
-/// Midnight of 1970-01-01 in the range's zone: hours and days begin where they do there.
+/// Midnight of 1970-01-01 by the clock that the range's zone had in January 2000: hours and
+/// days begin where they do there. In 1970 some zones were half an hour apart from today.
 fn origin(range: &Range) -> i64 {
     let zone = range.zone.time_zone();
-    let midnight = Date::constant(1970, 1, 1).to_zoned_datetime(zone.clone());
-    let midnight = midnight.map_or(0, |midnight| midnight.timestamp().as_nanosecond());
-    i64::try_from(midnight).unwrap_or(0)
+    let midnight = Date::constant(2000, 1, 1).to_zoned_datetime(zone.clone());
+    midnight.map_or(0, |midnight| -i64::from(midnight.offset().seconds()) * 1_000_000_000)
 }
 
 fn of_calendar(snapshot: &Snapshot, range: &Range, every: Every) -> Result<Vec<Bucket>, Exit> {

@@ -171,10 +171,16 @@ fn in_columns(infos: &[Info]) -> String {
             figure_or_dash(info.max, DIGITS),
             size::text(info.bytes),
             figure_or_dash(info.bytes_per_observation, 3),
-            info.coverage.map_or_else(dash, |part| format!("{}%", figure(part * 100.0, 4))),
+            info.coverage.map_or_else(dash, percent),
             notes.join(", "),
         ]
     };
     let rows: Vec<Vec<String>> = infos.iter().map(row).collect();
     table(&HEADING.map(str::to_owned), &rows, 3)
+}
+
+/// Only all of it is 100%.
+fn percent(part: f64) -> String {
+    let percent = if part < 1.0 { (part * 100.0).min(99.99) } else { 100.0 };
+    format!("{}%", figure(percent, 4))
 }

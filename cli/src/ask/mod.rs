@@ -34,7 +34,7 @@ fn snapshot(store: &Named) -> Result<Snapshot, Exit> {
 
 /// Reports on stderr what the answers of a snapshot lack because of damage, which fails a
 /// command at its end.
-fn reported(snapshot: &Snapshot) -> Result<(), Exit> {
+pub(crate) fn reported(snapshot: &Snapshot) -> Result<(), Exit> {
     let missing = snapshot.missing();
     for damage in &missing {
         output::say("gaugelog", &format!("error: {damage}"));

@@ -48,7 +48,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, Stri
 fn before(now: Timestamp, ago: &str) -> Result<i64, String> {
     let span: Span = ago.parse().map_err(|_| FORMS.to_owned())?;
     let span = span.to_duration(SpanRelativeTo::days_are_24_hours());
-    let ago = span.map_err(|_| FORMS.to_owned())?;
+    let ago = span.ok().filter(|ago| !ago.is_negative()).ok_or(FORMS)?;
     nanoseconds(now.checked_sub(ago).map_err(|_| FORMS.to_owned())?)
 }
 
@@ -126,9 +126,20 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused_with_the_forms() {
-        for text in
-            ["", "-", "-1", "-1x", "noon", "12", "1780315200", "2026-6-1", "2026-02-30", "25:00"]
-        {
+        for text in [
+            "",
+            "-",
+            "-1",
+            "-1x",
+            "-1h ago",
+            "--1h",
+            "noon",
+            "12",
+            "1780315200",
+            "2026-6-1",
+            "2026-02-30",
+            "25:00",
+        ] {
             let found = parse_in("UTC", text);
             assert!(found.as_ref().is_err_and(|why| why.contains("-1h, now")), "{text}: {found:?}");
         }

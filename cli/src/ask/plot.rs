@@ -65,11 +65,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "UNIT", allow_hyphen_values = true)]
     unit: Option<String>,
     /// Light marks on dark paper.
-    #[arg(long)]
+    #[arg(long, requires = "output")]
     dark: bool,
-    /// Width and height in pixels.
-    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "1200x675")]
-    size: Size,
+    /// Width and height in pixels [default: 1200x675].
+    #[arg(long, value_name = "WIDTHxHEIGHT", requires = "output")]
+    size: Option<Size>,
 }
 
 /// Width and height of a picture in pixels.
@@ -77,6 +77,7 @@ pub(crate) struct Arguments {
 struct Size(u32, u32);
 
 impl Size {
+    const DEFAULT: Self = Self(1200, 675);
     const MIN: Self = Self(320, 240);
     const MAX: Self = Self(8_000, 8_000);
 }
@@ -118,8 +119,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     match target {
         Target::Text => print(arguments.dist, &sources, &look)?,
         Target::Folder(folder) => {
-            let path =
-                publish(folder, &stem(arguments, &stores), &draw(arguments, &sources, &look)?)?;
+            let drawing = draw(arguments, &sources, &look)?;
+            let path = publish(folder, &stem(arguments, &stores), &drawing, "--output")?;
             output::print(format!("{}\n", output::shown(&path)).as_bytes())?;
         }
         Target::Png(path) => {
@@ -181,7 +182,7 @@ fn sources(stores: &[Named], snapshots: &[Snapshot], range: &Range) -> Vec<Sourc
 }
 
 fn look(arguments: &Arguments, range: &Range) -> Look {
-    let Size(width, height) = arguments.size;
+    let Size(width, height) = arguments.size.unwrap_or(Size::DEFAULT);
     let text = |text: &Option<String>| text.as_ref().map(|text| escaped(text).into_owned());
     Look {
         width,
@@ -205,6 +206,13 @@ fn page(
     if arguments.dist {
         return Err(Exit::Error(
             "a page shows values over time alone; leave out --dist, or name a .png or .svg file"
+                .to_owned(),
+        ));
+    }
+    if arguments.dark || arguments.size.is_some() {
+        return Err(Exit::Error(
+            "a page has the size of its window and the colours that the browser is set to; \
+             leave out --size and --dark, or name a .png or .svg file"
                 .to_owned(),
         ));
     }

@@ -1,6 +1,6 @@
 //! A file that appears whole or not at all.
 
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,7 +10,8 @@ use tempfile::Builder;
 use crate::exit::Exit;
 use crate::explain::way_out_of_io;
 
-/// Writes a file beside its place and moves it there when it is whole and on the disk.
+/// Writes a file beside its place and moves it there when it is whole and on the disk. What
+/// a link leads to is replaced, and not the link. A device or a pipe is written to.
 /// `write` gets the file, and what makes an error of writing to it into words.
 ///
 /// # Errors
@@ -23,13 +24,18 @@ pub(super) fn write(
         let way_out = way_out_of_io(error).unwrap_or("name another file with --output FILE");
         Exit::Error(format!("{}: cannot write the file: {error}; {way_out}", path.display()))
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let mut file = File::options().write(true).open(path).map_err(|error| refused(&error))?;
+        return write(&mut file, &refused);
+    }
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
     // A temporary file is its owner's alone by default.
     let readable = Permissions::from_mode(0o666);
     let file = Builder::new().permissions(readable).tempfile_in(folder.unwrap_or(Path::new(".")));
     let mut file = file.map_err(|error| refused(&error))?;
     write(file.as_file_mut(), &refused)?;
     file.as_file().sync_all().map_err(|error| refused(&error))?;
-    file.persist(path).map_err(|failure| refused(&failure.error))?;
+    file.persist(&place).map_err(|failure| refused(&failure.error))?;
     Ok(())
 }

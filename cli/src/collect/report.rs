@@ -55,7 +55,7 @@ fn pictures(
     let sources = [Source { name: Some(name.clone()), window: snapshot.window(..) }];
     let look = Look::default();
     let published = |kind: &str, drawing: &Drawing| {
-        publish(out, &format!("{name}-{kind}"), drawing).map(|path| shown(&path))
+        publish(out, &format!("{name}-{kind}"), drawing, "--out").map(|path| shown(&path))
     };
     let series = plot::series(&sources, &look)?;
     let distribution = plot::distribution(&sources, Binning::Round, &look)?;

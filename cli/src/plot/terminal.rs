@@ -187,7 +187,9 @@ pub(crate) fn distribution(
 
 fn bars(histogram: &Histogram, series: usize, paper: Paper) -> String {
     let edges = &histogram.edges;
-    let width = (edges[edges.len() - 1] - edges[0]) / histogram.counts.len() as f64;
+    // Divided first, since the range of values may overflow.
+    let bins = histogram.counts.len() as f64;
+    let width = edges[edges.len() - 1] / bins - edges[0] / bins;
     let edge = |value: f64| {
         let near = if value.abs() < width / 1e6 { 0.0 } else { value };
         number::figure(near, Some(width))

@@ -32,15 +32,22 @@ fn draw(snapshot: &Snapshot, picture: Picture, dir: &Path) -> Result<PathBuf, Ex
         Picture::Time => ("time", plot::series(&sources, &look)?),
         Picture::Dist => ("dist", plot::distribution(&sources, Binning::Equal(BINS), &look)?),
     };
-    publish(dir, kind, &drawing)
+    publish(dir, kind, &drawing, "--out")
 }
 
-/// Writes a picture to a new file in `dir`, whose name begins with `kind`.
-pub(crate) fn publish(dir: &Path, kind: &str, drawing: &Drawing) -> Result<PathBuf, Exit> {
+/// Writes a picture to a new file in `dir`, which `option` names. The file's name begins
+/// with `kind`.
+pub(crate) fn publish(
+    dir: &Path,
+    kind: &str,
+    drawing: &Drawing,
+    option: &str,
+) -> Result<PathBuf, Exit> {
     let png = drawing.png();
     let png = png.map_err(|error| Exit::Error(format!("cannot encode the picture: {error}")))?;
     plot::write_new(dir, &plot::stem(kind, Timestamp::now()), &png).map_err(|error| {
-        let way_out = way_out_of_io(&error).unwrap_or("name another directory with --out DIR");
+        let another = format!("name another directory with {option} DIR");
+        let way_out = way_out_of_io(&error).unwrap_or(&another);
         Exit::Error(format!("{}: cannot write the picture: {error}; {way_out}", dir.display()))
     })
 }
