@@ -71,7 +71,9 @@ struct WindowValues<'s> {
     parts: Parts,
     /// Chunks that are read instead of their sketches.
     unsketched: BTreeSet<u32>,
-    /// Those with a page that was found unreadable after they were counted.
+    /// Chunks that cannot be used, and are not counted.
+    unusable: BTreeSet<u32>,
+    /// Those found unreadable, or with an unreadable page, after they were counted.
     met: Mutex<BTreeSet<u32>>,
 }
 
@@ -80,14 +82,14 @@ impl<'s> WindowValues<'s> {
         let sealed = snapshot.tree().view().sealed_end_sequence() / LEAF;
         let mut parts = Parts { times, sealed, chunks: Vec::new(), leaves: Vec::new() };
         walk(snapshot, &mut parts)?;
-        let (unsketched, met) = (BTreeSet::new(), Mutex::default());
-        Ok(Self { snapshot, times, parts, unsketched, met })
+        let (unsketched, unusable) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { snapshot, times, parts, unsketched, unusable, met: Mutex::default() })
     }
 
     /// Adds to `buckets` how many values lie where.
     fn count_into(&mut self, buckets: &mut Buckets) -> Result<()> {
         for number in self.parts.chunks.iter().cloned().flatten() {
-            if self.unsketched.contains(&number) {
+            if self.unsketched.contains(&number) || self.unusable.contains(&number) {
                 continue;
             }
             match self.chunk(number)?.map(|chunk| chunk.chunk().sketch()) {
@@ -97,7 +99,9 @@ impl<'s> WindowValues<'s> {
                     self.unsketched.insert(number);
                 }
                 Some(Err(error)) => return Err(error),
-                None => {}
+                None => {
+                    self.unusable.insert(number);
+                }
             }
         }
         let mut gathered = Vec::new();
@@ -112,13 +116,18 @@ impl<'s> WindowValues<'s> {
         Ok(())
     }
 
-    /// Whether a page was found unreadable since its chunk was counted. The chunk is read
+    /// Whether something was found unreadable since its chunk was counted. The chunk is read
     /// the next time.
     fn has_met_damage(&mut self) -> bool {
         let met = self.met.get_mut().unwrap_or_else(PoisonError::into_inner);
         let has_met = !met.is_empty();
         self.unsketched.append(met);
         has_met
+    }
+
+    /// Notes that something of a counted chunk was found unreadable.
+    fn meet_in(&self, number: u32) {
+        self.met.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
     }
 
     /// The chunk; `None` if it cannot be used, and that is read around.
@@ -157,7 +166,10 @@ impl<'s> WindowValues<'s> {
         page: &mut Page,
         each: &mut dyn FnMut(Vec<f64>),
     ) -> Result<u64> {
-        let Some(chunk) = self.chunk(number)? else { return Ok(0) };
+        let Some(chunk) = self.chunk(number)? else {
+            self.meet_in(number);
+            return Ok(0);
+        };
         let chunk = chunk.chunk();
         let (mut below, mut portion) = (0, Vec::new());
         for leaf in 0..CHUNK_LEAVES {
@@ -182,8 +194,7 @@ impl<'s> WindowValues<'s> {
                 }
                 Err(error) => {
                     self.snapshot.meet(error.damage().ok_or(error)?)?;
-                    let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-                    met.insert(number);
+                    self.meet_in(number);
                 }
             }
         }
@@ -198,7 +209,8 @@ impl Values for WindowValues<'_> {
         let mut below = 0;
         values.read_leaves(&mut |all| below += quantile::within(all, (low, high), each))?;
         let chunks = values.parts.chunks.iter().cloned().flatten();
-        let sketched = chunks.filter(|number| !values.unsketched.contains(number));
+        let others = [&values.unsketched, &values.unusable];
+        let sketched = chunks.filter(|number| !others.iter().any(|set| set.contains(number)));
         let work = |number, page: &mut Page, each: &mut dyn FnMut(Vec<f64>)| {
             values.scan_chunk(number, (low, high), page, each)
         };
@@ -272,5 +284,39 @@ fn append<T: PartialEq>(ranges: &mut Vec<Range<T>>, range: Range<T>) {
     match ranges.last_mut() {
         Some(last) if last.end == range.start => last.end = range.end,
         _ => ranges.push(range),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Observation;
+    use crate::options::{Options, SyncPolicy};
+
+    #[test]
+    fn a_chunk_that_is_lost_after_it_was_counted_is_not_counted_again() -> Result<()> {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("store");
+        let options = Options::new().sync(SyncPolicy::Never);
+        let store = options.create(&path)?;
+        let chunk = i64::try_from(CHUNK).expect("small");
+        let rows = (0..3 * chunk).map(|n| Observation::new(n, n as f64));
+        store.append_batch(&rows.collect::<Vec<_>>())?;
+        store.seal()?;
+        let earlier = store.snapshot()?.skip_damage();
+        let mut values = WindowValues::new(&earlier, Times::of(&..))?;
+        values.count_into(&mut Buckets::default())?;
+        std::fs::remove_file(path.join(crate::format::names::chunk_name(0))).expect("removed");
+        // As if the chunk had been closed meanwhile.
+        let later = store.snapshot()?.skip_damage();
+        values.snapshot = &later;
+        let mut left = 0;
+        let below = values.scan(0.0, f64::MAX, &mut |values| left += values.len() as u64)?;
+        assert_eq!((below, left), (0, 2 * CHUNK));
+        assert!(values.has_met_damage());
+        let mut buckets = Buckets::default();
+        values.count_into(&mut buckets)?;
+        assert_eq!(buckets.count(), 2 * CHUNK);
+        Ok(())
     }
 }
