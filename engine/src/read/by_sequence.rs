@@ -86,7 +86,8 @@ impl BySequence {
                     self.wanted.end = self.wanted.start;
                     self.leaves = 0..0;
                     self.after_end = None;
-                    return Err(error);
+                    self.errors.extend(self.pending.take().map(Error::from));
+                    self.errors.push_back(error);
                 }
             }
         }

@@ -108,7 +108,7 @@ impl ByTime {
             if let Err(error) = step {
                 // The file cannot be read; another attempt would fail too.
                 self.stage = Stage::End;
-                return Err(error);
+                self.errors.push_back(error);
             }
         }
     }

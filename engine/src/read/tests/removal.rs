@@ -69,3 +69,30 @@ fn what_is_removed_under_a_reader_is_an_error_and_never_a_smaller_result() {
         assert!(snapshot.missing().is_empty());
     }
 }
+
+/// The error that ends an iterator comes after the damage that was met before it.
+#[test]
+fn nothing_comes_after_the_error_that_ends_an_iterator() {
+    for order in [Order::Ascending, Order::Equal] {
+        let mut random = random(23);
+        let filled = Filled::new(series(order, 20_000, &mut random), &mut random);
+        // In the pages of the second leaf.
+        let length = std::fs::metadata(filled.chunk_path(1)).expect("there").len();
+        flip(&filled.chunk_path(1), length / 2);
+        let snapshot = filled.snapshot();
+        let mut by_sequence = snapshot.by_sequence(..);
+        assert!(by_sequence.next().is_some_and(|row| row.is_ok()));
+        // The first two chunks are open now, and stay open.
+        assert!(filled.store.remove_before_up_to(i64::MAX, 4 * CHUNK).expect("removed") > 0);
+        let mut by_time = snapshot.window(..).iter();
+        let kinds = |errors: &mut dyn Iterator<Item = crate::Error>| {
+            errors.map(|error| error.kind()).collect::<Vec<_>>()
+        };
+        let expected = [ErrorKind::Damaged, ErrorKind::Removed];
+        let found = kinds(&mut by_sequence.by_ref().filter_map(Result::err));
+        assert_eq!(found, expected, "by sequence, {order:?}");
+        let found = kinds(&mut by_time.by_ref().filter_map(Result::err));
+        assert_eq!(found, expected, "by time, {order:?}");
+        assert!(by_sequence.next().is_none() && by_time.next().is_none());
+    }
+}
