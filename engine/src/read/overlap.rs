@@ -107,9 +107,9 @@ impl Pass {
         Self { times, after, kept: Vec::new(), bound: None, read: 0 }
     }
 
-    /// Whether there are rows after the kept ones.
-    pub(super) fn is_cut(&self) -> bool {
-        self.bound.is_some()
+    /// The last of the kept rows, if there may be others after it.
+    pub(super) fn bound(&self) -> Option<Key> {
+        self.bound
     }
 
     /// Whether far more rows were read than kept.
@@ -118,9 +118,10 @@ impl Pass {
     }
 
     /// The kept rows, sorted.
-    pub(super) fn into_pool(mut self) -> Pool {
-        self.kept.sort_unstable_by_key(Entry::key);
-        Pool { next: 0, sorted: self.kept.len(), entries: self.kept }
+    pub(super) fn take_pool(&mut self) -> Pool {
+        let mut entries = std::mem::take(&mut self.kept);
+        entries.sort_unstable_by_key(Entry::key);
+        Pool { next: 0, sorted: entries.len(), entries }
     }
 
     /// Reduces the kept rows to the allowed number.

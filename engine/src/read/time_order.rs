@@ -10,13 +10,13 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::iter::FusedIterator;
 
 use super::ahead::ScanAhead;
-use super::missing::Missing;
+use super::missing::Reported;
 use super::nodes::Node;
 use super::overlap::{Key, Pass, Pool, is_past};
 use super::scan::Columns;
 use super::snapshot::Snapshot;
 use super::times::{Relation, Times};
-use super::tree_walk::walk_around;
+use super::tree_walk::Walk;
 use crate::error::{Damage, Error, Result};
 use crate::observation::Observation;
 
@@ -29,6 +29,10 @@ const NODES_MAX: usize = 1 << 14;
 /// An `Err` stands for observations that cannot be read
 /// ([`Error::lost`](crate::Error::lost)); the iterator goes on with the others. After an
 /// error of another kind than [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) it ends.
+///
+/// Observations whose times are not known, because they were lost in the log or before they
+/// were sealed, are reported first, whatever the window: the first 1,000 places. Others are
+/// reported if the iterator reads observations beside them.
 #[derive(Debug)]
 pub struct ByTime {
     snapshot: Snapshot,
@@ -42,28 +46,21 @@ pub struct ByTime {
     /// The rows that are handed over, and the index of the next one.
     rows: Columns,
     row: usize,
-    /// Damage that was already returned as an error.
-    met: Missing,
+    /// What was already returned as an error. Each pass meets it again.
+    reported: Reported,
     errors: VecDeque<Error>,
 }
 
-/// Where the rows in the pool come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is done next. The rows in the pool are handed over before.
+#[derive(Debug)]
 enum Stage {
-    /// Nodes, in the order in which they begin.
+    /// The largest nodes begin to wait.
+    Begin,
+    /// Nodes are read, in the order in which they begin.
     Nodes,
-    /// One pass over everything. Another stage or the end follows.
-    Pass {
-        next: Option<Next>,
-    },
+    /// One pass over everything fills the pool.
+    Pass(Box<(Walk, Pass)>),
     End,
-}
-
-/// What follows a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    Nodes,
-    Pass,
 }
 
 /// A node that waits, or a leaf.
@@ -78,14 +75,14 @@ impl ByTime {
         Self {
             snapshot,
             times,
-            stage: Stage::Pass { next: (!times.is_empty()).then_some(Next::Nodes) },
+            stage: if times.is_empty() { Stage::End } else { Stage::Begin },
             waiting: BinaryHeap::new(),
             pool: Pool::default(),
             after: None,
             scan: ScanAhead::default(),
             rows: Columns::default(),
             row: 0,
-            met: Missing::default(),
+            reported: Reported::default(),
             errors: VecDeque::new(),
         }
     }
@@ -100,17 +97,37 @@ impl ByTime {
             if self.row < self.rows.times.len() {
                 return Ok(true);
             }
-            let step = match self.stage {
-                Stage::Nodes => self.step_nodes(),
-                Stage::Pass { next } => self.step_pass(next),
-                Stage::End => return Ok(false),
-            };
-            if let Err(error) = step {
-                // The file cannot be read; another attempt would fail too.
-                self.stage = Stage::End;
-                self.errors.push_back(error);
+            let bound = self.waiting.peek().map(|waiting| waiting.key);
+            if self.hand_over(bound) {
+                continue;
+            }
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => {
+                    // The file cannot be read; another attempt would fail too.
+                    self.end();
+                    self.errors.push_back(error);
+                }
             }
         }
+    }
+
+    /// Goes on, with no row in the pool that may be handed over. Returns false at the end.
+    fn step(&mut self) -> Result<bool> {
+        match self.stage {
+            Stage::Begin => self.begin_nodes()?,
+            Stage::Nodes => self.step_nodes()?,
+            Stage::Pass(_) => self.step_pass()?,
+            Stage::End => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self) {
+        self.stage = Stage::End;
+        self.waiting.clear();
+        self.pool.clear();
     }
 
     fn begin_nodes(&mut self) -> Result<()> {
@@ -122,12 +139,8 @@ impl ByTime {
     }
 
     fn step_nodes(&mut self) -> Result<()> {
-        let bound = self.waiting.peek().map(|waiting| waiting.key);
-        if self.hand_over(bound) {
-            return Ok(());
-        }
         let Some(Waiting { node, .. }) = self.waiting.pop() else {
-            self.stage = Stage::End;
+            self.end();
             return Ok(());
         };
         if node.level == 0 {
@@ -139,7 +152,9 @@ impl ByTime {
             }
         }
         if self.pool.is_full() || self.waiting.len() > NODES_MAX {
-            self.begin_pass()?;
+            self.waiting.clear();
+            self.pool.clear();
+            self.begin_pass(self.after)?;
         }
         Ok(())
     }
@@ -183,35 +198,33 @@ impl ByTime {
         is_next.then_some(last)
     }
 
-    fn begin_pass(&mut self) -> Result<()> {
-        self.waiting.clear();
-        self.pool.clear();
-        let mut pass = Pass::new(self.times, self.after);
-        let met = Missing::default();
-        walk_around(self.snapshot.tree(), &mut pass, &mut |damage| {
-            met.add(damage);
-            Ok(())
-        })?;
-        met.list().into_iter().for_each(|damage| self.lose(damage));
-        pass.reduce();
-        let next = if pass.is_wasteful() { Next::Pass } else { Next::Nodes };
-        self.stage = Stage::Pass { next: pass.is_cut().then_some(next) };
-        self.pool = pass.into_pool();
+    fn begin_pass(&mut self, after: Option<Key>) -> Result<()> {
+        let walk = Walk::begin(self.snapshot.tree())?;
+        self.stage = Stage::Pass(Box::new((walk, Pass::new(self.times, after))));
         Ok(())
     }
 
-    fn step_pass(&mut self, next: Option<Next>) -> Result<()> {
-        if self.hand_over(None) {
-            return Ok(());
-        }
-        match next {
-            Some(Next::Nodes) => self.begin_nodes(),
-            Some(Next::Pass) => self.begin_pass(),
-            None => {
-                self.stage = Stage::End;
-                Ok(())
+    /// Visits one node. Damage is returned before the next one is visited, so that it need
+    /// not wait in memory.
+    fn step_pass(&mut self) -> Result<()> {
+        let Stage::Pass(pass) = &mut self.stage else { return Ok(()) };
+        let mut lost = Vec::new();
+        let (walk, pass) = &mut **pass;
+        let has_more = walk.step(self.snapshot.tree(), pass, &mut |damage| {
+            lost.push(damage);
+            Ok(())
+        })?;
+        if !has_more {
+            pass.reduce();
+            let (bound, is_wasteful) = (pass.bound(), pass.is_wasteful());
+            self.pool = pass.take_pool();
+            self.stage = if bound.is_some() { Stage::Begin } else { Stage::End };
+            if bound.is_some() && is_wasteful {
+                self.begin_pass(bound)?;
             }
         }
+        lost.into_iter().for_each(|damage| self.lose(damage));
+        Ok(())
     }
 
     /// Puts a node into the heap, if it may have wanted rows.
@@ -234,7 +247,7 @@ impl ByTime {
     fn lose(&mut self, damage: Damage) {
         if let Some(missing) = self.snapshot.skips_to() {
             missing.add(damage);
-        } else if self.met.add(damage.clone()) {
+        } else if self.reported.add(&damage.lost) {
             self.errors.push_back(damage.into());
         }
     }

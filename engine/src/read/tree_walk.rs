@@ -31,19 +31,36 @@ pub(crate) trait Visitor {
 /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if something that `visitor` wants
 /// cannot be read, unless the snapshot skips damage.
 pub(crate) fn walk(snapshot: &Snapshot, visitor: &mut impl Visitor) -> Result<()> {
-    walk_around(snapshot.tree(), visitor, &mut |damage| snapshot.meet(damage))
+    let mut lose = |damage| snapshot.meet(damage);
+    snapshot.tree().losses()?.cloned().try_for_each(&mut lose)?;
+    let mut walk = Walk::begin(snapshot.tree())?;
+    while walk.step(snapshot.tree(), visitor, &mut lose)? {}
+    Ok(())
 }
 
-/// As [`walk`]. `lose` decides whether damage is an error.
-pub(crate) fn walk_around(
-    tree: &Tree,
-    visitor: &mut impl Visitor,
-    lose: &mut dyn FnMut(Damage) -> Result<()>,
-) -> Result<()> {
-    tree.losses()?.cloned().try_for_each(&mut *lose)?;
-    let mut nodes: Vec<Node> = tree.roots()?.iter().rev().map(Node::from).collect();
-    let mut scan = Scan::default();
-    while let Some(node) = nodes.pop() {
+/// A way through the tree, one node after the other.
+#[derive(Debug)]
+pub(super) struct Walk {
+    /// Nodes that were not visited yet, the next one last.
+    nodes: Vec<Node>,
+    scan: Scan,
+}
+
+impl Walk {
+    pub(super) fn begin(tree: &Tree) -> Result<Self> {
+        let nodes = tree.roots()?.iter().rev().map(Node::from).collect();
+        Ok(Self { nodes, scan: Scan::default() })
+    }
+
+    /// Takes `visitor` to the next node. Returns whether there was one. `lose` decides
+    /// whether damage is an error.
+    pub(super) fn step(
+        &mut self,
+        tree: &Tree,
+        visitor: &mut impl Visitor,
+        lose: &mut dyn FnMut(Damage) -> Result<()>,
+    ) -> Result<bool> {
+        let Some(node) = self.nodes.pop() else { return Ok(false) };
         let way = match &node.summary {
             Some(summary) if summary.count == 0 => Way::Past,
             Some(summary) => visitor.visit(&node, summary),
@@ -52,15 +69,15 @@ pub(crate) fn walk_around(
         match way {
             Way::Past => {}
             Way::Down(wanted) if node.level == 0 => {
-                scan.read(tree, node.index, wanted)?;
-                scan.take_lost().try_for_each(&mut *lose)?;
-                visitor.rows(&scan);
+                self.scan.read(tree, node.index, wanted)?;
+                self.scan.take_lost().try_for_each(lose)?;
+                visitor.rows(&self.scan);
             }
             Way::Down(_) => match tree.children(&node) {
-                Ok([left, right]) => nodes.extend([right, left]),
+                Ok([left, right]) => self.nodes.extend([right, left]),
                 Err(error) => lose(error.damage().ok_or(error)?)?,
             },
         }
+        Ok(true)
     }
-    Ok(())
 }

@@ -246,3 +246,29 @@ fn files_of_copies_that_went_on_apart_are_noticed() {
         assert!(!skipping.missing().is_empty());
     }
 }
+
+/// More places than are listed, each in a chunk of its own.
+#[test]
+fn every_place_is_an_error_of_both_iterators() {
+    for order in [Order::Ascending, Order::Disordered, Order::Random] {
+        let mut random = random(39);
+        let count = usize::try_from(32 * CHUNK).expect("small") + 100;
+        let filled = Filled::new(series(order, count, &mut random), &mut random);
+        let mut chunks = 0;
+        while let Ok(file) = std::fs::metadata(filled.chunk_path(chunks)) {
+            flip(&filled.chunk_path(chunks), file.len() / 2);
+            chunks += 1;
+        }
+        assert!(chunks >= 30, "{chunks}");
+        let lost_of_errors = |errors: &mut dyn Iterator<Item = crate::Error>| {
+            let mut lost: Vec<Range<u64>> = errors.map(|error| error.lost()).collect();
+            lost.sort_by_key(|lost| lost.start);
+            lost
+        };
+        let snapshot = filled.snapshot();
+        let by_sequence = lost_of_errors(&mut snapshot.by_sequence(..).filter_map(Result::err));
+        assert_eq!(by_sequence.len(), usize::try_from(chunks).expect("small"));
+        let by_time = lost_of_errors(&mut snapshot.window(..).iter().filter_map(Result::err));
+        assert_eq!(by_time, by_sequence, "{order:?}");
+    }
+}
