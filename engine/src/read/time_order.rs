@@ -1,12 +1,11 @@
 //! Reading observations in the order of their times, with fixed memory.
 //!
-//! Nodes wait in a heap, with the one that begins first on top. A leaf that ends before
-//! the next node begins is handed over as read; overlapping leaves are merged. If more
+//! Nodes wait in the order in which they begin. A leaf that ends before the next node
+//! begins is handed over as read; overlapping leaves are merged. If more
 //! rows overlap than fit in memory, everything is read and the first rows are kept, as
 //! often as needed. So time grows with disorder, and memory does not.
 
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::iter::FusedIterator;
 
 use super::ahead::ScanAhead;
@@ -38,7 +37,8 @@ pub struct ByTime {
     snapshot: Snapshot,
     times: Times,
     stage: Stage,
-    waiting: BinaryHeap<Waiting>,
+    /// Nodes that wait, by their beginning. No two are equal, since they do not overlap.
+    waiting: BTreeMap<Key, Node>,
     pool: Pool,
     /// The last row that was handed over.
     after: Option<Key>,
@@ -63,20 +63,13 @@ enum Stage {
     End,
 }
 
-/// A node that waits, or a leaf.
-#[derive(Debug)]
-struct Waiting {
-    key: Key,
-    node: Node,
-}
-
 impl ByTime {
     pub(crate) fn new(snapshot: Snapshot, times: Times) -> Self {
         Self {
             snapshot,
             times,
             stage: if times.is_empty() { Stage::End } else { Stage::Begin },
-            waiting: BinaryHeap::new(),
+            waiting: BTreeMap::new(),
             pool: Pool::default(),
             after: None,
             scan: ScanAhead::default(),
@@ -97,8 +90,7 @@ impl ByTime {
             if self.row < self.rows.times.len() {
                 return Ok(true);
             }
-            let bound = self.waiting.peek().map(|waiting| waiting.key);
-            if self.hand_over(bound) {
+            if self.hand_over(self.next_key()) {
                 continue;
             }
             match self.step() {
@@ -124,6 +116,11 @@ impl ByTime {
         Ok(true)
     }
 
+    /// No waiting node has a row before this.
+    fn next_key(&self) -> Option<Key> {
+        self.waiting.first_key_value().map(|(key, _)| *key)
+    }
+
     fn end(&mut self) {
         self.stage = Stage::End;
         self.waiting.clear();
@@ -139,7 +136,7 @@ impl ByTime {
     }
 
     fn step_nodes(&mut self) -> Result<()> {
-        let Some(Waiting { node, .. }) = self.waiting.pop() else {
+        let Some((_, node)) = self.waiting.pop_first() else {
             self.end();
             return Ok(());
         };
@@ -193,7 +190,7 @@ impl ByTime {
         let first = (*times.first()?, *sequences.first()?);
         let last = (*times.last()?, *sequences.last()?);
         let is_next = self.after.is_none_or(|after| after < first)
-            && self.waiting.peek().is_none_or(|next| last < next.key)
+            && self.next_key().is_none_or(|next| last < next)
             && times.is_sorted();
         is_next.then_some(last)
     }
@@ -227,7 +224,7 @@ impl ByTime {
         Ok(())
     }
 
-    /// Puts a node into the heap, if it may have wanted rows.
+    /// Lets a node wait, if it may have wanted rows.
     fn wait(&mut self, node: Node) {
         let start = node.sequences().start;
         let time = match &node.summary {
@@ -241,7 +238,7 @@ impl ByTime {
                 summary.first.timestamp_ns
             }
         };
-        self.waiting.push(Waiting { key: (time, start), node });
+        self.waiting.insert((time, start), node);
     }
 
     fn lose(&mut self, damage: Damage) {
@@ -272,24 +269,3 @@ impl Iterator for ByTime {
 }
 
 impl FusedIterator for ByTime {}
-
-impl Ord for Waiting {
-    /// The node that begins first is the greatest, so that it is on top of the heap.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.key.cmp(&self.key)
-    }
-}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Waiting {}
