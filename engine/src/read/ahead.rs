@@ -2,7 +2,7 @@
 //! ones at the same time.
 
 use std::collections::VecDeque;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -24,7 +24,8 @@ const WAITING_MAX: usize = 32;
 /// A [`Scan`] that reads both columns, and leaves of chunks ahead.
 #[derive(Debug, Default)]
 pub(super) struct ScanAhead {
-    scan: Scan,
+    /// The leaf read last.
+    pub(super) scan: Scan,
     /// The leaf after the one read last, and how many before it were read in a row.
     next: u64,
     in_a_row: u64,
@@ -47,20 +48,6 @@ impl ScanAhead {
             Some(read) => read,
             None => self.scan.read(tree, leaf, Wanted::ROWS),
         }
-    }
-}
-
-impl Deref for ScanAhead {
-    type Target = Scan;
-
-    fn deref(&self) -> &Scan {
-        &self.scan
-    }
-}
-
-impl DerefMut for ScanAhead {
-    fn deref_mut(&mut self) -> &mut Scan {
-        &mut self.scan
     }
 }
 

@@ -29,7 +29,7 @@ pub struct BySequence {
     leaves: Range<u64>,
     /// The rows of the leaf read last, the next one to return, and the end of the wanted
     /// ones.
-    scan: ScanAhead,
+    ahead: ScanAhead,
     row: usize,
     row_end: usize,
     /// Damage that was met. The next leaf may continue it.
@@ -51,7 +51,7 @@ impl BySequence {
             nodes,
             leaves: log / LEAF..log / LEAF,
             wanted,
-            scan: ScanAhead::default(),
+            ahead: ScanAhead::default(),
             row: 0,
             row_end: 0,
             pending: None,
@@ -60,26 +60,26 @@ impl BySequence {
         }
     }
 
-    /// Goes on after the rows of a leaf were returned. Returns whether there are more.
+    /// Goes on after the rows of a leaf were returned, until there are others or an error;
+    /// `None` at the end.
     #[cold]
-    fn advance(&mut self) -> Result<bool> {
+    fn advance(&mut self) -> Option<Result<()>> {
         loop {
             if let Some(error) = self.errors.pop_front() {
-                return Err(error);
+                return Some(Err(error));
             }
             if self.row < self.row_end {
-                return Ok(true);
+                return Some(Ok(()));
             }
             match self.read_next() {
                 Ok(true) => {}
-                Ok(false) => {
-                    self.errors.extend(self.pending.take().map(Error::from));
-                    match self.after_end.take() {
-                        Some(damage) => self.lose(damage),
-                        None if self.errors.is_empty() => return Ok(false),
-                        None => {}
+                Ok(false) => match self.pending.take() {
+                    Some(damage) => self.errors.push_back(damage.into()),
+                    None => {
+                        let damage = self.after_end.take()?;
+                        self.lose(damage);
                     }
-                }
+                },
                 Err(error) => {
                     // The file cannot be read; another attempt would fail too.
                     self.nodes.clear();
@@ -128,11 +128,11 @@ impl BySequence {
     }
 
     fn read_leaf(&mut self, leaf: u64) -> Result<()> {
-        self.scan.read(self.snapshot.tree(), leaf)?;
-        let sequences = self.scan.sequences();
+        self.ahead.read(self.snapshot.tree(), leaf)?;
+        let sequences = self.ahead.scan.sequences();
         self.row = sequences.partition_point(|sequence| *sequence < self.wanted.start);
         self.row_end = sequences.partition_point(|sequence| *sequence < self.wanted.end);
-        let lost: Vec<Damage> = self.scan.take_lost().collect();
+        let lost: Vec<Damage> = self.ahead.scan.take_lost().collect();
         for damage in lost {
             // A whole chunk may be lost.
             self.leaves.start = self.leaves.start.max(damage.lost.end / LEAF);
@@ -148,7 +148,7 @@ impl BySequence {
         if self.row >= self.row_end {
             return;
         }
-        let first = self.scan.sequences()[self.row];
+        let first = self.ahead.scan.sequences()[self.row];
         let before = self.pending.take_if(|pending| pending.lost.end <= first);
         self.errors.extend(before.map(Error::from));
     }
@@ -167,17 +167,16 @@ impl Iterator for BySequence {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.row >= self.row_end {
-            match self.advance() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => return Some(Err(error)),
-            }
+        if self.row >= self.row_end
+            && let Err(error) = self.advance()?
+        {
+            return Some(Err(error));
         }
         let row = self.row;
         self.row += 1;
-        let observation = Observation::new(self.scan.times()[row], self.scan.values()[row]);
-        Some(Ok((self.scan.sequences()[row], observation)))
+        let observation =
+            Observation::new(self.ahead.scan.times()[row], self.ahead.scan.values()[row]);
+        Some(Ok((self.ahead.scan.sequences()[row], observation)))
     }
 }
 

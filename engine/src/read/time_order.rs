@@ -42,7 +42,7 @@ pub struct ByTime {
     pool: Pool,
     /// The last row that was handed over.
     after: Option<Key>,
-    scan: ScanAhead,
+    ahead: ScanAhead,
     /// The rows that are handed over, and the index of the next one.
     rows: Columns,
     row: usize,
@@ -72,7 +72,7 @@ impl ByTime {
             waiting: BTreeMap::new(),
             pool: Pool::default(),
             after: None,
-            scan: ScanAhead::default(),
+            ahead: ScanAhead::default(),
             rows: Columns::default(),
             row: 0,
             reported: Reported::default(),
@@ -80,40 +80,32 @@ impl ByTime {
         }
     }
 
-    /// Goes on after all rows in `rows` were handed over. Returns whether there are more.
+    /// Goes on after all rows in `rows` were handed over, until there are others or an
+    /// error; `None` at the end.
     #[cold]
-    fn advance(&mut self) -> Result<bool> {
+    fn advance(&mut self) -> Option<Result<()>> {
         loop {
             if let Some(error) = self.errors.pop_front() {
-                return Err(error);
+                return Some(Err(error));
             }
             if self.row < self.rows.times.len() {
-                return Ok(true);
+                return Some(Ok(()));
             }
             if self.hand_over(self.next_key()) {
                 continue;
             }
-            match self.step() {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
-                Err(error) => {
-                    // The file cannot be read; another attempt would fail too.
-                    self.end();
-                    self.errors.push_back(error);
-                }
+            let step = match self.stage {
+                Stage::Begin => self.begin_nodes(),
+                Stage::Nodes => self.step_nodes(),
+                Stage::Pass(_) => self.step_pass(),
+                Stage::End => return None,
+            };
+            if let Err(error) = step {
+                // The file cannot be read; another attempt would fail too.
+                self.end();
+                self.errors.push_back(error);
             }
         }
-    }
-
-    /// Goes on, with no row in the pool that may be handed over. Returns false at the end.
-    fn step(&mut self) -> Result<bool> {
-        match self.stage {
-            Stage::Begin => self.begin_nodes()?,
-            Stage::Nodes => self.step_nodes()?,
-            Stage::Pass(_) => self.step_pass()?,
-            Stage::End => return Ok(false),
-        }
-        Ok(true)
     }
 
     /// No waiting node has a row before this.
@@ -169,16 +161,16 @@ impl ByTime {
     }
 
     fn read(&mut self, leaf: u64) -> Result<()> {
-        self.scan.read(self.snapshot.tree(), leaf)?;
-        let lost: Vec<Damage> = self.scan.take_lost().collect();
+        self.ahead.read(self.snapshot.tree(), leaf)?;
+        let lost: Vec<Damage> = self.ahead.scan.take_lost().collect();
         lost.into_iter().for_each(|damage| self.lose(damage));
         match self.last_if_next() {
             Some(last) if self.pool.is_empty() => {
                 self.after = Some(last);
-                self.scan.take_within(&self.times, &mut self.rows);
+                self.ahead.scan.take_within(&self.times, &mut self.rows);
                 self.row = 0;
             }
-            _ => self.pool.add(&self.scan, self.times, self.after),
+            _ => self.pool.add(&self.ahead.scan, self.times, self.after),
         }
         Ok(())
     }
@@ -186,7 +178,7 @@ impl ByTime {
     /// The last of the rows just read, if these can be handed over as they are: they are
     /// in order, after the rows handed over before, and before those still to be read.
     fn last_if_next(&self) -> Option<Key> {
-        let (times, sequences) = (self.scan.times(), self.scan.sequences());
+        let (times, sequences) = (self.ahead.scan.times(), self.ahead.scan.sequences());
         let first = (*times.first()?, *sequences.first()?);
         let last = (*times.last()?, *sequences.last()?);
         let is_next = self.after.is_none_or(|after| after < first)
@@ -255,12 +247,10 @@ impl Iterator for ByTime {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.row >= self.rows.times.len() {
-            match self.advance() {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => return Some(Err(error)),
-            }
+        if self.row >= self.rows.times.len()
+            && let Err(error) = self.advance()?
+        {
+            return Some(Err(error));
         }
         let row = self.row;
         self.row += 1;
