@@ -17,13 +17,6 @@ use crate::observation::Observation;
 /// finding the first takes several block reads.
 const LOG_LEAVES: u64 = 64;
 
-/// Where leaves are read from.
-#[derive(Debug)]
-enum Source {
-    Columns(Arc<ChunkNodes>),
-    Rows(LogRows),
-}
-
 /// The rows of a leaf.
 #[derive(Debug, Default)]
 pub(super) struct Leaf {
@@ -44,8 +37,10 @@ impl Leaf {
 /// Reads leaves. The memory of one is used again for the next.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// The source that was read last.
-    source: Option<Source>,
+    /// The chunk that was read last.
+    chunk: Option<Arc<ChunkNodes>>,
+    /// What was read last of the log.
+    rows: LogRows,
     leaf: Leaf,
 }
 
@@ -140,8 +135,8 @@ impl Scan {
 
     fn read_page(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
         let number = u32::try_from(leaf / CHUNK_LEAVES).expect("a chunk that is sealed");
-        let chunk = match self.source.take() {
-            Some(Source::Columns(chunk)) if chunk.place().number == number => Ok(chunk),
+        let chunk = match self.chunk.take() {
+            Some(chunk) if chunk.place().number == number => Ok(chunk),
             _ => tree.chunk(number),
         };
         let within = leaf % CHUNK_LEAVES;
@@ -151,7 +146,7 @@ impl Scan {
             }
             let read = chunk.chunk().read_page(within, wanted, &mut self.leaf.page);
             chunk.chunk().sequences(within).for_each(|run| self.leaf.sequences.extend(run));
-            self.source = Some(Source::Columns(chunk));
+            self.chunk = Some(chunk);
             read
         });
         if let Err(error) = read {
@@ -167,15 +162,8 @@ impl Scan {
             self.leaf.lost.extend(tree.view().missing_log().cloned());
             return Ok(());
         };
-        let mut rows = match self.source.take() {
-            Some(Source::Rows(rows)) => rows,
-            _ => LogRows::default(),
-        };
-        rows.reach(log, leaf)?;
-        rows.copy(leaf, &mut self.leaf.page, &mut self.leaf.sequences);
-        let begins_here = |damage: &&Damage| damage.lost.start / LEAF == leaf;
-        self.leaf.lost.extend(rows.lost.iter().filter(begins_here).cloned());
-        self.source = Some(Source::Rows(rows));
+        self.rows.reach(log, leaf)?;
+        self.rows.copy(leaf, &mut self.leaf);
         Ok(())
     }
 }
@@ -186,7 +174,7 @@ struct LogRows {
     leaves: Range<u64>,
     rows: Vec<Observation>,
     /// The sequence numbers of the rows.
-    runs: Vec<Range<u64>>,
+    sequences: Vec<u64>,
     lost: Vec<Damage>,
 }
 
@@ -200,12 +188,12 @@ impl LogRows {
         let leaves = leaf..leaf + count;
         let mut read = std::mem::take(self);
         read.rows.clear();
-        read.runs.clear();
+        read.sequences.clear();
         read.lost.clear();
         log.read(leaves.start * LEAF..leaves.end * LEAF, &mut |piece| {
             match piece {
                 Piece::Rows { first_sequence, rows } => {
-                    read.runs.push(first_sequence..first_sequence + rows.len() as u64);
+                    read.sequences.extend((first_sequence..).take(rows.len()));
                     read.rows.extend_from_slice(rows);
                 }
                 // An end that cannot be read belongs to no leaf.
@@ -219,21 +207,15 @@ impl LogRows {
         Ok(())
     }
 
-    /// Adds the rows of a leaf that is in memory.
-    fn copy(&self, leaf: u64, into: &mut Page, sequences: &mut Vec<u64>) {
-        let mut rows = &self.rows[..];
-        for run in &self.runs {
-            let length = usize::try_from(run.end - run.start).expect("rows in memory");
-            let of_run = rows.split_off(..length).expect("the runs are those of the rows");
-            let wanted = run.start.max(leaf * LEAF)..run.end.min((leaf + 1) * LEAF);
-            if wanted.is_empty() {
-                continue;
-            }
-            let at = |sequence: u64| usize::try_from(sequence - run.start).expect("within a run");
-            let wanted_rows = &of_run[at(wanted.start)..at(wanted.end)];
-            into.times.extend(wanted_rows.iter().map(|row| row.timestamp_ns));
-            into.values.extend(wanted_rows.iter().map(|row| row.value));
-            sequences.extend(wanted);
-        }
+    /// Copies a leaf that is in memory. Of what is lost, the leaf has what begins in it.
+    fn copy(&self, leaf: u64, into: &mut Leaf) {
+        let at = |leaf: u64| self.sequences.partition_point(|sequence| *sequence < leaf * LEAF);
+        let wanted = at(leaf)..at(leaf + 1);
+        let rows = &self.rows[wanted.clone()];
+        into.page.times.extend(rows.iter().map(|row| row.timestamp_ns));
+        into.page.values.extend(rows.iter().map(|row| row.value));
+        into.sequences.extend_from_slice(&self.sequences[wanted]);
+        let begins_here = |damage: &&Damage| damage.lost.start / LEAF == leaf;
+        into.lost.extend(self.lost.iter().filter(begins_here).cloned());
     }
 }
