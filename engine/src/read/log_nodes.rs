@@ -1,6 +1,8 @@
 //! The nodes that the log's leaves complete. A snapshot summarises the leaves once from
 //! rows, and continues from the manifest's nodes.
 
+use std::collections::HashMap;
+
 use super::missing::Missing;
 use crate::error::{Damage, Result};
 use crate::format::LEAF;
@@ -17,22 +19,17 @@ pub(crate) struct LogNodes {
     pub(crate) roots: Vec<Node>,
     /// Rows that cannot be read.
     pub(crate) lost: Vec<Damage>,
-    /// One level after the other, the leaves first. Within a level, the log's nodes come
-    /// right after the manifest's.
-    levels: Vec<Level>,
+    nodes: Nodes,
 }
 
-#[derive(Debug, Default)]
-struct Level {
-    first: u64,
-    summaries: Vec<Summary>,
-}
+/// By level and index.
+type Nodes = HashMap<(u32, u64), Summary>;
 
 impl LogNodes {
     pub(crate) fn read(view: &View) -> Result<Self> {
         let mut reading = Reading {
             edge: view.record().edge.clone(),
-            levels: Vec::new(),
+            nodes: Nodes::new(),
             lost: Missing::default(),
             leaf: Vec::new(),
         };
@@ -44,9 +41,7 @@ impl LogNodes {
             log.read(view.sealed_end_sequence()..end, &mut |piece| {
                 match piece {
                     Piece::Rows { first_sequence, rows } => reading.take(first_sequence, rows),
-                    Piece::Lost(damage, _) => {
-                        reading.lost.add(damage);
-                    }
+                    Piece::Lost(damage, _) => reading.lost.add(damage),
                     Piece::Absent(_) => {}
                 }
                 Ok(())
@@ -57,14 +52,13 @@ impl LogNodes {
 
     /// The node, if one of the log's leaves completes it.
     pub(crate) fn get(&self, level: u32, index: u64) -> Option<&Summary> {
-        let level = self.levels.get(usize::try_from(level).ok()?)?;
-        level.summaries.get(usize::try_from(index.checked_sub(level.first)?).ok()?)
+        self.nodes.get(&(level, index))
     }
 }
 
 struct Reading {
     edge: Edge,
-    levels: Vec<Level>,
+    nodes: Nodes,
     lost: Missing,
     /// Rows of the leaf that comes after those that the edge covers.
     leaf: Vec<Observation>,
@@ -87,8 +81,9 @@ impl Reading {
     /// Adds the leaves before this one to the tree.
     fn finish_leaves(&mut self, before: u64) {
         while self.edge.end_leaf() < before {
-            let levels = &mut self.levels;
-            self.edge.push(Summary::of(&self.leaf), |node| add(levels, node));
+            self.edge.push(Summary::of(&self.leaf), |node| {
+                self.nodes.insert((node.level, node.index), node.summary.clone());
+            });
             self.leaf.clear();
         }
     }
@@ -98,21 +93,9 @@ impl Reading {
         let mut roots = self.edge.nodes().to_vec();
         if !self.leaf.is_empty() {
             let last = Node::leaf(self.edge.end_leaf(), Summary::of(&self.leaf));
-            add(&mut self.levels, &last);
+            self.nodes.insert((last.level, last.index), last.summary.clone());
             roots.push(last);
         }
-        LogNodes { roots, lost: self.lost.list(), levels: self.levels }
+        LogNodes { roots, lost: self.lost.list(), nodes: self.nodes }
     }
-}
-
-fn add(levels: &mut Vec<Level>, node: &Node) {
-    let level = usize::try_from(node.level).expect("below 64");
-    if levels.len() <= level {
-        levels.resize_with(level + 1, Level::default);
-    }
-    let level = &mut levels[level];
-    if level.summaries.is_empty() {
-        level.first = node.index;
-    }
-    level.summaries.push(node.summary.clone());
 }

@@ -92,7 +92,7 @@ struct Chunks {
 impl Chunks {
     fn get(&mut self, number: u32) -> Option<Arc<ChunkNodes>> {
         let chunk = Arc::clone(self.open.get(&number)?);
-        if !self.recent.iter().rev().any(|recent| *recent == number) {
+        if !self.recent.contains(&number) {
             self.recent.push_back(number);
         }
         if self.recent.len() > CHUNKS_MAPPED_MAX
@@ -284,9 +284,7 @@ impl Tree {
             }
             let found = if node.level == CHUNK_LEVEL {
                 self.chunk(last_number(&node)).map(|chunk| {
-                    for damage in chunk.losses(0..CHUNK_LEAVES) {
-                        losses.add(damage);
-                    }
+                    chunk.losses(0..CHUNK_LEAVES).for_each(|damage| losses.add(damage));
                 })
             } else {
                 self.children(&node).map(|[left, right]| nodes.extend([right, left]))
