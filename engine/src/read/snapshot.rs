@@ -191,8 +191,8 @@ impl Snapshot {
     }
 
     /// The observations with these sequence numbers, in the order of arrival. Numbers
-    /// that are not there are left out. After 131,072 observations, other threads read the
-    /// next ones; they end with the iterator.
+    /// that are not there are left out. After 131,072 observations, if 262,144 more are
+    /// sealed, other threads read the next ones; they end with the iterator.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -179,8 +179,8 @@ impl Window {
     }
 
     /// The observations in order of time, equal times in order of arrival. Memory is
-    /// bounded, in whatever order they arrived. After 131,072 observations, other threads
-    /// read the next ones; they end with the iterator.
+    /// bounded, in whatever order they arrived. After 131,072 observations, if 262,144 more
+    /// are sealed, other threads read the next ones; they end with the iterator.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
