@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::columns::{Scratch, TimesDecoder, ValuesDecoder, is_later};
+use super::get_or_try;
 use super::parts::{self, Fault};
 use crate::error::{Damage, Result};
 use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Place, Section, decode_leaf};
@@ -59,6 +60,8 @@ pub(crate) struct Chunk {
     pub(super) header: Header,
     /// `None` if neither the summary nor its page can be read.
     leaves: OnceLock<Vec<Option<Summary>>>,
+    /// The nodes above them.
+    pub(super) merged: OnceLock<Vec<Option<Summary>>>,
     times: OnceLock<Option<TimesDecoder>>,
     values: OnceLock<Option<ValuesDecoder>>,
 }
@@ -102,8 +105,9 @@ impl Chunk {
         if [&header.times, &header.values].iter().any(|column| is_later(column.codec)) {
             return Err(parts::later_version(&bytes));
         }
-        let (leaves, times, values) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Ok(Self { bytes, header, leaves, times, values })
+        let (leaves, merged) = (OnceLock::new(), OnceLock::new());
+        let (times, values) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { bytes, header, leaves, merged, times, values })
     }
 
     /// Gives back the chunk's memory map. The chunk stays open.
@@ -140,13 +144,7 @@ impl Chunk {
 
     /// As [`leaf`](Self::leaf); `None` if it is damaged.
     pub(crate) fn leaf_or_damaged(&self, leaf: u64) -> Result<Option<&Summary>> {
-        let leaves = match self.leaves.get() {
-            Some(leaves) => leaves,
-            None => {
-                let read = self.read_leaves()?;
-                self.leaves.get_or_init(|| read)
-            }
-        };
+        let leaves = get_or_try(&self.leaves, || self.read_leaves())?;
         Ok(usize::try_from(leaf).ok().and_then(|leaf| leaves.get(leaf)?.as_ref()))
     }
 

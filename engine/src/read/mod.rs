@@ -12,7 +12,6 @@
 mod ahead;
 pub(crate) mod by_sequence;
 mod cells;
-mod chunk_nodes;
 mod fold;
 pub(crate) mod grid;
 pub(crate) mod histogram;

@@ -10,10 +10,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::chunk_nodes::ChunkNodes;
 use super::log_nodes::LogNodes;
 use super::missing::Missing;
 use super::remembered::Remembered;
+use crate::chunk::get_or_try;
+use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
@@ -80,7 +81,7 @@ pub(crate) struct Tree {
 /// Chunks that are open.
 #[derive(Debug, Default)]
 struct Chunks {
-    open: HashMap<u32, Arc<ChunkNodes>>,
+    open: HashMap<u32, Arc<Chunk>>,
     /// In the order in which they were opened.
     order: VecDeque<u32>,
     /// How many were closed.
@@ -90,7 +91,7 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn get(&mut self, number: u32) -> Option<Arc<ChunkNodes>> {
+    fn get(&mut self, number: u32) -> Option<Arc<Chunk>> {
         let chunk = Arc::clone(self.open.get(&number)?);
         if !self.recent.contains(&number) {
             self.recent.push_back(number);
@@ -98,13 +99,13 @@ impl Chunks {
         if self.recent.len() > CHUNKS_MAPPED_MAX
             && let Some(oldest) = self.recent.pop_front().and_then(|oldest| self.open.get(&oldest))
         {
-            oldest.chunk().unmap();
+            oldest.unmap();
         }
         Some(chunk)
     }
 
     /// Adds a chunk. Returns one that is not kept any more.
-    fn insert(&mut self, number: u32, chunk: &Arc<ChunkNodes>) -> Option<Arc<ChunkNodes>> {
+    fn insert(&mut self, number: u32, chunk: &Arc<Chunk>) -> Option<Arc<Chunk>> {
         if self.open.insert(number, Arc::clone(chunk)).is_none() {
             self.order.push_back(number);
         }
@@ -159,13 +160,7 @@ impl Tree {
     /// The losses that the tree alone states. The times of
     /// these observations are not known, so no answer about times is complete.
     pub(crate) fn losses(&self) -> Result<impl Iterator<Item = &Damage>> {
-        let sealed = match self.sealed_losses.get() {
-            Some(losses) => losses,
-            None => {
-                let losses = self.find_sealed_losses()?;
-                self.sealed_losses.get_or_init(|| losses)
-            }
-        };
+        let sealed = get_or_try(&self.sealed_losses, || self.find_sealed_losses())?;
         Ok(sealed.iter().chain(&self.log()?.lost))
     }
 
@@ -179,7 +174,7 @@ impl Tree {
         if level < CHUNK_LEVEL && !self.is_of_log(node) {
             let chunk = self.chunk(number_of(index >> (CHUNK_LEVEL - level)))?;
             let below = |index| {
-                let summary = chunk.below(self.view.directory(), level, index)?.cloned();
+                let summary = chunk.node_below(level, index)?.cloned();
                 Ok::<_, Error>(Node { level, index, summary })
             };
             return Ok([below(index)?, below(index + 1)?]);
@@ -211,13 +206,13 @@ impl Tree {
     /// # Errors
     /// As [`View::chunk`]; [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if its
     /// summaries are not those of the manifest; [`ErrorKind::Cancelled`].
-    pub(crate) fn chunk(&self, number: u32) -> Result<Arc<ChunkNodes>> {
+    pub(crate) fn chunk(&self, number: u32) -> Result<Arc<Chunk>> {
         self.check_wanted()?;
         let chunks = || self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(chunk) = chunks().get(number) {
             return Ok(chunk);
         }
-        let chunk = Arc::new(ChunkNodes::new(self.view.chunk(number)?));
+        let chunk = Arc::new(self.view.chunk(number)?);
         self.check_listed(&chunk)?;
         let mut chunks = chunks();
         let closed = chunks.insert(number, &chunk);
@@ -229,11 +224,7 @@ impl Tree {
     }
 
     fn log(&self) -> Result<&LogNodes> {
-        if let Some(log) = self.log.get() {
-            return Ok(log);
-        }
-        let log = LogNodes::read(&self.view)?;
-        Ok(self.log.get_or_init(|| log))
+        get_or_try(&self.log, || LogNodes::read(&self.view))
     }
 
     fn is_of_log(&self, node: &Node) -> bool {
@@ -260,7 +251,7 @@ impl Tree {
         }
         match self.chunk(last_number(node)) {
             Ok(chunk) => {
-                let known = chunk.chunk().nodes().iter().find(is_wanted);
+                let known = chunk.nodes().iter().find(is_wanted);
                 Ok(known.map(|known| known.summary.clone()))
             }
             // It may not be wanted at all. If it is, its parts are looked for.
@@ -297,10 +288,10 @@ impl Tree {
     }
 
     /// The manifest repeats the largest nodes of those that the chunks hold.
-    fn check_listed(&self, chunk: &ChunkNodes) -> Result<()> {
+    fn check_listed(&self, chunk: &Chunk) -> Result<()> {
         for listed in self.view.record().edge.nodes() {
             let is_same = |node: &&Known| (node.level, node.index) == (listed.level, listed.index);
-            let own = chunk.chunk().nodes().iter().find(is_same);
+            let own = chunk.nodes().iter().find(is_same);
             if own.is_some_and(|own| !has_same_bits(&own.summary, &listed.summary)) {
                 return Err(self.diverged(chunk.place().number, chunk.place().sequences()).into());
             }

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::chunk_nodes::ChunkNodes;
 use super::fold;
 use super::nodes::Node;
 use super::parallel::for_each_chunk;
@@ -18,7 +17,7 @@ use super::snapshot::Snapshot;
 use super::times::{Relation, Times};
 use super::tree_walk::{Visitor, Way, walk};
 use crate::chunk::decimals;
-use crate::chunk::reader::{Page, Wanted};
+use crate::chunk::reader::{Chunk, Page, Wanted};
 use crate::error::Result;
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
 use crate::stats::quantile::{self, Values};
@@ -92,7 +91,7 @@ impl<'s> WindowValues<'s> {
             if self.unsketched.contains(&number) || self.unusable.contains(&number) {
                 continue;
             }
-            match self.chunk(number)?.map(|chunk| chunk.chunk().sketch()) {
+            match self.chunk(number)?.map(|chunk| chunk.sketch()) {
                 Some(Ok(sketch)) => buckets.add(&sketch),
                 // No value is lost with a sketch.
                 Some(Err(error)) if error.damage().is_some() => {
@@ -131,7 +130,7 @@ impl<'s> WindowValues<'s> {
     }
 
     /// The chunk; `None` if it cannot be used, and that is read around.
-    fn chunk(&self, number: u32) -> Result<Option<Arc<ChunkNodes>>> {
+    fn chunk(&self, number: u32) -> Result<Option<Arc<Chunk>>> {
         match self.snapshot.tree().chunk(number) {
             Ok(chunk) => Ok(Some(chunk)),
             Err(error) => {
@@ -170,7 +169,6 @@ impl<'s> WindowValues<'s> {
             self.meet_in(number);
             return Ok(0);
         };
-        let chunk = chunk.chunk();
         let (mut below, mut portion) = (0, Vec::new());
         for leaf in 0..CHUNK_LEAVES {
             // Without its summary the page cannot be read either, and is reported.

@@ -4,10 +4,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::chunk_nodes::ChunkNodes;
 use super::nodes::Tree;
 use super::times::Times;
-use crate::chunk::reader::{Page, Wanted};
+use crate::chunk::reader::{Chunk, Page, Wanted};
 use crate::error::{Damage, Result};
 use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::log::reader::{Log, Piece};
@@ -38,7 +37,7 @@ impl Leaf {
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     /// The chunk that was read last.
-    chunk: Option<Arc<ChunkNodes>>,
+    chunk: Option<Arc<Chunk>>,
     /// What was read last of the log.
     rows: LogRows,
     leaf: Leaf,
@@ -144,8 +143,8 @@ impl Scan {
             if chunk.has_lost() {
                 self.leaf.lost.extend(chunk.losses(within..within + 1));
             }
-            let read = chunk.chunk().read_page(within, wanted, &mut self.leaf.page);
-            chunk.chunk().sequences(within).for_each(|run| self.leaf.sequences.extend(run));
+            let read = chunk.read_page(within, wanted, &mut self.leaf.page);
+            chunk.sequences(within).for_each(|run| self.leaf.sequences.extend(run));
             self.chunk = Some(chunk);
             read
         });
