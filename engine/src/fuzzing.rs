@@ -205,7 +205,7 @@ pub fn read_chunk(
             assert!(page.times.len() <= most && page.values.len() <= most, "a page is a leaf's");
             read.errors.extend(found.err());
         }
-        let sequences: Vec<u64> = chunk.sequences(leaf).flatten().collect();
+        let sequences: Vec<u64> = chunk.header.leaf_runs(leaf).flatten().collect();
         if !page.times.is_empty() {
             assert_eq!((page.times.len(), page.values.len()), (sequences.len(), sequences.len()));
             read.rows.extend(sequences.into_iter().zip(page.rows()));
@@ -214,7 +214,7 @@ pub fn read_chunk(
     }
     read.errors.extend(chunk.sketch().err());
     chunk.verify(&mut |damage| read.damage.push(damage))?;
-    let nodes: Vec<Node> = chunk.nodes().to_vec();
+    let nodes: Vec<Node> = chunk.header.nodes.clone();
     read.repaired = chunk.repaired(nodes)?.bytes;
     Ok(read)
 }

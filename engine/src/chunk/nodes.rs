@@ -19,8 +19,8 @@ impl Chunk {
     /// The losses within `leaves` of the chunk that no repair has accepted. They count as
     /// damage.
     pub(crate) fn losses(&self, leaves: Range<u64>) -> impl Iterator<Item = Damage> + '_ {
-        let wanted = self.place().leaf_sequences(leaves.start).start
-            ..self.place().leaf_sequences(leaves.end.min(CHUNK_LEAVES) - 1).end;
+        let wanted = self.header.place.leaf_sequences(leaves.start).start
+            ..self.header.place.leaf_sequences(leaves.end.min(CHUNK_LEAVES) - 1).end;
         self.unaccepted().filter_map(move |damage| {
             let lost = damage.lost.start.max(wanted.start)..damage.lost.end.min(wanted.end);
             (!lost.is_empty()).then_some(Damage { lost, ..damage })
@@ -39,7 +39,7 @@ impl Chunk {
         if own.is_some_and(|own| !has_same_bits(own, &self.header.nodes[0].summary)) {
             let detail = "the summaries of the chunk's leaves are not those of the chunk";
             let fault = Fault::Damaged(detail.into());
-            return Err(fault.into_error(&self.bytes, 0, self.place().sequences()));
+            return Err(fault.into_error(&self.bytes, 0, self.header.place.sequences()));
         }
         let of_level = 1 << (CHUNK_LEVEL - level);
         let number = usize::try_from(of_level + index % of_level).expect("one of few nodes");

@@ -1,13 +1,12 @@
 //! An open chunk. Its summaries are in memory; its pages are read one at a time.
 
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::columns::{Scratch, TimesDecoder, ValuesDecoder, is_later};
 use super::get_or_try;
 use super::parts::{self, Fault};
 use crate::error::{Damage, Result};
-use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Place, Section, decode_leaf};
+use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Section, decode_leaf};
 use crate::format::names::chunk_name;
 use crate::format::{CHUNK, LEAVES};
 use crate::observation::Observation;
@@ -15,7 +14,6 @@ use crate::os::disk::Directory;
 use crate::os::map::Bytes;
 use crate::stats::sketch::Sketch;
 use crate::stats::summary::Summary;
-use crate::stats::tree::Node;
 
 /// Which columns of a page are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +55,7 @@ impl Page {
 #[derive(Debug)]
 pub(crate) struct Chunk {
     pub(super) bytes: Bytes,
-    pub(super) header: Header,
+    pub(crate) header: Header,
     /// `None` if neither the summary nor its page can be read.
     leaves: OnceLock<Vec<Option<Summary>>>,
     /// The nodes above them.
@@ -115,19 +113,6 @@ impl Chunk {
         self.bytes.unmap();
     }
 
-    pub(crate) fn number(&self) -> u32 {
-        self.header.place.number
-    }
-
-    pub(crate) fn place(&self) -> Place {
-        self.header.place
-    }
-
-    /// The nodes that the chunk completes: its own, then those above it.
-    pub(crate) fn nodes(&self) -> &[Node] {
-        &self.header.nodes
-    }
-
     /// The summary that a leaf had when the chunk was sealed. Leaves are counted from
     /// the chunk's first.
     ///
@@ -148,33 +133,13 @@ impl Chunk {
         Ok(usize::try_from(leaf).ok().and_then(|leaf| leaves.get(leaf)?.as_ref()))
     }
 
-    /// How many observations it has.
-    pub(crate) fn rows(&self) -> u64 {
-        self.header.rows()
-    }
-
-    /// The sequence numbers of lost observations, in ascending order.
-    pub(crate) fn lost(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.header.lost()
-    }
-
-    /// Whether a repair has accepted that these are lost. Otherwise they count as damage.
-    pub(crate) fn is_accepted(&self) -> bool {
-        self.header.is_loss_accepted
-    }
-
     /// The losses that count as damage.
     pub(crate) fn unaccepted(&self) -> impl Iterator<Item = Damage> + '_ {
-        let counted = self.lost().filter(|_| !self.is_accepted());
+        let counted = self.header.lost().filter(|_| !self.header.is_loss_accepted);
         counted.map(|lost| {
             let detail = "lost before the chunk was sealed; `gaugelog repair` accepts that";
             Damage { path: self.bytes.path().to_owned(), offset: 0, lost, detail: detail.into() }
         })
-    }
-
-    /// The sequence numbers of a leaf's rows: one run, unless some were lost.
-    pub(crate) fn sequences(&self, leaf: u64) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.header.leaf_runs(leaf)
     }
 
     /// Reads the columns of a leaf.
@@ -209,7 +174,7 @@ impl Chunk {
     /// is lost then.
     pub(crate) fn sketch(&self) -> Result<Sketch> {
         let sketch = self.sketch_bytes().and_then(|bytes| {
-            let sketch = Sketch::decode(&bytes, self.rows());
+            let sketch = Sketch::decode(&bytes, self.header.rows());
             sketch.ok_or_else(|| Fault::Damaged("the sketch contradicts itself".into()))
         });
         sketch.map_err(|fault| fault.into_error(&self.bytes, self.header.sketch.offset, 0..0))

@@ -25,7 +25,7 @@ impl Chunk {
     ///
     /// A leaf whose summary cannot be read either is then counted as empty.
     pub(crate) fn repaired(&self, nodes: Vec<Node>) -> Result<Repaired> {
-        self.repaired_after(self.place().predecessor, nodes)
+        self.repaired_after(self.header.place.predecessor, nodes)
     }
 
     /// As [`repaired`](Self::repaired), with another predecessor.
@@ -37,7 +37,7 @@ impl Chunk {
             match self.read_page(leaf, Wanted::ROWS, &mut page) {
                 Ok(()) => {
                     observations.extend(page.rows());
-                    kept.extend(self.sequences(leaf));
+                    kept.extend(self.header.leaf_runs(leaf));
                     is_whole = page.times.len() as u64 == LEAF;
                 }
                 Err(error) if error.damage().is_some() => {}
@@ -48,12 +48,12 @@ impl Chunk {
             let sealed = self.leaf_or_damaged(leaf)?.cloned().unwrap_or(Summary::EMPTY);
             leaves.push(if is_whole { page.summary() } else { sealed });
         }
-        let place = Place { predecessor, ..self.place() };
+        let place = Place { predecessor, ..self.header.place };
         let lost = complement(place.sequences(), &kept);
         let contents =
             Contents { place, observations: &observations, lost: &lost, is_accepted: true };
         let bytes = encode(&contents, &Summaries { leaves, nodes });
-        Ok(Repaired { bytes, lost: self.rows() - observations.len() as u64 })
+        Ok(Repaired { bytes, lost: self.header.rows() - observations.len() as u64 })
     }
 }
 

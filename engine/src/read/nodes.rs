@@ -251,7 +251,7 @@ impl Tree {
         }
         match self.chunk(last_number(node)) {
             Ok(chunk) => {
-                let known = chunk.nodes().iter().find(is_wanted);
+                let known = chunk.header.nodes.iter().find(is_wanted);
                 Ok(known.map(|known| known.summary.clone()))
             }
             // It may not be wanted at all. If it is, its parts are looked for.
@@ -289,11 +289,12 @@ impl Tree {
 
     /// The manifest repeats the largest nodes of those that the chunks hold.
     fn check_listed(&self, chunk: &Chunk) -> Result<()> {
+        let place = chunk.header.place;
         for listed in self.view.record().edge.nodes() {
             let is_same = |node: &&Known| (node.level, node.index) == (listed.level, listed.index);
-            let own = chunk.nodes().iter().find(is_same);
+            let own = chunk.header.nodes.iter().find(is_same);
             if own.is_some_and(|own| !has_same_bits(&own.summary, &listed.summary)) {
-                return Err(self.diverged(chunk.place().number, chunk.place().sequences()).into());
+                return Err(self.diverged(place.number, place.sequences()).into());
             }
         }
         Ok(())

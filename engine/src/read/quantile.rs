@@ -174,7 +174,7 @@ impl<'s> WindowValues<'s> {
             // Without its summary the page cannot be read either, and is reported.
             if let Some(summary) = chunk.leaf_or_damaged(leaf)? {
                 if summary.max.total_cmp(&low).is_lt() {
-                    below += chunk.sequences(leaf).map(|run| run.end - run.start).sum::<u64>();
+                    below += chunk.header.leaf_rows(leaf);
                     continue;
                 }
                 if summary.min.total_cmp(&high).is_gt() {

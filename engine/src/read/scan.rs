@@ -135,7 +135,7 @@ impl Scan {
     fn read_page(&mut self, tree: &Tree, leaf: u64, wanted: Wanted) -> Result<()> {
         let number = u32::try_from(leaf / CHUNK_LEAVES).expect("a chunk that is sealed");
         let chunk = match self.chunk.take() {
-            Some(chunk) if chunk.place().number == number => Ok(chunk),
+            Some(chunk) if chunk.header.place.number == number => Ok(chunk),
             _ => tree.chunk(number),
         };
         let within = leaf % CHUNK_LEAVES;
@@ -144,7 +144,7 @@ impl Scan {
                 self.leaf.lost.extend(chunk.losses(within..within + 1));
             }
             let read = chunk.read_page(within, wanted, &mut self.leaf.page);
-            chunk.sequences(within).for_each(|run| self.leaf.sequences.extend(run));
+            chunk.header.leaf_runs(within).for_each(|run| self.leaf.sequences.extend(run));
             self.chunk = Some(chunk);
             read
         });

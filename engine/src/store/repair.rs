@@ -117,7 +117,7 @@ impl<'a> Repairing<'a> {
         for number in numbers.clone() {
             match self.open(number) {
                 Ok(chunk) => {
-                    predecessor = Some(chunk.place().seal);
+                    predecessor = Some(chunk.header.place.seal);
                     self.chunk(&chunk)?;
                 }
                 Err(error) if error.damage().is_some() || error.is_not_found() => {
@@ -150,13 +150,13 @@ impl<'a> Repairing<'a> {
     fn chunk(&mut self, chunk: &Chunk) -> Result<()> {
         let mut is_sound = true;
         chunk.verify(&mut |_| is_sound = false)?;
-        let absent: u64 = chunk.lost().map(|run| run.end - run.start).sum();
-        if is_sound && (chunk.is_accepted() || absent == 0) {
+        let absent: u64 = chunk.header.lost().map(|run| run.end - run.start).sum();
+        if is_sound && (chunk.header.is_loss_accepted || absent == 0) {
             return Ok(());
         }
-        let repaired = chunk.repaired(chunk.nodes().to_vec())?;
-        self.repair.lost += repaired.lost + if chunk.is_accepted() { 0 } else { absent };
-        self.write(chunk.number(), &repaired.bytes)
+        let repaired = chunk.repaired(chunk.header.nodes.clone())?;
+        self.repair.lost += repaired.lost + if chunk.header.is_loss_accepted { 0 } else { absent };
+        self.write(chunk.header.place.number, &repaired.bytes)
     }
 
     fn write(&mut self, number: u32, bytes: &[u8]) -> Result<()> {
@@ -178,7 +178,7 @@ impl<'a> Repairing<'a> {
         let stated = if next == self.record.sealed_end {
             Some(self.record.last_seal)
         } else {
-            self.open(next).ok().map(|chunk| chunk.place().predecessor)
+            self.open(next).ok().map(|chunk| chunk.header.place.predecessor)
         };
         let seal = match stated.filter(|seal| *seal != 0) {
             Some(seal) => seal,
@@ -215,9 +215,9 @@ impl<'a> Repairing<'a> {
     /// own seal number.
     fn join(&mut self, number: u32, before: Option<u64>, edge: &mut Edge) -> Result<u64> {
         let chunk = self.open(number)?;
-        let place = chunk.place();
+        let place = chunk.header.place;
         let predecessor = before.unwrap_or(place.predecessor);
-        let mut nodes = chunk.nodes().to_vec();
+        let mut nodes = chunk.header.nodes.clone();
         let mut differs = predecessor != place.predecessor;
         for leaf in 0..CHUNK_LEAVES {
             edge.push(chunk.leaf(leaf)?.clone(), |node| {

@@ -135,19 +135,19 @@ impl<'a> Verifying<'a> {
     }
 
     fn chunk(&mut self, chunk: &Chunk) -> Result<()> {
-        let number = chunk.number();
+        let number = chunk.header.place.number;
         let mut lost = 0;
         chunk.verify(&mut |damage| {
             lost += rows_within(chunk, &damage.lost);
             self.verification.add(damage);
         })?;
-        self.verification.readable += chunk.rows() - lost;
-        let absent: u64 = chunk.lost().map(|run| run.end - run.start).sum();
-        if chunk.is_accepted() {
+        self.verification.readable += chunk.header.rows() - lost;
+        let absent: u64 = chunk.header.lost().map(|run| run.end - run.start).sum();
+        if chunk.header.is_loss_accepted {
             self.verification.accepted += absent;
         }
         chunk.unaccepted().for_each(|damage| self.verification.add(damage));
-        let place = chunk.place();
+        let place = chunk.header.place;
         if self.seal.is_some_and(|seal| seal != place.predecessor) {
             self.mismatch(number, "the chunk does not follow the one before it");
         }
@@ -157,11 +157,12 @@ impl<'a> Verifying<'a> {
 
     /// Compares the nodes of a chunk with those that its leaves complete.
     fn nodes(&mut self, chunk: &Chunk) -> Result<()> {
+        let number = chunk.header.place.number;
         let mut completed: Vec<Node> = Vec::new();
         for leaf in 0..CHUNK_LEAVES {
             let Some(summary) = chunk.leaf_or_damaged(leaf)? else {
                 // Reported with the leaf. Nodes above it cannot be compared.
-                self.edge = Edge::starting_at((u64::from(chunk.number()) + 1) * CHUNK_LEAVES);
+                self.edge = Edge::starting_at((u64::from(number) + 1) * CHUNK_LEAVES);
                 return Ok(());
             };
             self.edge.push(summary.clone(), |node| {
@@ -171,9 +172,9 @@ impl<'a> Verifying<'a> {
             });
         }
         for node in completed {
-            let stored = chunk.nodes().iter().find(|it| (it.level, it.index) == place(&node));
+            let stored = chunk.header.nodes.iter().find(|it| (it.level, it.index) == place(&node));
             if stored.is_none_or(|stored| !has_same_bits(&stored.summary, &node.summary)) {
-                self.mismatch(chunk.number(), "a node is not the merge of what it covers");
+                self.mismatch(number, "a node is not the merge of what it covers");
             }
         }
         Ok(())
@@ -231,7 +232,7 @@ fn rows_within(chunk: &Chunk, sequences: &Range<u64>) -> u64 {
         let (start, end) = (run.start.max(sequences.start), run.end.min(sequences.end));
         end.saturating_sub(start)
     };
-    (0..CHUNK_LEAVES).flat_map(|leaf| chunk.sequences(leaf)).map(within).sum()
+    (0..CHUNK_LEAVES).flat_map(|leaf| chunk.header.leaf_runs(leaf)).map(within).sum()
 }
 
 fn place(node: &Node) -> (u32, u64) {

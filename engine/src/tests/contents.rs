@@ -47,8 +47,8 @@ impl Contents {
 
     /// Adds what a chunk holds.
     pub(super) fn add_chunk(&mut self, chunk: &Chunk, path: &Path, page: &mut Page) -> Result<()> {
-        for lost in chunk.lost() {
-            if chunk.is_accepted() {
+        for lost in chunk.header.lost() {
+            if chunk.header.is_loss_accepted {
                 self.absent.push(lost);
             } else {
                 let detail = "lost before the chunk was made".into();
@@ -58,7 +58,7 @@ impl Contents {
         }
         for leaf in 0..super::CHUNK_LEAVES {
             match chunk.read_page(leaf, Wanted::ROWS, page) {
-                Ok(()) => self.rows.extend(chunk.sequences(leaf).flatten().zip(page.rows())),
+                Ok(()) => self.rows.extend(chunk.header.leaf_runs(leaf).flatten().zip(page.rows())),
                 Err(error) => self.damage.push(error.damage().ok_or(error)?),
             }
         }

@@ -146,11 +146,11 @@ fn other_rows_under_right_checksums_are_noticed() {
         store.append_batch(&observations(0..6_500)).expect("appended");
         let right = store.snapshot().expect("a snapshot").summary().expect("read");
         let chunk = Chunk::open(&open(&path), record(&path).store, 0, true).expect("opened");
-        let (place, others) = (chunk.place(), observations(50_000..50_000 + CHUNK));
+        let (place, others) = (chunk.header.place, observations(50_000..50_000 + CHUNK));
         let contents = Contents { place, observations: &others, lost: &[], is_accepted: false };
         let mut summaries = summarise(&contents, &mut Edge::starting_at(0));
         if forged != Forged::All {
-            summaries.nodes = chunk.nodes().to_vec();
+            summaries.nodes = chunk.header.nodes.clone();
         }
         if forged == Forged::Rows {
             let leaf = |leaf| chunk.leaf(leaf).expect("sound").clone();

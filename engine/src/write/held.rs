@@ -72,7 +72,7 @@ pub(crate) enum Losses {
 /// Whether a chunk was sealed from `log`, and the log still holds all of it. A log that
 /// was restored from an older copy may have grown in another way since.
 pub(super) fn is_sealed_from(chunk: &Chunk, log: &Log) -> bool {
-    let place = chunk.place();
+    let place = chunk.header.place;
     place.source_log == log.head().id && log.end_sequence() >= place.sequences().end && {
         let held = Held::read(log, place.sequences(), Losses::Reported);
         held.is_ok_and(|held| has_rows_of(chunk, &held).unwrap_or(false))
@@ -87,7 +87,7 @@ fn has_rows_of(chunk: &Chunk, held: &Held) -> Result<bool> {
         rows.extend(page.rows());
     }
     let is_same = |(one, other): (&Observation, &Observation)| one.has_same_bits(other);
-    Ok(chunk.lost().flatten().eq(held.lost.iter().cloned().flatten())
+    Ok(chunk.header.lost().flatten().eq(held.lost.iter().cloned().flatten())
         && rows.len() == held.observations.len()
         && rows.iter().zip(&held.observations).all(is_same))
 }

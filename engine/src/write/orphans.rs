@@ -67,8 +67,8 @@ fn is_made_whole(directory: &Directory, record: &Record) -> bool {
 fn has_lost_in_chunks(directory: &Directory, record: &Record) -> bool {
     for number in (record.first_chunk..record.sealed_end).rev() {
         match Chunk::open(directory, record.store, number, true) {
-            Ok(chunk) if chunk.place().source_log != record.previous_log => return false,
-            Ok(chunk) if chunk.is_accepted() || chunk.lost().next().is_none() => {}
+            Ok(chunk) if chunk.header.place.source_log != record.previous_log => return false,
+            Ok(chunk) if chunk.header.is_loss_accepted || !chunk.has_lost() => {}
             _ => return true,
         }
     }

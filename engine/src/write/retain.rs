@@ -72,7 +72,8 @@ impl Appending {
         let last = ((index + 1) << (level - CHUNK_LEVEL)) - 1;
         let number = u32::try_from(last).expect("the number of a chunk that is listed");
         let chunk = self.open_chunk(number)?;
-        let node = chunk.nodes().iter().find(|node| (node.level, node.index) == (level, index));
+        let node =
+            chunk.header.nodes.iter().find(|node| (node.level, node.index) == (level, index));
         node.cloned().ok_or_else(|| {
             let path = self.directory.file_path(&chunk_name(number));
             Error::damaged(&path, 0, "the chunk lacks a node that it completes")

@@ -35,7 +35,11 @@ impl Specimen {
                 Ok(rows) => assert_eq!(bits(&rows), bits(expected), "{what}"),
                 Err(damage) => {
                     lost += expected.len();
-                    assert_eq!(damage.lost, chunk.place().leaf_sequences(leaf as u64), "{what}");
+                    assert_eq!(
+                        damage.lost,
+                        chunk.header.place.leaf_sequences(leaf as u64),
+                        "{what}"
+                    );
                 }
             }
             let summary = chunk.leaf(leaf as u64).expect(what);
@@ -50,12 +54,16 @@ impl Specimen {
     }
 
     fn check_repair(&self, chunk: &Chunk, lost: usize, what: &str) {
-        let repaired = chunk.repaired(chunk.nodes().to_vec()).expect(what);
+        let repaired = chunk.repaired(chunk.header.nodes.clone()).expect(what);
         assert_eq!(repaired.lost, lost as u64, "{what}");
         let whole = self.shelf.open_with(&repaired.bytes).expect(what);
         assert_eq!(damage_of(&whole), [], "{what}");
-        assert_eq!(whole.rows() + lost as u64, self.leaves.concat().len() as u64, "{what}");
-        assert_eq!((whole.place(), whole.nodes()), (chunk.place(), chunk.nodes()), "{what}");
+        assert_eq!(whole.header.rows() + lost as u64, self.leaves.concat().len() as u64, "{what}");
+        assert_eq!(
+            (whole.header.place, &whole.header.nodes),
+            (chunk.header.place, &chunk.header.nodes),
+            "{what}"
+        );
         let kept = (0..CHUNK_LEAVES).map(|leaf| whole.leaf(leaf).expect(what).clone());
         assert_eq!(kept.collect::<Vec<_>>(), self.summaries, "{what}");
     }
@@ -109,7 +117,7 @@ fn a_flipped_byte_of_a_chunk_with_losses_costs_one_page_at_most() {
         assert_ne!(damage_of(&chunk), [], "byte {at}");
         let readable = |leaf| rows_of(&chunk, leaf).is_ok();
         assert!(readable(0) || readable(1), "byte {at}");
-        let repaired = chunk.repaired(chunk.nodes().to_vec()).expect("repaired");
+        let repaired = chunk.repaired(chunk.header.nodes.clone()).expect("repaired");
         let whole = specimen.shelf.open_with(&repaired.bytes).expect("whole");
         assert_eq!(damage_of(&whole), [], "byte {at}");
     }
@@ -332,5 +340,5 @@ fn a_summary_that_cannot_be_read_now_is_an_error() {
     failing(&|chunk| chunk.leaf(0).map(drop));
     failing(&|chunk| chunk.leaf_or_damaged(0).map(drop));
     failing(&|chunk| chunk.verify(&mut |_| {}));
-    failing(&|chunk| chunk.repaired(chunk.nodes().to_vec()).map(drop));
+    failing(&|chunk| chunk.repaired(chunk.header.nodes.clone()).map(drop));
 }

@@ -24,11 +24,11 @@ fn try_everything(shelf: &Shelf, bytes: &[u8]) {
             }
         }
         drop(chunk.leaf(leaf));
-        assert!(chunk.sequences(leaf).flatten().count() <= 1024);
+        assert!(chunk.header.leaf_runs(leaf).flatten().count() <= 1024);
     }
     drop(chunk.sketch());
     damage_of(&chunk);
-    let repaired = chunk.repaired(chunk.nodes().to_vec()).expect("read");
+    let repaired = chunk.repaired(chunk.header.nodes.clone()).expect("read");
     damage_of(&shelf.open_with(&repaired.bytes).expect("repaired"));
 }
 

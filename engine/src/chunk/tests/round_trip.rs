@@ -104,12 +104,12 @@ fn check(all: &[Observation], lost: &[Range<u64>]) {
         let chunk = Chunk::open(&shelf.directory, PLACE.store, PLACE.number, positioned);
         let chunk = chunk.expect("a whole chunk");
         assert_eq!(damage_of(&chunk), []);
-        assert_eq!(chunk.rows(), kept.len() as u64);
+        assert_eq!(chunk.header.rows(), kept.len() as u64);
         let mut read = Vec::new();
         let mut edge = Edge::starting_at(u64::from(PLACE.number) * CHUNK_LEAVES);
         for leaf in 0..CHUNK_LEAVES {
             let rows = rows_of(&chunk, leaf).expect("a whole page");
-            let sequences: Vec<u64> = chunk.sequences(leaf).flatten().collect();
+            let sequences: Vec<u64> = chunk.header.leaf_runs(leaf).flatten().collect();
             assert_eq!(sequences.len(), rows.len());
             for (sequence, row) in sequences.iter().zip(&rows) {
                 let number = usize::try_from(sequence - PLACE.sequences().start).expect("small");
@@ -121,12 +121,12 @@ fn check(all: &[Observation], lost: &[Range<u64>]) {
             read.extend(rows);
         }
         assert_eq!(bits(&read), bits(&kept));
-        assert_eq!(chunk.nodes()[0].summary, edge.total(&Summary::EMPTY));
+        assert_eq!(chunk.header.nodes[0].summary, edge.total(&Summary::EMPTY));
         assert_eq!(chunk.sketch().expect("a whole sketch").count(), kept.len() as u64);
         let first = PLACE.sequences().start;
-        let listed: u64 = chunk.lost().map(|lost| lost.end - lost.start).sum();
+        let listed: u64 = chunk.header.lost().map(|lost| lost.end - lost.start).sum();
         assert_eq!(listed + kept.len() as u64, CHUNK);
-        assert!(chunk.lost().all(|run| {
+        assert!(chunk.header.lost().all(|run| {
             run.clone().all(|it| lost.iter().any(|lost| lost.contains(&(it - first))))
         }));
     }
@@ -205,8 +205,8 @@ fn nodes_above_the_chunk_are_stored_with_it() {
         let contents = Contents { place, observations: &all, lost: &[], is_accepted: false };
         shelf.put(number, &encode(&contents, &summarise(&contents, &mut edge)));
         let chunk = Chunk::open(&shelf.directory, PLACE.store, number, true).expect("whole");
-        levels.push(chunk.nodes().len());
-        for (node, above) in chunk.nodes().iter().zip(0..) {
+        levels.push(chunk.header.nodes.len());
+        for (node, above) in chunk.header.nodes.iter().zip(0..) {
             assert_eq!(node.level, CHUNK_LEVEL + above);
             assert_eq!(node.leaves().end, u64::from(number + 1) * CHUNK_LEAVES);
             assert_eq!(node.summary.count(), LEAF << node.level);
