@@ -11,15 +11,13 @@ use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, PagingSpec};
 
 use super::{decimals, steps};
-use crate::format::chunk::{Codec, META_BYTES_MAX};
+use crate::format::chunk::{Codec, META_BYTES_MAX, PCO_VERSION};
 
 /// Level 6 is a tenth faster, but takes five times the bytes where 100 floats repeat.
 const LEVEL: usize = 8;
 /// If decimals take fewer bytes a number than this, floats are not tried: that took twice
 /// the time and never saved space.
 const ENOUGH_BYTES: usize = 2;
-/// The version of its format that pco 1.1 writes.
-const PCO_VERSION: [u8; 2] = [4, 1];
 /// In the first four bits of a meta: a dictionary follows.
 const DICTIONARY: u8 = 4;
 /// pco writes decoding tables of at most 2^12 states, and would read 2^14.
@@ -217,14 +215,6 @@ impl ValuesDecoder {
         // Without an early end, which would keep several values from being looked at at once.
         let are_finite = into.iter().fold(true, |finite, value| finite & value.is_finite());
         are_finite.then_some(())
-    }
-}
-
-/// Whether a later version of pco wrote it, which may encode in other ways.
-pub(super) fn is_later(codec: Codec) -> bool {
-    match codec {
-        Codec::Plain | Codec::Steps => false,
-        Codec::Pco { version } | Codec::Decimals { version, .. } => version > PCO_VERSION,
     }
 }
 

@@ -101,12 +101,10 @@ fn fault(bytes: &Bytes, invalid: Invalid) -> Fault {
         Invalid::Magic => "the file does not begin like a chunk".into(),
         Invalid::Checksum => "the header fails its checksum".into(),
         Invalid::Fields => "the header contradicts itself".into(),
-        Invalid::Version(_) => return Fault::Unread(later_version(bytes)),
+        Invalid::Version(_) => {
+            // Not reported as damage, because a repair would give the data up.
+            let detail = "the chunk was written by a later version of this program; use that";
+            return Fault::Unread(Error::new(ErrorKind::Version, bytes.path(), detail));
+        }
     })
-}
-
-/// Not reported as damage, because a repair would give the data up.
-pub(super) fn later_version(bytes: &Bytes) -> Error {
-    let detail = "the chunk was written by a later version of this program; use that";
-    Error::new(ErrorKind::Version, bytes.path(), detail)
 }

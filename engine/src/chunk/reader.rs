@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::columns::{Scratch, TimesDecoder, ValuesDecoder, is_later};
+use super::columns::{Scratch, TimesDecoder, ValuesDecoder};
 use super::get_or_try;
 use super::parts::{self, Fault};
 use crate::error::{Damage, Result};
@@ -100,9 +100,6 @@ impl Chunk {
         });
         let first = u64::from(number) * CHUNK;
         let header = header.map_err(|fault| fault.into_error(&bytes, 0, first..first + CHUNK))?;
-        if [&header.times, &header.values].iter().any(|column| is_later(column.codec)) {
-            return Err(parts::later_version(&bytes));
-        }
         let (leaves, merged) = (OnceLock::new(), OnceLock::new());
         let (times, values) = (OnceLock::new(), OnceLock::new());
         Ok(Self { bytes, header, leaves, merged, times, values })

@@ -134,11 +134,17 @@ const CODEC_DECIMALS: u8 = 2;
 const CODEC_STEPS: u8 = 3;
 /// Powers of ten up to this one are exact in f64.
 pub(crate) const DECIMALS_MAX: u8 = 22;
+/// The version of pco's format that is written. Later ones may encode in other ways.
+pub(crate) const PCO_VERSION: [u8; 2] = [4, 1];
 
 impl Codec {
-    /// Whether a later version of the program gave the codec this number.
-    fn is_later(number: u8) -> bool {
-        number > CODEC_STEPS
+    /// Whether only a later version of the program may know the codec of these bytes.
+    fn is_later(bytes: &[u8]) -> bool {
+        match bytes[0] {
+            CODEC_PLAIN | CODEC_STEPS => false,
+            CODEC_PCO | CODEC_DECIMALS => bytes[2..CODEC_BYTES] > PCO_VERSION[..],
+            _ => true,
+        }
     }
 
     fn encode(self) -> [u8; CODEC_BYTES] {

@@ -23,7 +23,7 @@ pub(crate) const PREFIX_BYTES: usize = 56;
 const MAGIC: &[u8; 8] = b"gl-chunk";
 /// Where the checksum is, and where the bytes that it covers begin.
 const CHECKSUM_AT: usize = 8;
-/// Where the first byte of each column's codec is.
+/// Where the codec of each column is.
 const CODECS_AT: [usize; 2] = [74, 80];
 const COVERED_FROM: usize = 12;
 /// Where the header states its length for the first time.
@@ -222,7 +222,7 @@ impl Header {
             return Err(Invalid::Checksum);
         }
         let version = LE::read_u32(&bytes[COVERED_FROM..]);
-        if version != VERSION || CODECS_AT.iter().any(|at| Codec::is_later(bytes[*at])) {
+        if version != VERSION || CODECS_AT.iter().any(|at| Codec::is_later(&bytes[*at..])) {
             return Err(Invalid::Version(version));
         }
         Self::decode_fields(&bytes[COVERED_FROM + 4..])
