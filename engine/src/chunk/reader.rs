@@ -78,25 +78,18 @@ impl Chunk {
         number: u32,
         positioned_reads: bool,
     ) -> Result<Self> {
-        let chunk = Self::open_of_any_store(directory, number, positioned_reads)?;
-        if chunk.header.place.store == store {
-            return Ok(chunk);
-        }
-        let fault = Fault::Damaged("the chunk belongs to another store".into());
-        Err(fault.into_error(&chunk.bytes, 0, chunk.header.place.sequences()))
-    }
-
-    /// Opens the chunk of this number, whichever store it belongs to.
-    fn open_of_any_store(
-        directory: &Directory,
-        number: u32,
-        positioned_reads: bool,
-    ) -> Result<Self> {
         let file = directory.open_file(&chunk_name(number))?;
         let bytes = Bytes::new(Arc::new(file), positioned_reads);
-        let header = parts::header(&bytes).and_then(|header| match header.place.number {
-            stated if stated == number => Ok(header),
-            other => Err(Fault::Damaged(format!("the chunk states that its number is {other}"))),
+        let header = parts::header(&bytes).and_then(|header| {
+            let stated = header.place.number;
+            if stated != number {
+                let detail = format!("the chunk states that its number is {stated}");
+                return Err(Fault::Damaged(detail));
+            }
+            if header.place.store != store {
+                return Err(Fault::Damaged("the chunk belongs to another store".into()));
+            }
+            Ok(header)
         });
         let first = u64::from(number) * CHUNK;
         let header = header.map_err(|fault| fault.into_error(&bytes, 0, first..first + CHUNK))?;

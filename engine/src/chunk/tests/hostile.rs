@@ -201,10 +201,14 @@ fn steps_beyond_the_range_of_times_are_damage() {
 #[test]
 fn a_later_version_is_no_damage() {
     let shelf = Shelf::new();
-    let later = rebuilt(&specimens()[0], |header, _| {
-        header.values.codec = Codec::Decimals { decimals: 1, version: [4, 2] };
-    });
-    assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
+    // Also if it belongs to another store.
+    for store in [0, 1] {
+        let later = rebuilt(&specimens()[0], |header, _| {
+            header.place.store += store;
+            header.values.codec = Codec::Decimals { decimals: 1, version: [4, 2] };
+        });
+        assert_eq!(shelf.open_with(&later).expect_err("refused").kind(), ErrorKind::Version);
+    }
     let specimen = specimens().swap_remove(0);
     // The version, and the codecs of times and values.
     for (at, unknown) in [(12, 3), (74, 4), (80, 4)] {
