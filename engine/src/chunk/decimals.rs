@@ -1,11 +1,7 @@
 //! Values that are decimals, as integers.
 
-use crate::format::chunk::DECIMALS_MAX;
+use crate::stats::sketch::{DECIMALS_MAX, POWERS_OF_TEN};
 
-const POWERS_OF_TEN: [f64; DECIMALS_MAX as usize + 1] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-];
 /// Up to this magnitude every integer is an f64.
 const INTEGER_MAX: f64 = 9_007_199_254_740_992.0;
 

@@ -16,6 +16,7 @@ use byteorder::{ByteOrder, LittleEndian as LE};
 use super::checksum::checksum;
 use super::summary::{self, SUMMARY_BYTES};
 use super::{CHUNK, LEAF};
+use crate::stats::sketch::DECIMALS_MAX;
 use crate::stats::summary::Summary;
 
 pub(crate) use header::{ColumnHeader, Header, LostRun, META_BYTES_MAX, PREFIX_BYTES};
@@ -132,8 +133,6 @@ const CODEC_PLAIN: u8 = 0;
 const CODEC_PCO: u8 = 1;
 const CODEC_DECIMALS: u8 = 2;
 const CODEC_STEPS: u8 = 3;
-/// Powers of ten up to this one are exact in f64.
-pub(crate) const DECIMALS_MAX: u8 = 22;
 /// The version of pco's format that is written. Later ones may encode in other ways.
 pub(crate) const PCO_VERSION: [u8; 2] = [4, 1];
 

@@ -19,7 +19,7 @@ mod bytes;
 mod unit;
 
 pub(crate) use buckets::Buckets;
-pub(crate) use unit::Unit;
+pub(crate) use unit::{DECIMALS_MAX, POWERS_OF_TEN, Unit};
 
 /// A binary unit is chosen so that the smallest magnitude has 11 bits. From that
 /// magnitude on, a bucket is 1/1,024 of its values or less.

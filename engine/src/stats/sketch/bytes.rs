@@ -6,7 +6,7 @@
 //! Varints have seven bits a byte, the lowest first. All bytes but the last have their
 //! highest bit set.
 
-use super::unit::Unit;
+use super::unit::{DECIMALS_MAX, Unit};
 use super::{Cell, Sketch};
 
 const BINARY: u8 = 255;
@@ -34,7 +34,7 @@ impl Sketch {
     pub(crate) fn decode(mut bytes: &[u8], count: u64) -> Option<Self> {
         let unit = match *bytes.split_off_first()? {
             BINARY => Unit::Binary,
-            decimals if decimals <= Unit::DECIMALS_MAX => Unit::Decimal(decimals),
+            decimals if decimals <= DECIMALS_MAX => Unit::Decimal(decimals),
             _ => return None,
         };
         let mut cells = Vec::with_capacity(bytes.len());

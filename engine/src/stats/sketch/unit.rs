@@ -9,8 +9,9 @@ const BUCKETS_OF_A_POWER: u64 = 1 << BUCKET_BITS;
 const BUCKET_BITS: u32 = 10;
 /// The most bits of an integer, one less than HdrHistogram supports.
 pub(super) const INTEGER_BITS: u32 = 62;
-/// Powers of ten up to the 22nd are exact in f64.
-const POWERS_OF_TEN: [f64; 23] = [
+/// The largest number of decimals. Powers of ten up to this one are exact in f64.
+pub(crate) const DECIMALS_MAX: u8 = 22;
+pub(crate) const POWERS_OF_TEN: [f64; DECIMALS_MAX as usize + 1] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
@@ -21,16 +22,13 @@ pub(super) const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
 /// The unit in which the values of a column are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Unit {
-    /// 10^-d, with d at most 22. Every value is `n as f64 / 10^d` for an integer n.
+    /// 10^-d, with d at most [`DECIMALS_MAX`]. Every value is `n as f64 / 10^d` for an integer n.
     Decimal(u8),
     /// 2^-1074, so that every f64 is an integer.
     Binary,
 }
 
 impl Unit {
-    /// The largest number of decimals.
-    pub(super) const DECIMALS_MAX: u8 = 22;
-
     /// 10^d; `None` for a binary unit.
     pub(super) fn power_of_ten(self) -> Option<f64> {
         match self {

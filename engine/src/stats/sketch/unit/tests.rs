@@ -51,7 +51,7 @@ fn binary_buckets_leave_no_gap() {
 
 #[test]
 fn decimals_below_2048_units_have_buckets_of_their_own() {
-    for decimals in 0..=Unit::DECIMALS_MAX {
+    for decimals in 0..=DECIMALS_MAX {
         let unit = Unit::Decimal(decimals);
         let per_unit = 10_f64.powi(decimals.into());
         for units in -2047..=2047_i32 {
