@@ -48,13 +48,13 @@ impl Cells<'_> {
 pub(super) fn fill(snapshot: &Snapshot, cells: Cells<'_>, threads: usize) -> Result<()> {
     let Cells { times, intervals, first, cells } = cells;
     let of_each = cells.len().div_ceil(threads).max(1);
-    let (own, others) = cells.split_at_mut(of_each.min(cells.len()));
-    let others = others.chunks_mut(of_each).zip((first..).step_by(of_each).skip(1));
-    let works = std::iter::once((own, first)).chain(others).map(|(cells, first)| {
-        let mut grid = Grid::new(Cells { times, intervals, first, cells });
-        move || walk(snapshot, &mut grid)
-    });
-    on_threads(works.collect()).map(drop)
+    let parts = cells.chunks_mut(of_each);
+    let threads = parts.len();
+    let parts = parts.zip((first..).step_by(of_each));
+    let fill = |(): &mut (), (cells, first)| {
+        walk(snapshot, &mut Grid::new(Cells { times, intervals, first, cells }))
+    };
+    on_threads(threads, parts, || (), fill).map(drop)
 }
 
 struct Grid<'c> {

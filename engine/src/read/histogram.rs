@@ -1,7 +1,6 @@
 //! Counting values into bins.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::nodes::Node;
 use super::parallel::{on_threads, threads_for};
@@ -92,24 +91,18 @@ pub(super) fn counts(
 ) -> Result<Vec<u64>> {
     let end = snapshot.tree().view().end_sequence().div_ceil(LEAF);
     let of_part = if threads == 1 { end } else { end.div_ceil(PARTS_MAX).max(LEAVES_OF_PART_MIN) };
-    let next = AtomicU64::new(0);
-    let count = || {
-        let mut counting = Counting { times, edges, leaves: 0..0, counts: vec![0; edges.bins()] };
-        loop {
-            let first = next.fetch_add(of_part, Ordering::Relaxed);
-            if first >= end {
-                return Ok(counting.counts);
-            }
-            counting.leaves = first..first + of_part;
-            walk(snapshot, &mut counting)?;
-        }
-    };
-    let counts = on_threads(vec![count; threads])?;
+    let of_part = of_part.max(1);
+    let firsts = (0..end).step_by(usize::try_from(of_part).unwrap_or(usize::MAX));
+    let state = || Counting { times, edges, leaves: 0..0, counts: vec![0; edges.bins()] };
+    let counted = on_threads(threads, firsts, state, |counting, first| {
+        counting.leaves = first..first + of_part;
+        walk(snapshot, counting)
+    })?;
     let add = |sum: Vec<u64>, of_thread: Vec<u64>| {
         // A forged summary may state any count.
         sum.iter().zip(&of_thread).map(|(sum, more)| sum.saturating_add(*more)).collect()
     };
-    Ok(counts.into_iter().reduce(add).unwrap_or_default())
+    Ok(counted.into_iter().map(|counting| counting.counts).reduce(add).unwrap_or_default())
 }
 
 /// A node whose values are all in one bin is counted as a whole.

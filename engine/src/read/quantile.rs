@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fold;
 use super::nodes::Node;
-use super::parallel::for_each_chunk;
+use super::parallel::{on_threads, threads_max};
 use super::scan::{Columns, Scan};
 use super::snapshot::Snapshot;
 use super::times::{Relation, Times};
@@ -20,11 +20,13 @@ use crate::chunk::decimals;
 use crate::chunk::reader::{Chunk, Page, Wanted};
 use crate::error::Result;
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
-use crate::stats::quantile::{self, Values};
+use crate::stats::quantile::{self, Each, Values};
 use crate::stats::sketch::{Buckets, Sketch, Unit};
 use crate::stats::summary::Summary;
 
-/// The values of a chunk that one thread hands to another at once: 64 KiB.
+/// For fewer chunks no thread is begun.
+const CHUNKS_MIN: usize = 8;
+/// How many values of a chunk a thread hands over at once: 64 KiB.
 const PORTION: usize = 8 * 1024;
 
 pub(super) fn check(snapshot: &Snapshot, q: f64) -> Result<()> {
@@ -163,7 +165,7 @@ impl<'s> WindowValues<'s> {
         number: u32,
         (low, high): (f64, f64),
         page: &mut Page,
-        each: &mut dyn FnMut(Vec<f64>),
+        each: &mut dyn FnMut(&[f64]),
     ) -> Result<u64> {
         let Some(chunk) = self.chunk(number)? else {
             self.meet_in(number);
@@ -187,7 +189,8 @@ impl<'s> WindowValues<'s> {
                         portion.extend_from_slice(values);
                     });
                     if portion.len() >= PORTION {
-                        each(std::mem::take(&mut portion));
+                        each(&portion);
+                        portion.clear();
                     }
                 }
                 Err(error) => {
@@ -196,23 +199,30 @@ impl<'s> WindowValues<'s> {
                 }
             }
         }
-        each(portion);
+        each(&portion);
         Ok(below)
     }
 }
 
 impl Values for WindowValues<'_> {
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+    fn scan(&mut self, low: f64, high: f64, each: Each<'_>) -> Result<u64> {
         let values = &*self;
         let mut below = 0;
         values.read_leaves(&mut |all| below += quantile::within(all, (low, high), each))?;
         let chunks = values.parts.chunks.iter().cloned().flatten();
         let others = [&values.unsketched, &values.unusable];
         let sketched = chunks.filter(|number| !others.iter().any(|set| set.contains(number)));
-        let work = |number, page: &mut Page, each: &mut dyn FnMut(Vec<f64>)| {
-            values.scan_chunk(number, (low, high), page, each)
-        };
-        Ok(below + for_each_chunk(sketched, work, &mut |values| each(&values))?)
+        let is_few = sketched.clone().take(CHUNKS_MIN).count() < CHUNKS_MIN;
+        let threads = if is_few { 1 } else { threads_max() };
+        let each = Mutex::new(each);
+        let state = || (Page::default(), 0);
+        let scanned = on_threads(threads, sketched, state, |(page, below), number| {
+            *below += values.scan_chunk(number, (low, high), page, &mut |values| {
+                each.lock().unwrap_or_else(PoisonError::into_inner)(values);
+            })?;
+            Ok(())
+        })?;
+        Ok(below + scanned.iter().map(|(_, below)| below).sum::<u64>())
     }
 }
 
@@ -227,7 +237,7 @@ impl AllValues<'_> {
 }
 
 impl Values for AllValues<'_> {
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+    fn scan(&mut self, low: f64, high: f64, each: Each<'_>) -> Result<u64> {
         self.0.iter_mut().try_fold(0, |below, window| Ok(below + window.scan(low, high, each)?))
     }
 }

@@ -17,13 +17,16 @@ const COLLECTED_MAX: u64 = 1 << 17;
 /// The cells that a counting scan divides its interval into.
 const CELLS: u64 = 1 << 16;
 
+/// Takes values, on any thread.
+pub(crate) type Each<'e> = &'e mut (dyn FnMut(&[f64]) + Send);
+
 /// Values that can be read through any number of times.
 pub(crate) trait Values {
     /// Hands over, in slices and in any order, every value from `low` to `high`
     /// (both included, by total order), each once. It may hand over others too.
     /// Returns how many values below `low` it has not handed over, so that leaves
     /// whose range is known need not be read.
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64>;
+    fn scan(&mut self, low: f64, high: f64, each: Each<'_>) -> Result<u64>;
 }
 
 /// The quantile `q`, from 0 to 1, of `count` values, linear between ranks as
@@ -238,7 +241,11 @@ impl Found {
 }
 
 /// Reads all values once and calls `take` with the key of each in the interval.
-fn sweep(values: &mut impl Values, interval: Interval, mut take: impl FnMut(u64)) -> Result<Found> {
+fn sweep(
+    values: &mut impl Values,
+    interval: Interval,
+    mut take: impl FnMut(u64) + Send,
+) -> Result<Found> {
     let (low, high) = (order::value(interval.low), order::value(interval.high));
     let mut found = Found::default();
     let mut take_each = |found: &mut Found, values: &[f64]| {

@@ -38,7 +38,7 @@ impl Leaves {
 }
 
 impl Values for Leaves {
-    fn scan(&mut self, low: f64, high: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+    fn scan(&mut self, low: f64, high: f64, each: Each<'_>) -> Result<u64> {
         self.scans += 1;
         let mut below = 0;
         for Leaf { values, min, max } in &self.leaves {
@@ -221,7 +221,7 @@ fn nothing_has_no_quantile() {
 fn errors_of_a_scan_are_passed_on() {
     struct Broken;
     impl Values for Broken {
-        fn scan(&mut self, _: f64, _: f64, _: &mut dyn FnMut(&[f64])) -> Result<u64> {
+        fn scan(&mut self, _: f64, _: f64, _: Each<'_>) -> Result<u64> {
             Err(crate::Error::damaged(std::path::Path::new("chunk"), 8, "a page is gone"))
         }
     }
@@ -294,7 +294,7 @@ proptest! {
         // Hands over other values at every scan, and skips any number of them.
         struct Changing(Vec<Vec<f64>>, u64);
         impl Values for Changing {
-            fn scan(&mut self, _: f64, _: f64, each: &mut dyn FnMut(&[f64])) -> Result<u64> {
+            fn scan(&mut self, _: f64, _: f64, each: Each<'_>) -> Result<u64> {
                 self.0.rotate_left(1);
                 (0..self.1 % 1000).for_each(|_| each(&self.0[0]));
                 Ok(self.1)
