@@ -1,6 +1,6 @@
 //! The places that a reader met and could not read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -37,13 +37,20 @@ impl Missing {
 /// Runs that touch become one. In a store of a billion observations, half of whose pages
 /// are damaged, they take some 10 MB.
 #[derive(Debug, Default)]
-pub(super) struct Reported(BTreeMap<u64, u64>);
+pub(super) struct Reported {
+    runs: BTreeMap<u64, u64>,
+    /// Places where an unknown number is lost, which have an empty run.
+    unknown: BTreeSet<u64>,
+}
 
 impl Reported {
     /// Adds a run. Returns whether any of it is new.
     pub(super) fn add(&mut self, run: &Range<u64>) -> bool {
+        if run.is_empty() {
+            return self.unknown.insert(run.start);
+        }
         let (mut start, mut end) = (run.start, run.end);
-        if let Some((first, last)) = self.0.range(..=start).next_back()
+        if let Some((first, last)) = self.runs.range(..=start).next_back()
             && *last >= start
         {
             if *last >= end {
@@ -51,12 +58,12 @@ impl Reported {
             }
             start = *first;
         }
-        while let Some((first, last)) = self.0.range(start..=end).next() {
+        while let Some((first, last)) = self.runs.range(start..=end).next() {
             let (first, last) = (*first, *last);
-            self.0.remove(&first);
+            self.runs.remove(&first);
             end = end.max(last);
         }
-        self.0.insert(start, end);
+        self.runs.insert(start, end);
         true
     }
 }
@@ -121,11 +128,13 @@ mod tests {
             (0..3, true),
             (3..4, true),
             (0..61, false),
+            (61..61, true),
+            (61..61, false),
         ];
         let mut reported = Reported::default();
         for (run, is_new) in runs {
             assert_eq!(reported.add(&run), is_new, "{run:?}");
         }
-        assert_eq!(Vec::from_iter(reported.0), [(0, 61)]);
+        assert_eq!(Vec::from_iter(reported.runs), [(0, 61)]);
     }
 }
