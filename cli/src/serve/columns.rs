@@ -11,7 +11,7 @@ use crate::json;
 /// Equal intervals of a range of times, and those of them that hold something.
 pub(super) struct Columns {
     since_ns: i64,
-    width_ns: i64,
+    width_ns: u64,
     filled: Vec<Bucket>,
 }
 
@@ -35,7 +35,7 @@ impl Columns {
             ((until - i128::from(since_ns)).max(1), i128::try_from(count).unwrap_or(1));
         let width = u64::try_from((span + count - 1) / count).unwrap_or(u64::MAX);
         let filled = window.buckets(Duration::from_nanos(width), since_ns)?;
-        Ok(Self { since_ns, width_ns: i64::try_from(width).unwrap_or(i64::MAX), filled })
+        Ok(Self { since_ns, width_ns: width, filled })
     }
 
     pub(super) fn to_json(&self, store: &str, missing: &[String]) -> Vec<u8> {

@@ -175,6 +175,6 @@ function moveable(plot, page) {
     }
     const at = from + (event.offsetX / over.clientWidth) * (to - from);
     const factor = Math.exp(Math.max(-200, Math.min(200, event.deltaY)) * 0.0025);
-    page.show(at - (at - from) * factor, at + (to - at) * factor);
+    page.show(at - (at - from) * factor, at + (to - at) * factor, at);
   }, { passive: false });
 }

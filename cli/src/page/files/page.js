@@ -36,9 +36,9 @@ const page = {
   width: 0,
   height: 0,
   labelWidth: 0,
-  show(from, to) {
+  show(from, to, fixed) {
     setLive(false);
-    moveTo(from, to);
+    moveTo(from, to, fixed);
   },
   all: () => showAll(),
   hover: (plot, shown) => hover(plot, shown),
@@ -56,12 +56,16 @@ function shownStores() {
   return stores.filter((store) => !hidden.has(store.name));
 }
 
-function moveTo(from, to) {
+function widest() {
   const all = extent(stores) ?? [0, 1];
-  const widest = Math.max(all[1] - all[0], 1) * 4;
-  const middle = (from + to) / 2;
-  const half = Math.min(Math.max(to - from, SPAN_LEAST), widest) / 2;
-  page.window = { from: middle - half, to: middle + half };
+  return Math.max(all[1] - all[0], 1) * 4;
+}
+
+// A window that is too wide or too narrow is made so that the time `fixed` stays in its place.
+function moveTo(from, to, fixed = (from + to) / 2) {
+  const before = to > from ? (fixed - from) / (to - from) : 0.5;
+  const span = Math.min(Math.max(to - from, SPAN_LEAST), widest());
+  page.window = { from: fixed - span * before, to: fixed + span * (1 - before) };
   redraw();
   loadSoon();
 }
@@ -73,9 +77,10 @@ function showAll() {
   page.show(all[0] - margin, all[1] + margin);
 }
 
-function showLatest(span) {
+function showLatest(wanted) {
   const all = extent(shownStores()) ?? extent(stores);
   if (all === null) return;
+  const span = Math.min(wanted, widest());
   const margin = span * 0.01;
   moveTo(all[1] + margin - span, all[1] + margin);
 }
@@ -84,7 +89,7 @@ function zoom(factor) {
   const { from, to } = page.window;
   const end = isLive ? to : (from + to) / 2;
   const [before, after] = [(end - from) * factor, (to - end) * factor];
-  moveTo(end - before, end + after);
+  moveTo(end - before, end + after, end);
 }
 
 function move(part) {
@@ -106,17 +111,21 @@ async function load() {
   loading = mine;
   const { from, to } = page.window;
   const grid = gridFor(from, to, page.width);
-  try {
-    await Promise.all(shownStores().map(async (store) => {
-      const columns = await source.columns(store.name, grid, mine.signal);
-      if (!mine.signal.aborted) loaded.set(store.name, { ...columns, usual: usualDistance(columns) });
-    }));
-  } catch (error) {
-    if (mine.signal.aborted) return;
-    return tell(error.message);
-  }
+  const missing = [];
+  await Promise.all(shownStores().map(async ({ name }) => {
+    try {
+      const columns = await source.columns(name, grid, mine.signal);
+      if (mine.signal.aborted) return;
+      loaded.set(name, { ...columns, usual: usualDistance(columns) });
+      missing.push(...(columns.missing ?? []).map((text) => `${name}: ${text}`));
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      // The others are shown all the same.
+      loaded.delete(name);
+      missing.push(`${name}: ${error.message}`);
+    }
+  }));
   if (mine.signal.aborted) return;
-  const missing = shownStores().flatMap((it) => (loaded.get(it.name).missing ?? []).map((text) => `${it.name}: ${text}`));
   tell(missing.length > 0 ? `This cannot be read, and is not shown:\n${missing.slice(0, 5).join("\n")}` : "");
   draw();
   document.body.dataset.loaded = `${from} ${to}`;
@@ -141,7 +150,10 @@ async function follow() {
   looks += 1;
   if (document.hidden || (!isLive && looks % LIST_EVERY > 0)) return;
   try {
-    if (await refresh() && isLive) showLatest(page.window.to - page.window.from);
+    const wasEmpty = extent(stores) === null;
+    const hasMore = await refresh();
+    if (wasEmpty) showAll();
+    else if (hasMore && isLive) showLatest(page.window.to - page.window.from);
   } catch (error) {
     tell(`The server does not answer: ${error.message}`);
   }
@@ -333,6 +345,7 @@ async function begin() {
   }
   for (const { name } of stores.slice(SHOWN_FIRST)) hidden.add(name);
   listStores();
+  describeWindow();
   const all = extent(shownStores());
   // Of a store that grows, the latest day; else all of it.
   const isRecent = all !== null && source.isLive && Date.now() / 1000 - all[1] < 86400 && all[1] - all[0] > 86400;
