@@ -52,20 +52,30 @@ pub(crate) fn conclude(program: &str, work: impl FnOnce() -> Result<(), Exit>) -
         Err(Exit::Help(text)) => output::print(text.as_bytes()),
         other => other,
     };
-    match &outcome {
-        Err(Exit::Usage(text)) => output::say_lines(text),
-        Err(Exit::Error(text)) => output::say(program, &format!("error: {text}")),
-        _ => {}
-    }
+    say(program, &outcome);
     let outcome = match queue::finish() {
         // What the reader has to do with it is the cause.
-        Some(finished) => finished.and(outcome),
+        Some(Err(failure)) => {
+            let failed = Err(failure);
+            say(program, &failed);
+            let _ = queue::finish();
+            failed
+        }
+        Some(Ok(())) => outcome,
         None => {
             drain::until_heard();
             outcome
         }
     };
     ExitCode::from(outcome.map_or_else(|exit| exit.status(), |()| 0))
+}
+
+fn say(program: &str, outcome: &Result<(), Exit>) {
+    match outcome {
+        Err(Exit::Usage(text)) => output::say_lines(text),
+        Err(Exit::Error(text)) => output::say(program, &format!("error: {text}")),
+        _ => {}
+    }
 }
 
 /// A write beyond `ulimit -f` is an error like that of a full disk; by itself the

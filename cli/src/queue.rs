@@ -39,7 +39,7 @@ type Text = Box<dyn FnOnce() -> Vec<u8> + Send>;
 struct Progress {
     /// Texts that were taken and are not yet printed.
     waiting: usize,
-    /// Why nothing can be printed on stdout any more.
+    /// Why a text for stdout was lost, the first time or because its reader has gone.
     failure: Option<Exit>,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn push(place: Place, text: impl FnOnce() -> Vec<u8> + Send + 'static
 /// Waits a moment until all is printed and heard; `None` where there is no queue.
 ///
 /// # Errors
-/// That nothing could be printed on stdout from some moment on.
+/// Something could not be printed on stdout.
 pub(crate) fn finish() -> Option<Result<(), Exit>> {
     let Queue { shared, .. } = QUEUE.get()?;
     let begun = Instant::now();
@@ -119,13 +119,20 @@ fn print_all(items: &Receiver<(Place, Text)>, shared: &Shared, stop: &Stop) {
                 format!("gaugelog: {dropped} lines were not printed: the reader was too slow\n");
             let _ = write(Place::Err, text.into_bytes(), &mut live);
         }
-        let is_closed = shared.progress().failure.is_some() && place != Place::Err;
+        let is_gone = shared.progress().failure == Some(Exit::ReaderGone);
+        let is_closed = is_gone && place != Place::Err;
         let written = if is_closed { Ok(()) } else { write(place, text(), &mut live) };
         let mut progress = shared.progress();
         progress.waiting -= 1;
         if let (Err(error), Place::Out | Place::Live) = (written, place) {
-            progress.failure = Some(Exit::of_output(&error));
-            stop.set();
+            let failure = Exit::of_output(&error);
+            if failure == Exit::ReaderGone {
+                stop.set();
+                progress.failure = Some(failure);
+            } else {
+                // A disk may have room again.
+                progress.failure.get_or_insert(failure);
+            }
         }
         drop(progress);
         shared.has_printed.notify_all();
@@ -143,7 +150,7 @@ fn write(place: Place, text: Vec<u8>, live: &mut Live) -> io::Result<()> {
         },
         Place::Err => {
             let (away, back) = around(live).unwrap_or_default();
-            output::write_out(&away)?;
+            let _ = output::write_out(&away);
             output::write_err(&text);
             output::write_out(&back)
         }

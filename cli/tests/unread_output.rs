@@ -105,3 +105,20 @@ fn lines_that_find_no_room_are_counted() {
     drop(reader);
     wait_until(|| running.try_wait().unwrap().is_some());
 }
+
+#[test]
+fn a_stdout_that_cannot_be_written_costs_no_poll_and_is_reported_at_the_end() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let arguments = ["collect", "normal", "--every", "20ms", "--for", "100ms"];
+    let ended = tool(dir, &arguments).stdout(full).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(
+        said,
+        "gaugelog: error: cannot write to standard output: No space left on device (os error 28)\n"
+    );
+    assert_eq!(ended.status.code(), Some(1));
+    let seen = &status(dir, "gaugelog.log")[0];
+    assert!(seen["stored"].as_u64() >= Some(3) && seen["ended"] == "done", "{seen}");
+}
