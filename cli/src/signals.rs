@@ -30,7 +30,20 @@ pub(crate) enum Hangup {
     Ignored,
     /// Files are to be read again, unless the terminal has gone: that is the end.
     #[cfg(feature = "config")]
-    Reloads(std::sync::mpsc::Sender<()>),
+    Reloads {
+        asked: std::sync::mpsc::Sender<()>,
+        /// There is one whose end SIGHUP means; not so if the caller had SIGHUP ignored.
+        has_terminal: bool,
+    },
+}
+
+#[cfg(feature = "config")]
+impl Hangup {
+    /// To be called before signals are caught.
+    pub(crate) fn reloads(asked: std::sync::mpsc::Sender<()>) -> Self {
+        let has_terminal = !is_ignored(SIGHUP, ignored_at_start()) && has_terminal();
+        Self::Reloads { asked, has_terminal }
+    }
 }
 
 /// What a second signal does where one was to end the run.
@@ -87,15 +100,18 @@ fn end_all(stop: &Stop) {
 
 fn wanted(hangup: &Hangup) -> Vec<i32> {
     let ignored = ignored_at_start();
-    let is_ignored = |signal: i32| ignored >> (signal - 1) & 1 == 1;
     let mut signals = vec![SIGINT, SIGTERM, SIGCHLD];
-    if !matches!(hangup, Hangup::Ends) || !is_ignored(SIGHUP) {
+    if !matches!(hangup, Hangup::Ends) || !is_ignored(SIGHUP, ignored) {
         signals.push(SIGHUP);
     }
-    if !is_ignored(SIGQUIT) {
+    if !is_ignored(SIGQUIT, ignored) {
         signals.push(SIGQUIT);
     }
     signals
+}
+
+fn is_ignored(signal: i32, ignored: u64) -> bool {
+    ignored >> (signal - 1) & 1 == 1
 }
 
 /// The signals that the caller had ignored, a bit each; none where that cannot be told.
@@ -109,15 +125,13 @@ fn ignored_at_start() -> u64 {
 }
 
 fn heed(mut signals: Signals, stop: &Stop, hangup: &Hangup, second: Second) {
-    #[cfg(feature = "config")]
-    let had_terminal = has_terminal();
     for signal in signals.forever() {
         match signal {
             SIGCHLD => Program::reap_orphans(),
             SIGHUP if matches!(hangup, Hangup::Ignored) => {}
             #[cfg(feature = "config")]
             SIGHUP
-                if let Hangup::Reloads(asked) = hangup
+                if let Hangup::Reloads { asked, has_terminal: had_terminal } = hangup
                     && (!had_terminal || has_terminal()) =>
             {
                 // Where nobody listens, the run is over.

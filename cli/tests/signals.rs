@@ -5,6 +5,7 @@
 mod program;
 
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -114,14 +115,50 @@ fn a_terminal_that_goes_ends_a_collector_with_a_file_of_sources_too() {
     });
 }
 
-fn ends_with_its_terminal(store: &str, arguments: impl FnOnce(&str) -> Vec<String>) {
+/// As by `nohup`. SIGHUP still has the files read again.
+#[test]
+fn a_collector_with_a_file_of_sources_outlives_its_terminal_if_the_caller_ignored_hangups() {
     let bench = Bench::bare();
-    let leaving = Leaving::new(bench.dir.path());
+    let dir = bench.dir.path();
+    let file = dir.join("house.toml");
+    let source = |name: &str| format!("[source.{name}]\nspec = 'normal'\nevery = '10ms'\n");
+    fs::write(&file, source("a")).unwrap();
+    let stored = |store: &str| {
+        let ran = tool(dir, &["status", "--json", "--log", store]).output().unwrap();
+        let seen = serde_json::from_slice(&ran.stdout).unwrap_or(serde_json::Value::Null);
+        seen["stored"].as_u64().unwrap_or(0)
+    };
+    let (master, terminal) = opened_terminal();
+    let script = format!("trap '' HUP; exec {TOOL} collect --quiet --config house.toml");
+    let mut command = program("/usr/bin/setsid");
+    command.args(["--ctty", "/bin/sh", "-c", &script]);
+    let mut command = as_from_a_terminal(&command);
+    command.current_dir(dir).stdin(terminal).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = Running(command.spawn().unwrap());
+    drop(command);
+    wait_until(|| stored("gaugelog.log/a") > 0);
+    drop(master);
+    fs::write(&file, source("a") + &source("b")).unwrap();
+    running.signal(Signal::HUP);
+    wait_until(|| stored("gaugelog.log/b") > 0);
+    running.signal(Signal::TERM);
+    assert_eq!(ended(&mut running.0).code(), Some(0));
+}
+
+/// The two ends of a terminal.
+fn opened_terminal() -> (OwnedFd, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
     let terminal = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (master, terminal)
+}
+
+fn ends_with_its_terminal(store: &str, arguments: impl FnOnce(&str) -> Vec<String>) {
+    let bench = Bench::bare();
+    let leaving = Leaving::new(bench.dir.path());
+    let (master, terminal) = opened_terminal();
     let mut command = program("/usr/bin/setsid");
     command.args(["--ctty", TOOL, "collect"]).args(arguments(&leaving.spec));
     let mut command = as_from_a_terminal(&command);
