@@ -44,10 +44,14 @@ impl Counter {
             self.last = Some(now);
             return Ok(None);
         };
-        if now.ns <= last.ns {
+        if now.ns == last.ns {
             return Err("no time has passed since the reading before".to_owned());
         }
         self.last = Some(now);
+        if now.ns < last.ns {
+            let why = "the time is before that of the reading before; the next has a value again";
+            return Err(why.to_owned());
+        }
         if now.value < last.value {
             return Err("its counter was reset; the next poll has a value again".to_owned());
         }
@@ -153,6 +157,14 @@ mod tests {
         let found = rates("1780315200 100\n1780315210 5\n1780315220 25\n");
         assert!(found[1].as_ref().unwrap_err().contains("was reset"), "{found:?}");
         assert_eq!(found[2], Ok(Some(2.0)));
+    }
+
+    /// It may have been the wrong one of the two.
+    #[test]
+    fn a_time_in_the_future_costs_one_value() {
+        let found = rates("1780315200 100\n4102444800 110\n1780315220 120\n1780315230 140\n");
+        assert!(found[2].as_ref().unwrap_err().contains("is before that of"), "{found:?}");
+        assert_eq!(found[3], Ok(Some(2.0)));
     }
 
     #[test]
