@@ -1,5 +1,6 @@
 //! A source in other units.
 
+use crate::sensor::scaled;
 use crate::source::{Pace, Reading, Readings, Source, SourceError};
 
 /// How a value is converted: (value + offset) × scale, as in the kernel's drivers and in
@@ -54,7 +55,7 @@ impl<S: Source> Adjusted<S> {
 
     fn adjust(&self, value: usize, mut reading: Reading) -> Reading {
         if let Some(adjustment) = self.adjustments.get(value).filter(|it| it.changes_value()) {
-            reading.value = (reading.value + adjustment.offset) * adjustment.scale;
+            reading.value = scaled(reading.value, adjustment.offset, adjustment.scale);
         }
         reading
     }
@@ -165,6 +166,13 @@ mod tests {
         assert_eq!(source.value_description(1), "a pair");
         assert_eq!((source.unit(0), source.unit(1).as_deref()), (None, Some("m/s")));
         assert!(source.is_local() && source.values() == 2);
+    }
+
+    #[test]
+    fn decimals_stay_decimals() {
+        let milli = Adjustment { offset: -11.0, scale: 0.001, unit: None };
+        let mut source = Adjusted::new(Pair, vec![milli]);
+        assert_eq!(source.poll().unwrap(), Some(Reading::at(7, 0.009)));
     }
 
     #[test]

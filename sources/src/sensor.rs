@@ -21,6 +21,7 @@ pub(crate) fn celsius(text: &str) -> Result<f64, String> {
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub(crate) use attribute::scaled;
 pub use available::{Available, available};
 
 use crate::quote::escaped;

@@ -100,7 +100,7 @@ pub(super) fn finite(text: &str) -> Option<f64> {
 
 /// (raw + offset) × scale. For a scale such as 0.001 it divides by 1,000, so that
 /// decimals stay decimals: 9 × 0.001 is 0.009000000000000001.
-pub(super) fn scaled(raw: f64, offset: f64, scale: f64) -> f64 {
+pub(crate) fn scaled(raw: f64, offset: f64, scale: f64) -> f64 {
     let inverse = (1.0 / scale).round();
     if scale < 1.0 && 1.0 / inverse == scale {
         return (raw + offset) / inverse;
