@@ -88,6 +88,12 @@ impl Program {
         Self::several(command, &[fragment], settings)
     }
 
+    /// Whether a command has a `#` of its own, which says what to take or begins a comment.
+    #[must_use]
+    pub fn has_fragment(command: &str) -> bool {
+        split_fragment(command).0 != command.trim_end()
+    }
+
     /// A program of several values. Each takes a part of its output.
     pub(crate) fn several(
         command: &str,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use gaugelog_sources::{Adjusted, Adjustment, Feed, Registry, Settings, Source, without_secrets};
+use gaugelog_sources::{
+    Adjusted, Adjustment, Feed, Program, Registry, Settings, Source, without_secrets,
+};
 
 use super::document::Field;
 use super::terms::{KEYS, Key, Kind, Terms, adjust, unknown};
@@ -120,11 +122,10 @@ fn several(field: &Field<'_>, spec: &str, defaults: &Adjustment) -> Result<Vec<V
     if !is_page(spec) && scheme(spec) != "exec" {
         return Err(field.wrong("they are for pages and for programs (exec:)"));
     }
-    if is_page(spec) && spec.contains('#') {
-        return Err(field.wrong(
-            "the address says with # what to take from the page; leave it out \
-                                there, or leave the values out",
-        ));
+    let command = spec.strip_prefix(RATE).unwrap_or(spec).strip_prefix("exec:");
+    if command.map_or(spec.contains('#'), Program::has_fragment) {
+        let why = "the url or spec has a # of its own; leave it out there, or leave the values out";
+        return Err(field.wrong(why));
     }
     let mut values = Vec::new();
     for value in field.table()? {

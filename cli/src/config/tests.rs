@@ -110,6 +110,8 @@ const WRONG: &[(&str, usize, &[&str])] = &[
     ("[source.a]\nspec = 'stdin'\ntime_unit = 'h'\n", 3, &["it may be s, ms, us or ns"]),
     ("[source.a]\nspec = 'normal'\nvalues = { a = '#/a' }\n", 3, &["they are for pages"]),
     ("[source.a]\nurl = 'http://h/#/a'\nvalues = { a = '#/a' }\n", 3, &["leave it out"]),
+    ("[source.a]\nspec = 'exec:x # y'\nvalues = { a = '#/a' }\n", 3, &["leave it out"]),
+    ("[source.a]\nspec = 'rate:exec:x #/y'\nvalues = { a = '#/a' }\n", 3, &["leave it out"]),
     ("[source.a]\nurl = 'http://h/'\nvalues = { a = '/a' }\n", 3, &["a = '/a'", "begins with #"]),
     ("[source.a]\nurl = 'http://h/'\nvalues = { a = '#/~9' }\n", 2, &["#/~9"]),
     ("[source.a]\nurl = 'http://h/'\nvalues = {}\n", 3, &["name at least one"]),
