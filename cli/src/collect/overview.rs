@@ -37,12 +37,25 @@ impl Overview {
             return;
         }
         self.drawn = now;
-        let (rows, is_waiting) = (rows(), Arc::clone(&self.is_waiting));
-        let is_queued = queue::push(Place::Live, move || {
-            is_waiting.store(false, Ordering::Relaxed);
-            text(&rows, live::size()).into_bytes()
-        });
+        let is_queued = queue::push(Place::Live, self.drawing(rows()));
         debug_assert!(is_queued, "collecting has begun");
+    }
+
+    fn drawing(&self, rows: Vec<Row>) -> impl FnOnce() -> Vec<u8> + Send + use<> {
+        let waiting = Waiting(Arc::clone(&self.is_waiting));
+        move || {
+            drop(waiting);
+            text(&rows, live::size()).into_bytes()
+        }
+    }
+}
+
+/// A table that waits for the terminal. One that finds no room in the queue waits no more.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -112,6 +125,14 @@ mod tests {
 
     fn row(name: &str, failed: u64) -> Row {
         Row { name: name.to_owned(), store: None, last: Some(2.5), rate: Some(10.0), failed }
+    }
+
+    #[test]
+    fn a_table_that_finds_no_room_holds_up_no_other() {
+        let overview = Overview::default();
+        overview.is_waiting.store(true, Ordering::Relaxed);
+        drop(overview.drawing(vec![row("attic", 0)]));
+        assert!(!overview.is_waiting.load(Ordering::Relaxed));
     }
 
     #[test]
