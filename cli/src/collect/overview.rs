@@ -23,16 +23,17 @@ pub(super) struct Row {
 /// The table that was drawn last.
 #[derive(Default)]
 pub(super) struct Overview {
-    /// The events of all sources, and the size of the terminal.
-    drawn: (u64, (usize, usize)),
+    /// The events of all sources, how many have stalled, and the size of the terminal.
+    drawn: (u64, usize, (usize, usize)),
     /// A terminal that takes nothing gets no second table.
     is_waiting: Arc<AtomicBool>,
 }
 
 impl Overview {
-    /// Draws the table if there were events since, or the terminal has another size.
-    pub(super) fn draw(&mut self, events: u64, rows: impl FnOnce() -> Vec<Row>) {
-        let now = (events, live::size());
+    /// Draws the table if there were events since, another number of sources has stalled, or
+    /// the terminal has another size.
+    pub(super) fn draw(&mut self, events: u64, stalled: usize, rows: impl FnOnce() -> Vec<Row>) {
+        let now = (events, stalled, live::size());
         if self.drawn == now || self.is_waiting.swap(true, Ordering::Relaxed) {
             return;
         }

@@ -23,6 +23,9 @@ const PLAIN_LEAST: Duration = Duration::from_secs(1);
 const PLAIN_MOST: Duration = Duration::from_secs(60);
 /// The rate is taken over this many lines shown.
 const RATE_LINES: usize = 10;
+/// A rate is shown until nothing was stored for as many times the usual while, and no less.
+const STALLED_SPANS: u32 = 3;
+const STALLED_LEAST: Duration = Duration::from_secs(2);
 /// This many bad readings are reported in an hour, the rest is counted.
 const TOLD_MOST: u32 = 10;
 const TOLD_ANEW: Duration = Duration::from_secs(3600);
@@ -136,7 +139,7 @@ impl Progress {
             name: self.name.clone().unwrap_or_default(),
             store: self.store.clone(),
             last: self.last,
-            rate: self.rate(),
+            rate: self.rate().filter(|_| !self.has_stalled(Instant::now())),
             failed: self.failed,
         }
     }
@@ -185,6 +188,16 @@ impl Progress {
         (seconds > 0.0).then(|| since / seconds)
     }
 
+    /// Whether nothing was stored for several times the while between the moments.
+    pub(super) fn has_stalled(&self, now: Instant) -> bool {
+        let (Some((begin, _)), Some((end, _))) = (self.moments.front(), self.moments.back()) else {
+            return false;
+        };
+        let spans = u32::try_from(self.moments.len() - 1).unwrap_or(u32::MAX).max(1);
+        let patience = end.duration_since(*begin) / spans * STALLED_SPANS;
+        now.duration_since(*end) > patience.max(STALLED_LEAST)
+    }
+
     /// On stderr.
     fn warn(&self, text: &str) {
         match &self.name {
@@ -220,7 +233,21 @@ fn fitting(fields: &[String], width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::fitting;
+    use super::*;
+
+    #[test]
+    fn a_source_that_stores_nothing_has_no_rate_after_a_while() {
+        let mut progress = Progress::new(None, None, Shown::Table);
+        let begun = Instant::now();
+        let second = Duration::from_secs(1);
+        assert!(!progress.has_stalled(begun + 60 * second));
+        progress.moments.extend((0..5).map(|at| (begun + at * 10 * second, 1 + u64::from(at))));
+        assert!(!progress.has_stalled(begun + 69 * second));
+        assert!(progress.has_stalled(begun + 71 * second));
+        progress.moments = (0..3).map(|at| (begun - (60 - at) * second, u64::from(at))).collect();
+        progress.stored = 2;
+        assert_eq!((progress.rate(), progress.row().rate), (Some(1.0), None));
+    }
 
     #[test]
     fn a_line_holds_what_fits() {

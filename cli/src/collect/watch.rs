@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gaugelog::Store;
 use gaugelog_sources::{CollectError, Event, Report};
@@ -71,7 +71,10 @@ impl Watch {
             }
             let events = values.iter().flatten().map(|it| 1 + it.progress.events()).sum();
             if events > 0 {
-                overview.draw(events, || rows(&mut values));
+                let now = Instant::now();
+                let has_stalled = |it: &&Watched| it.progress.has_stalled(now);
+                let stalled = values.iter().flatten().filter(has_stalled).count();
+                overview.draw(events, stalled, || rows(&mut values));
             }
         }
     }
