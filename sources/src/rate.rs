@@ -1,6 +1,6 @@
 //! A counter as its change a second, for every kind of source.
 
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::source::{Pace, Reading, Readings, Source, SourceError};
 
@@ -9,7 +9,6 @@ use crate::source::{Pace, Reading, Readings, Source, SourceError};
 pub(crate) struct Rated {
     source: Box<dyn Source>,
     counters: Vec<Option<Counter>>,
-    begun: Instant,
 }
 
 /// The last reading of a counter.
@@ -31,7 +30,7 @@ impl Rated {
     pub(crate) fn new(source: Box<dyn Source>, is_counter: &[bool]) -> Self {
         let counter = |is_counter: &bool| is_counter.then(Counter::default);
         let counters = is_counter.iter().map(counter).collect();
-        Self { source, counters, begun: Instant::now() }
+        Self { source, counters }
     }
 }
 
@@ -59,6 +58,12 @@ impl Counter {
         let seconds = (now.ns - last.ns) as f64 / 1e9;
         Ok(Some((now.value - last.value) / seconds))
     }
+}
+
+/// How long the machine is running. A counter may go on while it is suspended.
+fn running_ns() -> i128 {
+    let now = clock_gettime(ClockId::Boottime);
+    i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
 }
 
 impl Source for Rated {
@@ -103,7 +108,7 @@ impl Source for Rated {
 
     fn poll_all(&mut self) -> Result<Option<Readings>, SourceError> {
         let Some(mut readings) = self.source.poll_all()? else { return Ok(None) };
-        let returned_ns = i128::try_from(self.begun.elapsed().as_nanos()).unwrap_or(i128::MAX);
+        let returned_ns = running_ns();
         for (at, reading) in readings.iter_mut().enumerate() {
             let (Some(Some(counter)), Ok(Some(read))) = (self.counters.get_mut(at), &reading)
             else {
