@@ -4,7 +4,9 @@
 //! the check could see one address and the connection use another.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -73,7 +75,12 @@ impl Resolver for Guarded {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
         let guard = &*self.0;
-        let found = guard.lookup.resolve(uri, config, timeout)?;
+        // It starts a thread, and panics if that is not possible at the moment.
+        let found = catch_unwind(AssertUnwindSafe(|| guard.lookup.resolve(uri, config, timeout)))
+            .unwrap_or_else(|_| {
+            Err(io::Error::other("the look-up of the name failed; there may be too many threads")
+                .into())
+        })?;
         // The name is that of the proxy, which the user has chosen.
         if config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(uri)) {
             return Ok(found);

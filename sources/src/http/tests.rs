@@ -188,3 +188,29 @@ fn what_is_no_address_or_no_fragment_is_refused() {
         assert!(!error.can_poll_again());
     }
 }
+
+/// As where no thread can be started for it at the moment.
+#[test]
+fn a_look_up_that_panics_costs_one_poll() {
+    let here = Server::bytes(ok(b"7", ""));
+    let lookup = FailsFirst(AtomicUsize::new(0));
+    let mut page = Page::guarded(&here.url("/"), &Settings::new(), is_public_here, lookup).unwrap();
+    let error = page.poll().unwrap_err();
+    assert!(error.can_poll_again() && error.to_string().contains("the look-up"), "{error}");
+    assert_eq!(page.poll().unwrap().unwrap().value, 7.0);
+}
+
+#[derive(Debug)]
+struct FailsFirst(AtomicUsize);
+
+impl Resolver for FailsFirst {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) > 0, "no thread");
+        DefaultResolver::default().resolve(uri, config, timeout)
+    }
+}
