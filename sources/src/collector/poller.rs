@@ -147,49 +147,35 @@ impl Life {
     }
 
     /// Stores what was read, all values at the same time.
-    fn store_together(&mut self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    fn store_together(&mut self, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let line = &self.line;
-        let several = outcomes.len() > 1;
-        thread::scope(|scope| {
-            let stored: Vec<_> = outcomes
-                .into_iter()
-                .zip(&mut self.outlets)
-                .enumerate()
-                .map(|(value, (outcome, outlet))| {
+        // A single value needs no other thread.
+        if outcomes.len() > 1 {
+            thread::scope(|scope| {
+                let values = outcomes.iter_mut().zip(&mut self.outlets).enumerate();
+                for (value, (outcome, outlet)) in values {
                     let work = move || outlet.store(outcome, line, value);
-                    // A single value needs no other thread.
-                    if several { Stored::Later(scope.spawn(work)) } else { Stored::Now(work()) }
-                })
-                .collect();
-            stored.into_iter().map(Stored::outcome).collect()
-        })
-    }
-}
-
-enum Stored<'scope> {
-    Now(Outcome),
-    Later(thread::ScopedJoinHandle<'scope, Outcome>),
-}
-
-impl Stored<'_> {
-    fn outcome(self) -> Outcome {
-        match self {
-            Self::Now(outcome) => outcome,
-            Self::Later(thread) => {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            }
+                    // If there is no thread for it now, it is stored below.
+                    let _ = thread::Builder::new().spawn_scoped(scope, work);
+                }
+            });
         }
+        for (value, (outcome, outlet)) in outcomes.iter_mut().zip(&mut self.outlets).enumerate() {
+            outlet.store(outcome, line, value);
+        }
+        outcomes
     }
 }
 
 impl Outlet {
-    fn store(&mut self, outcome: Outcome, line: &Line, value: usize) -> Outcome {
-        let (Batch::Read(batch), Some(sink)) = (&outcome.batch, &self.sink) else { return outcome };
-        let batch = store(sink, Arc::new(batch.clone()), &self.again, line.refused(value));
-        if matches!(batch, Batch::Unsaved { .. }) {
+    /// Stores what was read and is not stored yet.
+    fn store(&mut self, outcome: &mut Outcome, line: &Line, value: usize) {
+        let (Batch::Read(batch), Some(sink)) = (&mut outcome.batch, &self.sink) else { return };
+        let batch = Arc::new(std::mem::take(batch));
+        outcome.batch = store(sink, batch, &self.again, line.refused(value));
+        if matches!(outcome.batch, Batch::Unsaved { .. }) {
             self.sink = None;
         }
-        Outcome { batch, ..outcome }
     }
 }
 
