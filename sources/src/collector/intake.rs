@@ -109,7 +109,14 @@ impl Life {
     fn store(mut self) {
         loop {
             let is_stopping = self.is_stopping.load(Ordering::SeqCst);
-            let first = if is_stopping { self.waiting.try_recv().ok() } else { self.first() };
+            let first = match is_stopping {
+                true => self.waiting.try_recv().ok(),
+                false => match self.waiting.recv() {
+                    Ok(item) => Some(item),
+                    // The reading thread could not be started.
+                    Err(_) => return,
+                },
+            };
             let (outcome, mut end) = self.gather(first);
             let outcome = self.keep(outcome);
             let has_failed = matches!(outcome.batch, Batch::Unsaved { .. });
@@ -130,10 +137,6 @@ impl Life {
                 }
             }
         }
-    }
-
-    fn first(&self) -> Option<Item> {
-        self.waiting.recv().ok()
     }
 
     /// All that is waiting, up to a full batch. Failures count for the batch too, so that
@@ -192,5 +195,33 @@ impl Life {
     fn count_waiting(&self) -> usize {
         let waiting = self.waiting.try_iter().take(BATCH_MAX);
         waiting.filter(|item| matches!(item, Item::Read(Ok(Some(_)), _))).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_storing_thread_ends_if_no_reading_thread_could_be_started() {
+        let (items, waiting) = mpsc::sync_channel(1);
+        drop(items);
+        let (_, again) = mpsc::channel();
+        let (messages, _heard) = mpsc::channel();
+        let life = Life {
+            waiting,
+            outlet: Outlet { sink: None, again },
+            may_go_on: None,
+            is_stopping: Arc::default(),
+            line: Line { lane: 0, messages },
+        };
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || {
+            life.store();
+            done.send(())
+        });
+        assert!(ended.recv_timeout(Duration::from_secs(5)).is_ok());
     }
 }
