@@ -12,8 +12,8 @@ use super::keeper::Keeper;
 use super::message::{Batch, Closing, Outcome};
 use super::report::{Cause, CollectError, EndedBy, Event, Report};
 use super::schedule::nanoseconds;
-use super::sink::SharedSink;
-use super::storing::{Again, Line, flush};
+use super::sink::{SharedSink, with};
+use super::storing::{Again, Line, flush, store};
 
 /// How long refused observations wait for the next attempt.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -218,9 +218,17 @@ impl Value {
         let batch = Arc::new(std::mem::take(&mut self.held));
         let (again, word) = mpsc::channel();
         let line = Line { lane, messages: context.messages.clone() };
-        if flush(line, place, sink, Arc::clone(&batch), word, is_last) {
+        if flush(line, place, sink.clone(), Arc::clone(&batch), word, is_last) {
             self.again = again;
             self.flushing = Some((batch, is_last));
+        } else if is_last {
+            // No thread can be started now, and the end does not wait for one.
+            let (_, word) = mpsc::channel();
+            let outcome = store(&sink, batch, &word, |_, _| {});
+            self.stored(outcome, context);
+            if !self.is_over() {
+                self.conclude(with(&sink, |sink| sink.sync()), context);
+            }
         } else {
             // No thread can be started now; the next flush tries again.
             self.held = Arc::unwrap_or_clone(batch);
