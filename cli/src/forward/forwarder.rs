@@ -19,6 +19,8 @@ use crate::prometheus::names;
 
 /// How long a signal to end may go unnoticed.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often a wait is interrupted for stores that have got their first observation.
+const REGISTERED_EVERY: Duration = Duration::from_secs(5);
 
 /// Sends what stores hold to a destination, until a flag is set.
 #[derive(Debug)]
@@ -95,21 +97,17 @@ impl Forwarder {
     /// # Errors
     /// Something was not sent.
     pub(crate) fn run(mut self) -> Result<(), Exit> {
-        for at in 0..self.lanes.len() {
-            let registered = self.lanes[at].register(&self.course);
-            self.noted(at, registered);
-        }
-        // What failed and passed is no error of the run.
-        self.outcome = Ok(());
+        self.register();
         while !self.is_stopped() {
             let mut has_more = false;
             for at in 0..self.lanes.len() {
                 has_more |= self.drive(at) == Step::More;
             }
             if !has_more {
-                self.pause(self.every);
+                self.wait(self.every);
             }
         }
+        // What failed and passed is no error of the run.
         self.outcome = Ok(());
         self.finish()
     }
@@ -123,7 +121,7 @@ impl Forwarder {
                 self.note();
             }
             match stepped {
-                Ok(Step::Later(wait)) => self.pause(wait),
+                Ok(Step::Later(wait)) => self.wait(wait),
                 Ok(step) => {
                     self.lanes[at].recovered();
                     return step;
@@ -165,6 +163,30 @@ impl Forwarder {
         match all.refused + all.unreadable + all.removed {
             0 => self.outcome,
             _ => Err(Exit::Told),
+        }
+    }
+
+    /// Has retention wait for each store that has observations, while none is sent.
+    fn register(&mut self) {
+        for lane in &mut self.lanes {
+            // It fails again when the lane's turn comes, and counts then.
+            if let Err(failure) = lane.register(&self.course) {
+                lane.failed(failure);
+            }
+        }
+    }
+
+    /// Sends nothing for a time. A receiver can be away for days, and a new store's first
+    /// observations must not be removed meanwhile.
+    fn wait(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.is_stopped() {
+                return;
+            }
+            self.pause(left.min(REGISTERED_EVERY));
+            self.register();
         }
     }
 

@@ -96,9 +96,13 @@ impl Lane {
         }
     }
 
-    /// Writes the cursor of a store before anything is sent: retention waits for it.
+    /// Writes the cursor of a store before anything is sent: retention waits for it. A store
+    /// without observations has no id yet, and gets its cursor when this is called again.
     pub(super) fn register(&mut self, course: &Course) -> Result<(), Exit> {
-        self.opened(course)?;
+        if self.opened.is_some() {
+            return Ok(());
+        }
+        self.look_again(course)?;
         self.save()
     }
 

@@ -128,3 +128,19 @@ fn retention_waits_for_what_is_not_sent_unless_there_are_too_many_bytes() {
     let arrived = [samples(0..next), samples(131_072..140_000)].concat();
     assert_eq!(receiver.samples(), arrived);
 }
+
+#[test]
+fn retention_waits_for_a_store_that_gets_observations_while_the_receiver_is_away() {
+    let bench = Bench::holding(1);
+    let hall = bench.dir.path().join("hall.log");
+    drop(Store::create(&hall).unwrap());
+    let receiver = Receiver::start(|_| Act::Answer(503, "Retry-After: 3600\r\n", ""));
+    let url = receiver.url();
+    let arguments = ["forward", "room.log", "hall.log", "--to", &url, "--every", "50ms"];
+    let _running = Running::of(tool(bench.dir.path(), &arguments));
+    wait_until(|| receiver.messages() > 0);
+    append(&hall, 0..140_000);
+    wait_until(|| hall.join(format!("{}.json", receiver.cursor())).exists());
+    let trim = ["trim", "hall.log", "--json", OLD[0], OLD[1], OLD[2], OLD[3]];
+    assert_eq!(ran(bench.dir.path(), &trim).succeeds().json()["removed"], 0);
+}
