@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -128,6 +129,8 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
+    /// The store's. While it is open, no other directory gets its inode.
+    directory: File,
     /// Released when the process ends, however it does.
     _lock: File,
 }
@@ -160,9 +163,11 @@ impl Place {
     /// Takes the place of a cursor in a store's directory.
     pub(super) fn take(store: &Path, name: &str) -> Result<Self, Exit> {
         let at = |ending: &str| store.join(format!("{FILE_BEGINS}{name}.{ending}"));
+        let directory = File::open(store)
+            .map_err(|error| Exit::Error(format!("{}: cannot open it: {error}", shown(store))))?;
         let lock = open_own(at("lock"), Access::Write).map_err(|error| refused(&error))?;
         match lock_within(&lock, TRY_FOR) {
-            Ok(()) => Ok(Self { path: at("json"), _lock: lock }),
+            Ok(()) => Ok(Self { path: at("json"), directory, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(Exit::Error(format!(
                 "{}: another process forwards this store to this destination; end it, or name \
                  another cursor with --cursor NAME",
@@ -187,8 +192,22 @@ impl Place {
         load(&self.path).map_err(|error| refused(&error))
     }
 
+    /// Whether another directory is where the store's was: the lock and the cursor are to be
+    /// taken again.
+    pub(super) fn is_replaced(&self) -> bool {
+        let there = fs::metadata(self.path.parent().unwrap_or(Path::new(".")));
+        match (self.directory.metadata(), there) {
+            (Ok(taken), Ok(there)) => (taken.dev(), taken.ino()) != (there.dev(), there.ino()),
+            _ => false,
+        }
+    }
+
     /// Puts a cursor in the place of the one before, so that a power cut leaves one of them.
+    /// A directory that has replaced the store's gets none: it was not sent so far.
     pub(super) fn save(&self, cursor: &Cursor) -> Result<(), Exit> {
+        if self.is_replaced() {
+            return Ok(());
+        }
         self.replace(encode(cursor).as_bytes()).map_err(|error| {
             let way_out = way_out_of_io(&error).map_or(String::new(), |it| format!("; {it}"));
             Exit::Error(format!("{}: cannot write the cursor: {error}{way_out}", shown(&self.path)))
@@ -197,8 +216,7 @@ impl Place {
 
     fn replace(&self, line: &[u8]) -> io::Result<()> {
         replace(&self.path, line, true)?;
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        File::open(directory)?.sync_all()
+        self.directory.sync_all()
     }
 }
 

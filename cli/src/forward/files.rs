@@ -232,7 +232,8 @@ impl Source {
 
     /// The next file of the store, by the snapshot that is open or a new one.
     fn next_file(&mut self, to: &Destination) -> Result<Option<Range<u64>>, Exit> {
-        if let Some(sequences) = self.opened.as_ref().and_then(Opened::next) {
+        let opened = self.opened.as_ref().filter(|it| !it.place.is_replaced());
+        if let Some(sequences) = opened.and_then(Opened::next) {
             return Ok(Some(sequences));
         }
         self.look_again(to)?;
@@ -241,11 +242,19 @@ impl Source {
 
     /// Looks at the store, which may be another one by now.
     fn look_again(&mut self, to: &Destination) -> Result<(), Exit> {
+        // Asked before the snapshot is taken: a store that comes between is noticed next time.
+        let is_replaced = self.opened.as_ref().is_some_and(|it| it.place.is_replaced());
         let snapshot = Options::new().positioned_reads(true).snapshot(&self.path)?;
         let id = id_text(snapshot.store_id());
+        // A copy has the id of its original. What is durable shrinks only in an older one.
+        let is_same = |it: &Opened| {
+            !is_replaced
+                && it.cursor.store == id
+                && it.snapshot.durable_end() <= snapshot.durable_end()
+        };
         match &mut self.opened {
             _ if snapshot.store_id() == 0 => self.opened = None,
-            Some(opened) if opened.cursor.store == id => opened.snapshot = snapshot,
+            Some(opened) if is_same(opened) => opened.snapshot = snapshot,
             _ => {
                 // Its lock goes first.
                 self.opened = None;

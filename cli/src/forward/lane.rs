@@ -99,7 +99,7 @@ impl Lane {
     /// Writes the cursor of a store before anything is sent: retention waits for it. A store
     /// without observations has no id yet, and gets its cursor when this is called again.
     pub(super) fn register(&mut self, course: &Course) -> Result<(), Exit> {
-        if self.opened.is_some() {
+        if self.opened.as_ref().is_some_and(|it| !it.place.is_replaced()) {
             return Ok(());
         }
         self.look_again(course)?;
@@ -202,10 +202,12 @@ impl Lane {
         }
     }
 
-    /// The store as it was seen last, or as it is now if all of that was sent.
+    /// The store as it was seen last, or as it is now if all of that was sent or another
+    /// directory is in its place.
     fn opened(&mut self, course: &Course) -> Result<Option<&Opened>, Exit> {
-        let is_sent = |it: &Opened| it.cursor.next >= it.snapshot.durable_end();
-        if self.opened.as_ref().is_none_or(is_sent) {
+        let is_over =
+            |it: &Opened| it.cursor.next >= it.snapshot.durable_end() || it.place.is_replaced();
+        if self.opened.as_ref().is_none_or(is_over) {
             self.look_again(course)?;
         }
         Ok(self.opened.as_ref())
@@ -213,15 +215,24 @@ impl Lane {
 
     /// Looks at the store, which may be another one by now.
     fn look_again(&mut self, course: &Course) -> Result<(), Exit> {
+        // Asked before the snapshot is taken: a store that comes between is noticed next time.
+        let is_replaced = self.opened.as_ref().is_some_and(|it| it.place.is_replaced());
         let taken = Options::new().positioned_reads(true).snapshot(&self.path);
         let snapshot = taken.map_err(|error| Exit::Error(explained(&error)))?;
         if snapshot.store_id() == 0 {
             self.opened = None;
+            self.load = None;
             return Ok(());
         }
         let id = id_text(snapshot.store_id());
+        // A copy has the id of its original. What is durable shrinks only in an older one.
+        let is_same = |it: &Opened| {
+            !is_replaced
+                && it.cursor.store == id
+                && it.snapshot.durable_end() <= snapshot.durable_end()
+        };
         match &mut self.opened {
-            Some(opened) if opened.cursor.store == id => opened.snapshot = snapshot,
+            Some(opened) if is_same(opened) => opened.snapshot = snapshot,
             _ => {
                 // Its lock goes first.
                 self.opened = None;

@@ -1,5 +1,7 @@
 //! The forwarder is killed, its cursor is lost, the store changes under it: all arrives.
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
 use super::*;
 
 #[test]
@@ -92,6 +94,53 @@ fn a_store_that_is_replaced_meanwhile_is_followed() {
     fs::rename(bench.dir.path().join("other"), &bench.store).unwrap();
     wait_until(|| receiver.samples().len() == 9);
     assert_eq!(receiver.again(), 0);
+}
+
+/// The copy has the same id, and more observations than were sent, when it is looked at.
+#[test]
+fn a_copy_that_went_on_in_its_place_is_sent_from_its_beginning() {
+    let bench = Bench::holding(50);
+    let copy = bench.dir.path().join("copy");
+    program::tool::ran(bench.dir.path(), &["copy", "room.log", "copy"]).succeeds();
+    append(&copy, 1_000..1_080);
+    append(&bench.store, 50..100);
+    let receiver = Receiver::start(|_| Act::Take);
+    let mut running = bench.start(&receiver);
+    wait_until(|| receiver.samples().len() == 100);
+    exchange(&bench.store, &copy);
+    wait_until(|| receiver.samples().len() == 180);
+    assert_eq!(receiver.samples(), [samples(0..100), samples(1_000..1_080)].concat());
+    running.signal(Signal::TERM);
+    running.0.wait().unwrap();
+    assert_eq!(bench.cursor(&receiver)["next"], 130);
+}
+
+/// Without a moment in which there is none.
+pub(crate) fn exchange(one: &Path, other: &Path) {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
+}
+
+/// Its files are put into the directory that is there.
+#[test]
+fn a_store_that_is_restored_meanwhile_is_sent_from_its_beginning() {
+    let bench = Bench::holding(50);
+    program::tool::ran(bench.dir.path(), &["copy", "room.log", "copy"]).succeeds();
+    append(&bench.store, 50..100);
+    let receiver = Receiver::start(|_| Act::Take);
+    let running = bench.start(&receiver);
+    wait_until(|| receiver.samples().len() == 100);
+    running.signal(Signal::STOP);
+    for name in program::names_in(&bench.store).iter().filter(|it| !it.starts_with("forward-")) {
+        fs::remove_file(bench.store.join(name)).unwrap();
+    }
+    let copy = bench.dir.path().join("copy");
+    for name in program::names_in(&copy) {
+        fs::rename(copy.join(&name), bench.store.join(name)).unwrap();
+    }
+    running.signal(Signal::CONT);
+    wait_until(|| receiver.again() == 50);
+    append(&bench.store, 1_000..1_080);
+    wait_until(|| receiver.samples().len() == 180);
 }
 
 #[test]

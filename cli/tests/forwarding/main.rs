@@ -6,6 +6,8 @@
 mod certificates;
 mod collector;
 mod decoder;
+#[cfg(feature = "parquet")]
+mod files;
 mod interrupted;
 mod month;
 #[path = "../program/mod.rs"]

@@ -1,0 +1,49 @@
+//! `--to parquet:DIR` while the store or the process goes.
+
+use std::io::{BufRead, BufReader};
+
+use super::interrupted::exchange;
+use super::program::names_in;
+use super::*;
+
+/// The observations of a file.
+const ROWS: u64 = 65_536;
+
+/// A store, and a folder for its files.
+fn bench_with_lake(count: u64) -> (Bench, PathBuf) {
+    let bench = Bench::holding(count);
+    let lake = bench.dir.path().join("lake");
+    fs::create_dir(&lake).unwrap();
+    (bench, lake)
+}
+
+fn start(bench: &Bench, option: &[&str]) -> Running {
+    let given = ["forward", "room.log", "--to", "parquet:lake", "--cursor", "lake"];
+    Running::of(tool(bench.dir.path(), &[&given, option].concat()))
+}
+
+/// The copy has the same id, and more observations than were written.
+#[test]
+fn an_older_copy_that_comes_meanwhile_is_compared_from_its_beginning() {
+    let (bench, lake) = bench_with_lake(ROWS + 5);
+    let copy = bench.dir.path().join("copy");
+    program::tool::ran(bench.dir.path(), &["copy", "room.log", "copy"]).succeeds();
+    append(&bench.store, ROWS + 5..2 * ROWS);
+    append(&copy, 4 * ROWS..6 * ROWS);
+    let mut running = start(&bench, &["--every", "20ms"]);
+    let is_at = |next: u64| {
+        let cursor = fs::read(bench.store.join("forward-lake.json")).unwrap_or_default();
+        serde_json::from_slice(&cursor).is_ok_and(|cursor: Value| cursor["next"] == next)
+    };
+    wait_until(|| is_at(2 * ROWS));
+    exchange(&bench.store, &copy);
+    // The first file holds what both have.
+    wait_until(|| is_at(ROWS));
+    let mut said = String::new();
+    let mut lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
+    while !said.contains("older copy") {
+        said = lines.next().unwrap().unwrap();
+    }
+    assert!(said.contains("-000000065536-000000131071.parquet: this file holds other"), "{said}");
+    assert_eq!(names_in(&lake).len(), 2);
+}
