@@ -112,9 +112,12 @@ impl Destination {
     /// and the others go on.
     fn write(&self, stores: &mut [Source], arguments: &Arguments, stop: &Stop) -> Result<(), Exit> {
         let mut outcome = Ok(());
-        while !stop.is_set() {
+        'passes: while !stop.is_set() {
             let mut has_more = false;
-            for store in stores.iter_mut().filter(|_| !stop.is_set()) {
+            for store in stores.iter_mut() {
+                if stop.is_set() {
+                    break 'passes;
+                }
                 match store.write_next(self) {
                     Ok(wrote) => has_more |= wrote,
                     Err(failure) => {
@@ -133,6 +136,13 @@ impl Destination {
             while !stop.is_set() && Instant::now() < until {
                 thread::sleep(until.saturating_duration_since(Instant::now()).min(PAUSE));
             }
+        }
+        if arguments.once {
+            say(&format!(
+                "error: {}: ended by a signal before everything was written; start it again",
+                self.shown
+            ));
+            return Err(Exit::Told);
         }
         Ok(())
     }

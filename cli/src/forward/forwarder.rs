@@ -86,7 +86,14 @@ impl Forwarder {
         self.delivery.once();
         let mut left: Vec<usize> = (0..self.lanes.len()).collect();
         while !left.is_empty() && !self.is_stopped() {
-            left.retain(|at| self.drive(*at) == Step::More);
+            left.retain(|at| matches!(self.drive(*at), Step::More | Step::Stopped));
+        }
+        if !left.is_empty() {
+            self.outcome = Err(Exit::Told);
+            say(&format!(
+                "error: {}: ended by a signal before everything was sent; start it again",
+                self.course.shown
+            ));
         }
         self.finish()
     }

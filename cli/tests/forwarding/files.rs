@@ -1,6 +1,6 @@
 //! `--to parquet:DIR` while the store or the process goes.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, read_to_string};
 
 use super::interrupted::exchange;
 use super::program::names_in;
@@ -46,4 +46,18 @@ fn an_older_copy_that_comes_meanwhile_is_compared_from_its_beginning() {
     }
     assert!(said.contains("-000000065536-000000131071.parquet: this file holds other"), "{said}");
     assert_eq!(names_in(&lake).len(), 2);
+}
+
+#[test]
+fn a_signal_before_everything_was_written_is_a_failure_where_it_was_to_end() {
+    let (bench, lake) = bench_with_lake(12 * ROWS);
+    let mut running = start(&bench, &["--once"]);
+    wait_until(|| !names_in(&lake).is_empty());
+    running.signal(Signal::TERM);
+    assert_eq!(running.0.wait().unwrap().code(), Some(1));
+    let said = read_to_string(running.0.stderr.take().unwrap()).unwrap();
+    assert!(said.contains("ended by a signal before everything was written"), "{said}");
+    let mut running = start(&bench, &["--once"]);
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    assert_eq!(names_in(&lake).iter().filter(|name| name.ends_with(".parquet")).count(), 12);
 }

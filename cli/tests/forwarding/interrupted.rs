@@ -1,5 +1,7 @@
 //! The forwarder is killed, its cursor is lost, the store changes under it: all arrives.
 
+use std::io::read_to_string;
+
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::*;
@@ -205,4 +207,19 @@ fn a_signal_ends_the_wait_for_a_dead_receiver() {
         (&bench.cursor(&receiver)["next"], &bench.cursor(&receiver)["sent"]),
         (&0.into(), &0.into())
     );
+}
+
+#[test]
+fn a_signal_before_everything_was_sent_is_a_failure_where_it_was_to_end() {
+    let bench = Bench::holding(1);
+    let receiver = Receiver::start(|_| Act::Answer(503, "", ""));
+    let url = receiver.url();
+    let arguments = ["forward", "room.log", "--to", &url, "--once"];
+    let mut running = Running::of(tool(bench.dir.path(), &arguments));
+    wait_until(|| receiver.messages() > 0);
+    running.signal(Signal::TERM);
+    wait_until(|| running.0.try_wait().unwrap().is_some());
+    assert_eq!(running.0.wait().unwrap().code(), Some(1));
+    let said = read_to_string(running.0.stderr.take().unwrap()).unwrap();
+    assert!(said.contains("error: ") && said.contains("ended by a signal before"), "{said}");
 }
