@@ -129,6 +129,59 @@ fn a_file_that_breaks_off_in_the_middle_goes_on_where_it_was() {
     assert_eq!(values, (0..70_010).map(f64::from).collect::<Vec<_>>(), "nothing twice");
 }
 
+/// Follows the advice of an error: the bad row is left out, and all others are stored once.
+#[track_caller]
+fn a_bad_row_is_passed(text: impl AsRef<[u8]>, options: &[&str], row: usize, stored: usize) {
+    let files = Files::new();
+    let ran = files.import(&text, options);
+    ran.fails_naming(&[
+        &format!("the {} rows before it are done", row - 1),
+        &format!("leave it out with --skip {row}"),
+    ]);
+    files.import(&text, &[options, &["--skip", &row.to_string()]].concat()).succeeds();
+    assert_eq!(files.stored().len(), stored);
+}
+
+#[test]
+fn skip_passes_a_row_that_cannot_be_parsed() {
+    let rows = |n: std::ops::Range<i64>, bad: &str| {
+        let row = |n| match n {
+            121 => bad.to_owned(),
+            n => format!("{},{n}\n", 1_780_315_200 + n),
+        };
+        n.map(row).collect::<String>()
+    };
+    a_bad_row_is_passed(rows(1..151, "1780315321,bad\n"), &["--value", "2"], 121, 149);
+    a_bad_row_is_passed(rows(1..151, "2026,1\n"), &["--value", "2"], 121, 149);
+    let bytes = rows(1..151, "1780315321,1!\n").into_bytes();
+    let bytes: Vec<u8> =
+        bytes.into_iter().map(|byte| if byte == b'!' { 0xFF } else { byte }).collect();
+    a_bad_row_is_passed(bytes, &["--value", "2"], 121, 149);
+    // The hour that occurs twice.
+    let mut local = "time,value\n".to_owned();
+    local.extend((0..110).map(|n| format!("2026-10-24 {:02}:{:02}:00,{n}\n", n / 60, n % 60)));
+    let local = local + "2026-10-25 02:30:00,1\n2026-10-25 03:30:00,2\n";
+    a_bad_row_is_passed(local, &["--tz", "Europe/Berlin"], 111, 111);
+
+    let good = "{\"time\": \"2026-01-01T00:00:00Z\", \"value\": 1}";
+    for bad in ["{\"time\": \"noon\", \"value\": 1}", "{\"time\": 1}", "7"] {
+        a_bad_row_is_passed(format!("{good}\n{good}\n{bad}\n{good}\n"), &[], 3, 3);
+        a_bad_row_is_passed(format!("[{good},\n{good},\n{bad},\n{good}]"), &[], 3, 3);
+    }
+    // Where an object is broken, nothing says where the next one begins.
+    let ran = Files::new().import(format!("{good}\n{{]\n{good}\n"), &[]);
+    let ran = ran.fails_naming(&["line 2", "the 1 row before it is done", "--skip 1"]);
+    assert!(!ran.stderr.contains("leave it out"), "{ran:?}");
+}
+
+#[test]
+fn rows_that_are_skipped_say_nothing_about_the_columns() {
+    let units = "time,temp\n,°C\n1970-01-01,1.5\n1970-01-02,-2\n";
+    let two = [(0, 1.5), (DAY, -2.0)];
+    imports(units, &["--skip", "1"], &two);
+    imports(units, &["--skip", "1", "--time", "time", "--value", "temp"], &two);
+}
+
 #[test]
 fn what_export_and_dump_write_comes_back_bit_for_bit() {
     let mut bits = 1_u64;

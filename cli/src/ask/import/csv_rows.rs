@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use csv::StringRecord;
+use csv::{ByteRecord, StringRecord};
 use gaugelog::Observation;
 
 use super::layout::{Layout, csv_reader};
@@ -50,29 +50,32 @@ impl CsvRows {
 impl Rows for CsvRows {
     fn each(
         mut self: Box<Self>,
+        skip: u64,
         take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let input = std::mem::replace(&mut self.input, Box::new(std::io::empty()));
         let mut reader =
             csv_reader(self.layout.delimiter).buffer_capacity(1 << 18).from_reader(input);
+        // Bytes, as what is not read need not be UTF-8.
+        let mut unread = ByteRecord::new();
+        for _ in 0..self.layout.preamble + usize::from(self.layout.heading.is_some()) {
+            reader.read_byte_record(&mut unread).map_err(refused_by_csv)?;
+        }
+        for _ in 0..skip {
+            if !reader.read_byte_record(&mut unread).map_err(refused_by_csv)? {
+                return Ok(());
+            }
+            take(Row::Skipped)?;
+        }
         let (mut cells, mut joined) = (StringRecord::new(), String::new());
-        let mut before = self.layout.preamble + usize::from(self.layout.heading.is_some());
-        let mut number = 0;
-        loop {
-            match reader.read_record(&mut cells) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => return Err(refused_by_csv(error)),
-            }
-            if before > 0 {
-                before -= 1;
-                continue;
-            }
+        let mut number = skip;
+        while reader.read_record(&mut cells).map_err(refused_by_csv)? {
             let line = cells.position().map_or(0, csv::Position::line);
             let row = self.row(&cells, number, &mut joined);
-            take(row.map_err(|why| Failure::Refused(Refused { line, why }))?)?;
+            take(row.map_err(|why| Failure::Refused(Refused::row(line, why)))?)?;
             number += 1;
         }
+        Ok(())
     }
 
     fn description(&self) -> String {
@@ -87,8 +90,8 @@ fn refused_by_csv(error: csv::Error) -> Failure {
         csv::ErrorKind::Io(error) => Failure::Input(error),
         csv::ErrorKind::Utf8 { .. } => {
             let why = "it is no text in UTF-8; convert the file, such as with iconv".to_owned();
-            Failure::Refused(Refused { line, why })
+            Failure::Refused(Refused::row(line, why))
         }
-        _ => Failure::Refused(Refused { line, why }),
+        _ => Failure::Refused(Refused::row(line, why)),
     }
 }

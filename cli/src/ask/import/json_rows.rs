@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 use gaugelog::Observation;
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::cells::Times;
@@ -36,11 +36,12 @@ impl JsonRows {
 impl Rows for JsonRows {
     fn each(
         self: Box<Self>,
+        skip: u64,
         take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut input = BufReader::with_capacity(1 << 18, self.input);
         let is_array = first_byte(&mut input).map_err(Failure::Input)? == Some(b'[');
-        let mut taking = Taking { times: &self.times, take, failure: None };
+        let mut taking = Taking { times: &self.times, skip, take, failure: None };
         let mut json = serde_json::Deserializer::from_reader(input);
         if is_array {
             let read = json.deserialize_seq(&mut taking).and_then(|()| json.end());
@@ -49,9 +50,20 @@ impl Rows for JsonRows {
                 (None, read) => read.map_err(failed),
             };
         }
-        for (line, object) in (1..).zip(json.into_iter::<Object>()) {
-            let row = taking.row(&object.map_err(failed)?);
-            (taking.take)(row.map_err(|why| Failure::Refused(Refused { line, why }))?)?;
+        for line in 1.. {
+            match json.end() {
+                Ok(()) => break,
+                Err(error) if error.is_io() => return Err(failed(error)),
+                Err(_) => {}
+            }
+            let row = if line <= skip {
+                IgnoredAny::deserialize(&mut json).map_err(failed)?;
+                Row::Skipped
+            } else {
+                let object = Object::deserialize(&mut json).map_err(failed)?;
+                taking.row(&object).map_err(|why| Failure::Refused(Refused::row(line, why)))?
+            };
+            (taking.take)(row)?;
         }
         Ok(())
     }
@@ -78,12 +90,16 @@ fn failed(error: serde_json::Error) -> Failure {
     if error.is_io() {
         return Failure::Input(error.into());
     }
-    Failure::Refused(Refused { line: error.line() as u64, why: error.to_string() })
+    // Where an object is broken, the next one cannot be found.
+    let can_be_skipped = error.is_data();
+    Failure::Refused(Refused { line: error.line() as u64, why: error.to_string(), can_be_skipped })
 }
 
 /// Hands over each object of an array as it is read.
 struct Taking<'t> {
     times: &'t Times,
+    /// How many rows are not parsed.
+    skip: u64,
     take: &'t mut dyn FnMut(Row) -> Result<(), Failure>,
     /// Why it ended, if that was no fault of the JSON.
     failure: Option<Failure>,
@@ -104,8 +120,14 @@ impl<'de> Visitor<'de> for &mut Taking<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        while let Some(object) = rows.next_element::<Object>()? {
-            let row = self.row(&object).map_err(serde::de::Error::custom)?;
+        for number in 0.. {
+            let row = if number < self.skip {
+                rows.next_element::<IgnoredAny>()?.map(|_| Row::Skipped)
+            } else {
+                let object = rows.next_element::<Object>()?;
+                object.map(|it| self.row(&it)).transpose().map_err(serde::de::Error::custom)?
+            };
+            let Some(row) = row else { break };
             if let Err(failure) = (self.take)(row) {
                 self.failure = Some(failure);
                 return Err(serde::de::Error::custom("stopped"));

@@ -44,7 +44,7 @@ pub(super) fn understand(
     let numbers = Numbers::of(arguments);
     let sample = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
     let delimiter = arguments.delimiter.unwrap_or_else(|| delimiter_of(sample));
-    let mut rows = sample_rows(sample, is_whole, delimiter)?;
+    let mut rows = sample_rows(sample, is_whole, delimiter, arguments.skip > 0)?;
     if rows.is_empty() {
         return Err("there is no row in it; name a file with observations".to_owned());
     }
@@ -52,6 +52,11 @@ pub(super) fn understand(
     rows.drain(..preamble);
     let heading = is_heading(&rows, &times, &numbers)
         .then(|| rows.remove(0).iter().map(|cell| cell.trim().to_owned()).collect());
+    // What is skipped tells nothing about the columns, unless there is nothing else.
+    let skip = usize::try_from(arguments.skip).unwrap_or(usize::MAX);
+    if skip < rows.len() {
+        rows.drain(..skip);
+    }
     let columns = Columns { heading, rows, times: &times, numbers: &numbers };
     let time = match (&arguments.time[..], &arguments.start) {
         (_, Some(_)) => Vec::new(),
@@ -85,12 +90,24 @@ fn delimiter_of(sample: &[u8]) -> u8 {
     [b',', b'\t', b';', b'|'].into_iter().rev().max_by_key(|it| least(*it)).unwrap_or(b',')
 }
 
-fn sample_rows(sample: &[u8], is_whole: bool, delimiter: u8) -> Result<Vec<StringRecord>, String> {
+/// The first rows. Where some are skipped, they may be other text than UTF-8; the rest are
+/// then refused when they are read.
+fn sample_rows(
+    sample: &[u8],
+    is_whole: bool,
+    delimiter: u8,
+    are_some_skipped: bool,
+) -> Result<Vec<StringRecord>, String> {
     let mut rows = Vec::new();
-    for row in csv_reader(delimiter).from_reader(sample).into_records().take(SAMPLE_ROWS + 1) {
+    for row in csv_reader(delimiter).from_reader(sample).into_byte_records().take(SAMPLE_ROWS + 1) {
+        let row = row.map(|row| match are_some_skipped {
+            true => Ok(StringRecord::from_byte_record_lossy(row)),
+            false => StringRecord::from_byte_record(row),
+        });
         match row {
-            Ok(row) => rows.push(row),
-            Err(error) => return Err(format!("{error}; only text in UTF-8 is read")),
+            Ok(Ok(row)) => rows.push(row),
+            Ok(Err(error)) => return Err(format!("{error}; only text in UTF-8 is read")),
+            Err(error) => return Err(error.to_string()),
         }
     }
     if !is_whole && rows.len() <= SAMPLE_ROWS {

@@ -114,6 +114,8 @@ fn rate(text: &str) -> Result<f64, String> {
 enum Row {
     Observation(Observation),
     Missing,
+    /// Left out by `--skip`, and not parsed.
+    Skipped,
 }
 
 /// A row that cannot be understood.
@@ -122,6 +124,15 @@ struct Refused {
     /// Its line, counted from 1.
     line: u64,
     why: String,
+    /// Whether `--skip` can pass it, which broken JSON is not.
+    can_be_skipped: bool,
+}
+
+impl Refused {
+    /// A row that can be told from the next one.
+    fn row(line: u64, why: String) -> Self {
+        Self { line, why, can_be_skipped: true }
+    }
 }
 
 /// Why rows came to an end early.
@@ -134,9 +145,10 @@ enum Failure {
 
 /// Takes rows, one after another.
 trait Rows {
-    /// Hands over each row until `take` fails.
+    /// Hands over each row until `take` fails, the first `skip` of them unparsed.
     fn each(
         self: Box<Self>,
+        skip: u64,
         take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure>;
 
@@ -213,7 +225,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let store = Options::new().sync(SyncPolicy::Never).open_or_create(&arguments.store);
     let store = store.map_err(|error| in_words(&error))?;
     let mut import = Import::begin(&store, arguments.skip).map_err(|error| in_words(&error))?;
-    let ended = rows.each(&mut |row| import.take(row));
+    let ended = rows.each(arguments.skip, &mut |row| import.take(row));
     import.conclude(&store, arguments, ended)
 }
 
@@ -281,10 +293,8 @@ impl Import {
 
     fn take(&mut self, row: Row) -> Result<(), Failure> {
         self.seen += 1;
-        if self.seen <= self.skip {
-            return Ok(());
-        }
         match row {
+            Row::Skipped => {}
             Row::Missing => self.missing += 1,
             Row::Observation(observation) => {
                 self.writer.push(observation).map_err(Failure::Store)?;
@@ -331,15 +341,19 @@ impl Import {
                 self.writer.seal().map_err(|error| in_words(&error))?;
                 output::print(self.sentence(store.path()).as_bytes())
             }
-            Err(Failure::Refused(Refused { line, why })) => {
+            Err(Failure::Refused(Refused { line, why, can_be_skipped })) => {
                 let rows = self.seen.max(self.skip);
-                Err(Exit::Error(format!(
-                    "{file}, line {line}: {why}; the {} row{} before it are done: mend the line and \
-                     go on with --skip {rows}, or leave it out with --skip {}",
+                let are = if rows == 1 { "is" } else { "are" };
+                let mut text = format!(
+                    "{file}, line {line}: {why}; the {} row{} before it {are} done: mend the line \
+                     and go on with --skip {rows}",
                     count(rows),
                     plural(rows),
-                    rows + 1
-                )))
+                );
+                if can_be_skipped {
+                    text.push_str(&format!(", or leave it out with --skip {}", rows + 1));
+                }
+                Err(Exit::Error(text))
             }
             Err(Failure::Input(error)) => Err(Exit::Error(format!(
                 "{file}: cannot read it to its end: {error}; go on with --skip {}",
