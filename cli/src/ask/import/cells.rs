@@ -111,6 +111,8 @@ fn no_time(text: &str, why: &str) -> String {
 pub(super) struct Numbers {
     decimal_comma: bool,
     missing: Vec<String>,
+    /// Those of them that are numbers.
+    missing_numbers: Vec<f64>,
 }
 
 /// Cells that stand for a missing value in any file.
@@ -118,7 +120,13 @@ const MISSING: [&str; 3] = ["NA", "NaN", "null"];
 
 impl Numbers {
     pub(super) fn of(arguments: &Arguments) -> Self {
-        Self { decimal_comma: arguments.decimal_comma, missing: arguments.missing.clone() }
+        Self::new(arguments.decimal_comma, arguments.missing.clone())
+    }
+
+    fn new(decimal_comma: bool, missing: Vec<String>) -> Self {
+        let numbers = Self { decimal_comma, missing, missing_numbers: Vec::new() };
+        let missing_numbers = numbers.missing.iter().filter_map(|it| numbers.number(it)).collect();
+        Self { missing_numbers, ..numbers }
     }
 
     /// The number of a cell, `None` for a missing one; the error is in words.
@@ -130,20 +138,27 @@ impl Numbers {
         if self.missing.iter().any(|known| known == text) {
             return Ok(None);
         }
-        let read = match self.decimal_comma {
-            true if text.contains('.') => None,
-            true => text.replace(',', ".").parse().ok(),
-            false => text.parse().ok(),
-        };
-        let value = read.filter(|value: &f64| value.is_finite()).ok_or_else(|| {
+        let value = self.number(text).filter(|value: &f64| value.is_finite()).ok_or_else(|| {
             format!(
                 "{text:?} is no finite number; if it stands for a missing value, say so with \
                  --missing {text}"
             )
         })?;
-        // Also where the file writes the same number with more zeros.
-        let is_missing = self.missing.iter().any(|known| known.parse() == Ok(value));
-        Ok((!is_missing).then_some(value))
+        Ok(self.unless_missing(value))
+    }
+
+    fn number(&self, text: &str) -> Option<f64> {
+        match self.decimal_comma {
+            true if text.contains('.') => None,
+            true => text.replace(',', ".").parse().ok(),
+            false => text.parse().ok(),
+        }
+    }
+
+    /// `None` for a number that stands for a missing value, also where the file writes it
+    /// with more zeros.
+    pub(super) fn unless_missing(&self, value: f64) -> Option<f64> {
+        (!self.missing_numbers.contains(&value)).then_some(value)
     }
 
     /// Whether a cell is what a column of values may have.
@@ -196,9 +211,8 @@ mod tests {
 
     #[test]
     fn numbers_are_read_and_missing_ones_known() {
-        let numbers = |decimal_comma, missing: &[&str]| Numbers {
-            decimal_comma,
-            missing: missing.iter().map(|it| (*it).to_owned()).collect(),
+        let numbers = |decimal_comma, missing: &[&str]| {
+            Numbers::new(decimal_comma, missing.iter().map(|it| (*it).to_owned()).collect())
         };
         let plain = numbers(false, &["-9999", "x"]);
         for (text, expected) in [

@@ -5,31 +5,39 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 use gaugelog::Observation;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::cells::Times;
-use super::{Failure, Refused, Row, Rows};
+use super::cells::{Numbers, Times};
+use super::json_object::{Keys, Object};
+use super::{Arguments, Failure, Paced, Refused, Row, Rows};
 
 /// A JSON file.
 pub(super) struct JsonRows {
     input: Box<dyn Read>,
+    keys: Keys,
     times: Times,
-}
-
-/// One object.
-#[derive(Deserialize)]
-struct Object {
-    #[serde(alias = "time_added")]
-    time: String,
-    #[serde(alias = "val")]
-    value: Option<f64>,
+    numbers: Numbers,
+    /// How times are made, where the file has none.
+    paced: Option<Paced>,
 }
 
 impl JsonRows {
-    /// Of a file that begins with `[` or `{`.
-    pub(super) fn new(input: Box<dyn Read>, times: Times) -> Self {
-        Self { input, times }
+    /// Of a file that begins with `[` or `{`; the error is in words, and follows its name.
+    pub(super) fn new(
+        input: Box<dyn Read>,
+        arguments: &Arguments,
+        paced: Option<Paced>,
+    ) -> Result<Self, String> {
+        let of_cells = [
+            ("--delimiter", arguments.delimiter.is_some()),
+            ("--decimal-comma", arguments.decimal_comma),
+        ];
+        if let Some((option, _)) = of_cells.iter().find(|(_, given)| *given) {
+            return Err(format!("this is JSON, and {option} is for CSV; leave it out"));
+        }
+        let (times, numbers) = (Times::of(arguments), Numbers::of(arguments));
+        Ok(Self { input, keys: Keys::of(arguments)?, times, numbers, paced })
     }
 }
 
@@ -41,7 +49,9 @@ impl Rows for JsonRows {
     ) -> Result<(), Failure> {
         let mut input = BufReader::with_capacity(1 << 18, self.input);
         let is_array = first_byte(&mut input).map_err(Failure::Input)? == Some(b'[');
-        let mut taking = Taking { times: &self.times, skip, take, failure: None };
+        let object = Object::new(&self.keys, &self.numbers);
+        let (times, paced) = (&self.times, self.paced);
+        let mut taking = Taking { object, times, paced, skip, take, failure: None };
         let mut json = serde_json::Deserializer::from_reader(input);
         if is_array {
             let read = json.deserialize_seq(&mut taking).and_then(|()| json.end());
@@ -60,8 +70,9 @@ impl Rows for JsonRows {
                 IgnoredAny::deserialize(&mut json).map_err(failed)?;
                 Row::Skipped
             } else {
-                let object = Object::deserialize(&mut json).map_err(failed)?;
-                taking.row(&object).map_err(|why| Failure::Refused(Refused::row(line, why)))?
+                taking.object.deserialize(&mut json).map_err(failed)?;
+                let row = taking.row(line - 1);
+                row.map_err(|why| Failure::Refused(Refused::row(line, why)))?
             };
             (taking.take)(row)?;
         }
@@ -69,7 +80,7 @@ impl Rows for JsonRows {
     }
 
     fn description(&self) -> String {
-        "JSON: objects with \"time\" or \"time_added\", and \"value\" or \"val\"\n".to_owned()
+        self.keys.description()
     }
 }
 
@@ -97,7 +108,9 @@ fn failed(error: serde_json::Error) -> Failure {
 
 /// Hands over each object of an array as it is read.
 struct Taking<'t> {
+    object: Object<'t>,
     times: &'t Times,
+    paced: Option<Paced>,
     /// How many rows are not parsed.
     skip: u64,
     take: &'t mut dyn FnMut(Row) -> Result<(), Failure>,
@@ -106,9 +119,14 @@ struct Taking<'t> {
 }
 
 impl Taking<'_> {
-    fn row(&self, object: &Object) -> Result<Row, String> {
-        let Some(value) = object.value else { return Ok(Row::Missing) };
-        Ok(Row::Observation(Observation::new(self.times.parse(&object.time)?, value)))
+    /// What the object read last says. `number` counts rows from 0.
+    fn row(&self, number: u64) -> Result<Row, String> {
+        let Some(value) = self.object.value() else { return Ok(Row::Missing) };
+        let time_ns = match self.paced {
+            Some(paced) => paced.time(number)?,
+            None => self.times.parse(self.object.time()?)?,
+        };
+        Ok(Row::Observation(Observation::new(time_ns, value)))
     }
 }
 
@@ -124,13 +142,13 @@ impl<'de> Visitor<'de> for &mut Taking<'_> {
             let row = if number < self.skip {
                 rows.next_element::<IgnoredAny>()?.map(|_| Row::Skipped)
             } else {
-                let object = rows.next_element::<Object>()?;
-                object.map(|it| self.row(&it)).transpose().map_err(serde::de::Error::custom)?
+                let object = rows.next_element_seed(&mut self.object)?;
+                object.map(|()| self.row(number)).transpose().map_err(A::Error::custom)?
             };
             let Some(row) = row else { break };
             if let Err(failure) = (self.take)(row) {
                 self.failure = Some(failure);
-                return Err(serde::de::Error::custom("stopped"));
+                return Err(A::Error::custom("stopped"));
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 mod cells;
 mod csv_rows;
+mod json_object;
 mod json_rows;
 mod layout;
 #[cfg(feature = "progress")]
@@ -37,7 +38,7 @@ Examples:
 
 It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading, also
 below a line or two about the file, and the columns; --dry-run shows what it understood and
-imports nothing. An empty cell, NA, NaN and null are a missing value: the row is skipped and
+imports nothing. In JSON, --time and --value name keys. An empty cell, NA, NaN and null are a missing value: the row is skipped and
 counted. Any other cell that is no number, and any time that is none, ends the import with an
 error. The rows before it are in the store; the error says how to go on.";
 
@@ -212,11 +213,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let is_whole = (begin.len() as u64) < layout::SAMPLE_BYTES;
     let is_json = matches!(begin.trim_ascii_start().first(), Some(b'[' | b'{'));
     let all: Box<dyn Read> = Box::new(io::Cursor::new(begin.clone()).chain(input));
+    let named = |why: String| Exit::Error(format!("{}: {why}", arguments.file.display()));
     let rows: Box<dyn Rows> = if is_json {
-        Box::new(json_rows::JsonRows::new(all, cells::Times::of(arguments)))
+        Box::new(json_rows::JsonRows::new(all, arguments, paced).map_err(named)?)
     } else {
-        let layout = layout::understand(&begin, is_whole, arguments)
-            .map_err(|why| Exit::Error(format!("{}: {why}", arguments.file.display())))?;
+        let layout = layout::understand(&begin, is_whole, arguments).map_err(named)?;
         Box::new(csv_rows::CsvRows::new(all, layout, paced))
     };
     if arguments.dry_run {

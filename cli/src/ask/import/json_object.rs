@@ -1,0 +1,228 @@
+//! One object of a JSON file: what two of its keys hold.
+
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::Arguments;
+use super::cells::Numbers;
+
+/// Which keys hold the time and the value.
+#[derive(Debug)]
+pub(super) struct Keys {
+    time: Vec<String>,
+    value: Vec<String>,
+}
+
+impl Keys {
+    /// Those that are named, or those that `export` and `--dump` write.
+    pub(super) fn of(arguments: &Arguments) -> Result<Self, String> {
+        let known = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let time = match &arguments.time[..] {
+            [] => known(["time", "time_added"]),
+            [one] => vec![one.clone()],
+            _ => return Err("this is JSON, where --time names one key".to_owned()),
+        };
+        let value = match &arguments.value {
+            None => known(["value", "val"]),
+            Some(one) => vec![one.clone()],
+        };
+        Ok(Self { time, value })
+    }
+
+    pub(super) fn description(&self) -> String {
+        let (time, value) = (quoted(&self.time, " or "), quoted(&self.value, " or "));
+        format!("JSON: objects with the time in {time}, and the value in {value}\n")
+    }
+}
+
+fn quoted(names: &[String], between: &str) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(between)
+}
+
+/// Reads one object after another, into the same memory.
+pub(super) struct Object<'k> {
+    keys: &'k Keys,
+    numbers: &'k Numbers,
+    /// What the key of the time holds, as text.
+    time: Option<String>,
+    /// What the key of the value holds, if it is there; `None` in it is a missing value.
+    value: Option<Option<f64>>,
+}
+
+impl<'k> Object<'k> {
+    pub(super) fn new(keys: &'k Keys, numbers: &'k Numbers) -> Self {
+        Self { keys, numbers, time: None, value: None }
+    }
+
+    pub(super) fn time(&self) -> Result<&str, String> {
+        let none =
+            || format!("it has no key {}; name it with --time", quoted(&self.keys.time, " or "));
+        self.time.as_deref().ok_or_else(none)
+    }
+
+    /// `None` for a missing one.
+    pub(super) fn value(&self) -> Option<f64> {
+        self.value.flatten()
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Object<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a time and a value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        (self.time, self.value) = (None, None);
+        // Empty where there are but the two, which costs nothing.
+        let mut others = Vec::new();
+        while let Some(key) = map.next_key_seed(KeyOf(self.keys))? {
+            match key {
+                Key::Time if self.time.is_none() => self.time = Some(map.next_value_seed(Time)?),
+                Key::Value if self.value.is_none() => {
+                    self.value = Some(map.next_value_seed(Value(self.numbers))?);
+                }
+                Key::Time => return Err(twice("time", &self.keys.time)),
+                Key::Value => return Err(twice("value", &self.keys.value)),
+                Key::Other(name) => {
+                    others.push(name);
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if self.value.is_some() {
+            return Ok(());
+        }
+        let value = quoted(&self.keys.value, " or ");
+        Err(A::Error::custom(match &others[..] {
+            [] => format!("it has no key {value}"),
+            _ => format!(
+                "it has no key {value}; name one of its keys with --value: {}",
+                quoted(&others, ", ")
+            ),
+        }))
+    }
+}
+
+fn twice<E: Error>(what: &str, names: &[String]) -> E {
+    let names = quoted(names, " or ");
+    E::custom(format!("it has {names} twice; name the key of the {what} with --{what}"))
+}
+
+enum Key {
+    Time,
+    Value,
+    Other(String),
+}
+
+struct KeyOf<'k>(&'k Keys);
+
+impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyOf<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Key, E> {
+        let is_one_of = |names: &[String]| names.iter().any(|known| known == name);
+        Ok(match () {
+            () if is_one_of(&self.0.time) => Key::Time,
+            () if is_one_of(&self.0.value) => Key::Value,
+            () => Key::Other(name.to_owned()),
+        })
+    }
+}
+
+/// A time: text, or a number as digits.
+struct Time;
+
+impl<'de> DeserializeSeed<'de> for Time {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Time {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+}
+
+/// A value: a number, text as in a cell of CSV, or null for a missing one.
+struct Value<'n>(&'n Numbers);
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = Option<f64>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<f64>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Value<'_> {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<Option<f64>, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<f64>, E> {
+        self.0.parse(text).map_err(E::custom)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Option<f64>, E> {
+        Ok(self.0.unless_missing(number as f64))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Option<f64>, E> {
+        Ok(self.0.unless_missing(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Option<f64>, E> {
+        Ok(self.0.unless_missing(number))
+    }
+}
