@@ -218,6 +218,12 @@ fn json_heeds_the_options_or_refuses_them() {
 }
 
 #[test]
+fn json_with_a_byte_order_mark_is_json() {
+    let text = "\u{feff}[{\"time\":\"1970-01-01\",\"value\":1.5}]";
+    imports(text, &[], &[(0, 1.5)]);
+}
+
+#[test]
 fn what_export_and_dump_write_comes_back_bit_for_bit() {
     let mut bits = 1_u64;
     let mut draw = || {

@@ -42,7 +42,6 @@ pub(super) fn understand(
 ) -> Result<Layout, String> {
     let times = Times::of(arguments);
     let numbers = Numbers::of(arguments);
-    let sample = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample);
     let delimiter = arguments.delimiter.unwrap_or_else(|| delimiter_of(sample));
     let mut rows = sample_rows(sample, is_whole, delimiter, arguments.skip > 0)?;
     if rows.is_empty() {

@@ -110,6 +110,9 @@ fn rate(text: &str) -> Result<f64, String> {
     read.ok_or_else(|| "values in a second, from 1e-9 to 1e9".to_owned())
 }
 
+/// What spreadsheets write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// A row of a file, and what there may be instead.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Row {
@@ -211,6 +214,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         .read_to_end(&mut begin)
         .map_err(|it| unreadable(&it))?;
     let is_whole = (begin.len() as u64) < layout::SAMPLE_BYTES;
+    if begin.starts_with(BYTE_ORDER_MARK) {
+        begin.drain(..BYTE_ORDER_MARK.len());
+    }
     let is_json = matches!(begin.trim_ascii_start().first(), Some(b'[' | b'{'));
     let all: Box<dyn Read> = Box::new(io::Cursor::new(begin.clone()).chain(input));
     let named = |why: String| Exit::Error(format!("{}: {why}", arguments.file.display()));
