@@ -183,6 +183,42 @@ fn rows_that_are_skipped_say_nothing_about_the_columns() {
 }
 
 #[test]
+fn the_column_of_the_time_is_named_or_written_like_one() {
+    let second = 1_000_000_000;
+    imports(
+        "n,timestamp_ms,value\n1,86400250,20.5\n",
+        &["--time-unit", "ms"],
+        &[(DAY + second / 4, 20.5)],
+    );
+    let serial = "serial,time,temp\n1000000001,1970-01-02 00:00:00,20.5\n";
+    imports(serial, &["--value", "temp"], &[(DAY, 20.5)]);
+    imports(
+        "serial,when,temp\n1000000001,1970-01-02 00:00:00,2\n",
+        &["--value", "temp"],
+        &[(DAY, 2.0)],
+    );
+    imports("1000000001,1.5\n", &[], &[(1_000_000_001 * second, 1.5)]);
+    imports("7,1000000001\n", &["--time-unit", "s"], &[(1_000_000_001 * second, 7.0)]);
+
+    let files = Files::new();
+    for (text, options, parts) in [
+        (serial, &[][..], &["several columns have numbers", "--value"][..]),
+        ("time,value\n1.7803152E+12,1\n", &["--time-unit", "ms"], &["no column has times"]),
+        ("time,n,value\n1.7803152E+12,7,1\n", &["--time-unit", "ms"], &["no column has times"]),
+        (
+            "a,b\n1,2\n",
+            &["--time-unit", "ms"],
+            &["may be times", "with --time;", "1 \"a\", 2 \"b\""],
+        ),
+        ("when,n\n1.7803152E+12,7\n", &["--time-unit", "ms"], &["may be times", "with --time;"]),
+        ("a,b\n1000000001,1000000002\n", &[], &["may be times", "with --time;"]),
+    ] {
+        files.import(text, options).fails_naming(parts);
+        assert!(!files.store.exists());
+    }
+}
+
+#[test]
 fn json_heeds_the_options_or_refuses_them() {
     let temp =
         "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";

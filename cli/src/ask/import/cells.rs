@@ -25,6 +25,11 @@ impl Times {
         Self { strftime: arguments.time_format.clone(), known }
     }
 
+    /// Whether their form was given.
+    pub(super) fn have_form(&self) -> bool {
+        self.strftime.is_some()
+    }
+
     /// The time of a cell, in nanoseconds since 1970; the error is in words.
     pub(super) fn parse(&self, text: &str) -> Result<i64, String> {
         let text = text.trim();

@@ -4,6 +4,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::Arguments;
 use super::cells::{Numbers, Times};
+use super::columns::Columns;
 
 /// How much of a file is looked at first.
 pub(super) const SAMPLE_BYTES: u64 = 64 * 1024;
@@ -143,97 +144,6 @@ fn preamble(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> usize {
 
 fn has_number(row: &StringRecord, numbers: &Numbers) -> bool {
     row.iter().any(|cell| matches!(numbers.parse(cell), Ok(Some(_))))
-}
-
-/// The sample of a file, while its columns are found.
-struct Columns<'a> {
-    heading: Option<Vec<String>>,
-    rows: Vec<StringRecord>,
-    times: &'a Times,
-    numbers: &'a Numbers,
-}
-
-impl Columns<'_> {
-    fn count(&self) -> usize {
-        let of_rows = self.rows.iter().map(StringRecord::len).max().unwrap_or(0);
-        of_rows.max(self.heading.as_ref().map_or(0, Vec::len))
-    }
-
-    /// The column of this name, or of this number from 1.
-    fn named(&self, text: &str) -> Result<usize, String> {
-        let by_name = |name: &String| name == text || name.eq_ignore_ascii_case(text);
-        if let Some(at) = self.heading.iter().flatten().position(|name| name == text) {
-            return Ok(at);
-        }
-        if let Some(at) = self.heading.iter().flatten().position(by_name) {
-            return Ok(at);
-        }
-        match text.parse::<usize>() {
-            Ok(number) if (1..=self.count()).contains(&number) => Ok(number - 1),
-            _ => Err(format!("there is no column {text:?}; the columns are {}", self.list())),
-        }
-    }
-
-    fn list(&self) -> String {
-        let name = |at: usize| match self.heading.as_ref().and_then(|names| names.get(at)) {
-            Some(name) => format!("{} {name:?}", at + 1),
-            None => (at + 1).to_string(),
-        };
-        (0..self.count()).map(name).collect::<Vec<_>>().join(", ")
-    }
-
-    fn all(&self, at: usize, fits: impl Fn(&str) -> bool) -> bool {
-        !self.rows.is_empty() && self.rows.iter().all(|row| row.get(at).is_some_and(&fits))
-    }
-
-    fn find_time(&self) -> Result<usize, String> {
-        let is_time = |at: &usize| self.all(*at, |cell| self.times.parse(cell).is_ok());
-        (0..self.count()).find(is_time).ok_or_else(|| {
-            format!(
-                "no column has times that are understood; name it with --time and say how it is \
-                 written with --time-format or --time-unit, or give --start and --rate or --every; the columns \
-                 are {}",
-                self.list()
-            )
-        })
-    }
-
-    fn find_value(&self, time: &[usize]) -> Result<usize, String> {
-        let has_number = |at: usize| {
-            let is_number = |row: &StringRecord| {
-                row.get(at).is_some_and(|cell| matches!(self.numbers.parse(cell), Ok(Some(_))))
-            };
-            self.rows.iter().any(is_number)
-        };
-        let fits = |at: &usize| {
-            !time.contains(at) && self.all(*at, |cell| self.numbers.fits(cell)) && has_number(*at)
-        };
-        let found: Vec<usize> = (0..self.count()).filter(fits).collect();
-        let is_value = |at: &&usize| {
-            let name = self.heading.as_ref().and_then(|names| names.get(**at));
-            name.is_some_and(|name| ["value", "val"].contains(&&*name.to_ascii_lowercase()))
-        };
-        match (&found[..], found.iter().find(is_value)) {
-            ([only], _) => Ok(*only),
-            (_, Some(named)) => Ok(*named),
-            ([], None) => Err(format!(
-                "no column has numbers alone; name it with --value, and what stands for a missing \
-                 value with --missing; the columns are {}",
-                self.list()
-            )),
-            _ => Err(format!(
-                "several columns have numbers; name one with --value; the columns are {}",
-                self.list()
-            )),
-        }
-    }
-
-    fn example(&self, time: &[usize], value: usize) -> String {
-        let Some(row) = self.rows.first() else { return "-".to_owned() };
-        let cell = |at: usize| row.get(at).unwrap_or("").trim().to_owned();
-        let time = time.iter().map(|at| cell(*at)).collect::<Vec<_>>().join(" ");
-        format!("{time:?} is the time, {:?} the value", cell(value))
-    }
 }
 
 impl Layout {

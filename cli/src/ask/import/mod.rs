@@ -1,6 +1,7 @@
 //! `gaugelog import`: a file of observations into a store.
 
 mod cells;
+mod columns;
 mod csv_rows;
 mod json_object;
 mod json_rows;

@@ -1,0 +1,138 @@
+//! Which columns of a CSV file hold the time and the value.
+
+use csv::StringRecord;
+
+use super::cells::{Numbers, Times};
+
+/// 1980 to 2100 in nanoseconds: times of data lie between them.
+const PLAUSIBLE: std::ops::Range<i64> = 315_532_800_000_000_000..4_102_444_800_000_000_000;
+
+/// The sample of a file, while its columns are found.
+pub(super) struct Columns<'a> {
+    pub(super) heading: Option<Vec<String>>,
+    pub(super) rows: Vec<StringRecord>,
+    pub(super) times: &'a Times,
+    pub(super) numbers: &'a Numbers,
+}
+
+impl Columns<'_> {
+    fn count(&self) -> usize {
+        let of_rows = self.rows.iter().map(StringRecord::len).max().unwrap_or(0);
+        of_rows.max(self.heading.as_ref().map_or(0, Vec::len))
+    }
+
+    /// The column of this name, or of this number from 1.
+    pub(super) fn named(&self, text: &str) -> Result<usize, String> {
+        let by_name = |name: &String| name == text || name.eq_ignore_ascii_case(text);
+        if let Some(at) = self.heading.iter().flatten().position(|name| name == text) {
+            return Ok(at);
+        }
+        if let Some(at) = self.heading.iter().flatten().position(by_name) {
+            return Ok(at);
+        }
+        match text.parse::<usize>() {
+            Ok(number) if (1..=self.count()).contains(&number) => Ok(number - 1),
+            _ => Err(format!("there is no column {text:?}; the columns are {}", self.list())),
+        }
+    }
+
+    fn list(&self) -> String {
+        let name = |at: usize| match self.heading.as_ref().and_then(|names| names.get(at)) {
+            Some(name) => format!("{} {name:?}", at + 1),
+            None => (at + 1).to_string(),
+        };
+        (0..self.count()).map(name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn all(&self, at: usize, fits: impl Fn(&str) -> bool) -> bool {
+        !self.rows.is_empty() && self.rows.iter().all(|row| row.get(at).is_some_and(&fits))
+    }
+
+    /// The name of a column in lower case, empty if it has none.
+    fn name(&self, at: usize) -> String {
+        let name = self.heading.as_ref().and_then(|names| names.get(at));
+        name.map(|name| name.to_ascii_lowercase()).unwrap_or_default()
+    }
+
+    /// Whether a name in lower case begins with a word for the time, as `timestamp_ms` does.
+    fn is_time_name(&self, name: &str) -> bool {
+        const WORDS: [&str; 6] = ["time", "date", "timestamp", "datetime", "ts", "epoch"];
+        let word = name.split(|c: char| !c.is_alphanumeric()).find(|word| !word.is_empty());
+        // A year is a whole time only where a form says so.
+        word.is_some_and(|word| WORDS.contains(&word) || word == "year" && self.times.have_form())
+    }
+
+    /// A column that its name calls the time, then one with times of the calendar. A bare
+    /// number may be anything: a column of them is taken only if it alone is of our times.
+    pub(super) fn find_time(&self) -> Result<usize, String> {
+        let columns = || (0..self.count()).filter(|at| !is_value_name(&self.name(*at)));
+        let is_time = |at: &usize| self.all(*at, |cell| self.times.parse(cell).is_ok());
+        let named = columns().filter(|at| self.is_time_name(&self.name(*at)));
+        // Without a row only the heading counts.
+        if let Some(at) = named.clone().find(|at| is_time(at) || self.rows.is_empty()) {
+            return Ok(at);
+        }
+        let is_number = |cell: &str| cell.trim().parse::<f64>().is_ok();
+        let found: Vec<usize> = columns().filter(is_time).collect();
+        if let Some(at) = found.iter().find(|at| !self.all(**at, is_number)) {
+            return Ok(*at);
+        }
+        let is_of_our_times =
+            |cell: &str| self.times.parse(cell).is_ok_and(|it| PLAUSIBLE.contains(&it));
+        let of_our_times: Vec<usize> =
+            found.iter().copied().filter(|at| self.all(*at, is_of_our_times)).collect();
+        match (&found[..], &of_our_times[..], named.clone().next()) {
+            (_, [only], None) => Ok(*only),
+            ([only], _, None) if self.times.have_form() => Ok(*only),
+            ([_, ..], _, None) => Err(format!(
+                "the numbers of a column may be times or not; name the time with --time; the \
+                 columns are {}",
+                self.list()
+            )),
+            _ => Err(format!(
+                "no column has times that are understood; name it with --time and say how it is \
+                 written with --time-format or --time-unit, or give --start and --rate or --every; the columns \
+                 are {}",
+                self.list()
+            )),
+        }
+    }
+
+    pub(super) fn find_value(&self, time: &[usize]) -> Result<usize, String> {
+        let has_number = |at: usize| {
+            let is_number = |row: &StringRecord| {
+                row.get(at).is_some_and(|cell| matches!(self.numbers.parse(cell), Ok(Some(_))))
+            };
+            self.rows.iter().any(is_number)
+        };
+        let fits = |at: &usize| {
+            !time.contains(at) && self.all(*at, |cell| self.numbers.fits(cell)) && has_number(*at)
+        };
+        let found: Vec<usize> = (0..self.count()).filter(fits).collect();
+        let is_value = |at: &&usize| is_value_name(&self.name(**at));
+        match (&found[..], found.iter().find(is_value)) {
+            ([only], _) => Ok(*only),
+            (_, Some(named)) => Ok(*named),
+            ([], None) => Err(format!(
+                "no column has numbers alone; name it with --value, and what stands for a missing \
+                 value with --missing; the columns are {}",
+                self.list()
+            )),
+            _ => Err(format!(
+                "several columns have numbers; name one with --value; the columns are {}",
+                self.list()
+            )),
+        }
+    }
+
+    pub(super) fn example(&self, time: &[usize], value: usize) -> String {
+        let Some(row) = self.rows.first() else { return "-".to_owned() };
+        let cell = |at: usize| row.get(at).unwrap_or("").trim().to_owned();
+        let time = time.iter().map(|at| cell(*at)).collect::<Vec<_>>().join(" ");
+        format!("{time:?} is the time, {:?} the value", cell(value))
+    }
+}
+
+fn is_value_name(name: &str) -> bool {
+    ["value", "val"].contains(&name)
+}
