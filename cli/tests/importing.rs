@@ -219,6 +219,25 @@ fn the_column_of_the_time_is_named_or_written_like_one() {
 }
 
 #[test]
+fn the_delimiter_is_found_below_lines_about_the_file() {
+    let two = [(0, 1.5), (DAY, -2.0)];
+    for delimiter in [",", ";", "\t", "|"] {
+        let rows = "time;value\n1970-01-01 00:00:00;1.5\n1970-01-02 00:00:00;-2\n";
+        let rows = rows.replace(';', delimiter);
+        imports(&format!("Station Berlin\n{rows}"), &[], &two);
+    }
+    let rows = "time;value\n1970-01-01;1,5\n1970-01-02;-2,0\n";
+    imports(&format!("Berlin, Germany\n{rows}"), &["--decimal-comma"], &two);
+    for first in ["sep=;\n", "SEP=;\r\n", "\u{feff}sep=;\n"] {
+        for options in [&["--decimal-comma"][..], &["--decimal-comma", "--delimiter", ";"]] {
+            imports(&format!("{first}{rows}"), options, &two);
+        }
+    }
+    // Nothing but that line says which of the two it is.
+    imports("sep=;\n1970-01-01;1,5\n1970-01-02;-2,0\n", &["--decimal-comma"], &two);
+}
+
+#[test]
 fn json_heeds_the_options_or_refuses_them() {
     let temp =
         "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";

@@ -10,6 +10,8 @@ use super::columns::Columns;
 pub(super) const SAMPLE_BYTES: u64 = 64 * 1024;
 /// How many rows of it.
 const SAMPLE_ROWS: usize = 100;
+/// The length of `sep=;`.
+const SEPARATOR_BYTES: usize = 5;
 
 /// How a file is read.
 #[derive(Clone, Debug)]
@@ -35,15 +37,16 @@ pub(super) fn csv_reader(delimiter: u8) -> ReaderBuilder {
     builder
 }
 
-/// What the beginning of a file shows; the error is in words, and follows its name.
+/// What the beginning of a file shows, divided by `delimiter` if that is known; the error is in words, and follows its name.
 pub(super) fn understand(
     sample: &[u8],
     is_whole: bool,
+    delimiter: Option<u8>,
     arguments: &Arguments,
 ) -> Result<Layout, String> {
     let times = Times::of(arguments);
     let numbers = Numbers::of(arguments);
-    let delimiter = arguments.delimiter.unwrap_or_else(|| delimiter_of(sample));
+    let delimiter = delimiter.unwrap_or_else(|| delimiter_of(sample));
     let mut rows = sample_rows(sample, is_whole, delimiter, arguments.skip > 0)?;
     if rows.is_empty() {
         return Err("there is no row in it; name a file with observations".to_owned());
@@ -72,7 +75,8 @@ pub(super) fn understand(
     Ok(Layout { delimiter, preamble, heading, time, value, times, numbers, example })
 }
 
-/// The delimiter that divides the lines into the most equal number of cells.
+/// The delimiter that is in the most lines one after another, which lines about the file
+/// need not have; then the one that divides them into the most cells.
 fn delimiter_of(sample: &[u8]) -> u8 {
     let lines = sample.split(|byte| *byte == b'\n').filter(|line| {
         let line = line.trim_ascii();
@@ -81,13 +85,26 @@ fn delimiter_of(sample: &[u8]) -> u8 {
     let lines: Vec<&[u8]> = lines.take(SAMPLE_ROWS).collect();
     // The last line of a sample may be cut.
     let whole = if lines.len() > 1 { &lines[..lines.len() - 1] } else { &lines };
-    let least = |delimiter: u8| {
+    let run = |delimiter: u8| {
         let counts =
             whole.iter().map(|line| line.iter().filter(|byte| **byte == delimiter).count());
-        counts.min().unwrap_or(0)
+        let counts: Vec<usize> = counts.collect();
+        let runs = counts.split(|count| *count == 0);
+        runs.map(|run| (run.len(), run.iter().min().copied().unwrap_or(0))).max()
     };
     // Of equally good ones the first.
-    [b',', b'\t', b';', b'|'].into_iter().rev().max_by_key(|it| least(*it)).unwrap_or(b',')
+    [b',', b'\t', b';', b'|'].into_iter().rev().max_by_key(|it| run(*it)).unwrap_or(b',')
+}
+
+/// Takes the delimiter from a first line such as `sep=;`, which Excel writes. The line stays,
+/// without a text, as lines are counted in errors.
+pub(super) fn take_separator(begin: &mut Vec<u8>) -> Option<u8> {
+    let end = begin.iter().position(|byte| *byte == b'\n').unwrap_or(begin.len());
+    let line = begin[..end].strip_suffix(b"\r").unwrap_or(&begin[..end]);
+    let [name @ .., delimiter] = line else { return None };
+    let delimiter = name.eq_ignore_ascii_case(b"sep=").then_some(*delimiter)?;
+    begin.drain(..SEPARATOR_BYTES);
+    Some(delimiter)
 }
 
 /// The first rows. Where some are skipped, they may be other text than UTF-8; the rest are

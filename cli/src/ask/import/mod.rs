@@ -218,13 +218,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     if begin.starts_with(BYTE_ORDER_MARK) {
         begin.drain(..BYTE_ORDER_MARK.len());
     }
+    let separator = layout::take_separator(&mut begin);
     let is_json = matches!(begin.trim_ascii_start().first(), Some(b'[' | b'{'));
     let all: Box<dyn Read> = Box::new(io::Cursor::new(begin.clone()).chain(input));
     let named = |why: String| Exit::Error(format!("{}: {why}", arguments.file.display()));
     let rows: Box<dyn Rows> = if is_json {
         Box::new(json_rows::JsonRows::new(all, arguments, paced).map_err(named)?)
     } else {
-        let layout = layout::understand(&begin, is_whole, arguments).map_err(named)?;
+        let layout =
+            layout::understand(&begin, is_whole, arguments.delimiter.or(separator), arguments)
+                .map_err(named)?;
         Box::new(csv_rows::CsvRows::new(all, layout, paced))
     };
     if arguments.dry_run {
