@@ -238,6 +238,17 @@ fn the_delimiter_is_found_below_lines_about_the_file() {
 }
 
 #[test]
+fn a_character_on_the_border_of_the_sample_is_whole() {
+    // Rows so long that the first hundred do not fit.
+    let row = |n: usize| format!("1970-01-01,{n},{}\n", "°".repeat(500));
+    for shift in ["", "x"] {
+        let text = format!("date,value,note{shift}\n") + &(0..100).map(row).collect::<String>();
+        let expected: Vec<(i64, f64)> = (0..100).map(|n| (0, f64::from(n))).collect();
+        imports(&text, &[], &expected);
+    }
+}
+
+#[test]
 fn json_heeds_the_options_or_refuses_them() {
     let temp =
         "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";

@@ -46,6 +46,7 @@ pub(super) fn understand(
 ) -> Result<Layout, String> {
     let times = Times::of(arguments);
     let numbers = Numbers::of(arguments);
+    let sample = if is_whole { sample } else { without_cut_character(sample) };
     let delimiter = delimiter.unwrap_or_else(|| delimiter_of(sample));
     let mut rows = sample_rows(sample, is_whole, delimiter, arguments.skip > 0)?;
     if rows.is_empty() {
@@ -105,6 +106,14 @@ pub(super) fn take_separator(begin: &mut Vec<u8>) -> Option<u8> {
     let delimiter = name.eq_ignore_ascii_case(b"sep=").then_some(*delimiter)?;
     begin.drain(..SEPARATOR_BYTES);
     Some(delimiter)
+}
+
+/// A sample without the character that its end divides, if it does.
+fn without_cut_character(sample: &[u8]) -> &[u8] {
+    match std::str::from_utf8(sample) {
+        Err(error) if error.error_len().is_none() => &sample[..error.valid_up_to()],
+        _ => sample,
+    }
 }
 
 /// The first rows. Where some are skipped, they may be other text than UTF-8; the rest are
