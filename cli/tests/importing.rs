@@ -249,6 +249,20 @@ fn a_character_on_the_border_of_the_sample_is_whole() {
 }
 
 #[test]
+fn an_export_of_an_empty_store_is_imported() {
+    for format in ["csv", "jsonl", "json"] {
+        let files = Files::new();
+        let origin = files.dir.path().join("origin");
+        Store::create(&origin).unwrap();
+        let mut command = program(TOOL);
+        command.arg("export").arg(&origin).args(["--format", format]);
+        imports(&Ran::of(command).succeeds().stdout, &[], &[]);
+    }
+    imports("when,temp\n", &["--time", "when", "--value", "temp"], &[]);
+    imports("value\n", &["--start", "1970-01-01", "--every", "1d"], &[]);
+}
+
+#[test]
 fn json_heeds_the_options_or_refuses_them() {
     let temp =
         "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";
@@ -354,7 +368,8 @@ fn a_dry_run_says_what_was_understood_and_imports_nothing() {
 fn what_is_not_understood_is_refused_before_anything_is_stored() {
     let files = Files::new();
     for (text, options, parts) in [
-        ("", &[][..], &["no row"][..]),
+        ("# of nothing\n", &[][..], &["no row"][..]),
+        ("Nothing was measured.\n", &[], &["no column has times"]),
         ("a,b\nx,y\n", &[], &["no column has times", "1 \"a\", 2 \"b\"", "--time-format"]),
         ("t,a,b\n1970-01-01,1,2\n", &[], &["several columns have numbers", "--value", "3 \"b\""]),
         ("t,a\n1970-01-01,x\n", &[], &["no column has numbers"]),

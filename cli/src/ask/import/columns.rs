@@ -108,7 +108,9 @@ impl Columns<'_> {
         let fits = |at: &usize| {
             !time.contains(at) && self.all(*at, |cell| self.numbers.fits(cell)) && has_number(*at)
         };
-        let found: Vec<usize> = (0..self.count()).filter(fits).collect();
+        // Without a row only the heading counts.
+        let may_be = |at: &usize| fits(at) || self.rows.is_empty() && !time.contains(at);
+        let found: Vec<usize> = (0..self.count()).filter(may_be).collect();
         let is_value = |at: &&usize| is_value_name(&self.name(**at));
         match (&found[..], found.iter().find(is_value)) {
             ([only], _) => Ok(*only),

@@ -161,6 +161,23 @@ trait Rows {
     fn description(&self) -> String;
 }
 
+/// An empty file.
+struct NoRows;
+
+impl Rows for NoRows {
+    fn each(
+        self: Box<Self>,
+        _skip: u64,
+        _take: &mut dyn FnMut(Row) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn description(&self) -> String {
+        "the file is empty\n".to_owned()
+    }
+}
+
 /// How times are made where the file has none.
 #[derive(Clone, Copy, Debug)]
 struct Paced {
@@ -222,7 +239,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let is_json = matches!(begin.trim_ascii_start().first(), Some(b'[' | b'{'));
     let all: Box<dyn Read> = Box::new(io::Cursor::new(begin.clone()).chain(input));
     let named = |why: String| Exit::Error(format!("{}: {why}", arguments.file.display()));
-    let rows: Box<dyn Rows> = if is_json {
+    // An export of an empty store as JSON Lines is an empty file.
+    let is_empty = is_whole && begin.trim_ascii().is_empty();
+    let rows: Box<dyn Rows> = if is_empty {
+        Box::new(NoRows)
+    } else if is_json {
         Box::new(json_rows::JsonRows::new(all, arguments, paced).map_err(named)?)
     } else {
         let layout =
