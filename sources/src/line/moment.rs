@@ -50,16 +50,17 @@ impl TimeFormat {
         let digits = &text[SECOND_ENDS..offset_at];
         let fraction = digits.get(..digits.len().min(10)).unwrap_or(digits);
         let moment = [&text[..SECOND_ENDS], fraction, &text[offset_at..]].concat();
-        let stamp = match offset_at == text.len() {
-            true => self.local(&moment)?,
-            false => moment.parse::<Timestamp>().map_err(|_| NO_TIME)?,
-        };
-        i64::try_from(stamp.as_nanosecond()).map_err(|_| RANGE.to_owned())
+        if offset_at == text.len() {
+            return self.local(moment.parse().map_err(|_| NO_TIME)?);
+        }
+        nanoseconds(moment.parse().map_err(|_| NO_TIME)?)
     }
 
-    /// A time without an offset, in the zone of the format.
-    fn local(&self, text: &str) -> Result<Timestamp, String> {
-        let civil: DateTime = text.parse().map_err(|_| NO_TIME)?;
+    /// Nanoseconds since 1970, UTC, of a time without an offset, in the zone of the format.
+    ///
+    /// # Errors
+    /// What it is instead: `a time that occurs twice in Europe/Berlin; write its offset too`.
+    pub fn local(&self, civil: DateTime) -> Result<i64, String> {
         let zone = &self.zone;
         let ambiguous = zone.0.to_ambiguous_timestamp(civil);
         match ambiguous.offset() {
@@ -71,8 +72,12 @@ impl TimeFormat {
                 return Err(format!("a time that occurs twice in {zone}; write its offset too"));
             }
         }
-        ambiguous.unambiguous().map_err(|_| RANGE.to_owned())
+        nanoseconds(ambiguous.unambiguous().map_err(|_| RANGE.to_owned())?)
     }
+}
+
+fn nanoseconds(stamp: Timestamp) -> Result<i64, String> {
+    i64::try_from(stamp.as_nanosecond()).map_err(|_| RANGE.to_owned())
 }
 
 /// A bare number without a unit: seconds, if it looks like them.

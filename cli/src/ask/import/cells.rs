@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use gaugelog_sources::TimeFormat;
 use jiff::civil::{Date, Time};
 use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::Arguments;
@@ -50,17 +49,13 @@ impl Times {
 
     fn moment(&self, text: &str) -> Result<i64, String> {
         if let Some(form) = &self.strftime {
-            return self
-                .of_form(text, form)
-                .ok_or_else(|| format!("{text:?} is no time of the form {form}"));
+            return self.of_form(text, form);
         }
         let text = &with_hyphens(text);
-        // A day alone is its beginning.
         if text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2 {
-            return self
-                .known
-                .parse(&format!("{text} 00:00:00"))
-                .map_err(|why| no_time(text, &why));
+            // A day alone is its midnight.
+            let midnight = format!("{text} 00:00:00");
+            return self.known.parse(&midnight).map_err(|why| no_time(text, &why));
         }
         // As spreadsheets write it.
         if text.len() == 16 && text.as_bytes()[13] == b':' {
@@ -69,21 +64,19 @@ impl Times {
         self.known.parse(text).map_err(|why| no_time(text, &why))
     }
 
-    fn of_form(&self, text: &str, form: &str) -> Option<i64> {
-        let read = BrokenDownTime::parse(form, text).ok()?;
-        let time = match read.to_timestamp() {
-            Ok(time) => time,
-            Err(_) => {
-                // What the form leaves out is the first there is.
-                let date = read.to_date().ok().or_else(|| {
-                    Date::new(read.year()?, read.month().unwrap_or(1), read.day().unwrap_or(1)).ok()
-                })?;
-                let time = read.to_time().unwrap_or(Time::midnight());
-                let zone: &TimeZone = self.known.zone.time_zone();
-                date.to_datetime(time).to_zoned_datetime(zone.clone()).ok()?.timestamp()
-            }
-        };
-        nanoseconds(time)
+    fn of_form(&self, text: &str, form: &str) -> Result<i64, String> {
+        let other = || format!("{text:?} is no time of the form {form}");
+        let read = BrokenDownTime::parse(form, text).map_err(|_| other())?;
+        if let Ok(time) = read.to_timestamp() {
+            return nanoseconds(time).ok_or_else(other);
+        }
+        // What the form leaves out is the first there is.
+        let first =
+            || Date::new(read.year()?, read.month().unwrap_or(1), read.day().unwrap_or(1)).ok();
+        let date = read.to_date().ok().or_else(first).ok_or_else(other)?;
+        let time = read.to_time().unwrap_or(Time::midnight());
+        let time = self.known.local(date.to_datetime(time));
+        time.map_err(|why| format!("the time {text:?} is {why}"))
     }
 }
 
@@ -212,6 +205,25 @@ mod tests {
         for (form, text) in [(None, "noon"), (None, "14"), (Some("%Y"), "x"), (Some("%H"), "12")] {
             assert!(times(form, None).parse(text).is_err(), "{text}");
         }
+    }
+
+    fn in_zone(zone: &str, form: Option<&str>, text: &str) -> Result<i64, String> {
+        let mut times = times(form, None);
+        times.known.zone = zone.parse().unwrap();
+        times.parse(text)
+    }
+
+    #[test]
+    fn a_form_leaves_changes_of_the_clock_as_uncertain_as_they_are() {
+        let said = |text| in_zone("Europe/Berlin", Some("%Y-%m-%d %H:%M:%S"), text);
+        let twice = said("2026-10-25 02:30:00").unwrap_err();
+        assert!(twice.contains("occurs twice in Europe/Berlin"), "{twice}");
+        let none = said("2026-03-29 02:30:00").unwrap_err();
+        assert!(none.contains("does not exist in Europe/Berlin"), "{none}");
+        assert_eq!(said("1970-01-02 01:00:00"), Ok(DAY));
+        let with_offset = "2026-10-25 02:30:00 +0100";
+        let found = in_zone("Europe/Berlin", Some("%Y-%m-%d %H:%M:%S %z"), with_offset);
+        assert_eq!(found, Ok(1_792_891_800_000_000_000));
     }
 
     #[test]
