@@ -52,10 +52,11 @@ impl Times {
             return self.of_form(text, form);
         }
         let text = &with_hyphens(text);
-        if text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2 {
-            // A day alone is its midnight.
-            let midnight = format!("{text} 00:00:00");
-            return self.known.parse(&midnight).map_err(|why| no_time(text, &why));
+        if text.len() == 10
+            && text.bytes().filter(|byte| *byte == b'-').count() == 2
+            && let Ok(date) = text.parse()
+        {
+            return self.beginning(date).map_err(|why| no_time(text, &why));
         }
         // As spreadsheets write it.
         if text.len() == 16 && text.as_bytes()[13] == b':' {
@@ -74,9 +75,22 @@ impl Times {
         let first =
             || Date::new(read.year()?, read.month().unwrap_or(1), read.day().unwrap_or(1)).ok();
         let date = read.to_date().ok().or_else(first).ok_or_else(other)?;
-        let time = read.to_time().unwrap_or(Time::midnight());
-        let time = self.known.local(date.to_datetime(time));
+        let time = match read.hour() {
+            None => self.beginning(date),
+            Some(_) => {
+                let time = read.to_time().unwrap_or(Time::midnight());
+                self.known.local(date.to_datetime(time))
+            }
+        };
         time.map_err(|why| format!("the time {text:?} is {why}"))
+    }
+
+    /// A day alone is its beginning: not always midnight, which some clocks leave out.
+    fn beginning(&self, date: Date) -> Result<i64, String> {
+        let zone = self.known.zone.time_zone().clone();
+        let begun = date.to_zoned_datetime(zone).and_then(|day| day.start_of_day()).ok();
+        let begun = begun.and_then(|day| nanoseconds(day.timestamp()));
+        begun.ok_or_else(|| "a time outside the years 1678 to 2261".to_owned())
     }
 }
 
@@ -224,6 +238,16 @@ mod tests {
         let with_offset = "2026-10-25 02:30:00 +0100";
         let found = in_zone("Europe/Berlin", Some("%Y-%m-%d %H:%M:%S %z"), with_offset);
         assert_eq!(found, Ok(1_792_891_800_000_000_000));
+    }
+
+    #[test]
+    fn a_day_begins_where_its_midnight_does_not_exist() {
+        // One o'clock at UTC-3.
+        let expected = Ok(1_788_667_200_000_000_000);
+        assert_eq!(in_zone("America/Santiago", None, "2026-09-06"), expected);
+        assert_eq!(in_zone("America/Santiago", None, "2026/09/06"), expected);
+        assert_eq!(in_zone("America/Santiago", Some("%d.%m.%Y"), "06.09.2026"), expected);
+        assert!(in_zone("America/Santiago", None, "2026-09-06 00:30").is_err());
     }
 
     #[test]
