@@ -263,6 +263,14 @@ fn an_export_of_an_empty_store_is_imported() {
 }
 
 #[test]
+fn missing_values_have_decimal_commas_too() {
+    let text = "date;t\n1970-01-01;1,5\n1970-01-02;-99,9\n1970-01-03;-99\n1970-01-04;off\n";
+    let expected = [(0, 1.5), (2 * DAY, -99.0)];
+    imports(text, &["--decimal-comma", "--missing", "-99,9", "--missing", "off"], &expected);
+    imports(text, &["--decimal-comma", "--missing", "off,-99,9"], &expected);
+}
+
+#[test]
 fn json_heeds_the_options_or_refuses_them() {
     let temp =
         "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";

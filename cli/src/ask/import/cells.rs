@@ -118,6 +118,24 @@ fn no_time(text: &str, why: &str) -> String {
     format!("the time {text:?} is {why}; say how it is written with --time-format or --time-unit")
 }
 
+/// The texts of one `--missing`. With decimal commas, one between digits divides none.
+fn divided(text: &str, decimal_comma: bool) -> Vec<String> {
+    let digit = |at: Option<usize>| {
+        at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit)
+    };
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    for (at, _) in text.match_indices(',') {
+        if decimal_comma && digit(at.checked_sub(1)) && digit(at.checked_add(1)) {
+            continue;
+        }
+        parts.push(text[begin..at].to_owned());
+        begin = at + 1;
+    }
+    parts.push(text[begin..].to_owned());
+    parts
+}
+
 /// How numbers are written.
 #[derive(Clone, Debug)]
 pub(super) struct Numbers {
@@ -132,7 +150,9 @@ const MISSING: [&str; 3] = ["NA", "NaN", "null"];
 
 impl Numbers {
     pub(super) fn of(arguments: &Arguments) -> Self {
-        Self::new(arguments.decimal_comma, arguments.missing.clone())
+        let texts = arguments.missing.iter();
+        let missing = texts.flat_map(|it| divided(it, arguments.decimal_comma)).collect();
+        Self::new(arguments.decimal_comma, missing)
     }
 
     fn new(decimal_comma: bool, missing: Vec<String>) -> Self {
@@ -251,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn a_decimal_comma_divides_no_missing_values() {
+        for (text, decimal_comma, parts) in [
+            ("-9999,n/a", false, &["-9999", "n/a"][..]),
+            ("-99,9", false, &["-99", "9"]),
+            ("-99,9", true, &["-99,9"]),
+            ("n/a,-99,9,-88,8", true, &["n/a", "-99,9", "-88,8"]),
+            ("x,", true, &["x", ""]),
+        ] {
+            assert_eq!(divided(text, decimal_comma), parts, "{text}");
+        }
+    }
+
+    #[test]
     fn numbers_are_read_and_missing_ones_known() {
         let numbers = |decimal_comma, missing: &[&str]| {
             Numbers::new(decimal_comma, missing.iter().map(|it| (*it).to_owned()).collect())
@@ -275,5 +308,7 @@ mod tests {
         let comma = numbers(true, &[]);
         assert_eq!(comma.parse("1,5"), Ok(Some(1.5)));
         assert!(comma.parse("1.234,5").is_err());
+        let comma = numbers(true, &["-99,9"]);
+        assert_eq!(comma.parse("-99,90"), Ok(None));
     }
 }

@@ -76,8 +76,9 @@ pub(crate) struct Arguments {
     /// Numbers have a comma for the point.
     #[arg(long)]
     decimal_comma: bool,
-    /// Cells that stand for a missing value, besides empty ones, NA, NaN and null.
-    #[arg(long, value_name = "TEXT,...", value_delimiter = ',', allow_hyphen_values = true)]
+    /// Cells that stand for a missing value, besides empty ones, NA, NaN and null. It can be
+    /// repeated; with --decimal-comma, a comma between two digits is part of a number.
+    #[arg(long, value_name = "TEXT,...", allow_hyphen_values = true)]
     missing: Vec<String>,
     /// The file has no times: the first value is of this time.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "pace", conflicts_with_all = ["time", "time_format", "time_unit"])]
