@@ -49,7 +49,7 @@ fn lines(sensors: &[Available]) -> String {
 }
 
 /// As a shell takes it for one word.
-fn quoted(spec: &str) -> String {
+pub(crate) fn quoted(spec: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@,=+%".contains(c);
     if !spec.is_empty() && spec.chars().all(plain) {
         return spec.to_owned();

@@ -271,6 +271,17 @@ fn missing_values_have_decimal_commas_too() {
 }
 
 #[test]
+fn the_advice_about_a_missing_value_can_be_pasted() {
+    let rows = |n| format!("1970-01-01,{n}\n");
+    let text = "date,t\n".to_owned() + &(0..150).map(rows).collect::<String>();
+    for (cell, word) in [("#N/A", "'#N/A'"), ("not valid", "'not valid'")] {
+        let text = format!("{text}1970-01-02,{cell}\n");
+        Files::new().import(&text, &[]).fails_naming(&[&format!("--missing {word}")]);
+        Files::new().import(&text, &["--missing", cell]).succeeds();
+    }
+}
+
+#[test]
 fn json_heeds_the_options_or_refuses_them() {
     let temp =
         "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";

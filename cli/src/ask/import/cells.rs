@@ -8,6 +8,7 @@ use jiff::fmt::strtime::BrokenDownTime;
 use jiff::{Timestamp, ToSpan};
 
 use super::Arguments;
+use crate::listing::quoted;
 
 /// How times are written.
 #[derive(Clone, Debug)]
@@ -171,10 +172,17 @@ impl Numbers {
             return Ok(None);
         }
         let value = self.number(text).filter(|value: &f64| value.is_finite()).ok_or_else(|| {
-            format!(
-                "{text:?} is no finite number; if it stands for a missing value, say so with \
-                 --missing {text}"
-            )
+            let way_out = match text.matches(',').count() {
+                0 => {
+                    let quoted = quoted(text);
+                    format!("if it stands for a missing value, say so with --missing {quoted}")
+                }
+                1 if text.replace(',', ".").parse::<f64>().is_ok() => {
+                    "if it has a comma for the point, say so with --decimal-comma".to_owned()
+                }
+                _ => "correct it, or make it empty if it is missing".to_owned(),
+            };
+            format!("{text:?} is no finite number; {way_out}")
         })?;
         Ok(self.unless_missing(value))
     }
@@ -301,9 +309,18 @@ mod tests {
         ] {
             assert_eq!(plain.parse(text), Ok(expected), "{text}");
         }
-        for text in ["1,5", "inf", "1e999", "y", "1 000"] {
+        for (text, way_out) in [
+            ("1,5", "--decimal-comma"),
+            ("1,234,567", "correct it"),
+            ("inf", "--missing inf"),
+            ("1e999", "--missing 1e999"),
+            ("y", "--missing y"),
+            ("1 000", "--missing '1 000'"),
+            ("#N/A", "--missing '#N/A'"),
+            ("it's", r"--missing 'it'\''s'"),
+        ] {
             let found = plain.parse(text);
-            assert!(found.as_ref().is_err_and(|why| why.contains("--missing")), "{text} {found:?}");
+            assert!(found.as_ref().is_err_and(|why| why.contains(way_out)), "{text} {found:?}");
         }
         let comma = numbers(true, &[]);
         assert_eq!(comma.parse("1,5"), Ok(Some(1.5)));
