@@ -282,6 +282,26 @@ fn the_advice_about_a_missing_value_can_be_pasted() {
 }
 
 #[test]
+fn each_row_counts_where_times_are_made() {
+    let daily = ["--start", "1970-01-01", "--every", "1d"];
+    let missing = [&daily[..], &["--missing", "#N/A"]].concat();
+    let expected = [(0, 1.0), (2 * DAY, 3.0), (4 * DAY, 5.0)];
+    imports("1\n\n3\n#N/A\n5\n", &missing, &expected);
+    imports("# a logger\n\nvalue\n1\n\n3\n#N/A\n5\n", &missing, &expected);
+    imports("value\n#N/A\n\n3\n", &missing, &[(2 * DAY, 3.0)]);
+    imports("n,value\n1,1\n\n2,3\n3,\n4,5\n", &[&daily[..], &["--value", "2"]].concat(), &expected);
+    imports("1\n\n3\n#N/A\n5\n", &[&daily[..], &["--skip", "4"]].concat(), &[(4 * DAY, 5.0)]);
+
+    let files = Files::new();
+    let ran = files.import("1\n\n3\n#N/A\n5\n", &daily);
+    ran.fails_naming(&["line 4: \"#N/A\"", "the 3 rows before it", "--missing '#N/A'"]);
+    assert_eq!(files.stored(), [(0, 1.0), (2 * DAY, 3.0)]);
+    // Elsewhere a comment may stand anywhere, and a blank line is nothing.
+    let timed = "1970-01-01,1\n\n# a new battery\n1970-01-02,2\n";
+    imports(timed, &[], &[(0, 1.0), (DAY, 2.0)]);
+}
+
+#[test]
 fn json_heeds_the_options_or_refuses_them() {
     let temp =
         "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";

@@ -5,6 +5,7 @@ use std::io::Read;
 use csv::{ByteRecord, StringRecord};
 use gaugelog::Observation;
 
+use super::counted_lines::CountedLines;
 use super::layout::{Layout, csv_reader};
 use super::{Failure, Paced, Refused, Row, Rows};
 
@@ -26,7 +27,12 @@ impl CsvRows {
         let cell = |at: usize| {
             cells.get(at).ok_or_else(|| format!("it has {} cells, and not {}", cells.len(), at + 1))
         };
-        let Some(value) = self.layout.numbers.parse(cell(self.layout.value)?)? else {
+        let value = match cells.get(self.layout.value) {
+            // A blank line among values that are counted.
+            None if self.paced.is_some() && cells.iter().all(str::is_empty) => "",
+            _ => cell(self.layout.value)?,
+        };
+        let Some(value) = self.layout.numbers.parse(value)? else {
             return Ok(Row::Missing);
         };
         let time_ns = match (&self.layout.time[..], self.paced) {
@@ -54,11 +60,21 @@ impl Rows for CsvRows {
         take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let input = std::mem::replace(&mut self.input, Box::new(std::io::empty()));
-        let mut reader =
-            csv_reader(self.layout.delimiter).buffer_capacity(1 << 18).from_reader(input);
+        let heading = self.layout.preamble + usize::from(self.layout.heading.is_some());
+        let delimiter = self.layout.delimiter;
+        let mut builder = csv_reader(delimiter);
+        builder.buffer_capacity(1 << 18);
+        let input: Box<dyn Read> = match self.paced {
+            None => input,
+            Some(_) => {
+                builder.comment(None);
+                Box::new(CountedLines::new(input, delimiter, heading))
+            }
+        };
+        let mut reader = builder.from_reader(input);
         // Bytes, as what is not read need not be UTF-8.
         let mut unread = ByteRecord::new();
-        for _ in 0..self.layout.preamble + usize::from(self.layout.heading.is_some()) {
+        for _ in 0..heading {
             reader.read_byte_record(&mut unread).map_err(refused_by_csv)?;
         }
         for _ in 0..skip {

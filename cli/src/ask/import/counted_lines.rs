@@ -1,0 +1,105 @@
+//! The lines of a file without times, where a row that is dropped would shift all after it.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+/// A CSV file in which a blank line among the data is a row with one empty cell, which the
+/// csv crate would drop. `#` begins a comment only above the heading, or above the
+/// first row where there is none.
+pub(super) struct CountedLines {
+    input: BufReader<Box<dyn Read>>,
+    delimiter: u8,
+    /// Rows that are still to come before all lines count.
+    before: usize,
+    /// Whether the next line continues a quoted cell.
+    is_quoted: bool,
+    line: Vec<u8>,
+    /// How much of `line` was handed over.
+    given: usize,
+}
+
+impl CountedLines {
+    /// `heading` rows are above the data.
+    pub(super) fn new(input: Box<dyn Read>, delimiter: u8, heading: usize) -> Self {
+        let input = BufReader::with_capacity(1 << 18, input);
+        // Without a heading, the first row is what shows that the data has begun.
+        let (line, before) = (Vec::new(), heading.max(1));
+        Self { input, delimiter, before, is_quoted: false, line, given: 0 }
+    }
+
+    fn next_line(&mut self) -> io::Result<()> {
+        self.line.clear();
+        self.given = 0;
+        self.input.read_until(b'\n', &mut self.line)?;
+        if self.is_quoted {
+            self.is_quoted = self.ends_quoted();
+            return Ok(());
+        }
+        let is_blank = matches!(&self.line[..], b"\n" | b"\r\n");
+        if self.before == 0 {
+            if is_blank {
+                self.line.splice(..0, *b"\"\"");
+            }
+        } else if self.line.starts_with(b"#") {
+            // The line end stays, as lines are counted in errors.
+            self.line.splice(.., *b"\n");
+        } else if !is_blank {
+            self.before -= 1;
+        }
+        self.is_quoted = self.ends_quoted();
+        Ok(())
+    }
+
+    /// Whether a quoted cell goes on after the line.
+    fn ends_quoted(&self) -> bool {
+        let mut is_quoted = self.is_quoted;
+        let mut last = self.delimiter;
+        for byte in &self.line {
+            if *byte == b'"' {
+                // Quotes in the middle of a cell are text; two in a quoted one are one.
+                is_quoted = !is_quoted && (last == self.delimiter || last == b'"');
+            }
+            last = *byte;
+        }
+        is_quoted
+    }
+}
+
+impl Read for CountedLines {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.line.len() {
+            self.next_line()?;
+        }
+        let read = (&self.line[self.given..]).read(buffer)?;
+        self.given += read;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn counts(heading: usize, text: &str, expected: &str) {
+        let mut found = String::new();
+        let input = Box::new(io::Cursor::new(text.to_owned()));
+        CountedLines::new(input, b',', heading).read_to_string(&mut found).unwrap();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_blank_line_among_the_data_is_a_row() {
+        counts(0, "1\n\n2\n\r\n#3\n", "1\n\"\"\n2\n\"\"\r\n#3\n");
+        counts(0, "# of\n\n1\n\n2", "\n\n1\n\"\"\n2");
+        counts(1, "# of\n\nv\n\n#N/A\n1\n\n2", "\n\nv\n\"\"\n#N/A\n1\n\"\"\n2");
+        counts(0, "", "");
+    }
+
+    #[test]
+    fn a_blank_line_in_a_quoted_cell_is_text() {
+        counts(0, "1,\"a\n\nb\"\n\n2\n", "1,\"a\n\nb\"\n\"\"\n2\n");
+        counts(0, "1,\"a\"\"\n\n\"\n\n", "1,\"a\"\"\n\n\"\n\"\"\n");
+        counts(0, "1,5\" pipe\n\n2\n", "1,5\" pipe\n\"\"\n2\n");
+        counts(1, "\"a\n\nb\"\n\n1\n\n", "\"a\n\nb\"\n\"\"\n1\n\"\"\n");
+    }
+}
