@@ -7,7 +7,8 @@ use gaugelog::Observation;
 
 use super::counted_lines::CountedLines;
 use super::layout::{Layout, csv_reader};
-use super::{Failure, Paced, Refused, Row, Rows};
+use super::paced::Paced;
+use super::{Failure, Refused, Row, Rows};
 
 /// A CSV file whose layout is known.
 pub(super) struct CsvRows {

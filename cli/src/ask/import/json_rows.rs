@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::cells::{Numbers, Times};
 use super::json_object::{Keys, Object};
-use super::{Arguments, Failure, Paced, Refused, Row, Rows};
+use super::paced::Paced;
+use super::{Arguments, Failure, Refused, Row, Rows};
 
 /// A JSON file.
 pub(super) struct JsonRows {
