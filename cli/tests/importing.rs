@@ -183,6 +183,21 @@ fn rows_that_are_skipped_say_nothing_about_the_columns() {
 }
 
 #[test]
+fn a_day_and_its_clock_may_be_in_two_columns() {
+    let minute = 60_000_000_000;
+    let expected = [(DAY + 30 * minute, 1.5), (DAY + 40 * minute, 2.5)];
+    imports("date,time,temp\n1970-01-02,00:30,1.5\n1970-01-02,00:40:00,2.5\n", &[], &expected);
+    imports("at;temp;day\n00:30;1.5;1970-01-02\n00:40;2.5;1970-01-02\n", &[], &expected);
+    let files = Files::new();
+    files.import("date,at,temp\n1970-01-02,8:5:1,1.5\n", &[]).fails_naming(&[
+        "column 2 has times of the day",
+        "--time 1,2",
+        "--time-format",
+    ]);
+    assert!(!files.store.exists());
+}
+
+#[test]
 fn the_column_of_the_time_is_named_or_written_like_one() {
     let second = 1_000_000_000;
     imports(

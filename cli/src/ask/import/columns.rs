@@ -98,6 +98,31 @@ impl Columns<'_> {
         }
     }
 
+    /// The column of the time. If it has days alone, the one with the time of the day belongs
+    /// to it.
+    pub(super) fn with_clock(&self, time: usize) -> Result<Vec<usize>, String> {
+        let is_clock = |cell: &str| {
+            cell.contains(':') && cell.bytes().all(|it| it.is_ascii_digit() || b":. ".contains(&it))
+        };
+        let is_day = !self.all(time, |cell| cell.contains(':'));
+        let clock = (0..self.count()).find(|at| is_day && self.all(*at, is_clock));
+        let Some(clock) = clock else { return Ok(vec![time]) };
+        let joined = |row: &StringRecord| {
+            let both = format!("{} {}", row[time].trim(), row[clock].trim());
+            self.times.parse(&both).is_ok()
+        };
+        if self.rows.iter().all(joined) {
+            return Ok(vec![time, clock]);
+        }
+        Err(format!(
+            "column {} has times of the day; name both columns with --time {},{}, and say how they \
+             are written with --time-format",
+            clock + 1,
+            time + 1,
+            clock + 1
+        ))
+    }
+
     pub(super) fn find_value(&self, time: &[usize]) -> Result<usize, String> {
         let has_number = |at: usize| {
             let is_number = |row: &StringRecord| {

@@ -64,7 +64,7 @@ pub(super) fn understand(
     let columns = Columns { heading, rows, times: &times, numbers: &numbers };
     let time = match (&arguments.time[..], &arguments.start) {
         (_, Some(_)) => Vec::new(),
-        ([], None) => vec![columns.find_time()?],
+        ([], None) => columns.with_clock(columns.find_time()?)?,
         (named, None) => named.iter().map(|it| columns.named(it)).collect::<Result<_, _>>()?,
     };
     let value = match &arguments.value {
