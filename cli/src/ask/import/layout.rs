@@ -37,7 +37,8 @@ pub(super) fn csv_reader(delimiter: u8) -> ReaderBuilder {
     builder
 }
 
-/// What the beginning of a file shows, divided by `delimiter` if that is known; the error is in words, and follows its name.
+/// What the beginning of a file shows, divided by `delimiter` if that is known; the error is in
+/// words, and follows the file's name.
 pub(super) fn understand(
     sample: &[u8],
     is_whole: bool,

@@ -41,9 +41,10 @@ Examples:
 
 It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading, also
 below a line or two about the file, and the columns; --dry-run shows what it understood and
-imports nothing. In JSON, --time and --value name keys. An empty cell, NA, NaN and null are a missing value: the row is skipped and
-counted. Any other cell that is no number, and any time that is none, ends the import with an
-error. The rows before it are in the store; the error says how to go on.
+imports nothing. In JSON, --time and --value name keys. An empty cell, NA, NaN and null are a
+missing value: the row is skipped and counted. Any other cell that is no number, and any time
+that is none, ends the import with an error. The rows before it are in the store; the error says
+how to go on.
 
 Lines that begin with # are comments. With --start they are comments only above the heading, or
 above the first row if there is none; below, a blank line is a missing value, as each row counts.";
