@@ -202,7 +202,7 @@ impl Lane {
         }
     }
 
-    /// The store as it was seen last, or as it is now if all of that was sent or another
+    /// The store as last seen, or as it is now if all of that was sent or another
     /// directory is in its place.
     fn opened(&mut self, course: &Course) -> Result<Option<&Opened>, Exit> {
         let is_over =

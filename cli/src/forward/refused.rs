@@ -78,7 +78,7 @@ impl List {
     }
 }
 
-/// The lines of a text that fit into so many bytes.
+/// The first lines of a text that fit into this number of bytes.
 fn whole_lines(lines: &[u8], bytes_max: u64) -> &[u8] {
     let fits = usize::try_from(bytes_max).unwrap_or(usize::MAX).min(lines.len());
     let end = lines[..fits].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);

@@ -141,7 +141,7 @@ struct Refused {
 }
 
 impl Refused {
-    /// A row that can be told from the next one.
+    /// A row whose end is known.
     fn row(line: u64, why: String) -> Self {
         Self { line, why, can_be_skipped: true }
     }

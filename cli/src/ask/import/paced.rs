@@ -17,9 +17,9 @@ pub(super) struct Paced {
 
 #[derive(Clone, Copy, Debug)]
 enum Pace {
-    /// So many values a second.
+    /// This number of values a second.
     Rate(f64),
-    /// A value each so many nanoseconds.
+    /// A value at each multiple of this number of nanoseconds.
     Every(i64),
 }
 
