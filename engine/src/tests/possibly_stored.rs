@@ -62,6 +62,23 @@ fn whole_frames_of_a_write_that_failed_may_be_found_and_a_retry_stores_them_once
 /// Another process appends after what was reported as failed without copying it, as it
 /// does if it syncs nothing. What it acknowledged stays, whatever the first process does.
 #[test]
+fn a_sync_that_fails_forgets_nothing_of_it() {
+    let (_guard, path) = place();
+    let tried = observations(10..12);
+    let (store, written) = store_of_ten(&path, SyncPolicy::Always, &tried);
+    let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+    result.expect_err("no space");
+    let refuse = |_: &Path, event: &Event| match event.operation {
+        Operation::Write { .. } | Operation::Sync | Operation::Create => Err(no_space()),
+        _ => Ok(()),
+    };
+    let (result, _) = record(refuse, || store.sync());
+    result.expect_err("no space");
+    assert_eq!(store.append_batch(&tried).expect("a retry"), 10..12);
+    assert_holds(&path, &observations(0..12));
+}
+
+#[test]
 fn what_another_writer_acknowledged_after_it_is_not_dropped() {
     for is_retry in [false, true] {
         let (_guard, path) = place();

@@ -183,17 +183,10 @@ impl Session {
 
     /// Makes everything that was appended durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
-        if self.look()?.is_none() {
-            return Ok(());
-        }
-        let (appending, lock) = self.parts();
-        match appending.sync(lock) {
-            Ok(()) => {
-                self.memory.unsynced_since = None;
-                Ok(())
-            }
-            Err(failure) => Err(self.fail(failure, &[])),
-        }
+        // If it fails, what an append before it may have stored stays known.
+        self.with(|appending, lock| appending.sync(lock).map_err(|failure| failure.error))?;
+        self.memory.unsynced_since = None;
+        Ok(())
     }
 
     /// Leaves the delayed mark, unless another process has appended since.
