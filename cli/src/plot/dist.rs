@@ -123,9 +123,13 @@ pub(super) fn round_bins(
 fn equal_edges((low, high): (f64, f64), count: i128) -> Vec<f64> {
     let part = |number: i128| number as f64 / count as f64;
     let edge = |number: i128| low * (1.0 - part(number)) + high * part(number);
-    let mut edges: Vec<f64> = (0..count).map(edge).filter(|edge| *edge < high).collect();
-    edges.dedup();
-    edges[0] = low;
+    let mut edges = vec![low];
+    // Rounding may put an edge below the one before.
+    for edge in (1..count).map(edge) {
+        if edges.last().is_some_and(|last| *last < edge) && edge < high {
+            edges.push(edge);
+        }
+    }
     edges.push(high);
     edges
 }
@@ -328,5 +332,23 @@ impl Curve {
         };
         let points = (0..=CURVE_PIECES).map(place).collect();
         page.drawing.path(points, 1.5, page.theme.muted);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_edges_ascend_for_values_that_differ_by_a_few_units_of_f64() {
+        for low in [7.7_f64, 1.1, -1.1, 1e-308, 123_456.789] {
+            let mut high = low;
+            for _ in 0..40 {
+                high = high.next_up();
+                let edges = equal_edges((low, high), *BINS.start());
+                assert!(edges.is_sorted_by(|left, right| left < right), "{edges:?}");
+                assert_eq!((edges[0], edges[edges.len() - 1]), (low, high));
+            }
+        }
     }
 }
