@@ -35,7 +35,7 @@ class Collected:
 
     def fail(self, name: str, what: str) -> None:
         self.failures.setdefault(name, []).append(what)
-        self.say(f"{name} FAILED {what}")
+        self.say(f"{name} FAILED {_shown(what)}")
 
     def forgive(self, name: str) -> None:
         """The instance starts again, on another provider."""
@@ -93,8 +93,15 @@ def json_of(text: Optional[str]) -> object:
     """Also raises ValueError if nothing was printed, and for Python's NaN and Infinity."""
     if not text:
         raise ValueError("printed nothing")
-    return json.loads(text, parse_constant=_refuse)
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,7 +1,7 @@
 """The observations of an instance that were fetched so far."""
 
 from pathlib import Path
-from typing import Optional
+from typing import BinaryIO, Optional
 
 from collected import values_of_dump
 
@@ -15,6 +15,7 @@ class Dump:
         self.path = path
         self.size = 0
         """How many observations it holds. This is the sequence number of the next one."""
+        self._begun = False
 
     def append(self, text: Optional[str], known: int) -> None:
         """Appends the output of `--dump --from SIZE`. With it there must be at least `known`
@@ -26,21 +27,23 @@ class Dump:
         if size < known:
             raise ValueError(f"{size} observations, where --stats had counted {known}")
         rows = text.strip()[1:-1].encode()
-        if not self.path.exists():
-            self.path.write_bytes(b"[" + rows + END)
-        elif rows:
-            self._insert(rows)
+        head = b"[" if not self._begun else b", " if self.size and rows else b""
+        # Nothing is buffered: a full disk is met here, and not when the file is closed.
+        with self.path.open("r+b" if self._begun else "wb", buffering=0) as file:
+            end = file.seek(-len(END), 2) if self._begun else 0
+            try:
+                _write(file, head + rows + END)
+            except OSError:
+                file.truncate(end)
+                if self._begun:
+                    file.seek(end)
+                    _write(file, END)
+                raise
+        self._begun = True
         self.size = size
 
-    def _insert(self, rows: bytes) -> None:
-        with self.path.open("r+b") as file:
-            end = file.seek(-len(END), 2)
-            try:
-                file.write((b", " if self.size else b"") + rows + END)
-                file.flush()
-            except OSError:
-                # Such as a full disk.
-                file.truncate(end)
-                file.seek(end)
-                file.write(END)
-                raise
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest):]

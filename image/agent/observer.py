@@ -140,6 +140,7 @@ class Observer:
                 source = json_of(asked.stdout())
                 if not isinstance(source, str) or not source.startswith("/"):
                     raise ValueError(f"{source!r} is no path")
+                source.encode()  # a lone surrogate is a ValueError
             except ValueError as error:
                 self._refuse(asked, error)
                 continue

@@ -79,6 +79,9 @@ def main() -> int:
     lacking = missing()
     if lacking:
         return fail(lacking)
+    if any(options.out.glob("*-dump.json")):
+        return fail(f"{options.out} holds the dumps of an earlier run: "
+                    "name another folder with --out")
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         collected = asyncio.run(on_golem.serve(options))

@@ -70,6 +70,19 @@ class CommandLineTest(unittest.TestCase):
                 self.assertEqual(requestor.main(), 1)
         self.assertIn("pip install -r", printed.getvalue())
 
+    def test_dumps_of_an_earlier_run_are_not_overwritten(self):
+        with tempfile.TemporaryDirectory() as folder:
+            dump = Path(folder) / "simple-service-1-dump.json"
+            dump.write_text("[]")
+            words = ["requestor.py", "--image-hash", HASH, "--out", folder]
+            with mock.patch.dict("sys.modules", {"on_golem": mock.Mock()}), \
+                    mock.patch.object(requestor, "missing", return_value=None), \
+                    mock.patch("sys.argv", words), \
+                    contextlib.redirect_stderr(io.StringIO()) as printed:
+                self.assertEqual(requestor.main(), 1)
+            self.assertIn("name another folder with --out", printed.getvalue())
+            self.assertEqual(dump.read_text(), "[]")
+
 
 if __name__ == "__main__":
     unittest.main()
