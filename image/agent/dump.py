@@ -34,10 +34,13 @@ class Dump:
             try:
                 _write(file, head + rows + END)
             except OSError:
-                file.truncate(end)
                 if self._begun:
+                    # These bytes have room already.
+                    file.truncate(end + len(END))
                     file.seek(end)
                     _write(file, END)
+                else:
+                    self.path.unlink()
                 raise
         self._begun = True
         self.size = size

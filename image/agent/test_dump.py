@@ -32,6 +32,7 @@ class DumpTest(unittest.TestCase):
                 with mock.patch.object(dump, "_write", half), self.assertRaises(OSError):
                     fetched.append(rows(2), 0)
                 self.assertEqual(fetched.size, size)
+                self.assertEqual(path.exists(), size > 0)
                 if size:
                     self.assertEqual(len(json.loads(path.read_text())), size)
                 fetched.append(rows(2), 0)

@@ -59,8 +59,6 @@ fn whole_frames_of_a_write_that_failed_may_be_found_and_a_retry_stores_them_once
     }
 }
 
-/// Another process appends after what was reported as failed without copying it, as it
-/// does if it syncs nothing. What it acknowledged stays, whatever the first process does.
 #[test]
 fn a_sync_that_fails_forgets_nothing_of_it() {
     let (_guard, path) = place();
@@ -78,6 +76,8 @@ fn a_sync_that_fails_forgets_nothing_of_it() {
     assert_holds(&path, &observations(0..12));
 }
 
+/// Another process appends after what was reported as failed without copying it, as it
+/// does if it syncs nothing. What it acknowledged stays, whatever the first process does.
 #[test]
 fn what_another_writer_acknowledged_after_it_is_not_dropped() {
     for is_retry in [false, true] {
