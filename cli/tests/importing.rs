@@ -419,6 +419,24 @@ fn a_dry_run_says_what_was_understood_and_imports_nothing() {
 }
 
 #[test]
+fn a_time_that_the_clock_shows_twice_is_refused_or_chosen() {
+    // From 00:30 UTC on, in summer time; an hour later the clock shows the same.
+    let text = "time,value\n2026-10-25 02:30,1.5\n2026-10-25 03:00,2\n";
+    let berlin = ["--tz", "Europe/Berlin"];
+    let files = Files::new();
+    files.import(text, &berlin).fails_naming(&["line 2", "occurs twice", "--ambiguous earlier"]);
+    let form = [&berlin[..], &["--time-format", "%Y-%m-%d %H:%M"]].concat();
+    files.import(text, &form).fails_naming(&["line 2", "occurs twice", "--ambiguous earlier"]);
+    let none = "time,value\n2026-03-29 02:30,1.5\n";
+    files.import(none, &berlin).fails_naming(&["line 2", "does not exist", "such as +01:00"]);
+    let (hour, two) = (3_600_000_000_000, 1_792_893_600_000_000_000);
+    for (which, hours) in [("earlier", 3), ("later", 1)] {
+        let expected = [(two - hours * hour / 2, 1.5), (two, 2.0)];
+        imports(text, &[&form[..], &["--ambiguous", which]].concat(), &expected);
+    }
+}
+
+#[test]
 fn what_is_not_understood_is_refused_before_anything_is_stored() {
     let files = Files::new();
     for (text, options, parts) in [

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::source::{Reading, SourceError};
-pub use moment::TimeFormat;
+pub use moment::{Ambiguous, TimeFormat};
 
 /// The format of the lines of a text.
 ///
@@ -175,7 +175,7 @@ pub(crate) struct LineParser {
 impl LineParser {
     pub(crate) fn new(format: LineFormat) -> Self {
         let LineFormat { time, unit, zone } = format;
-        Self { time, times: TimeFormat { unit, zone } }
+        Self { time, times: TimeFormat { unit, zone, ambiguous: None } }
     }
 
     /// The meaning of a line without its end: `None` if it is blank. The error text

@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, Stri
         // A bare number would be a time in some unit: which one, nobody can see.
         return Err(FORMS.to_owned());
     };
-    let format = TimeFormat { unit: None, zone: zone.clone() };
+    let format = TimeFormat { zone: zone.clone(), ..TimeFormat::default() };
     format.parse(&full).map_err(|why| format!("this is {why}; {FORMS}"))
 }
 

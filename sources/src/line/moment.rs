@@ -1,10 +1,13 @@
 //! Reading times from text.
 
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::AmbiguousOffset;
 
 use super::{TimeUnit, Zone};
+use crate::source::SourceError;
 
 const RANGE: &str = "a time outside the years 1678 to 2261";
 const NO_TIME: &str = "what is no time, such as 2026-06-01T12:00:00Z or seconds since 1970";
@@ -28,6 +31,30 @@ pub struct TimeFormat {
     pub unit: Option<TimeUnit>,
     /// The zone of times without an offset.
     pub zone: Zone,
+    /// Which one a time is that the clock of the zone shows twice. Without it, such a time
+    /// is refused.
+    pub ambiguous: Option<Ambiguous>,
+}
+
+/// Which one a time is that a clock shows twice, as when summer time ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguous {
+    /// The one before the clock was set back.
+    Earlier,
+    /// The one after it.
+    Later,
+}
+
+impl FromStr for Ambiguous {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        match text {
+            "earlier" => Ok(Self::Earlier),
+            "later" => Ok(Self::Later),
+            _ => Err(SourceError::fatal("it may be earlier or later")),
+        }
+    }
 }
 
 impl TimeFormat {
@@ -63,16 +90,18 @@ impl TimeFormat {
     pub fn local(&self, civil: DateTime) -> Result<i64, String> {
         let zone = &self.zone;
         let ambiguous = zone.0.to_ambiguous_timestamp(civil);
-        match ambiguous.offset() {
-            AmbiguousOffset::Unambiguous { .. } => {}
-            AmbiguousOffset::Gap { .. } => {
+        let stamp = match (ambiguous.offset(), self.ambiguous) {
+            (AmbiguousOffset::Unambiguous { .. }, _) => ambiguous.unambiguous(),
+            (AmbiguousOffset::Gap { .. }, _) => {
                 return Err(format!("a time that does not exist in {zone}"));
             }
-            AmbiguousOffset::Fold { .. } => {
+            (AmbiguousOffset::Fold { .. }, None) => {
                 return Err(format!("a time that occurs twice in {zone}; write its offset too"));
             }
-        }
-        nanoseconds(ambiguous.unambiguous().map_err(|_| RANGE.to_owned())?)
+            (AmbiguousOffset::Fold { .. }, Some(Ambiguous::Earlier)) => ambiguous.earlier(),
+            (AmbiguousOffset::Fold { .. }, Some(Ambiguous::Later)) => ambiguous.later(),
+        };
+        nanoseconds(stamp.map_err(|_| RANGE.to_owned())?)
     }
 }
 
@@ -167,7 +196,7 @@ mod tests {
     use super::*;
 
     fn moments(unit: Option<TimeUnit>, zone: &str) -> TimeFormat {
-        TimeFormat { unit, zone: zone.parse().unwrap() }
+        TimeFormat { unit, zone: zone.parse().unwrap(), ambiguous: None }
     }
 
     fn parse(text: &str) -> Result<i64, String> {
@@ -232,6 +261,14 @@ mod tests {
             said("2026-10-25 02:30:00"),
             "a time that occurs twice in Europe/Berlin; write its offset too"
         );
+        for (text, hours) in [("earlier", 0), ("later", 1)] {
+            let ambiguous = Some(text.parse().unwrap());
+            let chosen = TimeFormat { ambiguous, ..berlin.clone() };
+            // 2026-10-25 00:30 UTC.
+            let earlier = 1_792_888_200_000_000_000;
+            assert_eq!(chosen.parse("2026-10-25 02:30:00"), Ok(earlier + hours * hour), "{text}");
+            assert!(chosen.parse("2026-03-29 02:30:00").is_err(), "{text}");
+        }
         assert_eq!(moments(None, "+05:30").parse("2026-06-01 17:30:00"), Ok(NOON));
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gaugelog_sources::TimeFormat;
+use gaugelog_sources::{Ambiguous, TimeFormat, Zone};
 use jiff::civil::{Date, Time};
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::{Timestamp, ToSpan};
@@ -21,7 +21,8 @@ pub(super) struct Times {
 impl Times {
     pub(super) fn of(arguments: &Arguments) -> Self {
         let zone = arguments.tz.clone().unwrap_or_default();
-        let known = TimeFormat { unit: arguments.time_unit, zone };
+        let (unit, ambiguous) = (arguments.time_unit, arguments.ambiguous);
+        let known = TimeFormat { unit, zone, ambiguous };
         Self { strftime: arguments.time_format.clone(), known }
     }
 
@@ -33,6 +34,33 @@ impl Times {
     /// The time of a cell, in nanoseconds since 1970; the error is in words.
     pub(super) fn parse(&self, text: &str) -> Result<i64, String> {
         let text = text.trim();
+        self.read(text).map_err(|why| match (self.change_of_clock(text), &self.strftime) {
+            (Some(way_out), _) => why + way_out,
+            (None, Some(_)) => why,
+            (None, None) => why + "; say how it is written with --time-format or --time-unit",
+        })
+    }
+
+    /// Whether a cell is written as a time, also where the clock of the zone shows it twice
+    /// or never.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        let text = text.trim();
+        self.read(text).is_ok() || self.change_of_clock(text).is_some()
+    }
+
+    /// The way out for a time that the clock of the zone shows twice or never; `None` for
+    /// any other text.
+    fn change_of_clock(&self, text: &str) -> Option<&'static str> {
+        let is_read = |known: TimeFormat| Self { known, ..self.clone() }.read(text).is_ok();
+        let known = &self.known;
+        if is_read(TimeFormat { ambiguous: Some(Ambiguous::Earlier), ..known.clone() }) {
+            return Some(", or choose one with --ambiguous earlier or later");
+        }
+        let never = "; if that clock was not changed, give --tz its offset, such as +01:00";
+        is_read(TimeFormat { zone: Zone::default(), ..known.clone() }).then_some(never)
+    }
+
+    fn read(&self, text: &str) -> Result<i64, String> {
         match end_of_day(text) {
             None => self.moment(text),
             Some(midnight) => self.moment(&midnight).and_then(|time_ns| {
@@ -83,7 +111,7 @@ impl Times {
                 self.known.local(date.to_datetime(time))
             }
         };
-        time.map_err(|why| format!("the time {text:?} is {why}"))
+        time.map_err(|why| no_time(text, &why))
     }
 
     /// A day alone is its beginning: not always midnight, which some clocks leave out.
@@ -116,7 +144,7 @@ fn nanoseconds(time: Timestamp) -> Option<i64> {
 }
 
 fn no_time(text: &str, why: &str) -> String {
-    format!("the time {text:?} is {why}; say how it is written with --time-format or --time-unit")
+    format!("the time {text:?} is {why}")
 }
 
 /// The texts of one `--missing`. With decimal commas, one between digits divides none.
@@ -209,7 +237,7 @@ impl Numbers {
 
 #[cfg(test)]
 pub(super) fn times(strftime: Option<&str>, unit: Option<gaugelog_sources::TimeUnit>) -> Times {
-    let known = TimeFormat { unit, zone: "UTC".parse().unwrap() };
+    let known = TimeFormat { unit, ..TimeFormat::default() };
     Times { strftime: strftime.map(str::to_owned), known }
 }
 
@@ -261,7 +289,13 @@ mod tests {
         let twice = said("2026-10-25 02:30:00").unwrap_err();
         assert!(twice.contains("occurs twice in Europe/Berlin"), "{twice}");
         let none = said("2026-03-29 02:30:00").unwrap_err();
-        assert!(none.contains("does not exist in Europe/Berlin"), "{none}");
+        assert!(none.contains("does not exist in Europe/Berlin; if that clock"), "{none}");
+        for (form, text) in [(None, "2026-10-25 02:30"), (Some("%d.%m. %H %Y"), "25.10. 02 2026")] {
+            let found = in_zone("Europe/Berlin", form, text).unwrap_err();
+            assert!(
+                found.ends_with("its offset too, or choose one with --ambiguous earlier or later")
+            );
+        }
         assert_eq!(said("1970-01-02 01:00:00"), Ok(DAY));
         let with_offset = "2026-10-25 02:30:00 +0100";
         let found = in_zone("Europe/Berlin", Some("%Y-%m-%d %H:%M:%S %z"), with_offset);

@@ -66,7 +66,7 @@ impl Columns<'_> {
     /// number may be anything: a column of them is taken only if it alone is of our times.
     pub(super) fn find_time(&self) -> Result<usize, String> {
         let columns = || (0..self.count()).filter(|at| !is_value_name(&self.name(*at)));
-        let is_time = |at: &usize| self.all(*at, |cell| self.times.parse(cell).is_ok());
+        let is_time = |at: &usize| self.all(*at, |cell| self.times.fits(cell));
         let named = columns().filter(|at| self.is_time_name(&self.name(*at)));
         // Without a row only the heading counts.
         if let Some(at) = named.clone().find(|at| is_time(at) || self.rows.is_empty()) {
@@ -109,7 +109,7 @@ impl Columns<'_> {
         let Some(clock) = clock else { return Ok(vec![time]) };
         let joined = |row: &StringRecord| {
             let both = format!("{} {}", row[time].trim(), row[clock].trim());
-            self.times.parse(&both).is_ok()
+            self.times.fits(&both)
         };
         if self.rows.iter().all(joined) {
             return Ok(vec![time, clock]);

@@ -148,7 +148,7 @@ fn sample_rows(
 fn is_heading(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> bool {
     let is_datum = |cell: &str| {
         let cell = cell.trim();
-        !cell.is_empty() && (numbers.fits(cell) || times.parse(cell).is_ok())
+        !cell.is_empty() && (numbers.fits(cell) || times.fits(cell))
     };
     let Some((first, rest)) = rows.split_first() else { return false };
     let data = |row: &StringRecord| row.iter().filter(|cell| is_datum(cell)).count();
@@ -162,7 +162,7 @@ fn preamble(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> usize {
     let shorter = rows.iter().take_while(|row| row.len() < width).count();
     let is_name = |cell: &str| {
         let cell = cell.trim();
-        !cell.is_empty() && cell.parse::<f64>().is_err() && times.parse(cell).is_err()
+        !cell.is_empty() && cell.parse::<f64>().is_err() && !times.fits(cell)
     };
     let names = rows.get(shorter).is_some_and(|row| row.iter().all(is_name));
     let has_rows = rows.get(shorter + 1).is_some_and(|row| has_number(row, numbers));

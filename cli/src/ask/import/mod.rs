@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, Args};
 use gaugelog::{Observation, Options, Store, SyncPolicy, Writer};
-use gaugelog_sources::{TimeUnit, Zone};
+use gaugelog_sources::{Ambiguous, TimeUnit, Zone};
 
 use paced::Paced;
 
@@ -76,6 +76,11 @@ pub(crate) struct Arguments {
     /// The time zone of times without an offset [default: UTC].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     tz: Option<Zone>,
+    /// Which one a time is that the clock of --tz shows twice, as when summer time ends:
+    /// earlier or later. Rows of both hours then have the times of that one [default: such a
+    /// time ends the import with an error].
+    #[arg(long, value_name = "WHICH", requires = "tz")]
+    ambiguous: Option<Ambiguous>,
     /// What stands between cells [default: found, of comma, semicolon, tab and bar].
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     delimiter: Option<u8>,
