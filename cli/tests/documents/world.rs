@@ -84,7 +84,9 @@ impl World {
             fs::write(dir.join(token), "0815\n").unwrap();
         }
         fs::copy("../sources/tests/pages/version1.pem", dir.join("station.pem")).unwrap();
-        fs::write(dir.join("co2.csv"), "date,co2\n1958-03-29,316.19\n1958-04-05,-99.99\n").unwrap();
+        let weeks = ["1958-04-05,-99.99\n".repeat(59), "1958-04-12,317.6\n".repeat(2_224)].concat();
+        fs::write(dir.join("co2.csv"), "date,co2\n1958-03-29,316.19\n".to_owned() + &weeks)
+            .unwrap();
         let stores = STORES.iter().find(|(name, _)| *name == document).map_or(&[][..], |it| it.1);
         stores.iter().for_each(|name| fill(&dir.join(name)));
         world

@@ -10,22 +10,23 @@ mod layout;
 mod paced;
 #[cfg(feature = "progress")]
 mod progress;
+mod storing;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use gaugelog::{Observation, Options, Store, SyncPolicy, Writer};
+use gaugelog::{Observation, Options, SyncPolicy};
 use gaugelog_sources::{Ambiguous, TimeUnit, Zone};
 
 use paced::Paced;
+use storing::Import;
 
 use crate::duration;
 use crate::exit::Exit;
-use crate::explain::explained;
-use crate::figures::{count, figure, plural};
+use crate::figures::count;
 use crate::output;
 use crate::verify::in_words;
 
@@ -40,8 +41,8 @@ Examples:
   simple_service --dump | gaugelog import copy.log -
 
 It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading, also
-below a line or two about the file, and the columns; --dry-run shows what it understood and
-imports nothing. In JSON, --time and --value name keys. An empty cell, NA, NaN and null are a
+below a line or two about the file, and the columns; --dry-run shows what it understood,
+reads all rows and imports nothing. In JSON, --time and --value name keys. An empty cell, NA, NaN and null are a
 missing value: the row is skipped and counted. Any other cell that is no number, and any time
 that is none, ends the import with an error. The rows before it are in the store; the error says
 how to go on.
@@ -103,7 +104,7 @@ pub(crate) struct Arguments {
     /// Skip this many rows, the heading not counted.
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     skip: u64,
-    /// Show what is understood of the file, and import nothing.
+    /// Show what is understood of the file, read all its rows, and import nothing.
     #[arg(long)]
     dry_run: bool,
 }
@@ -225,13 +226,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         Box::new(csv_rows::CsvRows::new(all, layout, paced))
     };
     if arguments.dry_run {
-        return output::print(rows.description().as_bytes());
+        return check(rows, arguments);
     }
     let store = Options::new().sync(SyncPolicy::Never).open_or_create(&arguments.store);
     let store = store.map_err(|error| in_words(&error))?;
     let mut import = Import::begin(&store, arguments.skip).map_err(|error| in_words(&error))?;
     let ended = rows.each(arguments.skip, &mut |row| import.take(row));
     import.conclude(&store, arguments, ended)
+}
+
+/// Says what is understood of a file, and reads all of its rows.
+fn check(rows: Box<dyn Rows>, arguments: &Arguments) -> Result<(), Exit> {
+    output::print(rows.description().as_bytes())?;
+    let (mut with_value, mut missing) = (0, 0);
+    let ended = rows.each(arguments.skip, &mut |row| {
+        match row {
+            Row::Observation(_) => with_value += 1,
+            Row::Missing => missing += 1,
+            Row::Skipped => {}
+        }
+        Ok(())
+    });
+    let without = match missing {
+        0 => String::new(),
+        _ => format!(", {} without one", count(missing)),
+    };
+    let rows = format!("{} with a value{without}", count(with_value));
+    let file = arguments.file.display();
+    match ended {
+        Ok(()) => output::print(format!("rows       {rows}\n").as_bytes()),
+        Err(Failure::Refused(Refused { line, why, .. })) => {
+            Err(Exit::Error(format!("{file}, line {line}: {why}; the rows before it: {rows}")))
+        }
+        Err(Failure::Input(error)) => Err(unreadable(&arguments.file, &error)),
+        Err(Failure::Store(error)) => Err(in_words(&error)),
+    }
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Exit> {
@@ -253,138 +282,4 @@ fn unreadable(path: &Path, error: &io::Error) -> Exit {
         "{}: cannot read it: {error}; name a file that can be read",
         path.display()
     ))
-}
-
-/// Rows on their way into a store.
-struct Import {
-    writer: Writer,
-    /// The sequence number of the first.
-    first: u64,
-    skip: u64,
-    /// Rows of the file so far.
-    seen: u64,
-    /// Observations that the writer has stored, and the rows of the file up to them.
-    flushed: (u64, u64),
-    /// For each observation since, the rows of the file up to it.
-    batch: Vec<u64>,
-    missing: u64,
-    begun: Instant,
-}
-
-/// Observations between two flushes.
-const BATCH: usize = 1 << 16;
-
-impl Import {
-    fn begin(store: &Store, skip: u64) -> gaugelog::Result<Self> {
-        let writer = store.writer()?;
-        let first = store.snapshot()?.end_sequence();
-        let (flushed, batch) = ((0, skip), Vec::with_capacity(BATCH));
-        Ok(Self { writer, first, skip, seen: 0, flushed, batch, missing: 0, begun: Instant::now() })
-    }
-
-    fn take(&mut self, row: Row) -> Result<(), Failure> {
-        self.seen += 1;
-        match row {
-            Row::Skipped => {}
-            Row::Missing => self.missing += 1,
-            Row::Observation(observation) => {
-                self.writer.push(observation).map_err(Failure::Store)?;
-                self.batch.push(self.seen);
-                if self.batch.len() == BATCH {
-                    self.flush().map_err(Failure::Store)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> gaugelog::Result<()> {
-        self.writer.flush()?;
-        self.flushed = (self.flushed.0 + self.batch.len() as u64, self.seen);
-        self.batch.clear();
-        Ok(())
-    }
-
-    /// How many rows of the file are done with when the store holds this many of them.
-    fn rows_done(&self, stored: u64) -> u64 {
-        let of_batch = usize::try_from(stored.saturating_sub(self.flushed.0)).unwrap_or(usize::MAX);
-        let last = of_batch.checked_sub(1).and_then(|last| self.batch.get(last));
-        last.copied().unwrap_or(self.flushed.1)
-    }
-
-    /// Makes durable what was read, and says what came of it.
-    fn conclude(
-        mut self,
-        store: &Store,
-        arguments: &Arguments,
-        ended: Result<(), Failure>,
-    ) -> Result<(), Exit> {
-        let ended = match ended {
-            Err(Failure::Store(error)) => Err(Failure::Store(error)),
-            ended => {
-                let synced = self.flush().and_then(|()| self.writer.sync());
-                synced.map_err(Failure::Store).and(ended)
-            }
-        };
-        let file = arguments.file.display();
-        match ended {
-            Ok(()) => {
-                self.writer.seal().map_err(|error| in_words(&error))?;
-                output::print(self.sentence(store.path()).as_bytes())
-            }
-            Err(Failure::Refused(Refused { line, why, can_be_skipped })) => {
-                let rows = self.seen.max(self.skip);
-                let are = if rows == 1 { "is" } else { "are" };
-                let mut text = format!(
-                    "{file}, line {line}: {why}; the {} row{} before it {are} done: mend the line \
-                     and go on with --skip {rows}",
-                    count(rows),
-                    plural(rows),
-                );
-                if can_be_skipped {
-                    text.push_str(&format!(", or leave it out with --skip {}", rows + 1));
-                }
-                Err(Exit::Error(text))
-            }
-            Err(Failure::Input(error)) => Err(Exit::Error(format!(
-                "{file}: cannot read it to its end: {error}; go on with --skip {}",
-                self.seen.max(self.skip)
-            ))),
-            Err(Failure::Store(error)) => {
-                drop(self.writer.flush());
-                let stored =
-                    store.snapshot().map(|it| it.end_sequence().saturating_sub(self.first));
-                let rest = match stored {
-                    Ok(stored) => format!(
-                        "{} observation{} of {file} are stored: go on with --skip {}",
-                        count(stored),
-                        plural(stored),
-                        self.rows_done(stored)
-                    ),
-                    Err(_) => format!(
-                        "what of {file} is stored begins at sequence number {}: look with \
-                         `gaugelog tail`",
-                        self.first
-                    ),
-                };
-                Err(Exit::Error(format!("{}; {rest}", explained(&error))))
-            }
-        }
-    }
-
-    fn sentence(&self, store: &Path) -> String {
-        let (store, imported) = (output::shown(store), self.flushed.0);
-        let mut text =
-            format!("{store}: {} observation{} imported", count(imported), plural(imported));
-        if self.missing > 0 {
-            let (rows, s) = (count(self.missing), plural(self.missing));
-            text.push_str(&format!(", {rows} row{s} without a value skipped"));
-        }
-        let seconds = self.begun.elapsed().as_secs_f64();
-        if seconds >= 1.0 {
-            let rate = figure(self.seen as f64 / seconds / 1e6, 3);
-            text.push_str(&format!(", {rate} million rows a second"));
-        }
-        text + "\n"
-    }
 }

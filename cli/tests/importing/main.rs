@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../program/mod.rs"]
 mod program;
+mod refused;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -413,56 +415,8 @@ fn a_dry_run_says_what_was_understood_and_imports_nothing() {
                     heading    the first row\n\
                     time       column 1, \"when\"\n\
                     value      column 2, \"°C\"\n\
-                    first row  \"1970-01-01\" is the time, \"1.5\" the value\n";
+                    first row  \"1970-01-01\" is the time, \"1.5\" the value\n\
+                    rows       1 with a value\n";
     assert_eq!(ran.stdout, expected);
     assert_eq!(names_in(files.dir.path()), ["file"]);
-}
-
-#[test]
-fn a_time_that_the_clock_shows_twice_is_refused_or_chosen() {
-    // From 00:30 UTC on, in summer time; an hour later the clock shows the same.
-    let text = "time,value\n2026-10-25 02:30,1.5\n2026-10-25 03:00,2\n";
-    let berlin = ["--tz", "Europe/Berlin"];
-    let files = Files::new();
-    files.import(text, &berlin).fails_naming(&["line 2", "occurs twice", "--ambiguous earlier"]);
-    let form = [&berlin[..], &["--time-format", "%Y-%m-%d %H:%M"]].concat();
-    files.import(text, &form).fails_naming(&["line 2", "occurs twice", "--ambiguous earlier"]);
-    let none = "time,value\n2026-03-29 02:30,1.5\n";
-    files.import(none, &berlin).fails_naming(&["line 2", "does not exist", "such as +01:00"]);
-    let (hour, two) = (3_600_000_000_000, 1_792_893_600_000_000_000);
-    for (which, hours) in [("earlier", 3), ("later", 1)] {
-        let expected = [(two - hours * hour / 2, 1.5), (two, 2.0)];
-        imports(text, &[&form[..], &["--ambiguous", which]].concat(), &expected);
-    }
-}
-
-#[test]
-fn what_is_not_understood_is_refused_before_anything_is_stored() {
-    let files = Files::new();
-    for (text, options, parts) in [
-        ("# of nothing\n", &[][..], &["no row"][..]),
-        ("Nothing was measured.\n", &[], &["no column has times"]),
-        ("a,b\nx,y\n", &[], &["no column has times", "1 \"a\", 2 \"b\"", "--time-format"]),
-        ("t,a,b\n1970-01-01,1,2\n", &[], &["several columns have numbers", "--value", "3 \"b\""]),
-        ("t,a\n1970-01-01,x\n", &[], &["no column has numbers"]),
-        ("t,a\n1970-01-01,1\n", &["--value", "c"], &["there is no column \"c\"", "2 \"a\""]),
-        ("t,a\n1970-01-01,1\n", &["--value", "3"], &["there is no column \"3\""]),
-        ("{\"a\": 1}\n", &[], &["line 1", "no key \"value\" or \"val\"", "--value: \"a\""]),
-        ("[{\"time\": \"noon\", \"value\": 1}]", &[], &["line 1", "\"noon\"", "--time-format"]),
-    ] {
-        let ran = files.import(text, options).fails_naming(parts);
-        assert!(ran.stderr.contains("/file"), "{ran:?}");
-        assert!(!files.store.exists() || files.stored().is_empty(), "{text}");
-    }
-    files.import(b"t,a\n1970-01-01,1\xff\n", &[]).fails_naming(&["UTF-8"]);
-    files
-        .import_file(&files.dir.path().join("none"), &[])
-        .fails_naming(&["none", "cannot read it"]);
-    files.import_file(files.dir.path(), &[]).fails_naming(&["this is a directory"]);
-    for options in
-        [&["--rate", "1"][..], &["--start", "now", "--rate", "0"], &["--delimiter", "ab"]]
-    {
-        let ran = files.import("1\n", options);
-        assert_eq!(ran.status, Some(2), "{ran:?}");
-    }
 }
