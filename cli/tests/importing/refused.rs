@@ -68,6 +68,23 @@ fn what_is_not_understood_is_refused_before_anything_is_stored() {
         assert!(ran.stderr.contains("/file"), "{ran:?}");
         assert!(!files.store.exists() || files.stored().is_empty(), "{text}");
     }
+    for (cell, parts) in [
+        ("\"1,234.5\"", ["line 2, column 3", "\"1,234.5\" is no finite number"]),
+        ("20.5 °C", ["line 2, column 3", "\"20.5 °C\""]),
+        ("#DIV/0!", ["\"#DIV/0!\"", "--missing '#DIV/0!'"]),
+    ] {
+        let text = format!("time,place,t\n1970-01-01,Kew,{cell}\n1970-01-02,Kew,2\n");
+        files.import(text, &[]).fails_naming(&parts);
+    }
+    let dotted = "time,t\n01.06.2026,2\n";
+    files.import(dotted, &[]).fails_naming(&[
+        "line 2, column 1",
+        "\"01.06.2026\"",
+        "--time-format",
+    ]);
+    let packed = [b"\x1f\x8b\x08\0".to_vec(), vec![0xff; 40]].concat();
+    files.import(packed, &[]).fails_naming(&["compressed by gzip", "zcat", "gaugelog import"]);
+    files.import(b"PK\x03\x04\xff", &[]).fails_naming(&["save it as CSV"]);
     files.import(b"t,a\n1970-01-01,1\xff\n", &[]).fails_naming(&["UTF-8"]);
     files
         .import_file(&files.dir.path().join("none"), &[])

@@ -48,6 +48,11 @@ impl Times {
         self.read(text).is_ok() || self.change_of_clock(text).is_some()
     }
 
+    /// Why a cell is not written as a time.
+    pub(super) fn wrong(&self, text: &str) -> Option<String> {
+        self.parse(text).err().filter(|_| !self.fits(text))
+    }
+
     /// The way out for a time that the clock of the zone shows twice or never; `None` for
     /// any other text.
     fn change_of_clock(&self, text: &str) -> Option<&'static str> {
@@ -165,6 +170,27 @@ fn divided(text: &str, decimal_comma: bool) -> Vec<String> {
     parts
 }
 
+/// What to do about a cell that is no number.
+fn way_out(text: &str) -> String {
+    let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    let (commas, quoted) = (text.matches(',').count(), quoted(text));
+    let missing = format!("if it stands for a missing value, say so with --missing {quoted}");
+    let before_unit = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    if commas == 0 && before_unit != text && is_number(before_unit) {
+        return format!("write it without {:?}; or {missing}", &text[before_unit.len()..]);
+    }
+    if commas == 0 {
+        return missing;
+    }
+    if commas == 1 && is_number(&text.replace(',', ".")) {
+        return "if it has a comma for the point, say so with --decimal-comma".to_owned();
+    }
+    if is_number(&text.replace(',', "")) {
+        return "write it without commas between thousands".to_owned();
+    }
+    "correct it, or make it empty if it is missing".to_owned()
+}
+
 /// How numbers are written.
 #[derive(Clone, Debug)]
 pub(super) struct Numbers {
@@ -199,19 +225,10 @@ impl Numbers {
         if self.missing.iter().any(|known| known == text) {
             return Ok(None);
         }
-        let value = self.number(text).filter(|value: &f64| value.is_finite()).ok_or_else(|| {
-            let way_out = match text.matches(',').count() {
-                0 => {
-                    let quoted = quoted(text);
-                    format!("if it stands for a missing value, say so with --missing {quoted}")
-                }
-                1 if text.replace(',', ".").parse::<f64>().is_ok() => {
-                    "if it has a comma for the point, say so with --decimal-comma".to_owned()
-                }
-                _ => "correct it, or make it empty if it is missing".to_owned(),
-            };
-            format!("{text:?} is no finite number; {way_out}")
-        })?;
+        let value = self
+            .number(text)
+            .filter(|value: &f64| value.is_finite())
+            .ok_or_else(|| format!("{text:?} is no finite number; {}", way_out(text)))?;
         Ok(self.unless_missing(value))
     }
 
@@ -345,7 +362,10 @@ mod tests {
         }
         for (text, way_out) in [
             ("1,5", "--decimal-comma"),
-            ("1,234,567", "correct it"),
+            ("1,234,567", "without commas"),
+            ("1,234.5", "without commas"),
+            ("20.5 °C", "write it without \" °C\"; or if"),
+            ("1,2,x", "correct it"),
             ("inf", "--missing inf"),
             ("1e999", "--missing 1e999"),
             ("y", "--missing y"),

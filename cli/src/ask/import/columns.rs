@@ -81,7 +81,15 @@ impl Columns<'_> {
             |cell: &str| self.times.parse(cell).is_ok_and(|it| PLAUSIBLE.contains(&it));
         let of_our_times: Vec<usize> =
             found.iter().copied().filter(|at| self.all(*at, is_of_our_times)).collect();
-        match (&found[..], &of_our_times[..], named.clone().next()) {
+        let named = named.clone().next();
+        if let Some(why) = named.and_then(|at| self.first_wrong(at, |it| self.times.wrong(it))) {
+            return Err(format!(
+                "no column has times that are understood: {why}; or name another column with \
+                 --time, or give --start and --rate or --every; the columns are {}",
+                self.list()
+            ));
+        }
+        match (&found[..], &of_our_times[..], named) {
             (_, [only], None) => Ok(*only),
             ([only], _, None) if self.times.have_form() => Ok(*only),
             ([_, ..], _, None) => Err(format!(
@@ -141,8 +149,9 @@ impl Columns<'_> {
             ([only], _) => Ok(*only),
             (_, Some(named)) => Ok(*named),
             ([], None) => Err(format!(
-                "no column has numbers alone; name it with --value, and what stands for a missing \
-                 value with --missing; the columns are {}",
+                "no column has numbers alone{}; name it with --value, and what stands for a \
+                 missing value with --missing; the columns are {}",
+                self.no_number(time).map(|why| format!(": {why}")).unwrap_or_default(),
                 self.list()
             )),
             _ => Err(format!(
@@ -150,6 +159,27 @@ impl Columns<'_> {
                 self.list()
             )),
         }
+    }
+
+    /// Why the column that is most like numbers is none, by its first wrong cell.
+    fn no_number(&self, time: &[usize]) -> Option<String> {
+        let has_digit = |cell: &str| cell.bytes().any(|byte| byte.is_ascii_digit());
+        let like_numbers = |at: &usize| {
+            let rows = self.rows.iter().filter(|row| row.get(*at).is_some_and(has_digit));
+            (is_value_name(&self.name(*at)), rows.count())
+        };
+        // The first of those that are equally like them.
+        let columns = (0..self.count()).rev().filter(|at| !time.contains(at));
+        self.first_wrong(columns.max_by_key(like_numbers)?, |it| self.numbers.parse(it).err())
+    }
+
+    /// The first cell of a column that is wrong, by its line, and why.
+    fn first_wrong(&self, at: usize, wrong: impl Fn(&str) -> Option<String>) -> Option<String> {
+        self.rows.iter().find_map(|row| {
+            let line = row.position().map_or(0, csv::Position::line);
+            let why = wrong(row.get(at)?)?;
+            Some(format!("line {line}, column {}: {why}", at + 1))
+        })
     }
 
     pub(super) fn example(&self, time: &[usize], value: usize) -> String {

@@ -5,6 +5,7 @@ use csv::{ReaderBuilder, StringRecord};
 use super::Arguments;
 use super::cells::{Numbers, Times};
 use super::columns::Columns;
+use crate::listing::quoted;
 
 /// How much of a file is looked at first.
 pub(super) const SAMPLE_BYTES: u64 = 64 * 1024;
@@ -107,6 +108,26 @@ pub(super) fn take_separator(begin: &mut Vec<u8>) -> Option<u8> {
     let delimiter = name.eq_ignore_ascii_case(b"sep=").then_some(*delimiter)?;
     begin.drain(..SEPARATOR_BYTES);
     Some(delimiter)
+}
+
+/// How files begin that hold a text compressed: by which program, and how to read them.
+const COMPRESSED: [(&[u8], &str, &str); 4] = [
+    (b"\x1f\x8b", "compressed by gzip", "zcat"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd", "zstdcat"),
+    (b"\xfd7zXZ\0", "compressed by xz", "xzcat"),
+    (b"PK\x03\x04", "an archive or a spreadsheet", ""),
+];
+
+/// What to do about a file that is no text yet.
+pub(super) fn compressed(begin: &[u8], arguments: &Arguments) -> Option<String> {
+    let (_, what, program) = COMPRESSED.iter().find(|(magic, ..)| begin.starts_with(magic))?;
+    let [file, store] = [&arguments.file, &arguments.store].map(|it| quoted(&it.to_string_lossy()));
+    Some(match *program {
+        "" => format!("it is {what}; unpack it, or save it as CSV"),
+        program => {
+            format!("it is {what}; decompress it: {program} {file} | gaugelog import {store} -")
+        }
+    })
 }
 
 /// A sample without the character that its end divides, if it does.

@@ -213,6 +213,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let is_json = matches!(begin.trim_ascii_start().first(), Some(b'[' | b'{'));
     let all: Box<dyn Read> = Box::new(io::Cursor::new(begin.clone()).chain(input));
     let named = |why: String| Exit::Error(format!("{}: {why}", arguments.file.display()));
+    if let Some(why) = layout::compressed(&begin, arguments) {
+        return Err(named(why));
+    }
     // An export of an empty store as JSON Lines is an empty file.
     let is_empty = is_whole && begin.trim_ascii().is_empty();
     let rows: Box<dyn Rows> = if is_empty {
