@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use gaugelog::{Observation, Snapshot, Window};
 
 use super::buckets::{Every, buckets};
+use super::export_format::Format;
 use super::influx;
 use super::range::{Range, RangeOptions};
 use super::rows::Rows;
@@ -28,7 +29,7 @@ Examples:
   gaugelog export room.log --every 1h --tz Europe/Berlin -o hours.csv
   gaugelog export room.log --format jsonl | gzip > room.jsonl.gz
   gaugelog export room.log --format influx | influx write --bucket house --precision ns
-  gaugelog export room.log --format parquet -o room.parquet
+  gaugelog export room.log -o room.parquet
 
 Observations come in the order of arrival, times with all their digits and values so that
 they read back as the same bits. With --every there is a row for each bucket that holds an
@@ -54,38 +55,16 @@ pub(crate) struct Arguments {
     quantile: Vec<f64>,
     /// csv, jsonl (an object a line), json (one array), influx (line protocol with
     /// nanoseconds; the measurement is the name of the store's directory) or parquet (the
-    /// series is that name; times are UTC).
-    #[arg(long, value_name = "FORMAT", default_value = "csv", hide_possible_values = true)]
-    format: Format,
+    /// series is that name; times are UTC) [default: by the ending of --output, else csv].
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    format: Option<Format>,
     /// The file to write, which appears whole or not at all [default: standard output].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Csv,
-    Jsonl,
-    Json,
-    Influx,
-    #[cfg(feature = "parquet")]
-    Parquet,
-}
-
-impl Format {
-    /// Whether it has no place for the statistics of buckets.
-    fn is_for_observations(self) -> bool {
-        match self {
-            Self::Csv | Self::Jsonl | Self::Json => false,
-            Self::Influx => true,
-            #[cfg(feature = "parquet")]
-            Self::Parquet => true,
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
-    arguments.check()?;
+    let format = arguments.format()?;
     let range = arguments.range.range()?;
     let [store] = &stores::named(std::slice::from_ref(&arguments.store))?[..] else {
         return Err(Exit::Error(format!(
@@ -95,10 +74,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     };
     let snapshot = snapshot(store)?;
     match &arguments.output {
-        None => write(arguments, store, &snapshot, &range, &mut output::stdout())
+        None => write(arguments, format, store, &snapshot, &range, &mut output::stdout())
             .map_err(|failure| failure.in_words(&|error| Exit::of_output(error)))?,
         Some(path) => whole_file::write(path, |file, refused| {
-            write(arguments, store, &snapshot, &range, file)
+            write(arguments, format, store, &snapshot, &range, file)
                 .map_err(|failure| failure.in_words(refused))
         })?,
     }
@@ -106,21 +85,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 }
 
 impl Arguments {
-    /// Refuses options that do not go together.
-    fn check(&self) -> Result<(), Exit> {
-        if self.format.is_for_observations() && self.every.is_some() {
-            let format = self.format.to_possible_value();
+    /// The format; refuses options that do not go together.
+    fn format(&self) -> Result<Format, Exit> {
+        let format = Format::of(self.format, self.output.as_deref())?;
+        if format.is_for_observations() && self.every.is_some() {
+            let format = format.to_possible_value();
             return Err(Exit::Usage(format!(
                 "error: --format {} is for observations; use csv or jsonl with --every\n",
                 format.as_ref().map_or("", |format| format.get_name())
             )));
         }
         #[cfg(feature = "parquet")]
-        if self.format == Format::Parquet && self.output.is_none() && io::stdout().is_terminal() {
+        if format == Format::Parquet && self.output.is_none() && io::stdout().is_terminal() {
             let why = "a Parquet file is no text for a terminal; give --output FILE";
             return Err(Exit::Usage(format!("error: {why}\n")));
         }
-        Ok(())
+        Ok(format)
     }
 }
 
@@ -147,19 +127,19 @@ impl Failure {
 
 fn write(
     arguments: &Arguments,
+    format: Format,
     store: &Named,
     snapshot: &Snapshot,
     range: &Range,
     out: &mut (impl Write + Send),
 ) -> Result<(), Failure> {
     #[cfg(feature = "parquet")]
-    if arguments.format == Format::Parquet {
+    if format == Format::Parquet {
         let series = stores::series(&store.name);
         return parquet_file::write(out, series, Vec::new(), observations(snapshot, range));
     }
     let measurement = influx::measurement(&store.name);
-    let (format, buffer) = (arguments.format, Vec::new());
-    let mut lines = Lines { format, measurement, buffer, written: 0, out };
+    let mut lines = Lines { format, measurement, buffer: Vec::new(), written: 0, out };
     match arguments.every {
         None => {
             lines.begin("time,value\n");

@@ -4,6 +4,7 @@
 pub(crate) mod add;
 pub(crate) mod buckets;
 pub(crate) mod export;
+mod export_format;
 pub(crate) mod import;
 mod influx;
 pub(crate) mod info;

@@ -1,0 +1,76 @@
+//! How an export is written: as `--format` says, or the ending of the file's name.
+
+use std::fs;
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use crate::exit::Exit;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Csv,
+    Jsonl,
+    Json,
+    Influx,
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+/// Endings of files that programs would take for something else than any export.
+const OTHERS: [(&str, &str); 5] = [
+    ("gz", "export to standard output, as in `gaugelog export STORE | gzip > FILE.csv.gz`"),
+    ("zst", "export to standard output, as in `gaugelog export STORE | zstd > FILE.csv.zst`"),
+    ("xz", "export to standard output, as in `gaugelog export STORE | xz > FILE.csv.xz`"),
+    ("zip", "name a file that ends in .csv, and pack that"),
+    ("xlsx", "name a file that ends in .csv, which a spreadsheet opens"),
+];
+
+impl Format {
+    /// The format of a file: the given one, or that of its ending, or CSV.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] for an ending of which the file would be no such thing.
+    pub(super) fn of(given: Option<Self>, file: Option<&Path>) -> Result<Self, Exit> {
+        // A device or a pipe is no file that anyone opens by its ending.
+        let is_written_to = |file: &&Path| {
+            fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir())
+        };
+        let ending = file.filter(|file| !is_written_to(file)).and_then(Path::extension);
+        let ending = ending.map(|it| it.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let wrong = |way_out: &str| {
+            Err(Exit::Usage(format!("error: an export is no .{ending} file; {way_out}\n")))
+        };
+        if let Some((_, way_out)) = OTHERS.iter().find(|(other, _)| *other == ending) {
+            return wrong(way_out);
+        }
+        if ending == "parquet" {
+            #[cfg(feature = "parquet")]
+            return match given {
+                None | Some(Self::Parquet) => Ok(Self::Parquet),
+                Some(_) => Err(Exit::Usage(
+                    "error: a .parquet file has the format parquet; leave --format out, or name \
+                     another file\n"
+                        .to_owned(),
+                )),
+            };
+            #[cfg(not(feature = "parquet"))]
+            return wrong("this program was built without Parquet; name a file that ends in .csv");
+        }
+        Ok(given.unwrap_or(match ending.as_str() {
+            "jsonl" => Self::Jsonl,
+            "json" => Self::Json,
+            _ => Self::Csv,
+        }))
+    }
+
+    /// Whether it has no place for the statistics of buckets.
+    pub(super) fn is_for_observations(self) -> bool {
+        match self {
+            Self::Csv | Self::Jsonl | Self::Json => false,
+            Self::Influx => true,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => true,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The file of an export is what its name says.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod program;
+
+use std::fs;
+
+use gaugelog::Observation;
+use program::{Ran, TOOL, house, names_in, program};
+use rustix::fs::{CWD, Mode, mkfifoat};
+use tempfile::TempDir;
+
+fn room() -> TempDir {
+    house(&[("room", &[Observation::new(0, 2.5)])])
+}
+
+fn export(dir: &TempDir, options: &[&str]) -> Ran {
+    let mut command = program(TOOL);
+    command.current_dir(dir).args(["export", "room"]).args(options);
+    Ran::of(command)
+}
+
+#[test]
+fn the_ending_of_a_file_is_its_format() {
+    let dir = room();
+    let line = "{\"time\": \"1970-01-01T00:00:00Z\", \"value\": 2.5}\n";
+    let csv = "time,value\n1970-01-01T00:00:00Z,2.5\n";
+    for (options, name, expected) in [
+        (&["-o", "a.jsonl"][..], "a.jsonl", line),
+        (&["-o", "a.JSON"], "a.JSON", &format!("[\n{}\n]\n", line.trim_end())),
+        (&["-o", "a.csv"], "a.csv", csv),
+        (&["-o", "a.txt"], "a.txt", csv),
+        (&["-o", "b.json", "--format", "jsonl"], "b.json", line),
+    ] {
+        export(&dir, options).succeeds();
+        assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), expected, "{name}");
+    }
+    #[cfg(feature = "parquet")]
+    {
+        export(&dir, &["-o", "a.parquet"]).succeeds();
+        assert!(fs::read(dir.path().join("a.parquet")).unwrap().starts_with(b"PAR1"));
+    }
+}
+
+#[test]
+fn an_ending_that_would_mislead_is_refused() {
+    let dir = room();
+    for (name, way_out) in [
+        ("a.csv.gz", "gzip >"),
+        ("a.csv.zst", "zstd >"),
+        ("a.xz", "xz >"),
+        ("a.zip", ".csv"),
+        ("a.XLSX", ".csv"),
+    ] {
+        let ran = export(&dir, &["-o", name]);
+        assert!(ran.status == Some(2) && ran.stderr.contains(way_out), "{ran:?}");
+    }
+    assert_eq!(export(&dir, &["-o", "a.parquet", "--format", "csv"]).status, Some(2));
+    assert_eq!(names_in(dir.path()), ["room"]);
+    // A pipe is no file that anyone opens by its name.
+    let pipe = dir.path().join("pipe.gz");
+    mkfifoat(CWD, &pipe, Mode::from_raw_mode(0o600)).unwrap();
+    let reader = std::thread::spawn(move || fs::read_to_string(pipe).unwrap());
+    export(&dir, &["-o", "pipe.gz"]).succeeds();
+    assert!(reader.join().unwrap().starts_with("time,value\n"));
+}
