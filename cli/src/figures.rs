@@ -4,9 +4,17 @@ use gaugelog_sources::Counts;
 
 use crate::json;
 
-/// A number rounded to so many significant digits, without zeros at its end.
+/// All whole numbers below this, 2^53, are exact.
+const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
+
+/// A number rounded to so many significant digits, without zeros at its end. Its whole part
+/// has all of its digits: a rounded one would end in zeros that look measured.
 pub(crate) fn figure(value: f64, digits: usize) -> String {
-    let decimals = digits.saturating_sub(1);
+    let whole = match value.abs() {
+        magnitude if magnitude < EXACT_BELOW => format!("{:.0}", magnitude.trunc()).len(),
+        _ => 0,
+    };
+    let decimals = digits.max(whole).saturating_sub(1);
     // By way of text: rounding to decimal digits is no operation on binary numbers.
     let rounded = format!("{value:.decimals$e}").parse().ok().filter(|read: &f64| read.is_finite());
     let mut text = Vec::new();
@@ -62,7 +70,11 @@ mod tests {
             (14.0, 6, "14"),
             (-0.5, 6, "-0.5"),
             (0.0, 6, "0"),
-            (123_456_789.0, 6, "123457000"),
+            (123_456_789.0, 6, "123456789"),
+            (24_069_570_560.0, 6, "24069570560"),
+            (-24_069_570_560.4, 6, "-24069570560"),
+            (9_007_199_254_740_991.0, 6, "9007199254740991"),
+            (123_456.7, 6, "123457"),
             (1e300, 6, "1e+300"),
             (f64::MAX, 3, "1.7976931348623157e+308"),
             (21.4682, 10, "21.4682"),
