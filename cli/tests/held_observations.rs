@@ -25,6 +25,11 @@ fn what_is_held_is_shown_and_a_signal_stores_it() {
     assert_eq!((&seen["stored"], &seen["observations"]), (&0.into(), &0.into()), "{seen}");
     let text = ran(dir, &["status", "--log", "log"]).succeeds().stdout;
     assert!(text.contains(" in memory, to be stored together"), "{text}");
+    // What is held is not missing.
+    assert!(seen["coverage"].as_f64() > Some(0.5), "{seen}");
+    assert!(!text.contains("coverage      0%"), "{text}");
+    let info = ran(dir, &["info", "log/a", "--json"]).json();
+    assert!(info["coverage"].as_f64() > Some(0.5), "{info}");
     running.signal(Signal::TERM);
     wait_until(|| running.0.try_wait().unwrap().is_some());
     assert_eq!(running.0.wait().unwrap().code(), Some(0));

@@ -111,10 +111,15 @@ fn info(store: &Named, range: &Range) -> Result<(Info, Result<(), Exit>), Exit> 
         max: summary.max(),
         bytes,
         bytes_per_observation: (observations > 0).then(|| bytes as f64 / observations as f64),
-        coverage: record.and_then(|record| record.all.coverage()),
+        coverage: record.and_then(|it| it.all.with_held(held(&store.path, &it)).coverage()),
         damaged: reported.is_err() || !snapshot.damage().is_empty(),
     };
     Ok((info, reported))
+}
+
+/// What a running collector holds in memory; the rest of one that was cut off is lost.
+fn held(store: &Path, record: &Record) -> u64 {
+    if Record::kept_now(store).is_ok_and(|collectors| collectors > 0) { record.held } else { 0 }
 }
 
 /// What the files of a directory take: blocks, which space written ahead counts to.

@@ -73,13 +73,16 @@ pub(super) struct Polls {
     pub(super) failed: u64,
     pub(super) missed: u64,
     pub(super) coverage: Option<f64>,
+    /// With what is held as stored.
     #[serde(skip)]
     pub(super) counts: Counts,
 }
 
-impl From<Counts> for Polls {
-    fn from(counts: Counts) -> Self {
+impl Polls {
+    /// What is held is there too, and counts for the coverage.
+    fn of(counts: Counts, held: u64) -> Self {
         let Counts { polls, stored, failed, missed } = counts;
+        let counts = counts.with_held(held);
         let (expected, coverage) = (counts.expected(), counts.coverage());
         Self { expected, polls, stored, failed, missed, coverage, counts }
     }
@@ -153,6 +156,7 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
     let since = told(|it| it.since_ns);
     let heard_ns = record.as_ref().map(|it| it.started_ns.max(it.stored_ns.unwrap_or(i64::MIN)));
     let record = record.unwrap_or_default();
+    let held = if running { record.held } else { 0 };
     Seen {
         store,
         running,
@@ -166,9 +170,9 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         unit: record.unit,
         boot_id: record.boot_id,
         clock_synchronised: record.clock_synchronised,
-        held: if running { record.held } else { 0 },
-        run: record.run.into(),
-        all_runs: record.all.into(),
+        held,
+        run: Polls::of(record.run, held),
+        all_runs: Polls::of(record.all, held),
         since,
         last_error: record.last_error.map(Failure::from),
         failing_since: record.failing_since_ns.filter(|_| running).map(moment),

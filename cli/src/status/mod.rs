@@ -24,10 +24,10 @@ Examples:
   gaugelog status --json | jq .coverage  one object a line for each store
   gaugelog status --check --max-age 5m || mail -s gaugelog me@example.org
 
-Coverage is the part of the expected observations that is there. One is expected for each
-poll that was due while a collector ran, whether it was made or not. What is shown of a running
-collector, or of a process that forwards, is at most some seconds old, for its own user and
-root.";
+Coverage is the part of the expected observations that is stored, or held in memory. One is
+expected for each poll that was due while a collector ran, whether it was made or not. What is
+shown of a running collector, or of a process that forwards, is at most some seconds old, for
+its own user and root.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]

@@ -47,6 +47,12 @@ impl Counts {
         (expected > 0).then(|| self.stored as f64 / expected as f64)
     }
 
+    /// The same after as many held observations are stored.
+    #[must_use]
+    pub fn with_held(self, held: u64) -> Self {
+        Self { stored: self.stored.saturating_add(held), ..self }
+    }
+
     pub(super) fn plus(&self, other: &Self) -> Self {
         Self {
             polls: self.polls.saturating_add(other.polls),
