@@ -7,6 +7,7 @@ mod program;
 use std::fs;
 use std::process::Stdio;
 
+use gaugelog::Store;
 use program::tool::{Running, ran, status, tool, wait_until};
 use program::{Bench, Ran, SERVICE, names_in};
 use rustix::process::Signal;
@@ -112,6 +113,31 @@ fn a_check_names_what_is_wrong_and_is_quiet_otherwise() {
     running.0.wait().unwrap();
     fails_twice(&check(&[]), "no collector runs");
     assert_eq!(ran(dir, &["status", "--max-age", "1m"]).status, Some(2));
+}
+
+#[test]
+fn a_check_of_a_folder_leaves_out_stores_that_no_collector_writes() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    fs::create_dir(dir.join("log")).unwrap();
+    Store::create(dir.join("log/noted")).unwrap();
+    let check = |log: &str| ran(dir, &["status", "--log", log, "--check"]);
+    check("log").fails_naming(&["log: no collector writes to a store in this folder"]);
+    let mut running =
+        Running::of(tool(dir, &["collect", "a=normal", "b=normal", "--quiet", "--log", "log"]));
+    wait_until(|| status(dir, "log").iter().filter(|it| it["running"] == true).count() == 2);
+    wait_until(|| check("log").status == Some(0));
+    check("log/noted").fails_naming(&["log/noted: no collector runs"]);
+    running.signal(Signal::TERM);
+    running.0.wait().unwrap();
+    let counts = dir.join("log/a/collector.json");
+    let stopped = fs::read_to_string(&counts).unwrap();
+    assert!(stopped.contains("\"stopped\""), "{stopped}");
+    // As a reload leaves it that removes the source.
+    fs::write(&counts, stopped.replace("\"stopped\"", "\"removed\"")).unwrap();
+    let seen = check("log").fails_naming(&["log/b: no collector runs"]);
+    assert!(!seen.stderr.contains("log/a"), "{seen:?}");
+    check("log/a").fails_naming(&["log/a: no collector runs"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gaugelog::{Observation, Snapshot, Store};
-use gaugelog_sources::{EndedBy, Record, Report};
+use gaugelog_sources::{Record, Report};
 
 use crate::ask::stores as named;
 use crate::exit::Exit;
@@ -66,13 +66,7 @@ fn pictures(
 }
 
 fn sentence(totals: &Report) -> String {
-    let why = match totals.ended_by {
-        EndedBy::Signal => "stopped",
-        EndedBy::Duration => "done",
-        EndedBy::EndOfInput => "end of the input",
-        EndedBy::Removed => "removed",
-        EndedBy::Error => "ended by an error",
-    };
+    let why = totals.ended_by.as_str();
     let seconds = figure(totals.elapsed.as_secs_f64(), 3);
     let stored = count(totals.stored);
     let mut text = format!("{why} after {seconds} s: {stored} stored");
@@ -101,6 +95,8 @@ fn table(rows: &[(&str, String)]) -> String {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    use gaugelog_sources::EndedBy;
 
     #[test]
     fn totals_are_a_sentence() {

@@ -94,6 +94,7 @@ mod tests {
             last_error: None,
             failing_since: None,
             heard_ns: Some(3600 * 1_000_000_000),
+            has_record: true,
             observations: None,
             mean: None,
             last: None,

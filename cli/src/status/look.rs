@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gaugelog::Options;
-use gaugelog_sources::{Counts, LastError, Record};
+use gaugelog_sources::{Counts, EndedBy, LastError, Record};
 use serde::Serialize;
 
 use crate::ask::stores;
@@ -52,6 +52,9 @@ pub(super) struct Seen {
     /// When something was last stored, or the run began.
     #[serde(skip)]
     pub(super) heard_ns: Option<i64>,
+    /// Whether a collector has ever written down counts.
+    #[serde(skip)]
+    pub(super) has_record: bool,
     /// How many the store holds, whoever appended them.
     pub(super) observations: Option<u64>,
     pub(super) mean: Option<f64>,
@@ -101,6 +104,12 @@ impl From<LastError> for Failure {
 }
 
 impl Seen {
+    /// Whether a collector is to run: one has, and its source was not removed.
+    pub(super) fn is_collected_into(&self) -> bool {
+        let is_removed = self.ended.as_deref() == Some(EndedBy::Removed.as_str());
+        self.running || (self.has_record && !is_removed)
+    }
+
     /// One object, with a line end.
     pub(super) fn to_json(&self) -> String {
         // Nothing in it can fail to be text but a path, which then has a line of its own.
@@ -134,11 +143,12 @@ pub(super) fn look(store: PathBuf) -> Result<Seen, String> {
     };
     let daemon = instance::running(&store).map_err(unknown)?;
     let collectors = Record::kept_now(&store).map_err(unknown)?;
-    let record = match Record::read(&store) {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
-        read => read.map_err(unknown)?,
+    let (has_record, record) = match Record::read(&store) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => (true, None),
+        read => read.map(|read| (read.is_some(), read)).map_err(unknown)?,
     };
     let mut seen = of_record(store, collectors.max(usize::from(daemon.is_some())), record);
+    seen.has_record = has_record;
     if let Err(error) = add_statistics(&mut seen) {
         seen.unreadable = Some(explained(&error));
     }
@@ -177,6 +187,7 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         last_error: record.last_error.map(Failure::from),
         failing_since: record.failing_since_ns.filter(|_| running).map(moment),
         heard_ns,
+        has_record: true,
         observations: None,
         mean: None,
         last: None,

@@ -27,7 +27,10 @@ Examples:
 Coverage is the part of the expected observations that is stored, or held in memory. One is
 expected for each poll that was due while a collector ran, whether it was made or not. What is
 shown of a running collector, or of a process that forwards, is at most some seconds old, for
-its own user and root.";
+its own user and root.
+
+In a folder, --check leaves out stores that no collector has written, and those of sources that
+a reload has removed. If no other store is there, it exits 1. A store that --log names is checked.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]
@@ -57,7 +60,10 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let (mut printed, mut outcome) = (String::new(), Ok(()));
-    for store in look::stores(&arguments.log)? {
+    let stores = look::stores(&arguments.log)?;
+    let is_folder = stores != [arguments.log.as_path()];
+    let mut is_any_checked = false;
+    for store in stores {
         let wrong = match look::look(store) {
             Ok(seen) => {
                 if arguments.json {
@@ -65,15 +71,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
                 } else if !arguments.check {
                     printed.push_str(&text::of(&seen));
                 }
-                arguments.check(&seen)
+                let is_checked = !is_folder || seen.is_collected_into();
+                is_any_checked |= is_checked;
+                is_checked.then(|| arguments.check(&seen)).flatten()
             }
             // The others are told all the same.
-            Err(why) => Some(why),
+            Err(why) => {
+                is_any_checked = true;
+                Some(why)
+            }
         };
         if let Some(why) = wrong {
             output::say("gaugelog", &format!("error: {why}"));
             outcome = Err(Exit::Told);
         }
+    }
+    if arguments.check && !is_any_checked {
+        let log = output::shown(&arguments.log);
+        let why = "no collector writes to a store in this folder; start one";
+        output::say("gaugelog", &format!("error: {log}: {why}"));
+        outcome = Err(Exit::Told);
     }
     output::print(printed.as_bytes()).and(outcome)
 }

@@ -79,7 +79,9 @@ pub enum EndedBy {
 }
 
 impl EndedBy {
-    pub(super) fn as_str(self) -> &'static str {
+    /// In words, as in [`Record::ended`](crate::Record::ended).
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Signal => "stopped",
             Self::Duration => "done",
