@@ -336,8 +336,23 @@ fn the_example_of_the_documentation_is_understood() {
     ] {
         assert!(said.contains(part), "no {part:?} in {said}");
     }
+    // The service may have what is not there; a file with a path must be.
+    let said = ran(dir, &["config", "check", "house.toml"]);
+    let warning = "warning: house.toml:20: bearer_token_file = \"station-token\": there is no such";
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(said.stderr.contains(warning), "{said:?}");
+    assert!(said.stderr.contains("LoadCredential=station-token:"), "{said:?}");
     let problem = "bearer_token_file = \"station-token\": station-token: No such file";
-    ran(dir, &["config", "check", "house.toml"]).fails_naming(&["house.toml:20: ", problem]);
+    let collect = ["collect", "--config", "house.toml", "--log", "house"];
+    ran(dir, &collect).fails_naming(&["house.toml:20: ", problem]);
+    fs::write(dir.join("house.toml"), example.replace("station-token", "./station-token")).unwrap();
+    ran(dir, &["config", "check", "house.toml"]).fails_naming(&["house.toml:20: ", "No such file"]);
+    let forwarded = "[source.a]\nspec = 'normal'\n[[forward]]\nto = 'https://h/write'\n\
+                     bearer_token_file = 'token'\ncert = 'box.pem'\nkey = 'box.key'\n";
+    fs::write(dir.join("house.toml"), forwarded).unwrap();
+    fs::copy("../sources/tests/pages/version1.pem", dir.join("box.pem")).unwrap();
+    let said = ran(dir, &["config", "check", "house.toml"]);
+    assert_eq!((said.status, said.stderr.lines().count()), (Some(0), 2), "{said:?}");
 }
 
 #[test]

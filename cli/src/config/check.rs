@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use gaugelog_sources::{Pace, Source, escaped};
 
 use super::terms::Terms;
-use super::{Configuration, Configured, Destination, Entry, load};
+use super::{Configuration, Configured, Destination, Entry, load_without_credentials};
 use crate::exit::Exit;
 use crate::figures::{count, plural};
 use crate::{duration, output, size};
@@ -29,7 +29,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Read files of sources as `gaugelog collect --config` does, print what is understood
-    /// of them, and exit 1 if anything is wrong. No source is polled.
+    /// of them, and exit 1 if anything is wrong. No source is polled. A file that may be a
+    /// credential of the service is a warning if it is absent.
     #[command(after_help = EXAMPLES)]
     Check {
         /// The files; a directory stands for each *.toml in it.
@@ -40,7 +41,10 @@ enum Command {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let Command::Check { files } = &arguments.command;
-    let Configuration { sources, destinations } = load(files)?;
+    let (Configuration { sources, destinations }, absent) = load_without_credentials(files)?;
+    for warning in absent {
+        output::say("gaugelog", &format!("warning: {warning}"));
+    }
     let (mut text, mut stores) = (String::new(), 0);
     for Configured { entry, place } in &sources {
         let source = entry.open(Arc::default()).map_err(Exit::Error)?;

@@ -1,5 +1,6 @@
 //! A file of sources as text and as TOML, in which every key and value knows its line.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,9 @@ const SECRET: [&str; 5] = ["spec", "url", "to", "body", "headers"];
 pub(super) struct Document {
     path: PathBuf,
     text: String,
+    /// What is said of files that may be credentials of the service; without it, they must
+    /// be there.
+    absent: Option<RefCell<Vec<String>>>,
 }
 
 impl Document {
@@ -32,12 +36,22 @@ impl Document {
                 path.display()
             )
         })?;
-        Ok(Self { path: path.to_owned(), text })
+        Ok(Self { path: path.to_owned(), text, absent: None })
     }
 
     #[cfg(test)]
     pub(super) fn of(path: &str, text: &str) -> Self {
-        Self { path: PathBuf::from(path), text: text.to_owned() }
+        Self { path: PathBuf::from(path), text: text.to_owned(), absent: None }
+    }
+
+    /// From now on, files that may be credentials of the service may be absent.
+    pub(super) fn allow_absent(&mut self) {
+        self.absent = Some(RefCell::default());
+    }
+
+    /// What is said of the absent ones.
+    pub(super) fn absent(self) -> Vec<String> {
+        self.absent.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// The table that the whole file is.
@@ -126,6 +140,19 @@ impl<'d> Field<'d> {
         read: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<T, String> {
         read(self.text()?).map_err(|why| self.wrong(why))
+    }
+
+    /// The file of this name; `None` for one that may be absent, and is.
+    pub(super) fn file(&self) -> Result<Option<PathBuf>, String> {
+        let (name, directory) = (self.text()?, self.document.directory());
+        let absent = self.document.absent.as_ref();
+        let Some(absent) = absent.filter(|_| files::may_be_credential(name, directory)) else {
+            return Ok(Some(files::found(name, directory)));
+        };
+        absent.borrow_mut().push(self.wrong(format_args!(
+            "there is no such file; the service has it if its unit says LoadCredential={name}:FILE"
+        )));
+        Ok(None)
     }
 
     pub(super) fn flag(&self) -> Result<bool, String> {

@@ -52,6 +52,13 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// Whether a name may be that of a credential which only the service gets: there is no such
+/// file, and systemd has handed over nothing.
+pub(super) fn may_be_credential(name: &str, directory: &Path) -> bool {
+    let is_given_none = env::var_os("CREDENTIALS_DIRECTORY").is_none();
+    is_given_none && !name.contains('/') && !directory.join(name).exists()
+}
+
 /// Where a file is that a configuration in `directory` names: a bare name may be that of a
 /// credential which systemd hands over.
 pub(super) fn found(name: &str, directory: &Path) -> PathBuf {

@@ -59,6 +59,12 @@ impl Forward {
         for field in &fields {
             read.heed(field)?;
         }
+        let has = |key| fields.iter().any(|field| field.key == key);
+        let it = &mut read.destination;
+        if has("cert") && has("key") && it.cert.is_some() != it.key.is_some() {
+            // One of them is absent, and the other alone is of no use.
+            (it.cert, it.key) = (None, None);
+        }
         read.check().map_err(|why| to.wrong(why))?;
         Ok(read)
     }
@@ -80,12 +86,12 @@ impl Forward {
             }
             "protocol" => it.protocol = protocol(field)?,
             "cursor" => it.cursor = Some(field.read(check_cursor_name)?),
-            "bearer_token_file" => it.bearer_token_file = Some(path(field)?),
-            "basic_auth_file" => it.basic_auth_file = Some(path(field)?),
-            "ca_file" => it.ca_file = Some(certificates(field, &mut self.files)?),
+            "bearer_token_file" => it.bearer_token_file = field.file()?,
+            "basic_auth_file" => it.basic_auth_file = field.file()?,
+            "ca_file" => it.ca_file = certificates(field, &mut self.files)?,
             "pin" => it.pin = Some(field.read(str::parse)?),
-            "cert" => it.cert = Some(certificates(field, &mut self.files)?),
-            "key" => it.key = Some(certificates(field, &mut self.files)?),
+            "cert" => it.cert = certificates(field, &mut self.files)?,
+            "key" => it.key = certificates(field, &mut self.files)?,
             "timeout" => it.timeout = field.read(duration::parse)?,
             "proxy_from_environment" => it.proxy_from_environment = field.flag()?,
             _ => return Err(unknown(field, &KEYS, "a destination")),
@@ -152,17 +158,13 @@ impl Forward {
     }
 }
 
-fn path(field: &Field<'_>) -> Result<PathBuf, String> {
-    Ok(files::found(field.text()?, field.document.directory()))
-}
-
-/// A file that is read when the destination is begun.
-fn certificates(field: &Field<'_>, read: &mut Vec<Arc<[u8]>>) -> Result<PathBuf, String> {
-    let path = path(field)?;
+/// A file that is read when the destination is begun; `None` if it may be absent, and is.
+fn certificates(field: &Field<'_>, read: &mut Vec<Arc<[u8]>>) -> Result<Option<PathBuf>, String> {
+    let Some(path) = field.file()? else { return Ok(None) };
     let bytes = files::read(&path, FILE_BYTES_MAX)
         .map_err(|why| field.wrong(format_args!("{}: {why}", path.display())))?;
     read.push(bytes.into());
-    Ok(path)
+    Ok(Some(path))
 }
 
 fn labels(field: &Field<'_>) -> Result<Vec<Label>, String> {

@@ -70,11 +70,27 @@ impl From<Wrong> for Exit {
 /// Reads the files; a directory stands for each `*.toml` in it. Everything is checked, but
 /// whether a source answers.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Configuration, Wrong> {
+    load_with(paths, |_| {}).map(|(configuration, _)| configuration)
+}
+
+/// The same from outside of the service: what may be a credential that only the service gets
+/// may be absent, and is listed.
+fn load_without_credentials(paths: &[PathBuf]) -> Result<(Configuration, Vec<String>), Wrong> {
+    load_with(paths, Document::allow_absent)
+}
+
+fn load_with(
+    paths: &[PathBuf],
+    prepare: impl Fn(&mut Document),
+) -> Result<(Configuration, Vec<String>), Wrong> {
     let files = files::listed(paths).map_err(|problem| Wrong(vec![problem]))?;
     let (mut documents, mut problems) = (Vec::new(), Vec::new());
     for path in &files {
         match Document::read(path) {
-            Ok(document) => documents.push(document),
+            Ok(mut document) => {
+                prepare(&mut document);
+                documents.push(document);
+            }
             Err(problem) => problems.push(problem),
         }
     }
@@ -93,7 +109,10 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Configuration, Wrong> {
         problems.push(format!("{}: there is no source; write a [source.NAME]", names.join(", ")));
     }
     match problems.is_empty() {
-        true => Ok(Configuration { sources, destinations }),
+        true => {
+            let absent = documents.into_iter().flat_map(Document::absent).collect();
+            Ok((Configuration { sources, destinations }, absent))
+        }
         false => Err(Wrong(problems)),
     }
 }

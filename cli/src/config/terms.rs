@@ -142,7 +142,7 @@ impl Terms {
             "bearer_token_file" => self.heed_token(field)?,
             "body" => self.body = Some(field.text()?.to_owned()),
             "ca_file" => {
-                self.ca_file = Some(files::found(field.text()?, field.document.directory()));
+                self.ca_file = field.file()?;
             }
             "pin" => self.pin = Some(field.read(str::parse)?),
             "insecure" => self.insecure = field.flag()?,
@@ -169,7 +169,7 @@ impl Terms {
     }
 
     fn heed_token(&mut self, field: &Field<'_>) -> Result<(), String> {
-        let path = files::found(field.text()?, field.document.directory());
+        let Some(path) = field.file()? else { return Ok(()) };
         let bytes = files::read(&path, TOKEN_BYTES_MAX)
             .map_err(|why| field.wrong(format_args!("{}: {why}", path.display())))?;
         let token = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
