@@ -20,6 +20,9 @@ use crate::utc;
 
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 const WAIT_MOST: Duration = Duration::from_secs(300);
+/// A run that is to end once ends where the next try would be later than this after the
+/// first failure.
+const ONCE_TRIED_FOR: Duration = Duration::from_secs(60);
 /// A failure that goes on is reported again after this time.
 const SAID_AGAIN: Duration = Duration::from_secs(3_600);
 const DAY_MS: i64 = 86_400_000;
@@ -32,9 +35,11 @@ const TOO_OLD: [&str; 5] =
 #[derive(Debug)]
 pub(super) struct Delivery {
     pub(super) receiver: Arc<Receiver>,
-    /// A receiver that cannot be used ends the run.
+    /// A receiver that cannot be used, or is away for a minute, ends the run.
     is_once: bool,
     failures: u32,
+    /// When the first of them was.
+    failing_since: Option<Instant>,
     /// What was said of the failures, and when.
     said: Option<(String, Instant)>,
     pub(super) reception: Reception,
@@ -100,6 +105,7 @@ impl Delivery {
             receiver: Arc::new(receiver),
             is_once: false,
             failures: 0,
+            failing_since: None,
             said: None,
             reception: Reception::default(),
             has_advised: false,
@@ -107,7 +113,7 @@ impl Delivery {
         }
     }
 
-    /// From now on a receiver that cannot be used ends the run.
+    /// From now on a receiver that cannot be used, or is away for a minute, ends the run.
     pub(super) fn once(&mut self) {
         self.is_once = true;
     }
@@ -116,7 +122,7 @@ impl Delivery {
     /// be left alone.
     ///
     /// # Errors
-    /// Where the run is to end once, and the receiver takes no message at all.
+    /// Where the run is to end once, and the receiver takes no message or is away.
     pub(super) fn send(&mut self, labels: &Labels, load: &mut Load) -> Result<Progress, Exit> {
         while let Some(part) = load.parts.pop() {
             if part.is_empty() {
@@ -136,7 +142,7 @@ impl Delivery {
                 }
                 Verdict::Later { why, after } => {
                     load.parts.push(part);
-                    return Ok(Progress::Later(self.put_off(&why, after)));
+                    return self.later(&why, after);
                 }
                 Verdict::Unfit(why) => {
                     load.parts.push(part);
@@ -157,7 +163,7 @@ impl Delivery {
                      of remote write"
                 ))
             }
-            Verdict::Later { why, after } => Ok(Progress::Later(self.put_off(&why, after))),
+            Verdict::Later { why, after } => self.later(&why, after),
             Verdict::Unfit(why) => self.unfit(&why),
         }
     }
@@ -199,21 +205,37 @@ impl Delivery {
                 "{shown}: {why}; nothing is lost, try again after that"
             )));
         }
-        Ok(Progress::Later(self.put_off(why, None)))
+        self.later(why, None)
+    }
+
+    /// Leaves the receiver alone for a while.
+    fn later(&mut self, why: &str, after: Option<Duration>) -> Result<Progress, Exit> {
+        let wait = self.pause(after);
+        let time_ns = now_ns();
+        self.reception.failing_since_ns.get_or_insert(time_ns);
+        self.reception.last_error = Some(LastError { time_ns, text: why.to_owned() });
+        let begun = *self.failing_since.get_or_insert_with(Instant::now);
+        if self.is_once && begun.elapsed().saturating_add(wait) > ONCE_TRIED_FOR {
+            let shown = self.receiver.post.shown();
+            let way_out = "nothing is lost, start it again later";
+            return Err(Exit::Error(format!("{shown}: not sent: {why}; {way_out}")));
+        }
+        self.put_off(why, wait, time_ns);
+        Ok(Progress::Later(wait))
     }
 
     /// How long the receiver is to be left alone.
-    fn put_off(&mut self, why: &str, after: Option<Duration>) -> Duration {
+    fn pause(&self, after: Option<Duration>) -> Duration {
         let wait = WAIT_FIRST.saturating_mul(1 << self.failures.min(10)).min(WAIT_MOST);
         // Many machines that were put off at once do not return at once.
         let part = u32::try_from(RandomState::new().hash_one("jitter") % 500).unwrap_or(0);
-        let wait = wait.mul_f64(1.0 - f64::from(part) / 1_000.0).max(after.unwrap_or_default());
+        wait.mul_f64(1.0 - f64::from(part) / 1_000.0).max(after.unwrap_or_default())
+    }
+
+    fn put_off(&mut self, why: &str, wait: Duration, time_ns: i64) {
         self.failures = self.failures.saturating_add(1);
-        let time_ns = now_ns();
         let wait_ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
-        self.reception.failing_since_ns.get_or_insert(time_ns);
         self.reception.next_try_ns = Some(time_ns.saturating_add(wait_ns));
-        self.reception.last_error = Some(LastError { time_ns, text: why.to_owned() });
         let is_said =
             self.said.as_ref().is_some_and(|(said, at)| said == why && at.elapsed() < SAID_AGAIN);
         if !is_said {
@@ -221,10 +243,10 @@ impl Delivery {
             let (shown, seconds) = (self.receiver.post.shown(), wait.as_secs_f64());
             say(&format!("{shown}: not sent: {why}; trying again in {seconds:.0} s and later"));
         }
-        wait
     }
 
     fn recovered(&mut self) {
+        self.failing_since = None;
         self.reception.failing_since_ns = None;
         self.reception.next_try_ns = None;
         if std::mem::take(&mut self.failures) > 0 && self.said.take().is_some() {

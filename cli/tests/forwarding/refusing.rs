@@ -47,6 +47,19 @@ fn a_receiver_that_answers_too_late_is_asked_again() {
     assert!(receiver.again() >= 1);
 }
 
+/// With the first failure it is known that the next try would be too late.
+#[test]
+fn a_run_that_is_to_end_once_ends_where_the_receiver_is_away() {
+    let bench = Bench::holding(5);
+    let receiver = Receiver::start(|_| Act::Answer(503, "Retry-After: 90\r\n", ""));
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("not sent: status 503; nothing is lost"), "{ran:?}");
+    receiver.behave(|_| Act::Take);
+    succeeded(&bench.once(&receiver));
+    assert_eq!(receiver.samples(), samples(0..5));
+}
+
 #[test]
 fn what_is_refused_is_found_and_listed_and_the_rest_arrives() {
     let bench = Bench::holding(25_000);
