@@ -361,6 +361,10 @@ fn the_unit_of_systemd_says_what_the_program_takes() {
     let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap();
     assert_eq!(value("Type="), "notify");
     assert_eq!(value("ExecReload="), "/bin/kill -HUP $MAINPID");
+    // Stopped, it has not failed; ended by itself, it is started again.
+    for unit in [unit, include_str!("../gaugelog@.service")] {
+        assert!(unit.contains("\nSuccessExitStatus=1\nRestartForceExitStatus=1\n"), "{unit}");
+    }
     let bench = Bench::bare();
     let state = bench.dir.path().to_str().unwrap();
     fs::create_dir(bench.dir.path().join("etc")).unwrap();
