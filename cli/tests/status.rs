@@ -141,6 +141,19 @@ fn a_check_of_a_folder_leaves_out_stores_that_no_collector_writes() {
 }
 
 #[test]
+fn the_last_value_has_its_unit() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let text = "[source.a]\nspec = 'normal'\nunit = '°C'\nevery = '10ms'\n";
+    fs::write(dir.join("house.toml"), text).unwrap();
+    let collect = ["collect", "--config", "house.toml", "--log", "log", "--for", "50ms", "-q"];
+    ran(dir, &collect).succeeds();
+    let text = ran(dir, &["status", "--log", "log"]).succeeds().stdout;
+    let last = text.lines().find(|line| line.starts_with("  last  ")).unwrap();
+    assert!(last.contains(" °C at 2"), "{text}");
+}
+
+#[test]
 fn the_counts_of_a_store_do_not_show_in_the_service() {
     let bench = Bench::bare();
     bench.collect(&[3.0]).succeeds();

@@ -46,10 +46,14 @@ fn a_store_that_cannot_be_opened_stops_its_own_source() {
 fn a_run_that_stored_nothing_of_what_it_read_has_failed() {
     let bench = Bench::bare();
     let dir = bench.dir.path();
-    let arguments = ["collect", "sensor:file=/none", "--every", "1ms", "--for", "5ms", "-q"];
-    let ran = ran(dir, &arguments);
-    assert_eq!(ran.status, Some(1), "{ran:?}");
-    assert!(ran.stderr.ends_with("polls or lines gave no value\n"), "{ran:?}");
+    for (every, said) in
+        [("1ms", " polls or lines gave no value\n"), ("1h", "1 poll or line gave no value\n")]
+    {
+        let arguments = ["collect", "sensor:file=/none", "--every", every, "--for", "5ms", "-q"];
+        let ran = ran(dir, &arguments);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        assert!(ran.stderr.ends_with(said), "{ran:?}");
+    }
 }
 
 #[test]

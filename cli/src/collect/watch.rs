@@ -168,8 +168,8 @@ fn failure(ended: &Ended) -> Option<String> {
     match ended {
         Err(error) => Some(explain::collecting(error)),
         Ok(report) if report.stored == 0 && report.failed > 0 => {
-            let failed = count(report.failed);
-            Some(format!("nothing was stored; {failed} polls or lines gave no value"))
+            let what = if report.failed == 1 { "poll or line" } else { "polls or lines" };
+            Some(format!("nothing was stored; {} {what} gave no value", count(report.failed)))
         }
         Ok(_) => None,
     }

@@ -53,7 +53,8 @@ pub(super) fn of(seen: &Seen) -> String {
             row("observations", &count(observations.unwrap_or(0)));
             row("mean", &figure_or_dash(seen.mean, DIGITS));
             if let (Some(last), Some(time)) = (seen.last, &seen.last_time) {
-                row("last", &format!("{} at {time}", figure(last, DIGITS)));
+                let unit = seen.unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+                row("last", &format!("{}{unit} at {time}", figure(last, DIGITS)));
             }
         }
     }
