@@ -48,6 +48,9 @@ class Browser:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+        # The shell knows descriptors of one digit alone, so the next browser needs these.
+        os.close(self.commands)
+        self.reader.close()
         self.profile.cleanup()
 
     def message(self):
