@@ -241,7 +241,7 @@ fn the_page_has_all_that_it_names_and_asks_nobody_else() {
             files += 1;
         }
     }
-    assert_eq!(files, 9);
+    assert_eq!(files, 10);
     // A store that is made later is found.
     assert_eq!(server.json("/api/v1/stores")["stores"], json!([]));
     Store::create(dir.path().join("later")).unwrap();

@@ -12,13 +12,14 @@ pub(crate) use saved::Saved;
 const HTML: &str = include_str!("files/live.html");
 
 /// The scripts and styles that the page names, in the order in which it does.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("uplot.css", include_str!("uplot/uPlot.min.css")),
     ("page.css", include_str!("files/page.css")),
     ("uplot.js", include_str!("uplot/uPlot.iife.min.js")),
     ("text.js", include_str!("files/text.js")),
     ("columns.js", include_str!("files/columns.js")),
     ("live.js", include_str!("files/live.js")),
+    ("marks.js", include_str!("files/marks.js")),
     ("chart.js", include_str!("files/chart.js")),
     ("hover.js", include_str!("files/hover.js")),
     ("page.js", include_str!("files/page.js")),

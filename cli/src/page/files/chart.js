@@ -47,8 +47,10 @@ function chart(element, stores, page) {
   const edge = page.isDark ? "#2a3036" : "#e6e9ed";
   const series = [{}];
   const bands = [];
-  for (const { place } of stores) {
+  const marks = [];
+  for (const { place, columns } of stores) {
     const stroke = colour(place, page.isDark);
+    marks.push({ runs: whole(columns), stroke });
     const at = series.length;
     const bound = { stroke: null, points: { show: false } };
     series.push(bound, { ...bound }, {
@@ -80,6 +82,7 @@ function chart(element, stores, page) {
       bind: { mousedown: selectsWithShift, mouseup: selectsWithShift, dblclick: () => () => page.all() },
     },
     hooks: {
+      draw: [(plot) => marks.forEach(({ runs, stroke }) => mark(plot, runs, stroke))],
       setCursor: [(plot) => page.hover(plot, stores)],
       setSelect: [(plot) => selected(plot, page)],
     },
@@ -95,8 +98,7 @@ function joined(tables) {
   return uPlot.join(tables, tables.map((table) => table.map((_, at) => (at === 0 ? 0 : EXPAND))));
 }
 
-// Dots where observations are far apart, and where a point has gaps on both sides. A point
-// that stands for several has none.
+// Dots where observations are far apart. A point that stands for several has none.
 function dots(plot, at) {
   const [times, values] = [plot.data[0], plot.data[at]];
   const isOne = (index) => plot.data[at - 2][index] === plot.data[at - 1][index];
@@ -107,13 +109,7 @@ function dots(plot, at) {
   }
   const x = (index) => plot.valToPos(times[index], "x");
   const isSparse = filled.length < 2 || (x(filled.at(-1)) - x(filled[0])) / (filled.length - 1) > DOTS_APART;
-  const ends = (index, step) => {
-    let next = index + step;
-    while (values[next] === undefined && next >= 0 && next < values.length) next += step;
-    return values[next] == null;
-  };
-  const isAlone = (index) => ends(index, -1) && ends(index, 1);
-  return filled.filter((index) => (isSparse && isOne(index)) || isAlone(index));
+  return isSparse ? filled.filter(isOne) : [];
 }
 
 function valueLabels(plot, splits, _axis, _space, step) {

@@ -23,22 +23,29 @@ function usualDistance(columns) {
   return distances[distances.length >> 1] || 0;
 }
 
-// The lists that a chart draws: x, max, min, mean, and which column each point is. A point
-// of nulls stands in each gap.
-function drawn(columns) {
-  const { first, last, count, min, max, mean, usual } = columns;
+// The columns between gaps: from which number to which, the latter not among them.
+function runs({ first, last, usual }) {
   const gap = GAP * usual;
-  const lists = { x: [], max: [], min: [], mean: [], column: [] };
-  for (let at = 0; at < count.length; at++) {
-    if (at > 0 && first[at] - last[at - 1] > gap && gap > 0) {
-      lists.x.push((last[at - 1] + first[at]) / 2);
-      for (const name of ["max", "min", "mean", "column"]) lists[name].push(null);
-    }
-    lists.x.push((first[at] + last[at]) / 2);
-    lists.max.push(max[at]);
-    lists.min.push(min[at]);
-    lists.mean.push(mean[at]);
-    lists.column.push(at);
+  const isGap = (at) => gap > 0 && first[at] - last[at - 1] > gap;
+  const found = [];
+  for (let at = 0; at < first.length; at++) {
+    if (at === 0 || isGap(at)) found.push([at, at]);
+    found.at(-1)[1] = at + 1;
+  }
+  return found;
+}
+
+// The lists that a chart draws: x, max, min and mean. A point of nulls stands in each gap.
+function drawn(columns) {
+  const { first, last, max, min, mean } = columns;
+  const lists = { x: [], max: [], min: [], mean: [] };
+  const add = (x, ...values) => {
+    lists.x.push(x);
+    [lists.max, lists.min, lists.mean].forEach((list, at) => list.push(values[at] ?? null));
+  };
+  for (const [from, to] of runs(columns)) {
+    if (from > 0) add((last[from - 1] + first[from]) / 2);
+    for (let at = from; at < to; at++) add((first[at] + last[at]) / 2, max[at], min[at], mean[at]);
   }
   return lists;
 }
