@@ -35,7 +35,8 @@ function runs({ first, last, usual }) {
   return found;
 }
 
-// The lists that a chart draws: x, max, min and mean. A point of nulls stands in each gap.
+// The lists that a chart draws: x, max, min and mean. A point of nulls stands in each gap. A
+// column's values stand in its middle, those of a run's ends at its first and last time.
 function drawn(columns) {
   const { first, last, max, min, mean } = columns;
   const lists = { x: [], max: [], min: [], mean: [] };
@@ -45,7 +46,10 @@ function drawn(columns) {
   };
   for (const [from, to] of runs(columns)) {
     if (from > 0) add((last[from - 1] + first[from]) / 2);
-    for (let at = from; at < to; at++) add((first[at] + last[at]) / 2, max[at], min[at], mean[at]);
+    for (let at = from; at < to; at++) {
+      const ends = [at > from ? last[at] : first[at], at < to - 1 ? first[at] : last[at]];
+      add((ends[0] + ends[1]) / 2, max[at], min[at], mean[at]);
+    }
   }
   return lists;
 }

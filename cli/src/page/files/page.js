@@ -116,7 +116,7 @@ async function load() {
     try {
       const columns = await source.columns(name, grid, mine.signal);
       if (mine.signal.aborted) return;
-      loaded.set(name, { ...columns, usual: usualDistance(columns) });
+      loaded.set(name, { ...columns, usual: columns.usual ?? usualDistance(columns) });
       missing.push(...(columns.missing ?? []).map((text) => `${name}: ${text}`));
     } catch (error) {
       if (mine.signal.aborted) return;

@@ -3,6 +3,9 @@
 "use strict";
 
 const saved = JSON.parse(document.getElementById("saved").textContent);
+// This number of columns at both sides also says which distance is usual: the two beside a
+// gap do not.
+const AROUND = 20;
 const fine = new Map(saved.stores.map((store) => [store.name, unpacked(store)]));
 
 const source = {
@@ -42,17 +45,21 @@ function unpacked({ start, tick, after, lasts, count, min, max, mean }) {
   return { first, last: firsts.map((at, column) => start + (at + lasts[column]) * tick), count, min, max, mean };
 }
 
+// The columns of a grid, and the nearest ones at both sides of it: the line to their middle
+// crosses a window that lies between two columns, or within one.
 function coarser(columns, grid) {
   const found = { first: [], last: [], count: [], min: [], max: [], mean: [] };
   const { first, last, count, min, max, mean } = columns;
+  const start = Math.max(0, firstFrom(first, grid.from) - 2);
+  const beyond = firstFrom(first, grid.from + grid.width * grid.count);
+  found.usual = usualDistance(between(columns, start - AROUND, beyond + AROUND));
   let number = null;
-  for (let at = firstFrom(first, grid.from); at < first.length; at++) {
+  for (let at = start; at <= beyond && at < first.length; at++) {
     const its = Math.floor((first[at] - grid.from) / grid.width);
-    if (its >= grid.count) break;
     const end = found.first.length - 1;
     if (its !== number) {
       number = its;
-      for (const name in found) found[name].push(columns[name][at]);
+      for (const name in columns) found[name].push(columns[name][at]);
       continue;
     }
     const all = found.count[end] + count[at];
@@ -63,6 +70,10 @@ function coarser(columns, grid) {
     found.count[end] = all;
   }
   return found;
+}
+
+function between(columns, from, to) {
+  return Object.fromEntries(Object.entries(columns).map(([name, list]) => [name, list.slice(Math.max(0, from), to)]));
 }
 
 // The number of the first item of an ascending list that is not below a value.
