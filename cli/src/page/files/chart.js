@@ -62,6 +62,8 @@ function chart(element, stores, page) {
   const options = {
     width: page.width,
     height: page.height,
+    // Half of the longest label of the time axis, which may stand at the end.
+    padding: [null, () => page.window.to - page.window.from < 60 ? 56 : 40, null, null],
     series,
     bands,
     legend: { show: false },

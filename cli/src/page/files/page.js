@@ -9,7 +9,7 @@ const FOLLOW_EVERY = 1000;
 const LIST_EVERY = 10;
 const LOAD_AFTER = 60;
 const SHOWN_FIRST = 6;
-const LABEL_WIDTH_LEAST = 44;
+const LABEL_WIDTH_LEAST = 56;
 const HEIGHT = { apart: 210, together: 420 };
 
 const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
