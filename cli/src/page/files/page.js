@@ -182,7 +182,7 @@ function draw() {
   page.isDark = darkness.matches && !isPrinting;
   page.width = isPrinting ? 700 : main.clientWidth;
   page.height = isTogether ? HEIGHT.together : HEIGHT.apart;
-  const known = shown.filter((store) => loaded.has(store.name));
+  const known = extent(stores) === null ? [] : shown.filter((store) => loaded.has(store.name));
   const drawable = known.map((store) => ({
     name: store.name, place: stores.findIndex(({ name }) => name === store.name), columns: loaded.get(store.name),
   }));
@@ -219,10 +219,14 @@ function note(text) {
 }
 
 function describeWindow() {
-  const { from, to } = page.window;
+  element("window").textContent = windowText(page.window);
+}
+
+function windowText({ from, to }) {
+  if (stores.length === 0) return "There is no store here yet.";
+  if (extent(stores) === null) return source.isLive ? "No observations yet" : "No observations";
   const digits = digitsFor(to - from);
-  const text = `${timeText(from, page.zone, digits)} to ${timeText(to, page.zone, digits)} (${page.zone}), ${spanText(to - from)}`;
-  element("window").textContent = stores.length > 0 ? text : "There is no store here yet.";
+  return `${timeText(from, page.zone, digits)} to ${timeText(to, page.zone, digits)} (${page.zone}), ${spanText(to - from)}`;
 }
 
 function listStores() {
@@ -325,7 +329,7 @@ function print(yes) {
 async function begin() {
   spanButtons();
   element("live").onclick = toggleLive;
-  element("live").hidden = element("saving").hidden = !source.isLive;
+  for (const id of ["live", "saving", "live-key"]) element(id).hidden = !source.isLive;
   element("save").onclick = () => { location.href = source.saved(page.window, page.zone); };
   element("together").onclick = () => setTogether(!isTogether);
   element("utc").onclick = () => setZone(page.zone !== "UTC");
@@ -343,7 +347,8 @@ async function begin() {
   } catch (error) {
     return tell(`The server does not answer: ${error.message}`);
   }
-  for (const { name } of stores.slice(SHOWN_FIRST)) hidden.add(name);
+  // A saved page has the stores that somebody chose.
+  if (source.isLive) for (const { name } of stores.slice(SHOWN_FIRST)) hidden.add(name);
   listStores();
   describeWindow();
   const all = extent(shownStores());
