@@ -145,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_joined_to_days_after_it() {
+        let mut columns = vec![column(0, 600)];
+        columns.extend((1..4).map(|day| column(day * 86_400, 1)));
+        assert_eq!(lengths(&columns), [4]);
+    }
+
+    #[test]
     fn observations_of_one_time_are_a_place_and_no_distance() {
         let same = Column { count: 7, ..column(0, 1) };
         let columns: Vec<Column> = (0..9)

@@ -9,18 +9,18 @@
 // A line is never drawn over a gap of more than this many usual distances.
 const GAP = 10;
 
-// The distance of two observations that is usual: the median of that of each column.
-function usualDistance(columns) {
-  const { first, last, count } = columns;
-  let distances = [];
+// The distance of two observations that is usual, as in a picture: the lower median of that
+// of each column. In a column of several it is their average, and for a single one, or for
+// several of one time, that to the next column. 0 if there is none.
+function usualDistance({ first, last, count }) {
+  const distances = [];
   for (let at = 0; at < count.length; at++) {
-    if (count[at] > 1) distances.push((last[at] - first[at]) / (count[at] - 1));
-  }
-  if (distances.length * 4 < count.length) {
-    distances = first.slice(1).map((time, at) => time - last[at]);
+    const span = last[at] - first[at];
+    if (span > 0) distances.push(span / (count[at] - 1));
+    else if (at + 1 < count.length) distances.push(first[at + 1] - last[at]);
   }
   distances.sort((left, right) => left - right);
-  return distances[distances.length >> 1] || 0;
+  return distances[(distances.length - 1) >> 1] ?? 0;
 }
 
 // The columns between gaps: from which number to which, the latter not among them.
