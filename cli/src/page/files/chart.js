@@ -28,13 +28,19 @@ function colour(place, isDark) {
 
 // Bounds of the axis of values for what lies from `low` to `high`.
 function valueBounds(low, high) {
-  if (low === null || high === null) return [0, 1];
-  if (low === high) {
-    const around = Math.abs(low) * 0.1 || 1;
-    return [low - around, high + around];
-  }
-  const margin = (high - low) * 0.06;
-  return [low - margin, high + margin];
+  const bounds = low === null || high === null ? [0, 1] : marginal(low, high);
+  return canSpan(...bounds) ? bounds : [0, 1];
+}
+
+// A little less than `low`, and a little more than `high`.
+function marginal(low, high) {
+  const margin = low === high ? Math.abs(low) * 0.1 || 1 : (high - low) * 0.06;
+  return [Math.max(low - margin, -Number.MAX_VALUE), Math.min(high + margin, Number.MAX_VALUE)];
+}
+
+// Whether there is a number for what an axis from `low` to `high` spans.
+function canSpan(low, high) {
+  return Number.isFinite(high - low);
 }
 
 // `stores` are { name, place, columns }, of which `place` chooses the colour. `page` has the

@@ -195,9 +195,8 @@ function draw() {
     figure.append(heading);
     main.append(figure);
     plots.push(chart(figure, group, page));
-    const { from, to } = page.window;
-    const isIn = ({ columns }) => columns.first.some((time, at) => time <= to && columns.last[at] >= from);
-    if (!group.some(isIn)) figure.append(note("no observation in this time"));
+    const missing = notDrawn(group, page.window);
+    if (missing) figure.append(note(missing));
   }
   // After all of them have measured their labels.
   queueMicrotask(alignCharts);
@@ -209,6 +208,19 @@ function alignCharts() {
   for (const plot of plots) {
     if (plot.axes[1]._size !== page.labelWidth) plot.redraw(false, true);
   }
+}
+
+// Why nothing is drawn of these stores, or "".
+function notDrawn(group, { from, to }) {
+  const [lows, highs] = [[], []];
+  for (const { columns: { first, last, min, max } } of group) {
+    const isIn = (_, at) => first[at] <= to && last[at] >= from;
+    lows.push(...min.filter(isIn));
+    highs.push(...max.filter(isIn));
+  }
+  if (lows.length === 0) return "no observation in this time";
+  const bounds = marginal(Math.min(...lows), Math.max(...highs));
+  return canSpan(...bounds) ? "" : "values too far apart to draw";
 }
 
 function note(text) {
