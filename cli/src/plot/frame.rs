@@ -1,12 +1,33 @@
 //! What all pictures share: title, figures, legend, axes, and where data may be drawn.
 
 use super::font::Face;
+use super::lines::{cut, shortened, words, wrapped};
 use super::look::Look;
 use super::shapes::{Align, Drawing, Point, Style};
 use super::theme::{Rgb, Theme};
 
 /// Pictures narrower than this have narrow margins.
 const WIDE: u32 = 800;
+
+/// The part of a picture's height that the frame has at least. Title, figures and legend
+/// share the rest; what does not fit is left out.
+const FRAME_MIN: f64 = 0.38;
+
+/// How high a line is.
+const TITLE_LINE: f64 = 28.0;
+const FIGURES_LINE: f64 = 22.0;
+
+/// A title has no more lines than these.
+const TITLE_LINES_MAX: usize = 3;
+
+/// Between the title, the figures, and what is above them.
+const APART: f64 = 6.0;
+
+/// From the lowest baseline of the figures to the frame: one row of the legend.
+const LEGEND: f64 = 54.0;
+
+/// Below the frame, without the margin: labels and the title of the axis.
+const BELOW: f64 = 40.0;
 
 /// Between the parts of the line of figures.
 const BETWEEN: &str = "  ·  ";
@@ -15,6 +36,11 @@ const LEGEND_ROW: f64 = 24.0;
 
 /// How wide a swatch of the legend is.
 const SWATCH: f64 = 26.0;
+
+const BETWEEN_ENTRIES: f64 = 22.0;
+
+/// A name that is cut still has room for a few letters.
+const ENTRY_MIN: f64 = 80.0;
 
 /// A tick: where on the axis (0 to 1), and what it says.
 pub(super) type Tick = (f64, String);
@@ -97,7 +123,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// Title and figures, in as many lines as they need.
+    /// Title and figures, in as many lines as there is room for.
     pub(super) fn new(look: &Look, title: &str, figures: &[String]) -> Self {
         let theme = look.theme();
         let drawing = Drawing {
@@ -111,18 +137,34 @@ impl Page {
         let (styles, frame) = (Styles::of(theme), Frame::default());
         let (below, axis_title) = (margin - 14.0, String::new());
         let mut page = Self { drawing, theme, frame, styles, margin, below, axis_title };
-        page.lines(&words(title), " ", styles.title, 28.0);
-        page.lines(figures, BETWEEN, styles.figures, 22.0);
+        let for_figures = if figures.is_empty() { 0.0 } else { APART + FIGURES_LINE };
+        let free = page.free() - APART - for_figures;
+        let most = fitting_in(free, TITLE_LINE).clamp(1, TITLE_LINES_MAX);
+        let title = wrapped(&words(title), " ", styles.title, page.room());
+        page.lines(&cut(title, most, styles.title, page.room()), styles.title, TITLE_LINE);
+        let most = fitting_in(page.free() - APART, FIGURES_LINE);
+        let mut figures = wrapped(figures, BETWEEN, styles.figures, page.room());
+        figures.truncate(most);
+        page.lines(&figures, styles.figures, FIGURES_LINE);
         page
     }
 
-    fn lines(&mut self, parts: &[String], between: &str, style: Style, height: f64) {
-        // What is of a kind stands a little apart from what is above.
-        self.below += if parts.is_empty() { 0.0 } else { 6.0 };
-        for line in wrapped(parts, between, style, self.room()) {
+    fn lines(&mut self, lines: &[String], style: Style, height: f64) {
+        self.below += if lines.is_empty() { 0.0 } else { APART };
+        for line in lines {
             self.below += height;
-            self.drawing.text((self.margin, self.below), Align::Left, style, &line);
+            self.drawing.text((self.margin, self.below), Align::Left, style, line);
         }
+    }
+
+    /// The lower end of the frame.
+    fn bottom(&self) -> f64 {
+        f64::from(self.drawing.height) - self.margin - BELOW
+    }
+
+    /// How high what is still to stand above the frame may be, beside a row of the legend.
+    fn free(&self) -> f64 {
+        self.bottom() - FRAME_MIN * f64::from(self.drawing.height) - LEGEND - self.below
     }
 
     fn room(&self) -> f64 {
@@ -139,8 +181,8 @@ impl Page {
     ) {
         self.axis_title = shortened(title, self.styles.axis_title, self.room() / 2.0);
         let rows = self.rows(legend).len().max(1);
-        let top = (self.below + 36.0 + (rows - 1) as f64 * LEGEND_ROW + 18.0).round();
-        let bottom = (f64::from(self.drawing.height) - self.margin - 40.0).max(top + 20.0);
+        let top = (self.below + LEGEND + (rows - 1) as f64 * LEGEND_ROW).round();
+        let bottom = self.bottom();
         let right = f64::from(self.drawing.width) - self.margin;
         let ticks = ticks(fitting((bottom - top) / 40.0, 9));
         let styles = self.styles;
@@ -198,7 +240,7 @@ impl Page {
                 self.drawing.text((right, baseline), Align::Right, label, name);
                 let end = right - label.width(name) - 8.0;
                 self.swatch(*swatch, (end - SWATCH, end), baseline - 5.0);
-                right = end - SWATCH - 22.0;
+                right = end - SWATCH - BETWEEN_ENTRIES;
             }
         }
     }
@@ -213,18 +255,34 @@ impl Page {
         }
     }
 
-    /// The legend in rows that fit beside the axis' title.
+    /// The legend in rows that fit beside the axis' title, as many as there is room for.
+    /// Long names are cut before any is left out.
     fn rows(&self, entries: &[Entry]) -> Vec<Vec<Entry>> {
+        let most = 1 + fitting_in(self.free(), LEGEND_ROW);
         let room = self.room() - self.styles.axis_title.width(&self.axis_title) - 24.0;
+        let widths = [1.0, 2.0, 3.0, 4.0].map(|parts| room / parts - BETWEEN_ENTRIES);
+        let mut rows = self.rows_of(entries, room, room);
+        for width in widths.into_iter().filter(|width| *width > ENTRY_MIN) {
+            if rows.len() <= most {
+                break;
+            }
+            rows = self.rows_of(entries, room, width);
+        }
+        rows.truncate(most);
+        rows
+    }
+
+    /// The legend in rows of a room. Entries wider than `width` are cut.
+    fn rows_of(&self, entries: &[Entry], room: f64, width: f64) -> Vec<Vec<Entry>> {
         let mut rows: Vec<Vec<Entry>> = Vec::new();
         let mut free = 0.0;
         for (swatch, name) in entries {
-            let name = shortened(name, self.styles.label, room - SWATCH - 8.0);
+            let name = shortened(name, self.styles.label, width - SWATCH - 8.0);
             let width = SWATCH + 8.0 + self.styles.label.width(&name);
-            match rows.last_mut().filter(|_| width + 22.0 <= free) {
+            match rows.last_mut().filter(|_| width + BETWEEN_ENTRIES <= free) {
                 Some(row) => {
                     row.push((*swatch, name));
-                    free -= width + 22.0;
+                    free -= width + BETWEEN_ENTRIES;
                 }
                 None => {
                     rows.push(vec![(*swatch, name)]);
@@ -237,9 +295,8 @@ impl Page {
 
     /// A sentence in place of data.
     pub(super) fn notice(mut self, text: &str) -> Drawing {
-        let (width, height) = (f64::from(self.drawing.width), f64::from(self.drawing.height));
-        let top = (self.below + 54.0).round();
-        let bottom = (height - self.margin - 40.0).max(top + 20.0);
+        let width = f64::from(self.drawing.width);
+        let (top, bottom) = ((self.below + LEGEND).round(), self.bottom());
         self.frame = Frame { left: self.margin, top, right: width - self.margin, bottom };
         let lines = wrapped(&words(text), " ", self.styles.notice, self.room());
         let first = f64::midpoint(top, bottom) + 7.0 - (lines.len() - 1) as f64 * 14.0;
@@ -258,36 +315,66 @@ fn fitting(room: f64, most: u32) -> u32 {
     room.clamp(3.0, f64::from(most)) as u32
 }
 
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_owned).collect()
+/// How many lines of a height fit into a room, which may be negative.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to hundreds")]
+fn fitting_in(room: f64, height: f64) -> usize {
+    (room / height).max(0.0) as usize
 }
 
-/// Parts joined to lines that fit into the room. A part that is wider than all of it ends
-/// in an ellipsis.
-fn wrapped(parts: &[String], between: &str, style: Style, room: f64) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for part in parts {
-        let part = shortened(part, style, room);
-        let longer = lines.last().map(|line| format!("{line}{between}{part}"));
-        match (longer.filter(|longer| style.width(longer) <= room), lines.last_mut()) {
-            (Some(longer), Some(line)) => *line = longer,
-            _ => lines.push(part),
-        }
-    }
-    lines
-}
+#[cfg(test)]
+mod tests {
+    use super::super::shapes::Shape;
+    use super::*;
 
-/// A text, or as much of its beginning as fits, and an ellipsis.
-fn shortened(text: &str, style: Style, room: f64) -> String {
-    if style.width(text) <= room {
-        return text.to_owned();
+    /// From where to where a text reaches: left, top, right, bottom.
+    fn boxes(drawing: &Drawing) -> Vec<(String, [f64; 4])> {
+        let of = |shape: &Shape| match shape {
+            Shape::Text { left: (x, y), style, text } => {
+                let above = f64::from(style.size) * 0.7;
+                Some((text.clone(), [*x, y - above, x + style.width(text), *y]))
+            }
+            _ => None,
+        };
+        drawing.shapes.iter().filter_map(of).collect()
     }
-    let mut kept = String::new();
-    for letter in text.chars() {
-        if style.width(&format!("{kept}{letter}…")) > room {
-            break;
+
+    #[test]
+    fn texts_leave_room_for_data_at_any_size() {
+        let long = "a store with a name that is longer than its picture is wide ".repeat(4);
+        let figures: Vec<String> =
+            (0..6).map(|at| format!("figure {at} of 1,234,567.891")).collect();
+        for (width, height) in [(320, 240), (400, 300), (640, 360), (1200, 675)] {
+            for (title, entries) in [("room", 1), (&*long, 1), (&*long, 8)] {
+                let look = Look { width, height, ..Look::default() };
+                let mut page = Page::new(&look, title, &figures);
+                let legend: Vec<Entry> = (0..entries)
+                    .map(|at| (Swatch::Line(page.theme.mean), format!("{at} {long}")))
+                    .collect();
+                page.axis_of_values(&long, &legend, |_| vec![(0.5, "1,000,000".to_owned())]);
+                page.horizontal_axis(&[(0.5, "12:00".to_owned())], "time (UTC)");
+                page.legend(&legend);
+                let Frame { top, bottom, .. } = page.frame;
+                let part = (bottom - top) / f64::from(height);
+                assert!(part > 0.36, "{part} of {width}x{height} with {entries} of {title}");
+                let boxes = boxes(&page.drawing);
+                for (at, (text, [left, above, right, below])) in boxes.iter().enumerate() {
+                    assert!(*below < f64::from(height), "{text:?} in {width}x{height}");
+                    for (other, box_of) in &boxes[..at] {
+                        let [x0, y0, x1, y1] = box_of;
+                        let is_apart = left >= x1 || x0 >= right || above >= y1 || y0 >= below;
+                        assert!(is_apart, "{text:?} over {other:?} in {width}x{height}");
+                    }
+                }
+            }
         }
-        kept.push(letter);
     }
-    format!("{}…", kept.trim_end())
+
+    #[test]
+    fn a_title_that_is_cut_ends_in_an_ellipsis() {
+        let look = Look { width: 400, height: 300, ..Look::default() };
+        let page = Page::new(&look, &"many words ".repeat(20), &[]);
+        let texts = boxes(&page.drawing);
+        assert!((1..=3).contains(&texts.len()), "{texts:?}");
+        assert!(texts.last().is_some_and(|(text, _)| text.ends_with('…')), "{texts:?}");
+    }
 }

@@ -15,6 +15,7 @@ mod dist;
 mod encode;
 mod font;
 mod frame;
+mod lines;
 mod look;
 mod number;
 mod pixels;
