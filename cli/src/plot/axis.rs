@@ -79,15 +79,31 @@ impl ValueAxis {
         ((own - self.low) / (self.high - self.low)).clamp(-0.5, 1.5)
     }
 
-    /// Round ticks, at most `ticks_max` of them: where each stands, and its label.
+    /// Round ticks, about `ticks_max` of them at most: where each stands, and its label.
     pub(super) fn ticks(&self, ticks_max: u32) -> Vec<(f64, String)> {
-        self.ticks_by(step((self.high - self.low) / f64::from(ticks_max.max(2))))
+        self.ticks_from(ticks_max, 0.0)
     }
 
     /// Ticks of a count: whole numbers only.
     pub(super) fn whole_ticks(&self, ticks_max: u32) -> Vec<(f64, String)> {
-        let least = 1.0 / 10f64.powi(self.power);
-        self.ticks_by(step((self.high - self.low) / f64::from(ticks_max.max(2))).max(least))
+        self.ticks_from(ticks_max, 1.0 / 10f64.powi(self.power))
+    }
+
+    /// Ticks with a step of `least` or more. One tick alone says nothing of the scale, so
+    /// the step is then a smaller one.
+    fn ticks_from(&self, ticks_max: u32, least: f64) -> Vec<(f64, String)> {
+        let widest = step((self.high - self.low) / f64::from(ticks_max.max(2)));
+        // A third of 1, 2 or 5 is above the one before the next smaller of them.
+        let narrower = |wider: &f64| Some(step(wider / 3.0));
+        let steps = std::iter::successors(Some(widest), narrower).take(3);
+        let mut ticks = Vec::new();
+        for step in steps {
+            ticks = self.ticks_by(step.max(least));
+            if ticks.len() > 1 {
+                break;
+            }
+        }
+        ticks
     }
 
     fn ticks_by(&self, step: f64) -> Vec<(f64, String)> {
@@ -179,6 +195,18 @@ mod tests {
     }
 
     #[test]
+    fn no_tick_is_alone() {
+        for ticks_max in [2, 3, 4] {
+            for high in 11..100 {
+                let axis = ValueAxis::new(10.5, f64::from(high), 0.06);
+                let ticks = axis.ticks(ticks_max);
+                assert!(ticks.len() > 1, "{ticks:?} up to {high} of {ticks_max}");
+                assert!(ticks.len() <= 5, "{ticks:?} up to {high} of {ticks_max}");
+            }
+        }
+    }
+
+    #[test]
     fn a_large_offset_moves_to_the_title() {
         let (title, ticks) = labels(1e9 - 1e-3, 1e9 + 1e-3);
         assert_eq!(title, "value − 1,000,000,000");
@@ -201,13 +229,14 @@ mod tests {
             for b in sizes {
                 for (low, high) in [(a, b), (-a, b), (-a, -b), (a, a.next_up().min(f64::MAX))] {
                     let axis = ValueAxis::new(low, high, 0.05);
-                    let ticks = axis.ticks(8);
-                    assert!((2..=10).contains(&ticks.len()), "{low:e} {high:e}: {ticks:?}");
-                    assert!(ticks.windows(2).all(|t| t[0].0 < t[1].0 && t[0].1 != t[1].1));
-                    assert!(
-                        ticks.iter().all(|(_, label)| label.chars().count() <= 14),
-                        "{low:e} {high:e} {ticks:?}"
-                    );
+                    for ticks_max in [2, 3, 4, 8] {
+                        let ticks = axis.ticks(ticks_max);
+                        let most = ticks_max.max(3) as usize + 2;
+                        assert!((2..=most).contains(&ticks.len()), "{low:e} {high:e}: {ticks:?}");
+                        assert!(ticks.windows(2).all(|t| t[0].0 < t[1].0 && t[0].1 != t[1].1));
+                        let is_short = |label: &str| label.chars().count() <= 14;
+                        assert!(ticks.iter().all(|(_, label)| is_short(label)), "{ticks:?}");
+                    }
                     for v in [low, high] {
                         assert!((0.0..=1.0).contains(&axis.fraction(v)), "{low:e} {high:e}");
                     }
