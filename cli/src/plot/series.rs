@@ -252,9 +252,13 @@ impl<'a> Line<'a> {
         Self { scales, figures, runs, width_ns: grid.width_ns, colour, has_dots }
     }
 
-    /// From the minimum to the maximum of each column, pale.
+    /// From the minimum to the maximum of each column, pale. Nothing is pale where a run has
+    /// no column: the line alone leads over that.
     fn band(&self, drawing: &mut Drawing) {
-        for run in &self.runs {
+        let is_next = |left: &Column, right: &Column| {
+            i128::from(right.start_ns) - i128::from(left.start_ns) <= self.width_ns
+        };
+        for run in self.runs.iter().flat_map(|run| run.chunk_by(is_next)) {
             if run.iter().all(|column| column.min == column.max) {
                 continue;
             }
@@ -341,5 +345,44 @@ impl<'a> Line<'a> {
             1 => self.scales.x(column.first.timestamp_ns.into()),
             _ => self.scales.x(i128::from(column.start_ns) + self.width_ns / 2),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shapes::Shape;
+    use super::*;
+
+    #[test]
+    fn the_band_covers_no_column_that_holds_nothing() {
+        let at = |second: i64, value: f64| Some(Observation::new(second * 1_000_000_000, value));
+        let figures = [Figures {
+            count: 9,
+            first: at(0, 0.0),
+            last: at(1_000, 1.0),
+            min: Some(0.0),
+            max: Some(1.0),
+            ..Figures::default()
+        }];
+        let plan = Plan::new(&[None], &figures, &Look::default()).expect("observations");
+        let (Grid { first_ns, width_ns }, top) = (plan.grid, plan.scales.frame.top);
+        let width = i64::try_from(width_ns).expect("a second");
+        let column = |number: i64| {
+            let start_ns = first_ns + number * width;
+            let first = Observation::new(start_ns, 0.0);
+            let last = Observation::new(start_ns + width / 2, 1.0);
+            Column { start_ns, count: 2, first, last, min: 0.0, max: 1.0, mean: 0.5 }
+        };
+        let drawing = plan.draw(&[[100, 101, 102, 103, 107].map(column).to_vec()]);
+        let band = |shape: &Shape| match shape {
+            Shape::Area { outline, .. } if outline[0].1 > top => {
+                let x = outline.iter().map(|(x, _)| *x);
+                Some(x.clone().fold(0.0, f64::max) - x.fold(f64::INFINITY, f64::min))
+            }
+            _ => None,
+        };
+        let widths: Vec<f64> = drawing.shapes.iter().filter_map(band).collect();
+        let [four, alone] = widths[..] else { panic!("{widths:?}") };
+        assert!((3.9..4.1).contains(&four) && (2.9..3.1).contains(&alone), "{widths:?}");
     }
 }
