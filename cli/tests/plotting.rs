@@ -83,6 +83,32 @@ fn a_picture_in_a_folder_is_named_after_stores_and_unit() {
 }
 
 #[test]
+fn a_picture_in_a_folder_has_a_name_that_file_systems_take() {
+    let dir = tempfile::tempdir().unwrap();
+    // 249 bytes, of letters with three each.
+    let name = "室".repeat(83);
+    ran(dir.path(), &["add", &name, "1", "--create"]).succeeds();
+    for unit in ["°C", "", " "] {
+        let arguments = ["plot", &name, "--unit", unit, "-o", "."];
+        let printed = ran(dir.path(), &arguments).succeeds().stdout;
+        let found = printed.trim_end().trim_start_matches("./");
+        assert!(found.starts_with(&format!("{}-time-20", "室".repeat(60))), "{found}");
+    }
+}
+
+#[test]
+fn a_blank_unit_is_none() {
+    let dir = house();
+    for unit in ["", " "] {
+        let arguments = ["plot", "attic", "--unit", unit];
+        let text = ran(dir.path(), &arguments).succeeds().stdout;
+        assert!(text.starts_with("attic over time\n") && !text.contains("()"), "{text}");
+        let printed = ran(dir.path(), &[&arguments[..], &["-o", "."]].concat()).succeeds().stdout;
+        assert!(printed.trim_start_matches("./").starts_with("attic-time-20"), "{printed}");
+    }
+}
+
+#[test]
 fn a_picture_shows_the_asked_part_of_the_time() {
     let dir = house();
     let range = ["--since", "2026-06-01 14:15", "--until", "2026-06-01 14:30"];

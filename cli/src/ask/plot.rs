@@ -37,6 +37,10 @@ Where several observations share a pixel, a pale band reaches from the smallest 
 largest, and the dark line is their mean. A line is not drawn over a gap of more than ten
 times the usual distance. Bins of a distribution follow Freedman and Diaconis.";
 
+/// The stores and the unit in the name of a picture, in bytes: a kind, a time, a number and
+/// an ending follow, and a file system takes 255.
+const STEM_MAX: usize = 180;
+
 /// Without a terminal, text is as wide and high as this.
 const TEXT_SIZE: (u16, u16) = (80, 24);
 
@@ -183,14 +187,14 @@ fn sources(stores: &[Named], snapshots: &[Snapshot], range: &Range) -> Vec<Sourc
 
 fn look(arguments: &Arguments, range: &Range) -> Look {
     let Size(width, height) = arguments.size.unwrap_or(Size::DEFAULT);
-    let text = |text: &Option<String>| text.as_ref().map(|text| escaped(text).into_owned());
+    let text = |text: Option<&str>| text.map(|text| escaped(text).into_owned());
     Look {
         width,
         height,
         is_dark: arguments.dark,
         zone: range.zone.time_zone().clone(),
-        title: text(&arguments.title),
-        unit: text(&arguments.unit),
+        title: text(arguments.title.as_deref()),
+        unit: text(unit(arguments)),
         is_part: range.since.is_some() || range.until.is_some(),
         has_normal: arguments.normal,
     }
@@ -222,7 +226,7 @@ fn page(
     let names = names.join(", ");
     let saved = Saved {
         title: arguments.title.as_deref().unwrap_or(&names),
-        unit: arguments.unit.as_deref().unwrap_or_default(),
+        unit: unit(arguments).unwrap_or_default(),
         zone: range.zone.time_zone().iana_name().unwrap_or("UTC"),
         stores: &stores,
         times: range.bounds(),
@@ -241,8 +245,17 @@ fn draw(arguments: &Arguments, sources: &[Source], look: &Look) -> Result<Drawin
 fn stem(arguments: &Arguments, stores: &[Named]) -> String {
     let kind = if arguments.dist { "dist" } else { "time" };
     let names = stores.iter().map(|store| store.name.as_str());
-    let parts: Vec<&str> = names.chain(arguments.unit.as_deref()).chain([kind]).collect();
-    parts.join("-").replace(|letter: char| letter == '/' || letter.is_whitespace(), "-")
+    let parts: Vec<&str> = names.chain(unit(arguments)).collect();
+    let parts = parts.join("-");
+    let end = (0..=STEM_MAX).rev().find(|end| parts.is_char_boundary(*end)).unwrap_or(0);
+    let beginning = parts.get(..end).filter(|_| parts.len() > STEM_MAX).unwrap_or(&parts);
+    let stem = format!("{beginning}-{kind}");
+    stem.replace(|letter: char| letter == '/' || letter.is_whitespace(), "-")
+}
+
+/// The unit, unless it is blank.
+fn unit(arguments: &Arguments) -> Option<&str> {
+    arguments.unit.as_deref().map(str::trim).filter(|unit| !unit.is_empty())
 }
 
 fn write(path: &Path, picture: &[u8]) -> Result<(), Exit> {
