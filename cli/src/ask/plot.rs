@@ -1,6 +1,6 @@
 //! `gaugelog plot`: a picture of stores, as a file or on the terminal.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -35,7 +35,10 @@ terminal.
 
 Where several observations share a pixel, a pale band reaches from the smallest to the
 largest, and the dark line is their mean. A line is not drawn over a gap of more than ten
-times the usual distance. Bins of a distribution follow Freedman and Diaconis.";
+times the usual distance. Bins of a distribution follow Freedman and Diaconis.
+
+PNG and SVG show letters that their font lacks, such as Chinese ones, as boxes; pages and
+text do not.";
 
 /// The stores and the unit in the name of a picture, in bytes: a kind, a time, a number and
 /// an ending follow, and a file system takes 255.
@@ -271,11 +274,38 @@ fn print(is_dist: bool, sources: &[Source], look: &Look) -> Result<(), Exit> {
         .map(|size| (size.ws_col, size.ws_row))
         .filter(|(columns, rows)| *columns > 0 && *rows > 0)
         .unwrap_or(TEXT_SIZE);
-    let has_colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
+    let has_colours = is_terminal && has_colours(|name| std::env::var_os(name));
     let paper = terminal::Paper { columns: columns.into(), rows: rows.into(), has_colours };
     let text = match is_dist {
         true => terminal::distribution(sources, look, paper)?,
         false => terminal::series(sources, look, paper)?,
     };
     output::print(text.as_bytes())
+}
+
+/// Whether a terminal with these variables has colours, and they are wanted.
+fn has_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+    !is_dumb && variable("NO_COLOR").is_none_or(|it| it.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_that_have_them() {
+        for (set, expected) in [
+            (None, true),
+            (Some(("TERM", "xterm")), true),
+            (Some(("TERM", "dumb")), false),
+            (Some(("NO_COLOR", "1")), false),
+            (Some(("NO_COLOR", "")), true),
+        ] {
+            let variable = |name: &str| {
+                set.filter(|(of, _)| *of == name).map(|(_, value)| OsString::from(value))
+            };
+            assert_eq!(has_colours(variable), expected, "{set:?}");
+        }
+    }
 }
