@@ -10,6 +10,8 @@
 
 mod axis;
 mod bins;
+#[cfg(feature = "plot")]
+mod braille;
 mod columns;
 mod dist;
 mod encode;

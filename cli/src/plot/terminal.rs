@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use gaugelog::{Histogram, Window};
 
-use super::axis::ValueAxis;
-use super::columns::{Column, Grid, runs};
+use super::braille::Dots;
+use super::columns::Grid;
 use super::dist::{equal, round_bins, values as ends};
 use super::frame::Tick;
 use super::look::{Figures, Look, Source};
@@ -22,14 +22,22 @@ pub(crate) struct Paper {
 }
 
 /// The least that a picture needs.
-const COLUMNS_MIN: usize = 40;
+const COLUMNS_MIN: usize = 20;
 const ROWS_MIN: usize = 12;
 
-/// Lines above and below a series: title, two of figures, axis, ticks, its title, and the
-/// one where the shell asks again.
-const OTHER_ROWS: usize = 7;
+/// A series has at least these rows, and beside its labels these columns.
+const DOTS_MIN: (usize, usize) = (10, 3);
 
-/// How many bins a distribution has.
+/// Below the dots: the axis and the labels of its ticks.
+const AXIS: usize = 2;
+
+/// Below a picture: the line where the shell asks again.
+const PROMPT: usize = 1;
+
+/// A bar has room for this number of letters, or one edge of its bin is left out.
+const BAR_MIN: usize = 8;
+
+/// How many bins a distribution has, if there are rows for them.
 const BINS: RangeInclusive<i128> = 6..=20;
 
 /// Cyan, yellow, green, magenta, red, blue, bright yellow, bright magenta: readable on dark
@@ -41,7 +49,7 @@ impl Paper {
         Self { columns: self.columns.max(COLUMNS_MIN), rows: self.rows.max(ROWS_MIN), ..self }
     }
 
-    fn coloured(self, series: usize, text: &str) -> String {
+    pub(super) fn coloured(self, series: usize, text: &str) -> String {
         if !self.has_colours || text.is_empty() {
             return text.to_owned();
         }
@@ -50,24 +58,33 @@ impl Paper {
 
     /// Title and figures.
     fn head(self, title: &str, figures: &[String]) -> String {
-        let mut text = format!("{title}\n");
-        let mut length = 0;
-        for part in figures {
-            let wide = part.chars().count();
-            let between = match length {
-                0 => "",
-                length if length + 3 + wide <= self.columns => " · ",
-                _ => "\n",
-            };
-            length = if between == " · " { length + 3 + wide } else { wide };
-            text.push_str(between);
-            text.push_str(part);
-        }
-        if !figures.is_empty() {
-            text.push('\n');
-        }
-        text
+        let title = in_lines(title, self.columns);
+        let figures: Vec<&str> = figures.iter().map(String::as_str).collect();
+        let figures = lines(&figures, " · ", self.columns);
+        title.iter().chain(&figures).map(|line| format!("{line}\n")).collect()
     }
+}
+
+/// The words of a text in lines that are not longer than `columns`.
+fn in_lines(text: &str, columns: usize) -> Vec<String> {
+    lines(&text.split_whitespace().collect::<Vec<_>>(), " ", columns)
+}
+
+/// Parts joined to lines that are not longer than `columns`. A longer part is broken.
+fn lines(parts: &[&str], between: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        let letters: Vec<char> = part.chars().collect();
+        for piece in letters.chunks(columns.max(1)) {
+            let piece: String = piece.iter().collect();
+            let longer = lines.last().map(|line| format!("{line}{between}{piece}"));
+            match (longer.filter(|line| line.chars().count() <= columns), lines.last_mut()) {
+                (Some(longer), Some(line)) => *line = longer,
+                _ => lines.push(piece),
+            }
+        }
+    }
+    lines
 }
 
 /// Series over time.
@@ -83,41 +100,64 @@ pub(crate) fn series(sources: &[Source], look: &Look, paper: Paper) -> gaugelog:
     let (Some((first, last)), Some(values)) = (extent(&figures), values(&figures)) else {
         return Ok(format!("{head}{}\n", look.nothing()));
     };
-    let rows = (paper.rows - OTHER_ROWS).min(paper.columns / 4);
+    let legend = legend(&names, paper);
+    let times = TimeAxis::new(first, last, look).exactly();
+    let axis = values.title(&look.axis(&names));
+    let title = |cells: usize| format!("{}; {axis}", times.title(fitting(cells)));
+    let title_lines = in_lines(&title(paper.columns), paper.columns).len();
+    let taken = head.lines().count() + legend.lines().count() + AXIS + title_lines + PROMPT;
+    let (columns_min, rows_min) = DOTS_MIN;
+    let rows = paper.rows.saturating_sub(taken).min(paper.columns / 4).max(rows_min);
     let ticks = values.ticks(u32::try_from(rows / 3).unwrap_or(2).max(2));
     let wide = ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
-    let mut dots = Dots::new(paper.columns.saturating_sub(wide + 2).max(10), rows);
+    let mut dots = Dots::new(paper.columns.saturating_sub(wide + 2).max(columns_min), rows);
     let grid = Grid::covering(first, last, u32::try_from(dots.width).unwrap_or(u32::MAX));
     for (source, series) in sources.iter().zip(0..) {
         dots.series(&grid.columns(&source.window)?, (first, last), &values, series);
     }
-    let times = TimeAxis::new(first, last, look).exactly();
     let cells = dots.cells();
-    Ok([
-        head,
-        legend(&names, paper),
-        beside(&dots, &ticks, wide, paper),
-        below(&times, wide, cells),
-        format!(
-            "{:wide$}  {}; {}\n",
-            "",
-            times.title(fitting(cells)),
-            values.title(&look.axis(&names))
-        ),
-    ]
-    .concat())
+    let title = indented(&title(cells), wide + 2, paper.columns);
+    let below = below(&times, wide, cells);
+    Ok([head, legend, beside(&dots, &ticks, wide, paper), below, title].concat())
 }
 
-/// The names of several series in their colours.
+/// A text below the dots, or in as many whole lines as it needs.
+fn indented(text: &str, indent: usize, columns: usize) -> String {
+    if indent + text.chars().count() <= columns {
+        return format!("{:indent$}{text}\n", "");
+    }
+    in_lines(text, columns).iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The names of several series in their colours, in as many lines as they need.
 fn legend(names: &[Option<&str>], paper: Paper) -> String {
     if names.len() < 2 {
         return String::new();
     }
-    let name = |(name, series): (&Option<&str>, usize)| {
-        paper.coloured(series, &format!("━ {}", name.unwrap_or("value")))
-    };
-    let names: Vec<String> = names.iter().zip(0..).map(name).collect();
-    format!("{}\n", names.join("  "))
+    let mut text = String::new();
+    let mut length = 0;
+    for (name, series) in names.iter().zip(0..) {
+        let entry = shortened(&format!("━ {}", name.unwrap_or("value")), paper.columns);
+        let wide = entry.chars().count();
+        let (between, before) = match length {
+            0 => ("", 0),
+            length if length + 2 + wide <= paper.columns => ("  ", length + 2),
+            _ => ("\n", 0),
+        };
+        length = before + wide;
+        text.push_str(between);
+        text.push_str(&paper.coloured(series, &entry));
+    }
+    format!("{text}\n")
+}
+
+/// A text, or as much of its beginning as fits, and an ellipsis.
+fn shortened(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
 }
 
 /// The dots, beside the axis of values.
@@ -140,7 +180,7 @@ fn below(times: &TimeAxis, labels: usize, cells: usize) -> String {
         axis[cell] = '┬';
         let (wide, taken) = (label.chars().count(), line.chars().count());
         let start = cell.saturating_sub(wide / 2).min(cells.saturating_sub(wide));
-        if start >= taken + usize::from(taken > 0) {
+        if wide <= cells && start >= taken + usize::from(taken > 0) {
             line.push_str(&" ".repeat(start - taken));
             line.push_str(&label);
         }
@@ -168,7 +208,10 @@ pub(crate) fn distribution(
         let median = source.window.quantile(0.5)?;
         let figures = [Figures { median, ..Figures::from(&source.window.summary()?) }];
         let title = look.title("distribution of ", &[source.name.as_deref()], "");
-        text.push_str(&paper.head(&title, &in_words(&figures, look)));
+        let head = paper.head(&title, &in_words(&figures, look));
+        let bins = paper.rows.saturating_sub(head.lines().count() + PROMPT);
+        let bins_max = i128::try_from(bins).unwrap_or(i128::MAX).clamp(*BINS.start(), *BINS.end());
+        text.push_str(&head);
         let Some((low, high)) = ends(&figures) else {
             text.push_str(&format!("{}\n", look.nothing()));
             continue;
@@ -178,13 +221,14 @@ pub(crate) fn distribution(
             continue;
         }
         let windows: [&Window; 1] = [&source.window];
-        for histogram in round_bins(&windows, &figures, &BINS)? {
+        for histogram in round_bins(&windows, &figures, &(*BINS.start()..=bins_max))? {
             text.push_str(&bars(&histogram, series, paper));
         }
     }
     Ok(text)
 }
 
+/// The bins as bars. Where there is no room for both edges of a bin, its lower one stands.
 fn bars(histogram: &Histogram, series: usize, paper: Paper) -> String {
     let edges = &histogram.edges;
     // Divided first, since the range of values may overflow.
@@ -197,13 +241,17 @@ fn bars(histogram: &Histogram, series: usize, paper: Paper) -> String {
     let labels: Vec<String> = edges.iter().map(|value| edge(*value)).collect();
     let wide = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
-    let room = paper.columns.saturating_sub(2 * wide + 6 + number::count(most).len()).max(8);
+    let counts = number::count(most).len();
+    let is_narrow = 2 * wide + 6 + counts + BAR_MIN > paper.columns;
+    let taken = if is_narrow { wide + 3 } else { 2 * wide + 6 } + counts;
+    let room = paper.columns.saturating_sub(taken).max(1);
     let mut text = String::new();
     for (ends, count) in labels.windows(2).zip(&histogram.counts) {
         let bar = paper.coloured(series, &blocks(*count as f64 / most as f64 * room as f64));
         let counted = number::count(*count);
         let (from, to) = (&ends[0], &ends[1]);
-        text.push_str(&format!("{from:>wide$} – {to:>wide$} │{bar} {counted}\n"));
+        let to = if is_narrow { String::new() } else { format!("– {to:>wide$} ") };
+        text.push_str(&format!("{from:>wide$} {to}│{bar} {counted}\n"));
     }
     text
 }
@@ -216,105 +264,43 @@ fn blocks(length: f64) -> String {
     format!("{}{rest}", "█".repeat(eighths / 8))
 }
 
-/// Dots of braille, eight in a letter.
-struct Dots {
-    /// In dots.
-    width: usize,
-    height: usize,
-    /// For each letter its dots, and the series that was drawn last.
-    letters: Vec<(u8, usize)>,
-}
+#[cfg(test)]
+mod tests {
+    use gaugelog::{Observation, Store};
 
-impl Dots {
-    fn new(columns: usize, rows: usize) -> Self {
-        Self { width: 2 * columns, height: 4 * rows, letters: vec![(0, 0); columns * rows] }
-    }
+    use super::*;
 
-    fn cells(&self) -> usize {
-        self.width / 2
-    }
-
-    /// The column of dots at a part of the width; what has no extent stands in the middle.
-    fn x(&self, part: f64) -> usize {
-        nearest(if part.is_nan() { 0.5 } else { part }, self.width)
-    }
-
-    /// The row of dots at a part of the height from below.
-    fn y(&self, part: f64) -> usize {
-        nearest(1.0 - part, self.height)
-    }
-
-    /// The columns of a series: pale from minimum to maximum, and a line through the means.
-    fn series(
-        &mut self,
-        columns: &[Column],
-        (first, last): (i64, i64),
-        values: &ValueAxis,
-        series: usize,
-    ) {
-        let (first, last) = (i128::from(first), i128::from(last));
-        for run in runs(columns) {
-            let mut before = None;
-            for column in run {
-                let ends = [column.first, column.last].map(|it| i128::from(it.timestamp_ns));
-                let middle = ends[0].midpoint(ends[1]);
-                let x = self.x((middle - first) as f64 / (last - first) as f64);
-                let [top, mean, bottom] = [column.max, column.mean, column.min]
-                    .map(|value| self.y(values.fraction(value)));
-                self.band(x, (top, bottom), series);
-                self.line(before.unwrap_or((x, mean)), (x, mean), series);
-                before = Some((x, mean));
+    #[test]
+    fn a_picture_fits_the_terminal() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let named = ["a", "a store with a long name", "x".repeat(50).leak()];
+        let sources: Vec<Source> = named
+            .iter()
+            .enumerate()
+            .map(|(at, name)| {
+                let store = Store::create(dir.path().join(at.to_string())).expect("created");
+                let observation = |second: i64| {
+                    Observation::new(second * 1_000_000_000, (second % 1_001) as f64 * 1.234)
+                };
+                store.append_batch(&(0..5_000).map(observation).collect::<Vec<_>>()).expect("kept");
+                let window = store.snapshot().expect("read").window(..);
+                Source { name: Some((*name).to_owned()), window }
+            })
+            .collect();
+        let look = Look { unit: Some("metres per second".to_owned()), ..Look::default() };
+        for (columns, rows) in [(20, 24), (40, 20), (80, 24), (200, 60)] {
+            let paper = Paper { columns, rows, has_colours: false };
+            for some in [&sources[..1], &sources[2..], &sources[..]] {
+                let texts = [
+                    series(some, &look, paper).expect("drawn"),
+                    distribution(&some[..1], &look, paper).expect("drawn"),
+                ];
+                for text in texts {
+                    let widest = text.lines().map(|line| line.chars().count()).max();
+                    assert!(widest <= Some(columns), "{columns} columns:\n{text}");
+                    assert!(text.lines().count() < rows, "{rows} rows:\n{text}");
+                }
             }
         }
     }
-
-    fn line(&mut self, from: (usize, usize), to: (usize, usize), series: usize) {
-        let steps = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)).max(1);
-        let between = |a: usize, b: usize, step: usize| {
-            let way = a.abs_diff(b) * step;
-            let way = (way + steps / 2) / steps;
-            if b >= a { a + way } else { a - way }
-        };
-        for step in 0..=steps {
-            self.dot(between(from.0, to.0, step), between(from.1, to.1, step), series);
-        }
-    }
-
-    /// From top to bottom, pale: every other dot, and both ends.
-    fn band(&mut self, x: usize, (top, bottom): (usize, usize), series: usize) {
-        let is_shown = |y: &usize| *y == top || *y == bottom || (x + y).is_multiple_of(2);
-        (top..=bottom).filter(is_shown).for_each(|y| self.dot(x, y, series));
-    }
-
-    fn dot(&mut self, x: usize, y: usize, series: usize) {
-        const BITS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
-        let letter = &mut self.letters[y / 4 * (self.width / 2) + x / 2];
-        *letter = (letter.0 | BITS[y % 4][x % 2], series);
-    }
-
-    fn lines(&self, paper: Paper) -> Vec<String> {
-        let line = |letters: &[(u8, usize)]| {
-            let runs = letters.chunk_by(|left, right| left.1 == right.1 || right.0 == 0);
-            let run = |run: &[(u8, usize)]| {
-                let letter = |(bits, _): &(u8, usize)| match bits {
-                    0 => ' ',
-                    bits => char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' '),
-                };
-                let series =
-                    run.iter().find(|(bits, _)| *bits > 0).map_or(0, |(_, series)| *series);
-                paper.coloured(series, &run.iter().map(letter).collect::<String>())
-            };
-            let line: String = runs.map(run).collect();
-            if paper.has_colours { line } else { line.trim_end().to_owned() }
-        };
-        self.letters.chunks(self.width / 2).map(line).collect()
-    }
-}
-
-/// The whole number below `count` that is nearest to a part of them.
-fn nearest(part: f64, count: usize) -> usize {
-    let last = count - 1;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to last")]
-    let nearest = (part.clamp(0.0, 1.0) * last as f64).round() as usize;
-    nearest
 }
