@@ -148,6 +148,30 @@ fn a_failed_write_is_taken_back_and_the_mark_restored() {
     assert_eq!(log_path(&path), log, "continued in place");
 }
 
+/// The log cannot grow any more: its file has a place that the device does not write.
+#[test]
+fn a_log_at_a_place_that_the_device_does_not_write_is_left() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Never).create(&path).expect("created");
+    append_each(&store, 0..10);
+    let log = log_path(&path);
+    let bad = log.clone();
+    let broken = move |path: &Path, event: &Event| match event.operation {
+        Operation::Write { offset, length } if *path == *bad => {
+            let end = std::fs::metadata(path).expect("the log").len();
+            if offset + length as u64 > end { Err(io_error()) } else { Ok(()) }
+        }
+        _ => Ok(()),
+    };
+    let (appended, _) = record(broken, || {
+        store.append(observation(99)).expect_err("an I/O error");
+        store.append(observation(10))
+    });
+    appended.expect("appended to another log");
+    assert_ne!(log_path(&path), log);
+    assert_holds(&path, &observations(0..11));
+}
+
 #[test]
 fn taking_back_leaves_no_mark_after_frames_that_were_never_synced() {
     let (_guard, path) = place();

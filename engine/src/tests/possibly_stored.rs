@@ -76,6 +76,21 @@ fn a_sync_that_fails_forgets_nothing_of_it() {
     assert_holds(&path, &observations(0..12));
 }
 
+#[test]
+fn a_sync_or_seal_after_it_stores_none_of_it() {
+    for is_seal in [false, true] {
+        let (_guard, path) = place();
+        let tried = observations(10..12);
+        let (store, written) = store_of_ten(&path, SyncPolicy::Never, &tried);
+        let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+        result.expect_err("no space");
+        if is_seal { store.seal() } else { store.sync() }.expect("done");
+        assert_holds(&path, &observations(0..10));
+        assert_eq!(store.append_batch(&tried).expect("a retry"), 10..12);
+        assert_holds(&path, &observations(0..12));
+    }
+}
+
 /// Another process appends after what was reported as failed without copying it, as it
 /// does if it syncs nothing. What it acknowledged stays, whatever the first process does.
 #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Appending {
     /// Whether the log's end cannot be overwritten, or is also visible under another
     /// name.
     pub(super) is_not_continuable: bool,
+    /// What was reported as failed and could not be taken back.
+    pub(super) stays: Option<Stays>,
     /// The last error of sealing. It is not the error of an append.
     pub(super) seal_error: Option<Error>,
 }
@@ -127,6 +129,7 @@ impl Appending {
             kept: tail.end,
             log: LogWriter::resume(file, head, tail),
             manifest,
+            stays: None,
             seal_error: None,
         }
     }
@@ -154,25 +157,26 @@ impl Appending {
     }
 
     /// Replaces the log if its end cannot be written to.
-    fn prepare(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
+    fn prepare(&mut self, lock: &Lock, how: How) -> Result<()> {
+        self.leave_failed(lock)?;
         if self.is_not_continuable || (how.durable && self.has_unconfirmed) {
-            if self.kept == self.log.end() {
-                self.sync_and_rotate(lock)?;
-            } else {
-                self.rotate(lock, Keep::Acknowledged).map_err(Failure::clean)?;
-            }
+            self.sync_and_rotate(lock)?;
         }
-        self.confirm_listing(lock).map_err(Failure::clean)
+        self.confirm_listing(lock)
+    }
+
+    /// Replaces the log if it still holds what was reported as failed.
+    pub(crate) fn leave_failed(&mut self, lock: &Lock) -> Result<()> {
+        if self.kept == self.log.end() { Ok(()) } else { self.rotate(lock, Keep::Acknowledged) }
     }
 
     /// Replaces the log. What is durable is not synced again: if that failed, the next
     /// process would find a mark and go on in a page that the kernel has dropped.
-    fn sync_and_rotate(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
-        let is_durable = self.log.durable() == self.log.end();
-        match if is_durable { Ok(()) } else { self.log.file().sync() } {
-            Ok(()) => self.rotate(lock, Keep::All).map_err(Failure::clean),
-            Err(error) => Err(self.abandon(lock, error)),
+    fn sync_and_rotate(&mut self, lock: &Lock) -> Result<()> {
+        if self.log.durable() != self.log.end() {
+            self.log.file().sync().map_err(|error| self.abandon(lock, error))?;
         }
+        self.rotate(lock, Keep::All)
     }
 
     /// The process that replaced the manifest may have died before that was durable.
@@ -185,20 +189,15 @@ impl Appending {
     }
 
     /// Appends `rows`. After an error, `kept` says which of them are stored.
-    pub(crate) fn append(
-        &mut self,
-        lock: &Lock,
-        rows: &[Observation],
-        how: How,
-    ) -> std::result::Result<(), Failure> {
+    pub(crate) fn append(&mut self, lock: &Lock, rows: &[Observation], how: How) -> Result<()> {
         self.prepare(lock, how)?;
         if self.log.end().offset >= LOG_BYTES_MOST {
-            return Err(Failure::clean(self.log_is_full()));
+            return Err(self.log_is_full());
         }
         let before = self.log.end().sequence;
         for portion in rows.chunks(PORTION) {
             if let Err(error) = self.log.write(portion, how.ahead_bytes) {
-                return Err(self.take_back(error, portion.len()));
+                return Err(self.take_back(lock, error, portion.len()));
             }
             if self.log.unsynced_bytes() >= UNSYNCED_BYTES_MAX {
                 self.sync(lock)?;
@@ -217,16 +216,16 @@ impl Appending {
     }
 
     /// Limits the log during one large append. What was written so far counts as stored.
-    fn seal_if_large(&mut self, lock: &Lock, how: How) -> std::result::Result<(), Failure> {
+    fn seal_if_large(&mut self, lock: &Lock, how: How) -> Result<()> {
         let end = self.log.end();
         if end.offset < how.seal_from_bytes.max(LARGE_LOG_BYTES) {
             return Ok(());
         }
         self.sync(lock)?;
-        self.seal_error = self.sync_and_rotate(lock).err().map(|failure| failure.error);
+        self.seal_error = self.sync_and_rotate(lock).err();
         let is_stuck = self.is_not_continuable || end.offset >= LOG_BYTES_MOST;
         if self.seal_error.is_some() && is_stuck {
-            return Err(Failure::clean(self.log_is_full()));
+            return Err(self.log_is_full());
         }
         Ok(())
     }
@@ -240,7 +239,7 @@ impl Appending {
 
     /// Makes everything that was written durable, and thus acknowledged, and leaves a
     /// mark.
-    pub(crate) fn sync(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
+    pub(crate) fn sync(&mut self, lock: &Lock) -> Result<()> {
         self.sync_unmarked(lock)?;
         self.leave_mark();
         Ok(())
@@ -264,38 +263,34 @@ impl Appending {
         self.is_listing_durable && !self.is_not_continuable && !self.has_unsynced()
     }
 
-    fn sync_unmarked(&mut self, lock: &Lock) -> std::result::Result<(), Failure> {
+    fn sync_unmarked(&mut self, lock: &Lock) -> Result<()> {
         if self.has_unconfirmed {
             self.sync_and_rotate(lock)?;
         }
-        self.confirm_listing(lock).map_err(Failure::clean)?;
-        match self.log.sync() {
-            Ok(()) => {
-                self.kept = self.log.end();
-                Ok(())
-            }
-            Err(error) => Err(self.abandon(lock, error)),
-        }
+        self.confirm_listing(lock)?;
+        self.log.sync().map_err(|error| self.abandon(lock, error))?;
+        self.kept = self.log.end();
+        Ok(())
     }
 
     /// After a failed write: no reader may find what was not acknowledged.
-    fn take_back(&mut self, error: Error, tried: usize) -> Failure {
-        // A place that cannot be written would fail each time.
-        self.is_not_continuable |= error.is_device_failure();
+    fn take_back(&mut self, lock: &Lock, error: Error, tried: usize) -> Error {
         // A write that failed may have written whole frames.
         let attempted = self.log.end().sequence + tried as u64;
         match self.log.take_back(self.kept) {
-            Ok(()) => Failure { error, stays: None },
+            // A place that cannot be written would fail each time.
+            Ok(()) if error.is_device_failure() => self.abandon(lock, error),
+            Ok(()) => error,
             Err(second) => self.void(error, attempted, second),
         }
     }
 
     /// After a failed sync the log is abandoned at its durable position. What was
     /// acknowledged after that goes into a new log; the rest is not stored.
-    fn abandon(&mut self, lock: &Lock, error: Error) -> Failure {
+    fn abandon(&mut self, lock: &Lock, error: Error) -> Error {
         let attempted = self.log.end().sequence;
         match self.rotate(lock, Keep::Acknowledged) {
-            Ok(()) => Failure { error, stays: None },
+            Ok(()) => error,
             Err(second) => {
                 let error = error.followed_by(&second);
                 self.void(error, attempted, second)
@@ -304,17 +299,16 @@ impl Appending {
     }
 
     /// Ends the log before the frames that were reported as failed.
-    fn void(&mut self, error: Error, attempted: u64, first: Error) -> Failure {
+    fn void(&mut self, error: Error, attempted: u64, first: Error) -> Error {
         let kept = self.kept;
         self.is_not_continuable = true;
         match self.log.void(kept) {
-            Ok(()) => Failure::clean(error),
-            Err(_) if attempted == kept.sequence => Failure::clean(error),
-            Err(second) => {
+            Err(second) if attempted != kept.sequence => {
+                self.stays = Some(Stays { log: self.log.head().id, kept });
                 let second = second.followed_by(&first);
-                let error = error.possibly_stored(kept.sequence..attempted, &second);
-                Failure { error, stays: Some(Stays { log: self.log.head().id, kept }) }
+                error.possibly_stored(kept.sequence..attempted, &second)
             }
+            _ => error,
         }
     }
 
@@ -332,24 +326,17 @@ impl Appending {
         let is_leaf_complete = end.sequence / LEAF > before / LEAF;
         let has_chunk = end.sequence - self.log.head().first_sequence >= CHUNK;
         if is_leaf_complete && has_chunk && end.offset >= how.seal_from_bytes {
-            self.seal_error = self.sync_and_rotate(lock).err().map(|failure| failure.error);
+            self.seal_error = self.sync_and_rotate(lock).err();
         }
     }
 
     /// Seals the log's full chunks, if it has one.
     pub(crate) fn seal(&mut self, lock: &Lock) -> Result<()> {
         if self.log.end().sequence - self.log.head().first_sequence >= CHUNK {
-            self.sync_and_rotate(lock).map_err(|failure| failure.error)?;
+            self.sync_and_rotate(lock)?;
         }
         Ok(())
     }
-}
-
-/// An append that failed, and what is known of the log after it.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    pub(crate) stays: Option<Stays>,
 }
 
 /// What was reported as failed and is still in the log: it could neither be taken back
@@ -360,10 +347,4 @@ pub(crate) struct Stays {
     pub(crate) log: u64,
     /// Where it begins.
     pub(crate) kept: Place,
-}
-
-impl Failure {
-    fn clean(error: Error) -> Self {
-        Self { error, stays: None }
-    }
 }

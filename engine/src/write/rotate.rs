@@ -64,6 +64,7 @@ impl Appending {
             is_listing_durable,
             has_unconfirmed: false,
             is_not_continuable: false,
+            stays: None,
             seal_error: None,
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::append::{Appending, Failure, How, Stays};
+use super::append::{Appending, How, Stays};
 use crate::chunk::reader::{Page, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::{CHUNK, LEAF};
@@ -173,10 +173,11 @@ impl Session {
                 self.note_unsynced(how.durable);
                 Ok(Numbers { found, end, count: rows.len() })
             }
-            Err(failure) => {
+            Err(error) => {
                 let kept = appending.kept().sequence.saturating_sub(start);
                 let stored = usize::try_from(kept).unwrap_or(usize::MAX).min(rows.len() - again);
-                Err(self.fail(failure, &rows[again + stored..]).having_stored(again + stored))
+                self.fail(&rows[again + stored..]);
+                Err(error.having_stored(again + stored))
             }
         }
     }
@@ -184,7 +185,7 @@ impl Session {
     /// Makes everything that was appended durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
         // If it fails, what an append before it may have stored stays known.
-        self.with(|appending, lock| appending.sync(lock).map_err(|failure| failure.error))?;
+        self.with(Appending::sync)?;
         self.memory.unsynced_since = None;
         Ok(())
     }
@@ -209,7 +210,7 @@ impl Session {
             return Ok(T::default());
         }
         let (appending, lock) = self.parts();
-        let result = work(appending, lock);
+        let result = appending.leave_failed(lock).and_then(|()| work(appending, lock));
         if result.is_err() {
             self.memory.appending = None;
         }
@@ -222,12 +223,10 @@ impl Session {
     }
 
     /// Forgets what is known: the store is examined again before the next write.
-    fn fail(&mut self, failure: Failure, tried: &[Observation]) -> Error {
-        self.memory.appending = None;
-        if let Some(stays) = failure.stays {
+    fn fail(&mut self, tried: &[Observation]) {
+        if let Some(stays) = self.memory.appending.take().and_then(|appending| appending.stays) {
             self.memory.possibly_stored = Some((stays, tried.to_vec()));
         }
-        failure.error
     }
 
     fn note_unsynced(&mut self, durable: bool) {
