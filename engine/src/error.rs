@@ -212,7 +212,8 @@ impl Error {
 
     /// Whether the same call may succeed later without a change by its caller: the disk
     /// may have room again, or another process may release the lock. A missing
-    /// permission, a read-only file system, damage and bad arguments do not pass.
+    /// permission, a missing directory, a read-only file system, damage and bad arguments
+    /// do not pass.
     ///
     /// ```
     /// let missing = gaugelog::Store::open("/no/such/store").unwrap_err();
@@ -233,6 +234,8 @@ impl Error {
                         | Errno::NOLCK
                         | Errno::INVAL
                         | Errno::NAMETOOLONG
+                        | Errno::LOOP
+                        | Errno::NOENT
                         | Errno::NOTDIR
                         | Errno::ISDIR
                 )

@@ -85,3 +85,10 @@ fn what_is_no_store_is_left_alone() {
     }
     assert_eq!(std::fs::read(&file).expect("read"), b"not a store");
 }
+
+#[test]
+fn where_no_directory_can_be_made_the_error_lasts() {
+    let (_guard, path) = place();
+    let error = Store::create(path.join("store")).expect_err("its parent is missing");
+    assert!(error.kind() == ErrorKind::Io && !error.can_pass(), "{error}");
+}

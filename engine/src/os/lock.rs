@@ -102,8 +102,12 @@ fn timed_out(directory: &Directory, opened: &File, wait: Duration) -> Error {
 
 /// The process that holds the lock, from the kernel's table of locks.
 fn holder(locked: &std::fs::Metadata) -> Option<String> {
-    let table = std::fs::read_to_string("/proc/locks").ok()?;
-    let process = holder_in(&table, locked.dev(), locked.ino())?;
+    // The kernel hands the table out in parts, and locks that change meanwhile can move a
+    // line out of them.
+    let process = (0..3).find_map(|_| {
+        let table = std::fs::read_to_string("/proc/locks").ok()?;
+        holder_in(&table, locked.dev(), locked.ino())
+    })?;
     Some(match program(process) {
         Ok(program) => format!("process {process} ({program})"),
         Err(_) => format!("process {process}"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Store;
 use super::create::make_directory;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::names::{MANIFEST, chunk_name};
+use crate::format::names::{MANIFEST, Name, chunk_name, classify};
 use crate::format::record::Record;
 use crate::log::Head;
 use crate::log::writer::LogWriter;
@@ -55,18 +55,29 @@ impl Store {
             let detail = "there is a store already; nothing was changed";
             return Err(Error::new(ErrorKind::AlreadyExists, path, detail));
         }
-        let mut attempts = 1;
+        let mut attempts = 0;
         loop {
             let view = View::take(self.shared.directory(), true)?;
-            match copy_view(&view, &copy, &lock) {
-                Err(error) if error.kind() == ErrorKind::Removed && attempts < ATTEMPTS_MAX => {
-                    attempts += 1;
-                    for number in view.record().first_chunk..view.record().sealed_end {
-                        drop(copy.remove(&chunk_name(number)));
-                    }
-                }
+            let copied = copy_view(&view, &copy, &lock);
+            if copied.is_err() {
+                remove_copied(&copy);
+            }
+            attempts += 1;
+            match copied {
+                Err(error) if error.kind() == ErrorKind::Removed && attempts < ATTEMPTS_MAX => {}
                 copied => return copied,
             }
+        }
+    }
+}
+
+/// Removes what was copied, so that the copy can be made again. What cannot be removed now
+/// stays.
+fn remove_copied(copy: &Directory) {
+    drop(copy.remove(MANIFEST));
+    for name in copy.names().unwrap_or_default() {
+        if classify(&name) != Name::Other {
+            drop(copy.remove(&name));
         }
     }
 }

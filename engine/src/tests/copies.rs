@@ -2,6 +2,7 @@
 //! serves a prefix, or reports exactly what is missing, and `repair` mends it. The
 //! engine's own copies are always undamaged.
 
+use super::disk_watch::{Event, no_space, record};
 use super::*;
 use crate::error::ErrorKind;
 
@@ -118,4 +119,30 @@ fn the_engines_own_copy_is_clean_at_every_size_and_goes_on_apart() {
     store.copy_to(&to).expect("copied");
     assert_holds_from(&to, 2_048, &observations(2_048..next));
     assert_eq!(store.copy_to(&to).expect_err("there").kind(), ErrorKind::AlreadyExists);
+}
+
+/// It fails at each call that changes the disk but the first, which makes the directory;
+/// also at those after the copy's manifest was renamed.
+#[test]
+fn a_copy_that_failed_can_be_made_again() {
+    let (guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    for call in 1.. {
+        let to = guard.path().join(call.to_string());
+        let mut left = call;
+        let refuse = move |_: &Path, event: &Event| {
+            let counts = event.operation.changes_the_disk();
+            left -= i32::from(counts);
+            if counts && left == -1 { Err(no_space()) } else { Ok(()) }
+        };
+        let (copied, _) = record(refuse, || store.copy_to(&to));
+        if copied.is_ok() {
+            assert!(call > 10, "{call} calls");
+            break;
+        }
+        assert_eq!(names(&to), Vec::<String>::new(), "call {call}");
+        assert_eq!(store.copy_to(&to).expect("copied"), 2_100);
+        assert_holds(&to, &observations(0..2_100));
+    }
 }
