@@ -124,17 +124,17 @@ impl Log {
         if wanted.is_empty() {
             return Ok(());
         }
-        let blocks = Blocks::new(Arc::clone(&self.file));
         let mut reading = Reading {
             log: self,
-            blocks,
+            blocks: Blocks::new(Arc::clone(&self.file)),
             resync: Resync::new(self.tail.length),
             wanted,
+            each,
             rows: Vec::new(),
             rows_first: 0,
         };
-        reading.run(each)?;
-        reading.flush(each)
+        reading.run()?;
+        reading.flush()
     }
 
     fn lost(&self, offset: u64, lost: Range<u64>, why: Option<&Error>) -> Damage {
@@ -151,6 +151,7 @@ struct Reading<'a> {
     blocks: Blocks,
     resync: Resync,
     wanted: Range<u64>,
+    each: &'a mut dyn FnMut(Piece<'_>) -> Result<()>,
     /// Rows that are gathered and not handed over yet, and the sequence number of the
     /// first.
     rows: Vec<Observation>,
@@ -161,21 +162,21 @@ struct Reading<'a> {
 const GATHERED: usize = 1024;
 
 impl Reading<'_> {
-    fn run(&mut self, each: &mut dyn FnMut(Piece<'_>) -> Result<()>) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         let mut place = self.start()?;
         let end = self.log.tail.end;
         while place.sequence < self.wanted.end && place.offset < end.offset {
             place = match self.frame(place)? {
                 Some(frame) => {
-                    self.hand_over(&frame, each)?;
+                    self.hand_over(&frame)?;
                     frame.end()
                 }
-                None => self.pass_over(place, each)?,
+                None => self.pass_over(place)?,
             };
         }
         // The log is shorter than the manifest states.
         if place.sequence < self.wanted.end {
-            self.lose(place, self.wanted.end, None, each)?;
+            self.lose(place, self.wanted.end, None)?;
         }
         Ok(())
     }
@@ -214,11 +215,7 @@ impl Reading<'_> {
         Ok(found)
     }
 
-    fn hand_over(
-        &mut self,
-        frame: &Frame,
-        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<()> {
+    fn hand_over(&mut self, frame: &Frame) -> Result<()> {
         let first = frame.place.sequence;
         let part = first.max(self.wanted.start)..frame.end().sequence.min(self.wanted.end);
         if part.is_empty() {
@@ -226,24 +223,20 @@ impl Reading<'_> {
         }
         let accepted = match frame.header.kind {
             Kind::Lost { accepted, .. } => accepted,
-            _ => return self.gather(frame, part, each),
+            _ => return self.gather(frame, part),
         };
-        self.flush(each)?;
+        self.flush()?;
         if accepted {
-            return each(Piece::Absent(part));
+            return (self.each)(Piece::Absent(part));
         }
         let detail = "lost before this log was made; `gaugelog repair` accepts that".into();
         let path = self.log.file.path().to_owned();
-        each(Piece::Lost(Damage { path, offset: frame.place.offset, lost: part, detail }, None))
+        let damage = Damage { path, offset: frame.place.offset, lost: part, detail };
+        (self.each)(Piece::Lost(damage, None))
     }
 
     /// Adds the wanted `part` of a frame's rows to `rows`.
-    fn gather(
-        &mut self,
-        frame: &Frame,
-        part: Range<u64>,
-        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<()> {
+    fn gather(&mut self, frame: &Frame, part: Range<u64>) -> Result<()> {
         if self.rows.is_empty() {
             self.rows_first = part.start;
         }
@@ -252,24 +245,20 @@ impl Reading<'_> {
         let count = |sequences: u64| usize::try_from(sequences).expect("rows of a frame");
         self.rows.truncate(before + count(part.end - frame.place.sequence));
         self.rows.drain(before..before + count(part.start - frame.place.sequence));
-        if self.rows.len() >= GATHERED { self.flush(each) } else { Ok(()) }
+        if self.rows.len() >= GATHERED { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self, each: &mut dyn FnMut(Piece<'_>) -> Result<()>) -> Result<()> {
+    fn flush(&mut self) -> Result<()> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        each(Piece::Rows { first_sequence: self.rows_first, rows: &self.rows })?;
+        (self.each)(Piece::Rows { first_sequence: self.rows_first, rows: &self.rows })?;
         self.rows.clear();
         Ok(())
     }
 
     /// Finds the next valid frame after a corrupt place, and reports what is lost.
-    fn pass_over(
-        &mut self,
-        place: Place,
-        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<Place> {
+    fn pass_over(&mut self, place: Place) -> Result<Place> {
         // The block may have been read while it was being written.
         self.blocks.forget();
         if self.frame(place)?.is_some() {
@@ -279,22 +268,16 @@ impl Reading<'_> {
         let next = self.resync.next(&mut self.blocks, &self.log.head, place, end.offset)?;
         let next = next.map_or(end, |frame| frame.place);
         let why = self.blocks.take_unreadable().map(|(_, error)| error);
-        self.lose(place, next.sequence, why.as_ref(), each)?;
+        self.lose(place, next.sequence, why.as_ref())?;
         Ok(next)
     }
 
-    fn lose(
-        &mut self,
-        place: Place,
-        end: u64,
-        why: Option<&Error>,
-        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<()> {
+    fn lose(&mut self, place: Place, end: u64, why: Option<&Error>) -> Result<()> {
         let lost = place.sequence.max(self.wanted.start)..end.min(self.wanted.end);
         if lost.is_empty() {
             return Ok(());
         }
-        self.flush(each)?;
-        each(Piece::Lost(self.log.lost(place.offset, lost, why), why))
+        self.flush()?;
+        (self.each)(Piece::Lost(self.log.lost(place.offset, lost, why), why))
     }
 }

@@ -4,6 +4,7 @@
 //! Invariants: `durable` is not after `end`; bytes from `written_to` on are zeros or do
 //! not exist; if `marked` is true, there is a mark at `end`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::tail::{Stop, Tail};
@@ -180,8 +181,8 @@ impl LogWriter {
     }
 }
 
-/// Appends to `into` the frames of `rows` from `place` on, with zeros between blocks, and
-/// returns the place after them; `None` if the log cannot hold them.
+/// Appends to `into` the frames of `rows` from `place` on, with zeros up to the next
+/// place of a frame, and returns the place after them; `None` if the log cannot hold them.
 pub(crate) fn encode_frames(
     head: &Head,
     mut place: Place,
@@ -197,69 +198,58 @@ pub(crate) fn encode_frames(
         u32::try_from(place.offset).ok()?;
         encode_rows(head.seed, place.offset, sequence, synced_to, frame, into);
         place.sequence += frame.len() as u64;
-        place.offset = pad(place.offset + UNIT * (1 + frame.len() as u64), into, !rest.is_empty());
+        place.offset = pad(place.offset + UNIT * (1 + frame.len() as u64), into);
         rows = rest;
     }
     Some(place)
 }
 
-/// The place of the next frame after `offset`. Writes the zeros up to it if something
-/// follows.
-fn pad(offset: u64, into: &mut Vec<u8>, follows: bool) -> u64 {
-    let next = next_place(offset);
-    if follows {
-        let zeros = usize::try_from(next - offset).expect("less than a frame");
-        into.resize(into.len() + zeros, 0);
+/// Appends to `into` that `count` observations at `place` are lost, and returns the place
+/// after them; `None` if the log cannot hold them.
+fn encode_lost(
+    head: &Head,
+    place: Place,
+    count: u64,
+    accepted: bool,
+    into: &mut Vec<u8>,
+) -> Option<Place> {
+    let sequence = head.relative(place.sequence)?;
+    if u64::from(sequence).checked_add(count)? > LOST_END_MAX {
+        return None;
     }
+    let kind = Kind::Lost { count: u32::try_from(count).ok()?, accepted };
+    let header = Header { kind, sequence, synced_to: 0 };
+    into.extend_from_slice(&encode_bare(head.seed, place.offset, header));
+    Some(Place { offset: pad(place.offset + UNIT, into), sequence: place.sequence + count })
+}
+
+/// Writes zeros from `offset` to the place of the next frame, and returns that place.
+fn pad(offset: u64, into: &mut Vec<u8>) -> u64 {
+    let next = next_place(offset);
+    let zeros = usize::try_from(next - offset).expect("less than a frame");
+    into.resize(into.len() + zeros, 0);
     next
 }
 
-/// A new log that is being made in memory, with room for its header.
-#[derive(Debug)]
-pub(crate) struct Making {
-    head: Head,
-    place: Place,
-    bytes: Vec<u8>,
-}
-
-impl Making {
-    /// The log that `record` lists.
-    pub(crate) fn new(record: &Record) -> Self {
-        let head = Head::of(record);
-        let place = Place { offset: RECORD_BYTES as u64, sequence: head.first_sequence };
-        Self { head, place, bytes: vec![0; RECORD_BYTES] }
+/// The bytes of the log of `record`, with rows and losses in order of sequence number, and
+/// the place after them. Its header is still to be filled in. `None` if the log cannot hold
+/// them.
+pub(crate) fn make(
+    record: &Record,
+    mut rows: &[Observation],
+    lost: &[Range<u64>],
+    accepted: bool,
+) -> Option<(Vec<u8>, Place)> {
+    let (head, synced_to) = (Head::of(record), RECORD_BYTES as u64);
+    let mut place = Place { offset: synced_to, sequence: head.first_sequence };
+    let mut bytes = vec![0; RECORD_BYTES];
+    for lost in lost {
+        let before = usize::try_from(lost.start.checked_sub(place.sequence)?).ok()?;
+        let (part, rest) = rows.split_at_checked(before)?;
+        place = encode_frames(&head, place, synced_to, part, &mut bytes)?;
+        place = encode_lost(&head, place, lost.end - lost.start, accepted, &mut bytes)?;
+        rows = rest;
     }
-
-    /// Goes on at `place`. The bytes before it that are not written are zeros.
-    fn go_on(&mut self, place: Place) {
-        self.place = place;
-        self.bytes.resize(usize::try_from(place.offset).expect("in memory"), 0);
-    }
-
-    /// Adds rows; `None` if the log cannot hold them.
-    pub(crate) fn rows(&mut self, rows: &[Observation]) -> Option<()> {
-        let synced_to = RECORD_BYTES as u64;
-        let end = encode_frames(&self.head, self.place, synced_to, rows, &mut self.bytes)?;
-        self.go_on(end);
-        Some(())
-    }
-
-    /// Adds observations that are lost; `None` if the log cannot hold them.
-    pub(crate) fn lost(&mut self, count: u64, accepted: bool) -> Option<()> {
-        let Place { offset, sequence } = self.place;
-        let relative = self.head.relative(sequence)?;
-        if u64::from(relative).checked_add(count)? > LOST_END_MAX {
-            return None;
-        }
-        let kind = Kind::Lost { count: u32::try_from(count).ok()?, accepted };
-        let header = Header { kind, sequence: relative, synced_to: 0 };
-        self.bytes.extend_from_slice(&encode_bare(self.head.seed, offset, header));
-        self.go_on(Place { offset: next_place(offset + UNIT), sequence: sequence + count });
-        Some(())
-    }
-
-    /// The bytes, and the place after them. The header is still to be filled in.
-    pub(crate) fn finish(self) -> (Vec<u8>, Place) {
-        (self.bytes, self.place)
-    }
+    place = encode_frames(&head, place, synced_to, rows, &mut bytes)?;
+    Some((bytes, place))
 }

@@ -16,7 +16,7 @@ use crate::format::names::{DAMAGED, log_name};
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::log::Head;
 use crate::log::reader::Log;
-use crate::log::writer::{LogWriter, Making};
+use crate::log::writer::{LogWriter, make};
 use crate::manifest::{self, Manifest};
 use crate::os::disk::{Directory, DiskFile};
 use crate::os::lock::Lock;
@@ -146,31 +146,15 @@ pub(crate) fn make_log(
     held: &Held,
 ) -> Result<DiskFile> {
     let first = record.log_first_sequence();
-    let mut making = Making::new(record);
-    fill(&mut making, first, held).ok_or_else(|| {
+    let made = make(record, &held.observations, &held.lost, held.is_accepted());
+    let (mut bytes, end) = made.ok_or_else(|| {
         let detail = "more observations than a log can hold";
         Error::new(ErrorKind::Invalid, directory.path(), detail)
     })?;
-    let (mut bytes, end) = making.finish();
     record.made_bytes = end.offset;
     record.made_observations = end.sequence - first;
     bytes[..RECORD_BYTES].copy_from_slice(&record.encode());
     directory.replace_file(&log_name(record.log), &bytes)
-}
-
-/// Adds rows and losses in order of sequence number.
-fn fill(making: &mut Making, first: u64, held: &Held) -> Option<()> {
-    let mut rows = held.observations.as_slice();
-    let mut sequence = first;
-    for lost in &held.lost {
-        let before = usize::try_from(lost.start.checked_sub(sequence)?).ok()?;
-        let (part, rest) = rows.split_at_checked(before)?;
-        making.rows(part)?;
-        making.lost(lost.end - lost.start, held.is_accepted())?;
-        sequence = lost.end;
-        rows = rest;
-    }
-    making.rows(rows)
 }
 
 /// A new random identity, never zero.
