@@ -34,13 +34,6 @@ impl Chunk {
     /// do not merge to the chunk's own node.
     pub(crate) fn node_below(&self, level: u32, index: u64) -> Result<Option<&Summary>> {
         let merged = get_or_try(&self.merged, || self.merge())?;
-        // A repair may have counted a leaf as empty.
-        let own = merged[1].as_ref().filter(|_| !self.has_lost());
-        if own.is_some_and(|own| !has_same_bits(own, &self.header.nodes[0].summary)) {
-            let detail = "the summaries of the chunk's leaves are not those of the chunk";
-            let fault = Fault::Damaged(detail.into());
-            return Err(fault.into_error(&self.bytes, 0, self.header.place.sequences()));
-        }
         let of_level = 1 << (CHUNK_LEVEL - level);
         let number = usize::try_from(of_level + index % of_level).expect("one of few nodes");
         self.numbered(merged, number)
@@ -55,6 +48,13 @@ impl Chunk {
             let left = self.numbered(&merged, 2 * number)?;
             let both = left.zip(self.numbered(&merged, 2 * number + 1)?);
             merged[number] = both.map(|(left, right)| left.merge(right));
+        }
+        // A repair may have counted a leaf as empty.
+        let own = merged[1].as_ref().filter(|_| !self.has_lost());
+        if own.is_some_and(|own| !has_same_bits(own, &self.header.nodes[0].summary)) {
+            let detail = "the summaries of the chunk's leaves are not those of the chunk";
+            let fault = Fault::Damaged(detail.into());
+            return Err(fault.into_error(&self.bytes, 0, self.header.place.sequences()));
         }
         Ok(merged)
     }
