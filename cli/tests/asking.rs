@@ -330,6 +330,15 @@ fn the_latest_are_printed_and_followed() {
 }
 
 #[test]
+fn local_is_the_zone_of_the_machine() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
+    let mut command = program(TOOL);
+    command.arg("tail").arg(dir.path().join("room")).args(["--tz", "local"]);
+    command.env("TZ", "Asia/Tokyo");
+    assert_eq!(Ran::of(command).succeeds().stdout, "2026-06-01T21:00:00+09:00  1.0\n");
+}
+
+#[test]
 fn a_script_adds_what_is_meant_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let room = dir.path().join("room");

@@ -60,7 +60,8 @@ pub enum TimeUnit {
     Nanoseconds,
 }
 
-/// A time zone: a name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`.
+/// A time zone: a name such as `Europe/Berlin`, `UTC`, an offset such as `+02:00`, or
+/// `local` for the one of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone(TimeZone);
 
@@ -132,8 +133,16 @@ impl FromStr for Zone {
         if let Some(offset) = offset(text) {
             return Ok(Self(TimeZone::fixed(offset)));
         }
+        if text == "local" {
+            return TimeZone::try_system().map(Self).map_err(|_| {
+                let detail = "neither TZ nor /etc/localtime states a time zone; write one such \
+                              as Europe/Berlin";
+                SourceError::fatal(detail)
+            });
+        }
         TimeZone::get(text).map(Self).map_err(|_| {
-            SourceError::fatal("no time zone; write one such as Europe/Berlin, UTC or +02:00")
+            let detail = "no time zone; write one such as Europe/Berlin, UTC, +02:00 or local";
+            SourceError::fatal(detail)
         })
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// When it was observed: -5m, 14:00, 2026-11-28T14:00:00Z [default: now].
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     time: Option<String>,
-    /// The time zone of a time without an offset [default: UTC].
+    /// The time zone of a time without an offset, such as Europe/Berlin or local [default: UTC].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     tz: Option<Zone>,
     /// Create the store if there is none.

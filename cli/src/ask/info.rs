@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     /// Stores, or folders of stores.
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<PathBuf>,
-    /// The time zone of the times [default: UTC].
+    /// The time zone of the times, such as Europe/Berlin or local [default: UTC].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     tz: Option<Zone>,
     /// Print JSON, an object a line for each store.

@@ -19,7 +19,8 @@ pub(crate) struct RangeOptions {
     /// Only observations before this time.
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     until: Option<String>,
-    /// The time zone of times that are read and printed, such as Europe/Berlin [default: UTC].
+    /// The time zone of times that are read and printed, such as Europe/Berlin; local is
+    /// the machine's own [default: UTC].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     tz: Option<Zone>,
 }

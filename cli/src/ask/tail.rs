@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// Go on with what arrives, until interrupted.
     #[arg(short, long)]
     follow: bool,
-    /// The time zone of the times [default: UTC].
+    /// The time zone of the times, such as Europe/Berlin or local [default: UTC].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     tz: Option<Zone>,
     /// Print JSON, an object a line.

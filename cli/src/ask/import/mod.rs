@@ -74,7 +74,7 @@ pub(crate) struct Arguments {
     /// What a time that is a bare number counts since 1970: s, ms, us or ns.
     #[arg(long, value_name = "UNIT", conflicts_with = "time_format")]
     time_unit: Option<TimeUnit>,
-    /// The time zone of times without an offset [default: UTC].
+    /// The time zone of times without an offset, such as Europe/Berlin or local [default: UTC].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     tz: Option<Zone>,
     /// Which one a time is that the clock of --tz shows twice, as when summer time ends:
