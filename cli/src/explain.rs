@@ -1,11 +1,17 @@
 //! What the engine's errors mean to the user of a program, and the way out.
 
 use std::io;
+use std::path::Path;
 
-use gaugelog::{Error, ErrorKind};
+use gaugelog::{Error, ErrorKind, Store};
 use gaugelog_sources::{Cause, CollectError};
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use crate::exit::Exit;
+use crate::output::shown;
+
+const MAY_READ: &str = "run it as a user who may read there";
 
 impl From<Error> for Exit {
     fn from(error: Error) -> Self {
@@ -15,10 +21,24 @@ impl From<Error> for Exit {
 
 /// The error in one line: file, what went wrong, what to do.
 pub(crate) fn explained(error: &Error) -> String {
+    if let Some(text) = without_manifest(error) {
+        return text;
+    }
     match way_out(error) {
         Some(way_out) => format!("{error}; {way_out}"),
         None => error.to_string(),
     }
+}
+
+/// What to say of a store whose manifest is missing, if the error is about that.
+pub(crate) fn without_manifest(error: &Error) -> Option<String> {
+    let is_one = || Store::has_files(error.path()).is_ok_and(|has_files| has_files);
+    (error.kind() == ErrorKind::NotAStore && is_one()).then(|| {
+        let path = shown(error.path());
+        format!(
+            "{path}: the manifest of this store is missing; `gaugelog repair {path}` makes it again"
+        )
+    })
 }
 
 fn way_out(error: &Error) -> Option<&'static str> {
@@ -31,14 +51,26 @@ fn way_out(error: &Error) -> Option<&'static str> {
         ErrorKind::Damaged => {
             Some("`gaugelog verify DIR` lists all of it, `simple_service --dump` prints the rest")
         }
-        ErrorKind::Io => error.io_error().and_then(way_out_of_io),
+        ErrorKind::Io => error.io_error().and_then(|cause| match may_be_read(error.path()) {
+            true => way_out_of_io(cause),
+            false => way_out_of_reading(cause),
+        }),
         // The engine says what to do about a lock; the rest has no way out but
         // another argument, which the text names.
         _ => None,
     }
 }
 
-/// The way out of what the file system refused.
+fn may_be_read(path: &Path) -> bool {
+    access(path, Access::READ_OK) != Err(Errno::ACCESS)
+}
+
+/// The way out where the file system refused to be read.
+pub(crate) fn way_out_of_reading(error: &io::Error) -> Option<&'static str> {
+    (error.kind() == io::ErrorKind::PermissionDenied).then_some(MAY_READ)
+}
+
+/// The way out of what the file system refused to write.
 pub(crate) fn way_out_of_io(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

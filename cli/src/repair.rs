@@ -1,7 +1,7 @@
 //! `gaugelog repair`: makes a damaged store whole, without what is lost.
 
 use clap::Args;
-use gaugelog::{Repair, Store};
+use gaugelog::{ErrorKind, Repair, Store};
 use serde_json::json;
 
 use crate::each::Stores;
@@ -27,7 +27,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let stores = &arguments.stores;
     stores.each(|path| {
-        let repair = Store::repair(path).map_err(|error| in_words(&error))?;
+        let repair = Store::repair(path).map_err(|error| match error.kind() {
+            // There is not even a log; the engine says what to do.
+            ErrorKind::NotAStore => Exit::Error(error.to_string()),
+            _ => in_words(&error),
+        })?;
         let object = json!({
             "store": path,
             "rewritten": repair.rewritten,

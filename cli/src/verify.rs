@@ -106,7 +106,9 @@ fn contents(verified: &Verification) -> String {
 /// An error about the store that the command line names.
 pub(crate) fn in_words(error: &Error) -> Exit {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotAStore => {
+        ErrorKind::NotFound | ErrorKind::NotAStore
+            if explain::without_manifest(error).is_none() =>
+        {
             Exit::Error(format!("{error}; name the directory of a store"))
         }
         _ => Exit::Error(explain::explained(error)),

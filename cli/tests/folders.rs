@@ -5,10 +5,12 @@
 
 mod program;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use program::{Bench, Ran, TOOL, names_in, program};
+use program::{Bench, Ran, TOOL, install, names_in, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -109,5 +111,79 @@ fn a_folder_without_a_store_is_an_error_with_a_way_out() {
     let (_dir, house) = house(&[]);
     for command in ["verify", "repair", "seal"] {
         tool(&[command], &[&house]).fails_naming(&["house", "a folder with stores in it"]);
+    }
+}
+
+#[test]
+fn a_store_without_its_manifest_is_damaged_and_repaired() {
+    let (_dir, house) = house(&[("attic", 10), ("hall", 10)]);
+    let hall = house.join("hall");
+    fs::remove_file(hall.join("manifest")).unwrap();
+    for command in ["verify", "stats", "info", "tail", "trim --keep 1d"] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let ran = tool(&arguments, &[&house]);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        let way_out =
+            format!("manifest of this store is missing; `gaugelog repair {}", hall.display());
+        assert!(ran.stderr.contains(&way_out), "{ran:?}");
+    }
+    let repaired = lines(&tool(&["repair", "--json"], &[&hall]).succeeds());
+    assert_eq!((&repaired[0]["manifest_rebuilt"], &repaired[0]["lost"]), (&true.into(), &0.into()));
+    let both = lines(&tool(&["verify", "--json"], &[&house]).succeeds());
+    assert_eq!(both.iter().map(|it| it["readable"].as_u64().unwrap()).sum::<u64>(), 20);
+
+    // A log is needed; the advice is not to repair again.
+    for file in names_in(&hall).iter().filter(|it| *it == "manifest" || it.ends_with(".log")) {
+        fs::remove_file(hall.join(file)).unwrap();
+    }
+    fs::write(hall.join("ballast"), "").unwrap();
+    tool(&["repair"], &[&hall]).fails_naming(&["hall", "restore a copy"]);
+}
+
+/// `gaugelog` as a user without rights; `None` without the rights to become one.
+fn as_another_user(dir: &Path, arguments: &[&str], path: &Path) -> Option<Ran> {
+    let setpriv = |command: &mut Command| {
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    };
+    let mut possible = Command::new("setpriv");
+    setpriv(&mut possible);
+    if !possible.arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("NOT TESTED: becoming another user takes root, which this is not");
+        return None;
+    }
+    fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+    let copy = dir.join("gaugelog");
+    if !copy.exists() {
+        install(TOOL, &copy);
+    }
+    let mut command = Command::new("setpriv");
+    setpriv(&mut command);
+    command.arg(copy).args(arguments).arg(path).current_dir(dir);
+    Some(Ran::of(command))
+}
+
+#[test]
+fn what_may_not_be_read_is_no_empty_folder() {
+    let (dir, house) = house(&[("hall", 10), ("room", 10)]);
+    let allow =
+        |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let run = |arguments: &[&str]| as_another_user(dir.path(), arguments, &house);
+    // A file system's own directory, as mkfs makes it.
+    fs::create_dir(house.join("lost+found")).unwrap();
+    allow(&house.join("lost+found"), 0o700);
+    let Some(ran) = run(&["verify"]) else { return };
+    assert_eq!(ran.succeeds().stdout.matches("every checksum matches").count(), 2);
+
+    // A store of somebody else fails the command, and the others are done.
+    allow(&house.join("hall"), 0o700);
+    let ran = run(&["verify"]).unwrap();
+    assert_eq!((ran.status, ran.stdout.matches("every checksum matches").count()), (Some(1), 1));
+    assert!(ran.stderr.contains("hall/manifest: "), "{ran:?}");
+    assert!(ran.stderr.contains("a user who may read there"), "{ran:?}");
+
+    allow(&house, 0o711);
+    for command in ["verify", "stats", "status --log"] {
+        let ran = run(&command.split(' ').collect::<Vec<_>>()).unwrap();
+        ran.fails_naming(&["house: cannot list the folder: Permission denied", "may read there"]);
     }
 }

@@ -1,18 +1,45 @@
 //! Which stores a command is about: each argument is a store, or a folder of stores.
 
-use std::fs;
+use std::fs::{self, ReadDir};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gaugelog::{ErrorKind, Store};
 use gaugelog_sources::{escaped, without_secrets};
 
 use crate::exit::Exit;
+use crate::explain;
+use crate::output::shown;
 
 /// A store and what it is called where there are several.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
+}
+
+/// Why a path leads to no store.
+#[derive(Debug)]
+pub(crate) enum Absent {
+    /// There is none.
+    NoStore(gaugelog::Error),
+    /// It is a folder that cannot be listed.
+    Unlisted(PathBuf, io::Error),
+}
+
+impl Absent {
+    /// In words; `name_another` says which path would do.
+    pub(crate) fn explained(self, name_another: &str) -> Exit {
+        match self {
+            Self::NoStore(error) => Exit::Error(format!("{error}; {name_another}")),
+            Self::Unlisted(folder, error) => {
+                let way_out = explain::way_out_of_reading(&error);
+                let way_out = way_out.map(|it| format!("; {it}")).unwrap_or_default();
+                let folder = shown(&folder);
+                Exit::Error(format!("{folder}: cannot list the folder: {error}{way_out}"))
+            }
+        }
+    }
 }
 
 /// The stores that the command line names, in that order; those of a folder in the order
@@ -33,7 +60,7 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
 /// # Errors
 /// [`Exit::Error`] where there is none.
 pub(crate) fn at(path: &Path) -> Result<Vec<PathBuf>, Exit> {
-    within(path).map_err(|error| {
+    within(path).map_err(|absent| {
         // There may be a password in it.
         if let Some(address) = path.to_str().filter(|path| path.contains("://")) {
             let shown = without_secrets(address);
@@ -42,24 +69,45 @@ pub(crate) fn at(path: &Path) -> Result<Vec<PathBuf>, Exit> {
                 escaped(&shown)
             ));
         }
-        Exit::Error(format!(
-            "{error}; name the directory of a store, or a folder with stores in it"
-        ))
+        absent.explained("name the directory of a store, or a folder with stores in it")
     })
 }
 
 /// The store at `path`, or the stores in there, in order of their names. A store that
-/// cannot be read is one all the same.
+/// cannot be read is one all the same, also without its manifest.
 ///
 /// # Errors
-/// Where there is none.
-pub(crate) fn within(path: &Path) -> gaugelog::Result<Vec<PathBuf>> {
+/// Where there is none, or the folder cannot be listed.
+pub(crate) fn within(path: &Path) -> Result<Vec<PathBuf>, Absent> {
     let Some(refused) = why_no_store(path) else { return Ok(vec![path.to_owned()]) };
-    let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
-    let mut stores: Vec<PathBuf> = paths.filter(|path| why_no_store(path).is_none()).collect();
+    let stores = match fs::read_dir(path) {
+        Ok(entries) => stores_among(entries),
+        Err(error) if is_no_folder(&error) => return Err(Absent::NoStore(refused)),
+        Err(error) => Err(error),
+    };
+    let mut stores = stores.map_err(|error| Absent::Unlisted(path.to_owned(), error))?;
     stores.sort();
-    if stores.is_empty() { Err(refused) } else { Ok(stores) }
+    match stores.is_empty() {
+        false => Ok(stores),
+        true if has_files_of_one(path) => Ok(vec![path.to_owned()]),
+        true => Err(Absent::NoStore(refused)),
+    }
+}
+
+fn stores_among(entries: ReadDir) -> io::Result<Vec<PathBuf>> {
+    let mut stores = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        // A file system's own, which only root may look into.
+        if entry.file_name() == "lost+found" {
+            continue;
+        }
+        let path = entry.path();
+        if why_no_store(&path).is_none() || has_files_of_one(&path) {
+            stores.push(path);
+        }
+    }
+    Ok(stores)
 }
 
 fn why_no_store(path: &Path) -> Option<gaugelog::Error> {
@@ -67,6 +115,16 @@ fn why_no_store(path: &Path) -> Option<gaugelog::Error> {
         matches!(error.kind(), ErrorKind::NotAStore | ErrorKind::NotFound)
     };
     Store::open_read_only(path).err().filter(is_none)
+}
+
+/// Whether something in a directory without a manifest belongs to a store, as far as it can
+/// be listed.
+fn has_files_of_one(path: &Path) -> bool {
+    Store::has_files(path).is_ok_and(|has_files| has_files)
+}
+
+fn is_no_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// The series that a store is: the name of its directory, without `.log`.

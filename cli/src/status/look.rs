@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::ask::stores;
 use crate::exit::Exit;
-use crate::explain::explained;
+use crate::explain::{explained, way_out_of_reading};
 #[cfg(feature = "forward")]
 use crate::forward::{Forwarded, forwarded};
 use crate::utc::moment;
@@ -123,10 +123,8 @@ impl Seen {
 
 /// The store in `log`, or the stores in there, in order of their names.
 pub(super) fn stores(log: &Path) -> Result<Vec<PathBuf>, Exit> {
-    stores::within(log).map_err(|refused| {
-        Exit::Error(format!(
-            "{refused}; name a directory into which `gaugelog collect` collects with --log DIR"
-        ))
+    stores::within(log).map_err(|absent| {
+        absent.explained("name a directory into which `gaugelog collect` collects with --log DIR")
     })
 }
 
@@ -134,10 +132,7 @@ pub(super) fn stores(log: &Path) -> Result<Vec<PathBuf>, Exit> {
 /// somebody collects into it.
 pub(super) fn look(store: PathBuf) -> Result<Seen, String> {
     let unknown = |error: io::Error| {
-        let way_out = match error.kind() {
-            io::ErrorKind::PermissionDenied => "; run it as a user who may read there",
-            _ => "",
-        };
+        let way_out = way_out_of_reading(&error).map(|it| format!("; {it}")).unwrap_or_default();
         let store = store.display();
         format!("{store}: cannot tell what became of the polls: {error}{way_out}")
     };

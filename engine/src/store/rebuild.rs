@@ -1,11 +1,44 @@
 //! Making the manifest again from the headers of the other files.
 
+use std::path::Path;
+
+use super::Store;
+use super::create::open_directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{Name, classify};
 use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
 use crate::os::disk::Directory;
+
+impl Store {
+    /// Whether files of a store lie at `path`, even without the manifest, which
+    /// [`repair`](Self::repair) then makes again.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// Store::create(&path)?.append(Observation::new(10, 1.0))?;
+    /// std::fs::remove_file(path.join("manifest")).unwrap();
+    /// assert!(Store::open(&path).is_err() && Store::has_files(&path)?);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotAStore`] for what is no directory;
+    /// [`ErrorKind::Io`] for one that cannot be listed.
+    pub fn has_files(path: impl AsRef<Path>) -> Result<bool> {
+        let names = open_directory(path.as_ref())?.names()?;
+        Ok(names.iter().any(|name| is_evidence(name)))
+    }
+}
+
+/// Whether only a store has a file of this name: no leftover of a creation that was cut off.
+fn is_evidence(name: &str) -> bool {
+    use Name::{Ballast, Chunk, Damaged, Log, Manifest};
+    matches!(classify(name), Manifest | Log(_) | Chunk(_) | Ballast | Damaged(_))
+}
 
 /// A log that may have been the one that the manifest listed.
 struct Candidate {
