@@ -1,5 +1,6 @@
 //! Which stores a command is about: each argument is a store, or a folder of stores.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, ReadDir};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,11 +44,21 @@ impl Absent {
 }
 
 /// The stores that the command line names, in that order; those of a folder in the order
-/// of their names.
+/// of their names. No two have the same name.
 ///
 /// # Errors
 /// [`Exit::Error`] for a path that leads to no store.
 pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
+    let mut all = as_directories(paths)?;
+    tell_apart(&mut all);
+    Ok(all)
+}
+
+/// As [`named`], each with the name of its directory, whatever the others are.
+///
+/// # Errors
+/// [`Exit::Error`] for a path that leads to no store.
+pub(crate) fn as_directories(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
     let mut all = Vec::new();
     for path in paths {
         all.extend(at(path)?.into_iter().map(|path| Named { name: name(&path), path }));
@@ -127,6 +138,33 @@ fn is_no_folder(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+/// Puts the name of the folder before names that several stores of different folders have,
+/// and a number behind those that are still the same.
+fn tell_apart(all: &mut [Named]) {
+    let mut folders: HashMap<String, HashSet<String>> = HashMap::new();
+    for store in &*all {
+        folders.entry(store.name.clone()).or_default().insert(folder(&store.path));
+    }
+    let mut taken = HashSet::new();
+    for Named { name, path } in all {
+        if folders.get(name).is_some_and(|its| its.len() > 1) {
+            *name = format!("{}/{name}", folder(path));
+        }
+        let wanted = name.clone();
+        let mut number = 1;
+        while !taken.insert(name.clone()) {
+            number += 1;
+            *name = format!("{wanted} ({number})");
+        }
+    }
+}
+
+/// The name of the folder that a store is in.
+fn folder(store: &Path) -> String {
+    let above = store.parent().filter(|above| !above.as_os_str().is_empty());
+    name(above.unwrap_or(Path::new(".")))
+}
+
 /// The series that a store is: the name of its directory, without `.log`.
 pub(crate) fn series(name: &str) -> &str {
     name.strip_suffix(".log").filter(|series| !series.is_empty()).unwrap_or(name)
@@ -137,4 +175,26 @@ pub(crate) fn name(path: &Path) -> String {
     let whole = path.file_name().is_none().then(|| fs::canonicalize(path).ok()).flatten();
     let path = whole.as_deref().unwrap_or(path);
     escaped(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_of_one_name_are_told_apart() {
+        let told_apart = |paths: &[&str]| {
+            let named = |path: &&str| Named { name: name(Path::new(path)), path: path.into() };
+            let mut all: Vec<Named> = paths.iter().map(named).collect();
+            tell_apart(&mut all);
+            all.into_iter().map(|store| store.name).collect::<Vec<_>>()
+        };
+        assert_eq!(told_apart(&["a/temp", "b/hall"]), ["temp", "hall"]);
+        assert_eq!(told_apart(&["a/temp", "b/hall", "b/temp"]), ["a/temp", "hall", "b/temp"]);
+        assert_eq!(told_apart(&["a/temp", "c/a/temp"]), ["temp", "temp (2)"]);
+        let three = ["a/temp", "b/temp", "c/a/temp"];
+        assert_eq!(told_apart(&three), ["a/temp", "b/temp", "a/temp (2)"]);
+        let taken = ["a/temp", "a/temp (2)", "a/temp"];
+        assert_eq!(told_apart(&taken), ["temp", "temp (2)", "temp (3)"]);
+    }
 }

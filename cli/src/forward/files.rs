@@ -84,7 +84,7 @@ impl Arguments {
 
 fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Exit> {
     let mut sources: Vec<Source> = Vec::new();
-    for stores::Named { name, path } in stores::named(paths)? {
+    for stores::Named { name, path } in stores::as_directories(paths)? {
         let series = stores::series(&name).to_owned();
         if let Some(other) = sources.iter().find(|other| other.series == series) {
             return Err(Exit::Error(format!(

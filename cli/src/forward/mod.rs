@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     }
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let mut forwarder = Forwarder::new(&arguments.destination, stop.flag())?;
-    forwarder.add(stores::named(&arguments.stores)?)?;
+    forwarder.add(stores::as_directories(&arguments.stores)?)?;
     if !arguments.once {
         // A reader that has stopped holds nothing up.
         queue::begin(stop.clone())?;
