@@ -223,15 +223,15 @@ fn page(
                 .to_owned(),
         ));
     }
-    let names = stores.iter().map(|store| store.name.clone());
-    let stores: Vec<(String, Snapshot)> = names.zip(snapshots.iter().cloned()).collect();
-    let names: Vec<&str> = stores.iter().map(|(name, _)| name.as_str()).collect();
-    let names = names.join(", ");
+    let names: Vec<&str> = stores.iter().map(|store| store.name.as_str()).collect();
+    let title = names.join(", ");
     let saved = Saved {
-        title: arguments.title.as_deref().unwrap_or(&names),
+        title: arguments.title.as_deref().unwrap_or(&title),
         unit: unit(arguments).unwrap_or_default(),
         zone: range.zone.time_zone().iana_name().unwrap_or("UTC"),
-        stores: &stores,
+        stores: &names,
+        snapshot: &|at| Ok(snapshots[at].clone()),
+        has_unreadable: false,
         times: range.bounds(),
     };
     Ok(saved.to_html()?)

@@ -19,6 +19,12 @@ pub(crate) struct Named {
     pub(crate) path: PathBuf,
 }
 
+impl Named {
+    fn of(path: PathBuf) -> Self {
+        Self { name: name(&path), path }
+    }
+}
+
 /// Why a path leads to no store.
 #[derive(Debug)]
 pub(crate) enum Absent {
@@ -54,6 +60,21 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
     Ok(all)
 }
 
+/// The stores that there are now in a folder, which may have none yet.
+///
+/// # Errors
+/// For a folder that cannot be listed, or is not there any more.
+#[cfg(feature = "serve")]
+pub(crate) fn now_in(folder: &Path) -> Result<Vec<Named>, Absent> {
+    let paths = match within(folder) {
+        Err(Absent::NoStore(_)) if folder.is_dir() => Vec::new(),
+        found => found?,
+    };
+    let mut all: Vec<Named> = paths.into_iter().map(Named::of).collect();
+    tell_apart(&mut all);
+    Ok(all)
+}
+
 /// As [`named`], each with the name of its directory, whatever the others are.
 ///
 /// # Errors
@@ -61,7 +82,7 @@ pub(crate) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
 pub(crate) fn as_directories(paths: &[PathBuf]) -> Result<Vec<Named>, Exit> {
     let mut all = Vec::new();
     for path in paths {
-        all.extend(at(path)?.into_iter().map(|path| Named { name: name(&path), path }));
+        all.extend(at(path)?.into_iter().map(Named::of));
     }
     Ok(all)
 }
@@ -184,8 +205,7 @@ mod tests {
     #[test]
     fn stores_of_one_name_are_told_apart() {
         let told_apart = |paths: &[&str]| {
-            let named = |path: &&str| Named { name: name(Path::new(path)), path: path.into() };
-            let mut all: Vec<Named> = paths.iter().map(named).collect();
+            let mut all: Vec<Named> = paths.iter().map(|path| Named::of(path.into())).collect();
             tell_apart(&mut all);
             all.into_iter().map(|store| store.name).collect::<Vec<_>>()
         };

@@ -3,8 +3,10 @@
 use std::ops::Bound;
 use std::time::Duration;
 
-use gaugelog::{Bucket, Observation, Snapshot, Summary, Window};
+use gaugelog::{Bucket, ErrorKind, Observation, Snapshot, Summary, Window};
 use serde_json::{Value, json};
+
+use crate::explain::explained;
 
 /// The file is smaller than this.
 const BYTES_MAX: usize = 2_000_000;
@@ -26,8 +28,13 @@ pub(crate) struct Saved<'a> {
     pub(crate) unit: &'a str,
     /// The name of a time zone, such as `Europe/Berlin` or `UTC`.
     pub(crate) zone: &'a str,
-    /// The stores by name. One that is read around damage is shown with what it misses.
-    pub(crate) stores: &'a [(String, Snapshot)],
+    /// The names of the stores.
+    pub(crate) stores: &'a [&'a str],
+    /// The store of a number, each time that it is read. One that is read around damage is
+    /// shown with what it misses.
+    pub(crate) snapshot: &'a dyn Fn(usize) -> gaugelog::Result<Snapshot>,
+    /// Whether a store that cannot be read is shown, with the reason, and is no error.
+    pub(crate) has_unreadable: bool,
     /// The part of their time that is shown.
     pub(crate) times: (Bound<i64>, Bound<i64>),
 }
@@ -40,7 +47,7 @@ impl Saved<'_> {
     pub(crate) fn to_html(&self) -> gaugelog::Result<String> {
         let mut columns = COLUMNS_MAX;
         loop {
-            let html = super::in_one_file(&self.data(columns)?.to_string());
+            let html = super::in_one_file(&self.data(columns)?);
             if html.len() < BYTES_MAX || columns < 2 {
                 return Ok(html);
             }
@@ -48,29 +55,53 @@ impl Saved<'_> {
         }
     }
 
-    fn data(&self, columns: usize) -> gaugelog::Result<Value> {
+    /// In JSON. Written store by store: a tree of values takes tens of times as much memory.
+    fn data(&self, columns: usize) -> gaugelog::Result<String> {
         let each = (columns / self.stores.len().max(1)).max(1);
-        let one = |(name, snapshot): &(String, Snapshot)| {
-            let mut store = store(name, &snapshot.window(self.times), each)?;
-            let missing = snapshot.missing();
-            store["missing"] = missing.iter().map(ToString::to_string).collect();
-            Ok(store)
+        let one = |(at, name): (usize, &&str)| match self.store(at, name, each) {
+            Err(error) if self.has_unreadable && error.kind() != ErrorKind::Cancelled => {
+                Ok(unreadable(name, &error))
+            }
+            read => read,
         };
-        let stores = self.stores.iter().map(one);
-        let stores = stores.collect::<gaugelog::Result<Vec<_>>>()?;
-        Ok(json!({ "title": self.title, "unit": self.unit, "zone": self.zone, "stores": stores }))
+        let about = json!({ "title": self.title, "unit": self.unit, "zone": self.zone });
+        let mut text = about.to_string();
+        text.truncate(text.len() - 1);
+        text.push_str(",\"stores\":[");
+        for (at, store) in self.stores.iter().enumerate().map(one).enumerate() {
+            text.push_str(if at > 0 { "," } else { "" });
+            text.push_str(&store?.to_string());
+        }
+        text.push_str("]}");
+        Ok(text)
     }
+
+    fn store(&self, at: usize, name: &str, columns: usize) -> gaugelog::Result<Value> {
+        let snapshot = (self.snapshot)(at)?;
+        let mut store = store(name, &snapshot.window(self.times), columns)?;
+        let missing = snapshot.missing();
+        store["missing"] = missing.iter().map(ToString::to_string).collect();
+        Ok(store)
+    }
+}
+
+fn unreadable(name: &str, error: &gaugelog::Error) -> Value {
+    let mut store = empty(name);
+    store["missing"] = json!([explained(error)]);
+    store
+}
+
+/// A store without observations.
+fn empty(name: &str) -> Value {
+    json!({ "name": name, "observations": 0, "after": [], "mean": [] })
 }
 
 /// A store with at most so many columns, or all of its observations.
 fn store(name: &str, window: &Window, columns: usize) -> gaugelog::Result<Value> {
     let summary = window.summary()?;
-    let mut store = json!({ "name": name, "observations": summary.count() });
-    let (Some(first), Some(last)) = (summary.first(), summary.last()) else {
-        store["after"] = json!([]);
-        store["mean"] = json!([]);
-        return Ok(store);
-    };
+    let mut store = empty(name);
+    let (Some(first), Some(last)) = (summary.first(), summary.last()) else { return Ok(store) };
+    store["observations"] = json!(summary.count());
     store["first"] = json!(seconds(first.timestamp_ns));
     store["last"] = json!(seconds(last.timestamp_ns));
     store["latest"] = json!({ "time": seconds(last.timestamp_ns), "value": last.value });

@@ -18,9 +18,13 @@ fn snapshot(dir: &TempDir, name: &str, observations: &[Observation]) -> (String,
 }
 
 fn html(title: &str, stores: &[(String, Snapshot)]) -> String {
-    Saved { title, unit: "°C", zone: "UTC", stores, times: (Unbounded, Unbounded) }
-        .to_html()
-        .unwrap()
+    let names: Vec<&str> = stores.iter().map(|(name, _)| name.as_str()).collect();
+    let snapshot = |at: usize| Ok(stores[at].1.clone());
+    let times = (Unbounded, Unbounded);
+    let (unit, zone, has_unreadable) = ("°C", "UTC", false);
+    let saved =
+        Saved { title, unit, zone, stores: &names, snapshot: &snapshot, has_unreadable, times };
+    saved.to_html().unwrap()
 }
 
 fn data(html: &str) -> Value {

@@ -27,24 +27,36 @@ const QUANTILES_MAX: usize = 20;
 const QUANTILE_OBSERVATIONS_MAX: u64 = 10_000_000;
 
 /// `/api/v1/stores`.
-pub(super) fn stores(reader: &Reader<'_>) -> Answer {
+pub(super) fn stores(reader: &Reader<'_>) -> Result<Answer, Refusal> {
     let range = utc();
-    let all = reader.all();
-    let all: Vec<Value> = all.iter().map(|it| Overview::of(reader, it).to_json(&range)).collect();
-    Answer::json(&json!({ "folder": reader.folder(), "stores": all }))
+    // One after the other, and not as one tree of values: there may be thousands of them.
+    let mut text = format!("{{\"folder\": {}, \"stores\": [", Value::from(reader.folder()));
+    for (at, store) in reader.all()?.iter().enumerate() {
+        let separator = if at > 0 { "," } else { "" };
+        text.push_str(separator);
+        text.push_str(&Overview::of(reader, store).to_json(&range).to_string());
+    }
+    text.push_str("]}\n");
+    text.shrink_to_fit();
+    Ok(Answer::new(JSON, text))
 }
 
 /// `/saved.html`: the page as one file, to keep or to send.
 pub(super) fn saved(reader: &Reader<'_>, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz"])?;
     let range = query.range()?;
-    // One that cannot be read is not in it.
-    let readable = |store: Named| Some((reader.snapshot_again(&store).ok()?, store.name));
-    let all = reader.all().into_iter().filter_map(readable);
-    let all: Vec<(String, Snapshot)> = all.map(|(snapshot, name)| (name, snapshot)).collect();
+    let all = reader.all()?;
     let zone = range.zone.time_zone().iana_name().unwrap_or("UTC");
-    let title = reader.folder();
-    let saved = Saved { title: &title, unit: "", zone, stores: &all, times: range.bounds() };
+    let saved = Saved {
+        title: &reader.folder(),
+        unit: "",
+        zone,
+        stores: &all.iter().map(|store| store.name.as_str()).collect::<Vec<_>>(),
+        // Taken one after the other, and not kept: each has a file open.
+        snapshot: &|at| reader.snapshot_again(&all[at]),
+        has_unreadable: true,
+        times: range.bounds(),
+    };
     let name = HeaderValue::from_static("attachment; filename=\"gaugelog.html\"");
     let answer = Answer::new("text/html; charset=utf-8", saved.to_html()?);
     Ok(Answer { headers: vec![(header::CONTENT_DISPOSITION, name)], ..answer })

@@ -5,9 +5,10 @@ mod forward;
 
 use gaugelog_sources::Record;
 
-use super::answer::Answer;
+use super::answer::{Answer, Refusal};
 use super::overview::{Overview, bytes};
 use super::stores::Reader;
+use crate::ask::stores::Named;
 use crate::json;
 
 const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -60,16 +61,17 @@ const METRICS: [Metric; 14] = [
     }),
 ];
 
-pub(super) fn metrics(reader: &Reader<'_>) -> Answer {
-    let all = reader.all();
-    let seen: Vec<Seen> = all.iter().map(|it| (Overview::of(reader, it), bytes(it))).collect();
+pub(super) fn metrics(reader: &Reader<'_>) -> Result<Answer, Refusal> {
+    let all = reader.all()?;
+    // Of each store the numbers alone: there may be thousands of them.
+    let rows: Vec<Values> = all.iter().map(|store| values(reader, store)).collect();
     let mut text = Vec::new();
-    for (name, kind, meaning, value) in METRICS {
+    for (at, (name, kind, meaning, _)) in METRICS.iter().enumerate() {
         let heading = format!("# HELP gaugelog_{name} {meaning}\n# TYPE gaugelog_{name} {kind}\n");
         text.extend_from_slice(heading.as_bytes());
-        for store in &seen {
-            let Some(value) = value(store) else { continue };
-            let label = escaped(&store.0.name);
+        for (store, values) in all.iter().zip(&rows) {
+            let Some(value) = values[at] else { continue };
+            let label = escaped(&store.name);
             text.extend_from_slice(format!("gaugelog_{name}{{store=\"{label}\"}} ").as_bytes());
             json::number(&mut text, value);
             text.push(b'\n');
@@ -77,7 +79,15 @@ pub(super) fn metrics(reader: &Reader<'_>) -> Answer {
     }
     #[cfg(feature = "forward")]
     forward::add(&mut text, &all);
-    Answer::new(MEDIA_TYPE, text)
+    Ok(Answer::new(MEDIA_TYPE, text))
+}
+
+/// The value of each metric.
+type Values = [Option<f64>; METRICS.len()];
+
+fn values(reader: &Reader<'_>, store: &Named) -> Values {
+    let seen = (Overview::of(reader, store), bytes(store));
+    METRICS.map(|(.., value)| value(&seen))
 }
 
 fn counted(seen: &Seen, count: fn(&Record) -> u64) -> Option<f64> {

@@ -88,9 +88,9 @@ impl Site {
     ) -> Result<Answer, Refusal> {
         let reader = self.stores.reader(unwanted);
         match place {
-            Place::Metrics => query.only(&[]).map(|()| metrics::metrics(&reader)),
+            Place::Metrics => query.only(&[]).and_then(|()| metrics::metrics(&reader)),
             Place::Saved => api::saved(&reader, query),
-            Place::Stores => query.only(&[]).map(|()| api::stores(&reader)),
+            Place::Stores => query.only(&[]).and_then(|()| api::stores(&reader)),
             Place::Store(name, asked) => asked(&reader, &reader.named(name)?, query),
         }
     }

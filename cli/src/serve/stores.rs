@@ -63,13 +63,17 @@ impl Reader<'_> {
     }
 
     /// Those that there are now; none in a folder that has none yet.
-    pub(super) fn all(&self) -> Vec<Named> {
-        stores::named(std::slice::from_ref(&self.stores.dir)).unwrap_or_default()
+    ///
+    /// # Errors
+    /// Where the folder cannot be listed.
+    pub(super) fn all(&self) -> Result<Vec<Named>, Refusal> {
+        let found = stores::now_in(&self.stores.dir);
+        Ok(found.map_err(|absent| absent.explained("begin the server with another folder"))?)
     }
 
     pub(super) fn named(&self, name: &str) -> Result<Named, Refusal> {
         // Looked for among those there are: no name leads out of the folder.
-        self.all().into_iter().find(|store| store.name == name).ok_or_else(|| {
+        self.all()?.into_iter().find(|store| store.name == name).ok_or_else(|| {
             let text = format!("{name} is no store here; /api/v1/stores lists them");
             Refusal::new(StatusCode::NOT_FOUND, text)
         })
