@@ -8,16 +8,15 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
-use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::{StatusCode, Uri};
 use subtle::ConstantTimeEq;
 
 use super::answer::{Answer, Refusal};
 use super::query::Query;
 use crate::exit::Exit;
 
-const COOKIE: &str = "gaugelog";
 /// Lengths of a token: a shorter one can be guessed.
 const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
 
@@ -25,15 +24,17 @@ const TOKEN_BYTES: std::ops::RangeInclusive<usize> = 16..=256;
 #[derive(Debug)]
 pub(super) struct Access {
     token: Option<String>,
+    /// The name of the cookie that has the token. Browsers send the cookies of a host to all
+    /// of its ports.
+    cookie: String,
     hosts: Vec<String>,
 }
 
 impl Access {
-    /// # Errors
-    /// [`Exit::Error`] for a token that cannot be read or used.
-    pub(super) fn new(token_file: Option<&Path>, hosts: &[String]) -> Result<Self, Exit> {
-        let token = token_file.map(token).transpose()?;
-        Ok(Self { token, hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect() })
+    /// To what listens at this port.
+    pub(super) fn new(token: Option<String>, hosts: &[String], port: u16) -> Self {
+        let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        Self { token, cookie: format!("gaugelog-{port}"), hosts }
     }
 
     /// Lets a request in, or answers in its place: with a refusal, or by turning the token
@@ -45,11 +46,11 @@ impl Access {
         let query = Query::parse(request.uri.query());
         if let Some(given) = query.as_ref().ok().and_then(|query| query.get("token")) {
             return Err(match is_token(given) {
-                true => with_cookie(token, request.uri.path()),
+                true => self.with_cookie(token, &request.uri),
                 false => unauthorized("the token of the address is not the one that is asked for"),
             });
         }
-        match bearer(&request.headers).or_else(|| cookie(&request.headers)) {
+        match bearer(&request.headers).or_else(|| self.cookie(&request.headers)) {
             Some(given) if is_token(given) => Ok(()),
             Some(_) => Err(unauthorized("the token is not the one that is asked for")),
             None => Err(unauthorized(
@@ -71,9 +72,35 @@ impl Access {
         let text = format!("{name} is no name of this server; begin it with --host {name}");
         Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, text).into())
     }
+
+    fn cookie<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let all = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
+        let mut pairs =
+            all.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+        pairs.find(|(name, _)| name.trim() == self.cookie).map(|(_, value)| value.trim())
+    }
+
+    /// Sends a browser to the same place without the token, which stays in no history. A page
+    /// of another site cannot send the cookie, and a link from there does: no `GET` changes
+    /// anything here.
+    fn with_cookie(&self, token: &str, uri: &Uri) -> Answer {
+        let name = &self.cookie;
+        let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000");
+        let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, without_token(uri))];
+        let value = |(name, text): (_, String)| Some((name, HeaderValue::from_str(&text).ok()?));
+        Answer {
+            status: StatusCode::SEE_OTHER,
+            headers: headers.into_iter().filter_map(value).collect(),
+            ..Answer::json(&serde_json::json!({ "signed_in": true }))
+        }
+    }
 }
 
-fn token(path: &Path) -> Result<String, Exit> {
+/// The token in a file.
+///
+/// # Errors
+/// [`Exit::Error`] for one that cannot be read or used.
+pub(super) fn token(path: &Path) -> Result<String, Exit> {
     let path_shown = path.display();
     let text = fs::read_to_string(path)
         .map_err(|error| Exit::Error(format!("{path_shown}: cannot read the token: {error}")))?;
@@ -107,34 +134,39 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let mut pairs = all.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, value)| value.trim())
-}
-
 fn unauthorized(text: &str) -> Answer {
     let refusal = Refusal::new(StatusCode::UNAUTHORIZED, text);
     refusal.with(header::WWW_AUTHENTICATE, "Bearer").into()
 }
 
-/// Sends a browser to the same place without the token, which stays in no history.
-fn with_cookie(token: &str, path: &str) -> Answer {
-    // Two slashes at the beginning would name another server.
-    let place = format!("/{}", path.trim_start_matches('/'));
-    let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, place)];
-    let value = |(name, text): (_, String)| Some((name, HeaderValue::from_str(&text).ok()?));
-    Answer {
-        status: StatusCode::SEE_OTHER,
-        headers: headers.into_iter().filter_map(value).collect(),
-        ..Answer::json(&serde_json::json!({ "signed_in": true }))
-    }
+/// The path, and the query without the token. Two slashes at the beginning would name another
+/// server.
+fn without_token(uri: &Uri) -> String {
+    let path = format!("/{}", uri.path().trim_start_matches('/'));
+    let parameters = uri.query().unwrap_or("").split('&').filter(|it| !it.is_empty());
+    let is_token = |it: &&str| Query::parse(Some(it)).is_ok_and(|it| it.get("token").is_some());
+    let others: Vec<&str> = parameters.filter(|it| !is_token(it)).collect();
+    if others.is_empty() { path } else { format!("{path}?{}", others.join("&")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_token_alone_leaves_an_address() {
+        for (address, expected) in [
+            ("/?token=a", "/"),
+            (
+                "/api/v1/stores/room/stats?since=-1h&token=a&tz=%2B02:00",
+                "/api/v1/stores/room/stats?since=-1h&tz=%2B02:00",
+            ),
+            ("/?%74oken=a&x", "/?x"),
+            ("//evil.example/?token=a&x=1", "/evil.example/?x=1"),
+        ] {
+            assert_eq!(without_token(&address.parse().unwrap()), expected);
+        }
+    }
 
     #[test]
     fn a_host_is_named_with_and_without_its_port() {

@@ -90,9 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
             shown(dir)
         )));
     }
-    let access = Access::new(arguments.token_file.as_deref(), &arguments.hosts)?;
-    let site = Site::new(dir.clone(), arguments.naming.clone(), access)
-        .map_err(|error| Exit::Error(format!("cannot start a thread: {error}")))?;
+    let token = arguments.token_file.as_deref().map(access::token).transpose()?;
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let cannot_listen = |error| {
         let listen = arguments.listen;
@@ -100,6 +98,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     };
     let listener = TcpListener::bind(arguments.listen).map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
+    let access = Access::new(token, &arguments.hosts, address.port());
+    let site = Site::new(dir.clone(), arguments.naming.clone(), access)
+        .map_err(|error| Exit::Error(format!("cannot start a thread: {error}")))?;
     let status = format!("{} is served at http://{address}/", shown(dir));
     output::print(format!("{status}\n").as_bytes())?;
     service_manager::ready(&status);
