@@ -26,7 +26,7 @@ const CONNECTIONS_MAX: usize = 256;
 /// Of a request's line and headers together.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 const HEADERS_MAX: usize = 64;
-/// How often slow connections and the signal to stop are looked for.
+/// How often slow connections, old snapshots and the signal to stop are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long answers are finished for at the end.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
@@ -47,6 +47,7 @@ pub(super) fn until_stopped(
         while !stop.is_set() {
             tokio::time::sleep(LOOK_EVERY).await;
             connections.close_slow();
+            site.forget_old();
         }
         service_manager::stopping();
         accepting.abort();

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! One thread speaks HTTP and reads no store. The pool's threads compute answers, each
-//! whole in memory and of bounded size. Between requests nothing is kept but, of large
-//! stores, summaries that do not change.
+//! whole in memory and of bounded size. Between requests nothing is kept but, for
+//! a minute, summaries of large stores that do not change.
 
 mod access;
 mod answer;

@@ -38,6 +38,11 @@ impl Site {
         Ok(Arc::new(Self { stores: Stores::new(dir), naming, access, pool: Pool::new()? }))
     }
 
+    /// Gives back what is kept of requests that were long ago.
+    pub(super) fn forget_old(&self) {
+        self.stores.forget_old();
+    }
+
     /// Calls `has_arrived` when the body that a request should have is there.
     pub(super) async fn answer(
         self: &Arc<Self>,

@@ -1,7 +1,8 @@
 //! The stores of the folder that is served, and snapshots of them.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use gaugelog::{Options, Snapshot};
 use hyper::StatusCode;
@@ -12,6 +13,9 @@ use crate::ask::stores::{self, Named};
 
 /// The large stores that were asked last, whose next snapshot reads less: 7 MB each.
 const LARGE_KEPT: usize = 3;
+/// How long one is kept that is not asked. Its log stays open, and with it, after a seal, the
+/// space of a file that was removed.
+const KEPT_FOR: Duration = Duration::from_mins(1);
 /// What a store is large from, in observations.
 const LARGE: u64 = 10_000_000;
 
@@ -19,8 +23,16 @@ const LARGE: u64 = 10_000_000;
 #[derive(Debug)]
 pub(super) struct Stores {
     dir: PathBuf,
-    /// Snapshots of large ones, the last one asked at the end.
-    earlier: Mutex<Vec<(PathBuf, Snapshot)>>,
+    /// Of large ones, the last one asked at the end.
+    earlier: Mutex<Vec<Kept>>,
+}
+
+/// A snapshot of a large store, and when it was taken.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    snapshot: Snapshot,
+    taken: Instant,
 }
 
 impl Stores {
@@ -33,15 +45,27 @@ impl Stores {
         Reader { stores: self, unwanted }
     }
 
+    /// Forgets snapshots that nothing was asked of for a while.
+    pub(super) fn forget_old(&self) {
+        self.forget(KEPT_FOR);
+    }
+
+    fn forget(&self, age: Duration) {
+        self.kept().retain(|it| it.taken.elapsed() < age);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn earlier(&self, path: &Path) -> Option<Snapshot> {
-        let all = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|(known, _)| known == path).map(|(_, snapshot)| snapshot.clone())
+        self.kept().iter().find(|it| it.path == path).map(|it| it.snapshot.clone())
     }
 
     fn keep(&self, path: &Path, snapshot: Snapshot) {
-        let mut all = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(known, _)| known != path);
-        all.push((path.to_owned(), snapshot));
+        let mut all = self.kept();
+        all.retain(|it| it.path != path);
+        all.push(Kept { path: path.to_owned(), snapshot, taken: Instant::now() });
         if all.len() > LARGE_KEPT {
             all.remove(0);
         }
@@ -104,5 +128,25 @@ impl Reader<'_> {
     /// what is read is no memory of this process.
     fn options(&self) -> Options {
         Options::new().positioned_reads(true).cancel_reads(Arc::clone(&self.unwanted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gaugelog::Store;
+
+    use super::*;
+
+    #[test]
+    fn a_removed_store_is_not_kept_open_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("room");
+        let store = Store::create(&path).unwrap();
+        let stores = Stores::new(dir.path().to_owned());
+        stores.keep(&path, store.snapshot().unwrap());
+        stores.forget_old();
+        assert!(stores.earlier(&path).is_some(), "it was asked just now");
+        stores.forget(Duration::ZERO);
+        assert!(stores.earlier(&path).is_none());
     }
 }
