@@ -220,6 +220,9 @@ fn damage_is_reported_beside_the_rest() {
     assert!(metrics.contains("gaugelog_readable{store=\"hall\"} 0"), "{metrics}");
     let stores = server.json("/api/v1/stores");
     assert!(stores["stores"][0]["unreadable"].as_str().unwrap().contains("repair"), "{stores}");
+    assert_eq!(saved_stores(&server, "?store=room&store=room")[0]["name"], json!("room"));
+    let (status, why) = server.refusal("/saved.html?store=room&store=..%2Froom");
+    assert!(status == 404 && why.contains("../room is no store here"), "{why}");
     let saved = saved_stores(&server, "");
     assert_eq!((saved.len(), &saved[0]["name"]), (2, &json!("hall")));
     assert!(saved[0]["missing"][0].as_str().unwrap().contains("repair"), "{saved:?}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, JSON, Refusal};
 use super::columns::Columns;
 use super::overview::{Overview, bytes, missing};
-use super::query::Query;
+use super::query::{Query, STORE};
 use super::stores::Reader;
 use crate::ask::buckets::Every;
 use crate::ask::range::Range;
@@ -41,11 +41,11 @@ pub(super) fn stores(reader: &Reader<'_>) -> Result<Answer, Refusal> {
     Ok(Answer::new(JSON, text))
 }
 
-/// `/saved.html`: the page as one file, to keep or to send.
+/// `/saved.html`: the page as one file, to keep or to send, of all stores or the named ones.
 pub(super) fn saved(reader: &Reader<'_>, query: &Query) -> Result<Answer, Refusal> {
-    query.only(&["since", "until", "since_ns", "until_ns", "tz"])?;
+    query.only(&["since", "until", "since_ns", "until_ns", "tz", STORE])?;
     let range = query.range()?;
-    let all = reader.all()?;
+    let all = reader.some(&query.stores())?;
     let zone = range.zone.time_zone().iana_name().unwrap_or("UTC");
     let saved = Saved {
         title: &reader.folder(),

@@ -1,5 +1,6 @@
 //! The parameters of a request.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use gaugelog_sources::Zone;
@@ -10,8 +11,10 @@ use super::answer::Refusal;
 use crate::ask::moment;
 use crate::ask::range::Range;
 
-/// More parameters than any request has.
+/// More parameters than any request has, but for [`STORE`].
 const PARAMETERS_MAX: usize = 32;
+/// The one that may be repeated, as often as the address is not too long.
+pub(super) const STORE: &str = "store";
 
 /// Names and values. A `+` is a plus sign, as times with an offset have it.
 #[derive(Debug)]
@@ -24,15 +27,18 @@ impl Query {
         for pair in pairs {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name)?, decoded(value)?);
-            if all.len() == PARAMETERS_MAX {
-                return Err(Refusal::bad(format!("more than {PARAMETERS_MAX} parameters")));
-            }
-            if all.iter().any(|(known, _)| *known == name) {
-                return Err(Refusal::bad(format!("{name} is given twice")));
+            if name != STORE {
+                check_another(&all, &name)?;
             }
             all.push((name, value));
         }
         Ok(Self(all))
+    }
+
+    /// The stores that are named, each once.
+    pub(super) fn stores(&self) -> BTreeSet<&str> {
+        let named = self.0.iter().filter(|(name, _)| name == STORE);
+        named.map(|(_, value)| value.as_str()).collect()
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -96,6 +102,17 @@ impl Query {
     }
 }
 
+/// Refuses a parameter that is given twice, or one too many.
+fn check_another(all: &[(String, String)], name: &str) -> Result<(), Refusal> {
+    if all.iter().filter(|(known, _)| known != STORE).count() == PARAMETERS_MAX {
+        return Err(Refusal::bad(format!("more than {PARAMETERS_MAX} parameters")));
+    }
+    if all.iter().any(|(known, _)| known == name) {
+        return Err(Refusal::bad(format!("{name} is given twice")));
+    }
+    Ok(())
+}
+
 fn decoded(text: &str) -> Result<String, Refusal> {
     let decoded = percent_decode_str(text).decode_utf8();
     decoded.map(Into::into).map_err(|_| Refusal::bad("the address is not UTF-8"))
@@ -117,6 +134,8 @@ mod tests {
         assert_eq!(query.get("tz"), Some("Europe/Berlin"));
         assert_eq!(query.get("x"), Some(""));
         assert!(query.only(&["since", "tz"]).unwrap_err().text.starts_with("x is no parameter"));
+        let many = Query::parse(Some(&"store=b&store=a%2Cb&".repeat(40))).unwrap();
+        assert_eq!(many.stores().into_iter().collect::<Vec<_>>(), ["a,b", "b"]);
         for bad in ["a=1&a=2", "a=%ff", &"&a".repeat(40)] {
             assert!(Query::parse(Some(bad)).is_err(), "{bad}");
         }

@@ -1,5 +1,6 @@
 //! The stores of the folder that is served, and snapshots of them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -97,10 +98,20 @@ impl Reader<'_> {
 
     pub(super) fn named(&self, name: &str) -> Result<Named, Refusal> {
         // Looked for among those there are: no name leads out of the folder.
-        self.all()?.into_iter().find(|store| store.name == name).ok_or_else(|| {
-            let text = format!("{name} is no store here; /api/v1/stores lists them");
-            Refusal::new(StatusCode::NOT_FOUND, text)
-        })
+        self.all()?.into_iter().find(|store| store.name == name).ok_or_else(|| no_store(name))
+    }
+
+    /// Those of these names, or all where none is named.
+    pub(super) fn some(&self, names: &BTreeSet<&str>) -> Result<Vec<Named>, Refusal> {
+        let mut all = self.all()?;
+        if names.is_empty() {
+            return Ok(all);
+        }
+        all.retain(|store| names.contains(&*store.name));
+        match names.iter().find(|name| !all.iter().any(|store| store.name == **name)) {
+            Some(name) => Err(no_store(name)),
+            None => Ok(all),
+        }
     }
 
     /// A snapshot read around damage.
@@ -129,6 +140,11 @@ impl Reader<'_> {
     fn options(&self) -> Options {
         Options::new().positioned_reads(true).cancel_reads(Arc::clone(&self.unwanted))
     }
+}
+
+fn no_store(name: &str) -> Refusal {
+    let text = format!("{name} is no store here; /api/v1/stores lists them");
+    Refusal::new(StatusCode::NOT_FOUND, text)
 }
 
 #[cfg(test)]

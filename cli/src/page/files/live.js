@@ -20,10 +20,10 @@ const source = {
     return { title: folder, stores: described };
   },
 
-  // The address of this page as one file.
-  saved({ from, to }, zone) {
-    const query = `since_ns=${nanoseconds(from)}&until_ns=${nanoseconds(to)}`;
-    return `saved.html?${query}&tz=${encodeURIComponent(zone)}`;
+  // The address of this page as one file, with the stores of these names.
+  saved({ from, to }, zone, names) {
+    const query = `since_ns=${nanoseconds(from)}&until_ns=${nanoseconds(to)}&tz=${encodeURIComponent(zone)}`;
+    return `saved.html?${[query, ...names.map((name) => `store=${encodeURIComponent(name)}`)].join("&")}`;
   },
 
   async columns(name, grid, signal) {

@@ -9,6 +9,8 @@ const FOLLOW_EVERY = 1000;
 const LIST_EVERY = 10;
 const LOAD_AFTER = 60;
 const SHOWN_FIRST = 6;
+// The server takes 8 KiB of address and headers.
+const ADDRESS_MAX = 6000;
 const LABEL_WIDTH_LEAST = 56;
 const HEIGHT = { apart: 210, together: 420 };
 
@@ -292,6 +294,18 @@ function setZone(isUtc) {
   draw();
 }
 
+// Of what is shown. Without the name of a store it is all of them.
+function savedAddress() {
+  const shown = shownStores().map(({ name }) => name);
+  return source.saved(page.window, page.zone, shown.length < stores.length ? shown : []);
+}
+
+function save() {
+  const address = savedAddress();
+  if (address.length > ADDRESS_MAX) return tell("The stores that are shown are too many to be named; hide some, or show all.");
+  location.href = address;
+}
+
 function toggleLive() {
   setLive(!isLive);
   if (isLive) showLatest(page.window.to - page.window.from);
@@ -342,7 +356,7 @@ async function begin() {
   spanButtons();
   element("live").onclick = toggleLive;
   for (const id of ["live", "saving", "live-key"]) element(id).hidden = !source.isLive;
-  element("save").onclick = () => { location.href = source.saved(page.window, page.zone); };
+  element("save").onclick = save;
   element("together").onclick = () => setTogether(!isTogether);
   element("utc").onclick = () => setZone(page.zone !== "UTC");
   press("utc", page.zone === "UTC");
