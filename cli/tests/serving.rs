@@ -238,11 +238,29 @@ fn damage_is_reported_beside_the_rest() {
     fs::rename(moved.path().join("house"), dir.path()).unwrap();
 }
 
-/// The stores in a page that is saved with these parameters.
-fn saved_stores(server: &Server, query: &str) -> Vec<Value> {
+/// What a page has in it that is saved with these parameters.
+fn saved(server: &Server, query: &str) -> Value {
     let html = server.get(&format!("/saved.html{query}")).body;
     let data = html.split("id=\"saved\">").nth(1).unwrap().split("</script>").next().unwrap();
-    serde_json::from_str::<Value>(data).unwrap()["stores"].as_array().unwrap().clone()
+    serde_json::from_str(data).unwrap()
+}
+
+fn saved_stores(server: &Server, query: &str) -> Vec<Value> {
+    saved(server, query)["stores"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_saved_page_has_the_zone_that_is_asked_for() {
+    let dir = house(&[("room", &weather(10))]);
+    let server = Server::of(dir.path(), &[]);
+    for (query, zone) in [
+        ("", "UTC"),
+        ("?tz=Europe/Berlin", "Europe/Berlin"),
+        ("?tz=%2B02:00", "+02:00"),
+        ("?tz=-05:30", "-05:30"),
+    ] {
+        assert_eq!(saved(&server, query)["zone"], zone, "{query}");
+    }
 }
 
 /// A store of three observations, as often as wanted.

@@ -147,11 +147,16 @@ impl FromStr for Zone {
     }
 }
 
+/// As it is read.
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.iana_name(), self.0.to_fixed_offset()) {
             (Some(name), _) => f.write_str(name),
-            (None, Ok(offset)) => write!(f, "{offset}"),
+            (None, Ok(offset)) => {
+                let minutes = offset.seconds().abs() / 60;
+                let sign = if offset.is_negative() { '-' } else { '+' };
+                write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+            }
             (None, Err(_)) => f.write_str("that zone"),
         }
     }

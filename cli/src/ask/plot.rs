@@ -228,7 +228,7 @@ fn page(
     let saved = Saved {
         title: arguments.title.as_deref().unwrap_or(&title),
         unit: unit(arguments).unwrap_or_default(),
-        zone: range.zone.time_zone().iana_name().unwrap_or("UTC"),
+        zone: &range.zone,
         stores: &names,
         snapshot: &|at| Ok(snapshots[at].clone()),
         has_unreadable: false,

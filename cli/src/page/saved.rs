@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use gaugelog::{Bucket, ErrorKind, Observation, Snapshot, Summary, Window};
+use gaugelog_sources::Zone;
 use serde_json::{Value, json};
 
 use crate::explain::explained;
@@ -26,8 +27,8 @@ pub(crate) struct Saved<'a> {
     pub(crate) title: &'a str,
     /// Of the values; empty if it is not known.
     pub(crate) unit: &'a str,
-    /// The name of a time zone, such as `Europe/Berlin` or `UTC`.
-    pub(crate) zone: &'a str,
+    /// The time zone of the times: `Europe/Berlin`, `UTC` or `+02:00`.
+    pub(crate) zone: &'a Zone,
     /// The names of the stores.
     pub(crate) stores: &'a [&'a str],
     /// The store of a number, each time that it is read. One that is read around damage is
@@ -64,7 +65,8 @@ impl Saved<'_> {
             }
             read => read,
         };
-        let about = json!({ "title": self.title, "unit": self.unit, "zone": self.zone });
+        let about =
+            json!({ "title": self.title, "unit": self.unit, "zone": self.zone.to_string() });
         let mut text = about.to_string();
         text.truncate(text.len() - 1);
         text.push_str(",\"stores\":[");

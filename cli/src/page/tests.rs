@@ -3,6 +3,7 @@
 use std::ops::Bound::Unbounded;
 
 use gaugelog::{Observation, Snapshot, Store};
+use gaugelog_sources::Zone;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,7 +22,7 @@ fn html(title: &str, stores: &[(String, Snapshot)]) -> String {
     let names: Vec<&str> = stores.iter().map(|(name, _)| name.as_str()).collect();
     let snapshot = |at: usize| Ok(stores[at].1.clone());
     let times = (Unbounded, Unbounded);
-    let (unit, zone, has_unreadable) = ("°C", "UTC", false);
+    let (unit, zone, has_unreadable) = ("°C", &Zone::default(), false);
     let saved =
         Saved { title, unit, zone, stores: &names, snapshot: &snapshot, has_unreadable, times };
     saved.to_html().unwrap()

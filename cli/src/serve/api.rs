@@ -46,11 +46,10 @@ pub(super) fn saved(reader: &Reader<'_>, query: &Query) -> Result<Answer, Refusa
     query.only(&["since", "until", "since_ns", "until_ns", "tz", STORE])?;
     let range = query.range()?;
     let all = reader.some(&query.stores())?;
-    let zone = range.zone.time_zone().iana_name().unwrap_or("UTC");
     let saved = Saved {
         title: &reader.folder(),
         unit: "",
-        zone,
+        zone: &range.zone,
         stores: &all.iter().map(|store| store.name.as_str()).collect::<Vec<_>>(),
         // Taken one after the other, and not kept: each has a file open.
         snapshot: &|at| reader.snapshot_again(&all[at]),

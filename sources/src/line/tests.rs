@@ -99,13 +99,8 @@ fn what_is_said_decides_before_the_first_line() {
 
 #[test]
 fn zones_are_names_and_offsets() {
-    for (text, shown) in [
-        ("Europe/Berlin", "Europe/Berlin"),
-        ("UTC", "UTC"),
-        ("+02:00", "+02"),
-        ("-09:30", "-09:30"),
-    ] {
-        assert_eq!(text.parse::<Zone>().unwrap().to_string(), shown);
+    for text in ["Europe/Berlin", "UTC", "+02:00", "-09:30", "-00:30"] {
+        assert_eq!(text.parse::<Zone>().unwrap().to_string(), text);
     }
     for text in ["", "Berlin", "+2", "+02", "02:00", "+99:00", "+02:60", "../../etc/passwd"] {
         assert!(text.parse::<Zone>().is_err(), "{text}");
