@@ -409,6 +409,17 @@ fn damage_is_reported_and_costs_what_it_hit() {
 }
 
 #[test]
+fn a_quantile_that_is_asked_twice_is_answered_once() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
+    let room = dir.path().join("room");
+    let quantiles = ["--quantile", ".5,-0,0.50,0"];
+    let ran = tool(&[&["stats", "--json"], &quantiles[..]].concat(), &[&room]).succeeds();
+    assert!(ran.stdout.contains("\"quantiles\": {\"0.5\": 1.0, \"0\": 1.0}"), "{ran:?}");
+    let ran = tool(&[&["export", "--every", "1h"], &quantiles[..]].concat(), &[&room]).succeeds();
+    assert!(ran.stdout.starts_with("time,count,min,max,mean,std_dev,p50,p0\n"), "{ran:?}");
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_the_way_out() {
     let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
     let room = dir.path().join("room");

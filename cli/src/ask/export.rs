@@ -14,7 +14,7 @@ use super::influx;
 use super::range::{Range, RangeOptions};
 use super::rows::Rows;
 use super::statistics::{Row, csv_heading};
-use super::stats::quantile;
+use super::stats::{each_once, quantile};
 use super::stores::{self, Named};
 use super::{reported, snapshot, whole_file};
 use crate::exit::Exit;
@@ -149,11 +149,12 @@ fn write(
             }
         }
         Some(every) => {
-            lines.begin(&csv_heading(&arguments.quantile));
+            let asked = each_once(&arguments.quantile);
+            lines.begin(&csv_heading(&asked));
             for bucket in buckets(snapshot, range, every).map_err(Failure::Store)? {
                 let windows = [bucket.window];
                 let value = |q: &f64| Ok((*q, Window::quantile_of_all(&windows, *q)?));
-                let quantiles = arguments.quantile.iter().map(value);
+                let quantiles = asked.iter().map(value);
                 let quantiles = quantiles.collect::<gaugelog::Result<_>>();
                 let row = Row {
                     store: store.name.clone(),

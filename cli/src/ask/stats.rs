@@ -51,18 +51,31 @@ pub(crate) struct Arguments {
 /// A quantile, from 0 to 1.
 pub(crate) fn quantile(text: &str) -> Result<f64, String> {
     let read = text.trim().parse().ok().filter(|q| (0.0..=1.0).contains(q));
+    // `-0` is 0 too, and is written so.
+    let read = read.map(f64::abs);
     read.ok_or_else(|| "a quantile is a number from 0 to 1, such as 0.95".to_owned())
+}
+
+/// Each of these quantiles once: in JSON it is the name of a value.
+pub(crate) fn each_once(quantiles: &[f64]) -> Vec<f64> {
+    let mut all = Vec::new();
+    for q in quantiles {
+        if !all.contains(q) {
+            all.push(*q);
+        }
+    }
+    all
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let range = arguments.range.range()?;
     let stores = stores::named(&arguments.stores)?;
     let quantiles = match (arguments.quantile.as_slice(), arguments.every) {
-        ([], None) => &[0.5][..],
-        (given, _) => given,
+        ([], None) => vec![0.5],
+        (given, _) => each_once(given),
     };
     let snapshots = stores.iter().map(snapshot).collect::<Result<Vec<_>, _>>()?;
-    let asked = Asked { range: &range, every: arguments.every, quantiles };
+    let asked = Asked { range: &range, every: arguments.every, quantiles: &quantiles };
     let rows = match arguments.merge {
         true => asked.merged(&snapshots)?,
         false => asked.side_by_side(&stores, &snapshots)?,
@@ -74,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells(&range)).collect();
         let has_buckets = arguments.every.is_some();
         let left = if has_buckets { 2 } else { 1 };
-        output::print(table(&heading(has_buckets, quantiles), &cells, left).as_bytes())?;
+        output::print(table(&heading(has_buckets, &quantiles), &cells, left).as_bytes())?;
     }
     // Each store's damage is reported, also where that of the first fails the command.
     snapshots.iter().map(reported).fold(Ok(()), Result::and)

@@ -12,7 +12,7 @@ use super::stores::Reader;
 use crate::ask::buckets::Every;
 use crate::ask::range::Range;
 use crate::ask::rows::Rows;
-use crate::ask::stats::{Asked, quantile};
+use crate::ask::stats::{Asked, each_once, quantile};
 use crate::ask::stores::Named;
 use crate::page::Saved;
 
@@ -97,13 +97,14 @@ fn rows(
     quantiles_default: &[f64],
 ) -> Result<Answer, Refusal> {
     let range = query.range()?;
-    let quantiles = match query.get("quantile") {
+    let quantiles: Vec<f64> = match query.get("quantile") {
         Some("") => Vec::new(),
         Some(text) => {
             text.split(',').map(quantile).collect::<Result<_, _>>().map_err(Refusal::bad)?
         }
         None => quantiles_default.to_vec(),
     };
+    let quantiles = each_once(&quantiles);
     let snapshot = reader.snapshot(store)?;
     check(&snapshot, &range, every, quantiles.len(), query)?;
     let asked = Asked { range: &range, every, quantiles: &quantiles };
