@@ -124,7 +124,17 @@ fn values_come_by_time_and_by_arrival() {
     assert_eq!(values("?from=1"), (vec![2.5, 0.0], json!({"next": 3, "missing": none})));
     assert_eq!(values("?from=0&limit=1"), (vec![1.5], json!({"next": 1, "missing": none})));
     assert_eq!(values("?last=1"), (vec![0.0], json!({"next": 3, "missing": none})));
-    assert_eq!(values("?from=9"), (vec![], json!({"next": 9, "missing": none})));
+    assert_eq!(values("?from=3"), (vec![], json!({"next": 3, "missing": none})));
+    // The first of the last three, and where to go on.
+    assert_eq!(values("?last=3&limit=1"), (vec![1.5], json!({"next": 1, "missing": none})));
+    for (query, why) in [
+        ("from=9", "9 is after the end of the store, 3"),
+        ("from=-1", "use a whole number from 0 on"),
+        ("from=1&last=1", "not several"),
+    ] {
+        let (status, text) = server.refusal(&format!("/api/v1/stores/room/values?{query}"));
+        assert!(status == 400 && text.contains(why), "{query}: {text}");
+    }
     let (status, text) = server.refusal("/api/v1/stores/room/values?from=1&since=now");
     assert_eq!(status, 400, "{text}");
 }

@@ -172,21 +172,10 @@ pub(super) fn columns(
 pub(super) fn values(reader: &Reader<'_>, store: &Named, query: &Query) -> Result<Answer, Refusal> {
     query.only(&["since", "until", "since_ns", "until_ns", "tz", "from", "last", "limit"])?;
     let range = query.range()?;
-    let limit = query.count("limit", VALUES_MAX)?.unwrap_or(VALUES_DEFAULT);
     let snapshot = reader.snapshot(store)?;
-    let has_range = range.since.is_some() || range.until.is_some();
     let last = query.count("last", VALUES_MAX)?;
-    let first: Option<u64> = match (query.read("from")?, last) {
-        (None, None) => None,
-        (Some(from), None) if !has_range => Some(from),
-        (None, Some(last)) if !has_range => {
-            Some(snapshot.end_sequence().saturating_sub(last as u64))
-        }
-        _ => {
-            return Err(Refusal::bad("give one of since and until, from, or last; not several"));
-        }
-    };
-    let limit = last.unwrap_or(limit);
+    let limit = query.count("limit", VALUES_MAX)?.or(last).unwrap_or(VALUES_DEFAULT);
+    let first = first_sequence(&snapshot, &range, query, last)?;
     let mut list = List::new(&range, limit);
     let Some(first) = first else {
         let is_cut = list.add(range.window(&snapshot).iter())?;
@@ -201,6 +190,27 @@ pub(super) fn values(reader: &Reader<'_>, store: &Named, query: &Query) -> Resul
     });
     list.add(rows)?;
     Ok(list.finish(&json!({ "next": next, "missing": missing(&snapshot) })))
+}
+
+/// The sequence number to begin with; `None` for an answer in order of time.
+fn first_sequence(
+    snapshot: &Snapshot,
+    range: &Range,
+    query: &Query,
+    last: Option<usize>,
+) -> Result<Option<u64>, Refusal> {
+    let end = snapshot.end_sequence();
+    let has_range = range.since.is_some() || range.until.is_some();
+    match (query.sequence("from")?, last) {
+        (None, None) => Ok(None),
+        (Some(from), None) if !has_range && from > end => Err(Refusal::bad(format!(
+            "{from} is after the end of the store, {end}: another store stands in its place, or \
+             a power cut took what was not synced; begin again"
+        ))),
+        (Some(from), None) if !has_range => Ok(Some(from)),
+        (None, Some(last)) if !has_range => Ok(Some(end.saturating_sub(last as u64))),
+        _ => Err(Refusal::bad("give one of since and until, from, or last; not several")),
+    }
 }
 
 fn utc() -> Range {

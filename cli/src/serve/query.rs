@@ -77,6 +77,14 @@ impl Query {
         }
     }
 
+    /// A sequence number.
+    pub(super) fn sequence(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        let read = |text: &str| {
+            text.parse().map_err(|_| wrong(name, text, &"use a whole number from 0 on"))
+        };
+        self.get(name).map(read).transpose()
+    }
+
     /// `since`, `until` and `tz`; or `since_ns` and `until_ns`.
     pub(super) fn range(&self) -> Result<Range, Refusal> {
         let zone: Zone = self.read("tz")?.unwrap_or_default();
