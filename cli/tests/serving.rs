@@ -378,6 +378,15 @@ fn other_machines_need_a_token() {
     let refused = serve(&["--listen", "0.0.0.0:0"]);
     assert_eq!(refused.status, Some(2), "{refused:?}");
     assert!(refused.stderr.contains("give --token-file FILE"), "{refused:?}");
+    for (option, value, why) in [
+        ("--listen", "8080", "such as 127.0.0.1:8080"),
+        ("--listen", "localhost:8080", "write an IP address"),
+        ("--host", "http://box:8080/", "such as gauges.example.org"),
+    ] {
+        let refused = serve(&[option, value]);
+        assert_eq!(refused.status, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
+    }
     let file = dir.path().join("token");
     fs::write(&file, "short\n").unwrap();
     let file = file.to_str().unwrap();

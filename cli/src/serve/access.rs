@@ -33,8 +33,7 @@ pub(super) struct Access {
 impl Access {
     /// To what listens at this port.
     pub(super) fn new(token: Option<String>, hosts: &[String], port: u16) -> Self {
-        let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        Self { token, cookie: format!("gaugelog-{port}"), hosts }
+        Self { token, cookie: format!("gaugelog-{port}"), hosts: hosts.to_vec() }
     }
 
     /// Lets a request in, or answers in its place: with a refusal, or by turning the token
@@ -96,6 +95,20 @@ impl Access {
     }
 }
 
+/// A name that requests may have as their `Host`, as the command line gives it.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        let fits = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
+        !label.is_empty() && label.bytes().all(fits)
+    };
+    match text.split('.').all(is_label) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("write a name alone, without a port, such as gauges.example.org; addresses \
+                      need not be given"
+            .to_owned()),
+    }
+}
+
 /// The token in a file.
 ///
 /// # Errors
@@ -152,6 +165,17 @@ fn without_token(uri: &Uri) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_that_no_request_can_name_is_refused() {
+        for name in ["gauges.example.org", "box", "a_b-1.local", "10.0.0.1"] {
+            assert_eq!(host(name), Ok(name.to_owned()));
+        }
+        assert_eq!(host("Gauges.Example.org"), Ok("gauges.example.org".to_owned()));
+        for odd in ["", " ", "a:8080", "http://a", "a/b", "a..b", "a.", "*.example.org", "[::1]"] {
+            assert!(host(odd).is_err_and(|why| why.contains("without a port")), "{odd}");
+        }
+    }
 
     #[test]
     fn the_token_alone_leaves_an_address() {

@@ -61,17 +61,24 @@ pub(crate) struct Arguments {
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// The address and port to listen at; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
     /// A file with the token that requests must have, of 16 to 256 letters, digits and -._~+/=
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// A name under which browsers reach this server, such as a proxy's; may be repeated.
-    #[arg(long = "host", value_name = "NAME")]
+    #[arg(long = "host", value_name = "NAME", value_parser = access::host)]
     hosts: Vec<String>,
     /// Names of series, for Prometheus's remote read.
     #[command(flatten)]
     naming: Naming,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "write an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080"
+            .to_owned()
+    })
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
