@@ -42,7 +42,11 @@ pub(crate) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, Stri
         return Err(FORMS.to_owned());
     };
     let format = TimeFormat { zone: zone.clone(), ..TimeFormat::default() };
-    format.parse(&full).map_err(|why| format!("this is {why}; {FORMS}"))
+    // It says what a time is that cannot be meant, or the forms that it knows, which are fewer.
+    format.parse(&full).map_err(|why| match why.starts_with("a time ") {
+        true => format!("this is {why}; {FORMS}"),
+        false => FORMS.to_owned(),
+    })
 }
 
 fn before(now: Timestamp, ago: &str) -> Result<i64, String> {
@@ -141,10 +145,10 @@ mod tests {
             "25:00",
         ] {
             let found = parse_in("UTC", text);
-            assert!(found.as_ref().is_err_and(|why| why.contains("-1h, now")), "{text}: {found:?}");
+            assert_eq!(found, Err(FORMS.to_owned()), "{text}");
         }
         let found = parse_in("Europe/Berlin", "2026-10-25 02:30").unwrap_err();
-        assert!(found.contains("twice in Europe/Berlin"), "{found}");
+        assert!(found.starts_with("this is a time that occurs twice in Europe/Berlin"), "{found}");
         assert!(parse_in("UTC", "-500y").is_err());
         assert!(parse_in("UTC", "1500-01-01").is_err());
     }
