@@ -42,25 +42,26 @@ impl Form {
 
 impl Stores {
     /// Does `work` to each store.
-    pub(crate) fn each(&self, work: impl FnMut(&Path) -> Result<(), Exit>) -> Result<(), Exit> {
+    pub(crate) fn each(&self, mut work: impl FnMut(&Path) -> Result<(), Exit>) -> Result<(), Exit> {
         let mut found = Vec::new();
         for path in &self.stores {
             found.extend(stores::at(path)?);
         }
-        each(&found, work)
+        each(&found, |path| work(path))
     }
 }
 
 /// Does `work` to each of them. What fails for one is reported, and the others are done
 /// all the same.
-pub(crate) fn each<T: AsRef<Path>>(
-    paths: &[T],
-    mut work: impl FnMut(&Path) -> Result<(), Exit>,
+pub(crate) fn each<T>(
+    all: impl IntoIterator<Item = T>,
+    mut work: impl FnMut(T) -> Result<(), Exit>,
 ) -> Result<(), Exit> {
     let mut outcome = Ok(());
-    for path in paths {
-        match work(path.as_ref()) {
+    for one in all {
+        match work(one) {
             Ok(()) => {}
+            Err(Exit::Told) => outcome = Err(Exit::Told),
             Err(Exit::Error(why)) => {
                 output::say("gaugelog", &format!("error: {why}"));
                 outcome = Err(Exit::Told);

@@ -31,7 +31,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let stores = &arguments.stores;
     stores.each(|path| {
         let opened = Options::new().positioned_reads(true).open_read_only(path);
-        let verified = opened.and_then(|store| store.verify()).map_err(|error| in_words(&error))?;
+        let verified = opened.and_then(|store| store.verify()).map_err(|error| {
+            let why = explain::explained(&error);
+            let printed = stores.form.print("", &json!({ "store": path, "unreadable": why }));
+            printed.err().unwrap_or_else(|| in_words(&error))
+        })?;
         stores.form.print(&report(path, &verified), &object(path, &verified))?;
         match verified.is_sound() {
             true => Ok(()),

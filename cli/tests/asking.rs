@@ -409,6 +409,33 @@ fn damage_is_reported_and_costs_what_it_hit() {
 }
 
 #[test]
+fn a_store_that_cannot_be_read_costs_no_other() {
+    let one = || vec![Observation::new(NOON, 1.5)];
+    let dir = house(&[("attic", one()), ("hall", one()), ("room", one())]);
+    fs::write(dir.path().join("hall/manifest"), "gone").unwrap();
+    let picture = dir.path().join("house.svg");
+    for arguments in [
+        &["stats"][..],
+        &["stats", "--merge"],
+        &["info"],
+        &["tail"],
+        &["plot"],
+        &["plot", "-o", picture.to_str().unwrap()],
+    ] {
+        let ran = tool(arguments, &[dir.path()]);
+        assert_eq!((ran.status, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
+        assert!(ran.stderr.contains("hall/manifest"), "{ran:?}");
+        let text = ran.stdout + &fs::read_to_string(&picture).unwrap_or_default();
+        let both = text.contains("attic") && text.contains("room");
+        assert!(both || text.contains("2 stores"), "{text}");
+    }
+    // Alone, there is nothing else to say.
+    for command in ["stats", "tail", "plot"] {
+        tool(&[command], &[&dir.path().join("hall")]).fails_naming(&["hall/manifest"]);
+    }
+}
+
+#[test]
 fn a_quantile_that_is_asked_twice_is_answered_once() {
     let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
     let room = dir.path().join("room");

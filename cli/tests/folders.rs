@@ -79,18 +79,24 @@ fn a_damaged_store_is_reported_and_repaired_beside_sound_ones() {
 
 #[test]
 fn a_folder_is_copied_store_by_store() {
-    let (dir, house) = house(&[("hall", 10), ("room", 70_000)]);
+    let (dir, house) = house(&[("hall", 3_000), ("room", 70_000), ("shed", 10)]);
     let copy = dir.path().join("copy");
     tool(&["copy"], &[&house, &copy]).succeeds();
-    assert_eq!(names_in(&copy), ["hall", "room"]);
+    assert_eq!(names_in(&copy), ["hall", "room", "shed"]);
     let both = lines(&tool(&["verify", "--json"], &[&copy]).succeeds());
     let counts: Vec<u64> = both.iter().map(|it| it["observations"].as_u64().unwrap()).collect();
-    assert_eq!(counts, [10, 70_000]);
+    assert_eq!(counts, [3_000, 70_000, 10]);
+
+    // Damage is copied and reported, and the others follow.
+    damage(&house.join("hall"));
+    let ran = tool(&["copy"], &[&house, &dir.path().join("damaged")]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert_eq!(names_in(&dir.path().join("damaged")), ["hall", "room", "shed"]);
 
     // Neither over a copy nor into what cannot be.
     let ran = tool(&["copy"], &[&house, &copy]);
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
-    assert_eq!(ran.stderr.lines().count(), 2, "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 3, "{ran:?}");
     tool(&["copy"], &[&house, &dir.path().join("none/copy")]).fails_naming(&["none/copy"]);
 }
 
@@ -127,6 +133,8 @@ fn a_store_without_its_manifest_is_damaged_and_repaired() {
             format!("manifest of this store is missing; `gaugelog repair {}", hall.display());
         assert!(ran.stderr.contains(&way_out), "{ran:?}");
     }
+    let verified = lines(&tool(&["verify", "--json"], &[&house]));
+    assert!(verified[1]["unreadable"].as_str().unwrap().contains("gaugelog repair"));
     let repaired = lines(&tool(&["repair", "--json"], &[&hall]).succeeds());
     assert_eq!((&repaired[0]["manifest_rebuilt"], &repaired[0]["lost"]), (&true.into(), &0.into()));
     let both = lines(&tool(&["verify", "--json"], &[&house]).succeeds());

@@ -14,6 +14,7 @@ use super::range::Range;
 use super::stores::{self, Named};
 use super::table::table;
 use super::{reported, snapshot};
+use crate::each::each;
 use crate::exit::Exit;
 use crate::figures::{count, figure, figure_or_dash};
 use crate::output;
@@ -67,21 +68,12 @@ struct Info {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let range = Range { since: None, until: None, zone: arguments.tz.clone().unwrap_or_default() };
-    let (mut infos, mut outcome) = (Vec::new(), Ok(()));
-    for store in stores::named(&arguments.stores)? {
-        match info(&store, &range) {
-            Ok((info, reported)) => {
-                infos.push(info);
-                outcome = outcome.and(reported);
-            }
-            // The others are printed all the same.
-            Err(Exit::Error(why)) => {
-                output::say("gaugelog", &format!("error: {why}"));
-                outcome = Err(Exit::Told);
-            }
-            Err(other) => return Err(other),
-        }
-    }
+    let mut infos = Vec::new();
+    let outcome = each(stores::named(&arguments.stores)?, |store| {
+        let (info, reported) = info(&store, &range)?;
+        infos.push(info);
+        reported
+    });
     let text = match arguments.json {
         true => infos.iter().map(to_json).collect(),
         false => in_columns(&infos),

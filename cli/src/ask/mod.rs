@@ -22,6 +22,7 @@ mod whole_file;
 
 use gaugelog::{Options, Snapshot};
 
+use crate::each::each;
 use crate::exit::Exit;
 use crate::output;
 use crate::verify::in_words;
@@ -31,6 +32,39 @@ use stores::Named;
 fn snapshot(store: &Named) -> Result<Snapshot, Exit> {
     let snapshot = Options::new().snapshot(&store.path);
     snapshot.map(|it| it.skip_damage()).map_err(|error| in_words(&error))
+}
+
+/// Stores that can be read, and what they hold now.
+struct Readable {
+    stores: Vec<Named>,
+    snapshots: Vec<Snapshot>,
+    outcome: Result<(), Exit>,
+}
+
+impl Readable {
+    /// Those among `all`. One that cannot be read is reported, and the answer is about the
+    /// others.
+    ///
+    /// # Errors
+    /// If there is no other.
+    fn among(all: Vec<Named>) -> Result<Self, Exit> {
+        let (mut stores, mut snapshots) = (Vec::new(), Vec::new());
+        let outcome = each(all, |store| {
+            snapshots.push(snapshot(&store)?);
+            stores.push(store);
+            Ok(())
+        });
+        match stores.is_empty() {
+            true => outcome.map(|()| Self { stores, snapshots, outcome: Ok(()) }),
+            false => Ok(Self { stores, snapshots, outcome }),
+        }
+    }
+
+    /// Reports what the answers lack because of damage, of each store. What could not be read
+    /// fails the command.
+    fn end(self) -> Result<(), Exit> {
+        self.snapshots.iter().map(reported).fold(self.outcome, Result::and)
+    }
 }
 
 /// Reports on stderr what the answers of a snapshot lack because of damage, which fails a

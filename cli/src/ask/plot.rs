@@ -13,7 +13,7 @@ use rustix::termios::{isatty, tcgetwinsize};
 
 use super::range::{Range, RangeOptions};
 use super::stores::{self, Named};
-use super::{reported, snapshot, whole_file};
+use super::{Readable, whole_file};
 use crate::exit::Exit;
 use crate::output;
 use crate::page::Saved;
@@ -120,14 +120,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
             plot::SERIES_MAX
         )));
     }
-    let snapshots = stores.iter().map(snapshot).collect::<Result<Vec<_>, _>>()?;
-    let sources = sources(&stores, &snapshots, &range);
+    let readable = Readable::among(stores)?;
+    let (stores, snapshots) = (&readable.stores, &readable.snapshots);
+    let sources = sources(stores, snapshots, &range);
     let look = look(arguments, &range);
     match target {
         Target::Text => print(arguments.dist, &sources, &look)?,
         Target::Folder(folder) => {
             let drawing = draw(arguments, &sources, &look)?;
-            let path = publish(folder, &stem(arguments, &stores), &drawing, "--output")?;
+            let path = publish(folder, &stem(arguments, stores), &drawing, "--output")?;
             output::print(format!("{}\n", output::shown(&path)).as_bytes())?;
         }
         Target::Png(path) => {
@@ -138,11 +139,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         }
         Target::Svg(path) => write(path, draw(arguments, &sources, &look)?.svg().as_bytes())?,
         Target::Html(path) => {
-            write(path, page(arguments, &stores, &snapshots, &range)?.as_bytes())?;
+            write(path, page(arguments, stores, snapshots, &range)?.as_bytes())?;
         }
     }
-    // Each store's damage is reported, also where that of the first fails the command.
-    snapshots.iter().map(reported).fold(Ok(()), Result::and)
+    readable.end()
 }
 
 /// Where the picture goes.

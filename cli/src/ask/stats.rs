@@ -8,9 +8,8 @@ use gaugelog::{Snapshot, Summary, Window};
 use super::buckets::{Every, buckets};
 use super::range::{Range, RangeOptions};
 use super::statistics::{Row, heading};
-use super::stores::{self, Named};
 use super::table::table;
-use super::{reported, snapshot};
+use super::{Readable, stores};
 use crate::exit::Exit;
 use crate::output;
 
@@ -69,16 +68,15 @@ pub(crate) fn each_once(quantiles: &[f64]) -> Vec<f64> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let range = arguments.range.range()?;
-    let stores = stores::named(&arguments.stores)?;
+    let readable = Readable::among(stores::named(&arguments.stores)?)?;
     let quantiles = match (arguments.quantile.as_slice(), arguments.every) {
         ([], None) => vec![0.5],
         (given, _) => each_once(given),
     };
-    let snapshots = stores.iter().map(snapshot).collect::<Result<Vec<_>, _>>()?;
     let asked = Asked { range: &range, every: arguments.every, quantiles: &quantiles };
     let rows = match arguments.merge {
-        true => asked.merged(&snapshots)?,
-        false => asked.side_by_side(&stores, &snapshots)?,
+        true => asked.merged(&readable.snapshots)?,
+        false => asked.side_by_side(&readable)?,
     };
     if arguments.json {
         let lines: Vec<u8> = rows.iter().flat_map(|row| row.to_json(&range)).collect();
@@ -89,8 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         let left = if has_buckets { 2 } else { 1 };
         output::print(table(&heading(has_buckets, &quantiles), &cells, left).as_bytes())?;
     }
-    // Each store's damage is reported, also where that of the first fails the command.
-    snapshots.iter().map(reported).fold(Ok(()), Result::and)
+    readable.end()
 }
 
 /// What is asked of each store.
@@ -106,7 +103,7 @@ type Part = (Option<i64>, Summary, Window);
 
 impl Asked<'_> {
     /// A row for each store and part; those of one bucket stand together.
-    fn side_by_side(self, stores: &[Named], snapshots: &[Snapshot]) -> Result<Vec<Row>, Exit> {
+    fn side_by_side(self, Readable { stores, snapshots, .. }: &Readable) -> Result<Vec<Row>, Exit> {
         let mut rows = Vec::new();
         for (store, snapshot) in stores.iter().zip(snapshots) {
             rows.extend(self.of_one(&store.name, snapshot)?);

@@ -11,6 +11,7 @@ use super::range::Range;
 use super::reported;
 use super::rows::Rows;
 use super::stores::{self, Named};
+use crate::each::each;
 use crate::exit::Exit;
 use crate::json;
 use crate::output;
@@ -54,15 +55,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let range = Range { since: None, until: None, zone: arguments.tz.clone().unwrap_or_default() };
     let stores = stores::named(&arguments.stores)?;
     let are_named = stores.len() > 1;
-    let followed = |store: Named| {
-        let opened = Options::new().open_read_only(&store.path);
-        let opened = opened.map_err(|error| in_words(&error))?;
-        Ok(Followed { store: opened, name: are_named.then_some(store.name), next: None })
-    };
-    let mut stores = stores.into_iter().map(followed).collect::<Result<Vec<_>, Exit>>()?;
-    let mut outcome = Ok(());
+    let mut followed = Vec::new();
+    let mut outcome = each(stores, |Named { name, path }| {
+        let store = Options::new().open_read_only(&path).map_err(|error| in_words(&error))?;
+        followed.push(Followed { store, name: are_named.then_some(name), next: None });
+        Ok(())
+    });
+    if followed.is_empty() {
+        return outcome;
+    }
     loop {
-        for store in &mut stores {
+        for store in &mut followed {
             outcome = outcome.and(store.print(arguments, &range)?);
         }
         if !arguments.follow {
