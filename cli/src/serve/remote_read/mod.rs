@@ -6,7 +6,7 @@
 
 mod request;
 
-use gaugelog::{ErrorKind, Window};
+use gaugelog::Window;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 
@@ -14,7 +14,6 @@ use super::answer::{Answer, Refusal};
 use super::overview::missing;
 use super::stores::Reader;
 use crate::ask::stores::Named;
-use crate::explain::explained;
 use crate::prometheus::names::{self, Naming};
 use crate::prometheus::protobuf::nested;
 use crate::prometheus::{Labels, Sample, write_labels, write_sample};
@@ -26,7 +25,7 @@ const SAMPLES_MAX: u64 = 200_000;
 pub(super) const REQUEST_BYTES_MAX: usize = 64 * 1024;
 
 const MEDIA_TYPE: &str = "application/x-protobuf";
-/// In how many places the stores of an answer are damaged, with those that cannot be read.
+/// In how many places the stores of an answer are damaged.
 const MISSING: HeaderName = HeaderName::from_static("gaugelog-missing");
 
 /// Answers the body of a request.
@@ -71,13 +70,12 @@ pub(super) fn too_large() -> Refusal {
 #[derive(Debug, Default)]
 struct Reading {
     samples: u64,
-    /// Damaged places that were met, and stores that cannot be read.
+    /// Damaged places that were met.
     missing: usize,
 }
 
 impl Reading {
-    /// Writes the series that a query means and that have something of its time. Those that
-    /// cannot be read are counted; where no other is meant, it is an error.
+    /// Writes the series that a query means and that have something of its time.
     fn answer(
         &mut self,
         reader: &Reader<'_>,
@@ -89,44 +87,19 @@ impl Reading {
         names::check_distinct(meant.iter().map(|(labels, store)| (&*store.path, labels)))?;
         // Prometheus merges what several servers answer, and takes each for sorted.
         meant.sort_by(|(left, _), (right, _)| left.cmp(right));
-        let (mut are_read, mut unreadable) = (false, None);
         for (labels, store) in meant {
-            let begun = result.len();
-            match self.add(reader, query, (labels, store), result) {
-                Ok(()) => are_read = true,
-                Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Removed) => {
-                    return Err(error.into());
-                }
-                Err(error) => {
-                    log::debug!("not among the answers of remote read: {}", explained(&error));
-                    result.truncate(begun);
-                    self.missing += 1;
-                    unreadable = Some(error);
-                }
-            }
+            let snapshot = reader.snapshot(store)?;
+            let window = snapshot.window(query.times_ns());
+            let count = window.summary()?.count();
+            self.samples += count;
             if self.samples > SAMPLES_MAX {
                 return Err(too_many());
             }
+            if count > 0 {
+                nested(result, 1, |series| write(labels, &window, series))?;
+            }
+            self.missing += missing(&snapshot).len();
         }
-        unreadable.filter(|_| !are_read).map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// Adds the series of a store, unless there are too many samples then.
-    fn add(
-        &mut self,
-        reader: &Reader<'_>,
-        query: &Query,
-        (labels, store): (&Labels, &Named),
-        result: &mut Vec<u8>,
-    ) -> gaugelog::Result<()> {
-        let snapshot = reader.snapshot(store)?;
-        let window = snapshot.window(query.times_ns());
-        let count = window.summary()?.count();
-        self.samples += count;
-        if count > 0 && self.samples <= SAMPLES_MAX {
-            nested(result, 1, |series| write(labels, &window, series))?;
-        }
-        self.missing += missing(&snapshot).len();
         Ok(())
     }
 }
