@@ -1,7 +1,7 @@
 //! The parts that `--every` divides a range of time into.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gaugelog::{Snapshot, Summary, Window};
 use jiff::civil::{Date, Weekday};
@@ -19,9 +19,6 @@ pub(crate) enum Every {
     Week,
     Month,
 }
-
-/// More calendar buckets than this are refused, as the engine refuses others.
-const BUCKETS_MAX: usize = 1 << 20;
 
 impl FromStr for Every {
     type Err = String;
@@ -71,16 +68,18 @@ pub(super) fn buckets(
     every: Every,
 ) -> Result<Vec<Bucket>, Exit> {
     let whole = range.window(snapshot);
-    let Every::Time(width) = every else { return of_calendar(snapshot, range, every) };
-    let origin = origin(range);
-    let buckets = whole.buckets(width, origin)?;
-    let width = i128::try_from(width.as_nanos()).unwrap_or(i128::MAX);
-    let bucket = |bucket: gaugelog::Bucket| {
-        let end = i128::from(bucket.start_ns).saturating_add(width);
-        let window = part(snapshot, range, bucket.start_ns.into(), end);
-        Bucket { start_ns: bucket.start_ns, summary: bucket.summary, window }
+    let found = match every {
+        Every::Time(width) => whole.buckets(width, origin(range))?,
+        Every::Day | Every::Week | Every::Month => match midnights(&whole, range, every)? {
+            midnights if midnights.is_empty() => Vec::new(),
+            midnights => whole.buckets_between(&midnights)?,
+        },
     };
-    Ok(buckets.into_iter().map(bucket).collect())
+    let bucket = |gaugelog::Bucket { start_ns, last_ns, summary, .. }| {
+        let window = range.window_within(snapshot, start_ns..=last_ns);
+        Bucket { start_ns, summary, window }
+    };
+    Ok(found.into_iter().map(bucket).collect())
 }
 
 /// Midnight of 1970-01-01 by the clock that the range's zone had in January 2000: hours and
@@ -91,26 +90,19 @@ fn origin(range: &Range) -> i64 {
     midnight.map_or(0, |midnight| -i64::from(midnight.offset().seconds()) * 1_000_000_000)
 }
 
-fn of_calendar(snapshot: &Snapshot, range: &Range, every: Every) -> Result<Vec<Bucket>, Exit> {
-    let whole = range.window(snapshot).summary()?;
+/// The times at which the calendar's buckets of a window begin, and the end of the last one.
+fn midnights(whole: &Window, range: &Range, every: Every) -> Result<Vec<SystemTime>, Exit> {
+    let whole = whole.summary()?;
     let (Some(first), Some(last)) = (whole.first(), whole.last()) else { return Ok(Vec::new()) };
     let mut date = first_date(first.timestamp_ns, range, every)?;
-    let mut found = Vec::new();
-    for _ in 0..BUCKETS_MAX {
-        let next = date.checked_add(step(every)).map_err(|_| too_far())?;
-        let (start, end) = (midnight(date, range)?, midnight(next, range)?);
-        if start > last.timestamp_ns.into() {
-            return Ok(found);
-        }
-        let window = part(snapshot, range, start, end);
-        let summary = window.summary()?;
-        if summary.count() > 0 {
-            let start_ns = i64::try_from(start).unwrap_or(i64::MIN);
-            found.push(Bucket { start_ns, summary, window });
-        }
-        date = next;
+    let mut midnights = vec![midnight(date, range)?];
+    while midnights[midnights.len() - 1] <= last.time() {
+        date = date.checked_add(step(every)).map_err(|_| too_far())?;
+        midnights.push(midnight(date, range)?);
     }
-    Err(Exit::Error(format!("more than {BUCKETS_MAX} buckets; choose a wider --every")))
+    // Where a zone has moved over the date line, a date is missing.
+    midnights.dedup();
+    Ok(midnights)
 }
 
 /// The day with which the calendar's bucket of this time begins.
@@ -135,25 +127,12 @@ fn step(every: Every) -> Span {
     }
 }
 
-fn midnight(date: Date, range: &Range) -> Result<i128, Exit> {
-    let midnight = date.to_zoned_datetime(range.zone.time_zone().clone());
-    let midnight = midnight.and_then(|day| day.start_of_day()).map_err(|_| too_far())?;
-    Ok(midnight.timestamp().as_nanosecond())
+fn midnight(date: Date, range: &Range) -> Result<SystemTime, Exit> {
+    let day = date.to_zoned_datetime(range.zone.time_zone().clone());
+    let midnight = day.and_then(|day| day.start_of_day());
+    midnight.and_then(|it| SystemTime::try_from(it.timestamp())).map_err(|_| too_far())
 }
 
 fn too_far() -> Exit {
     Exit::Error("a time outside the years that the calendar knows; give --since".to_owned())
-}
-
-/// What lies from `start` to before `end` and within the range.
-fn part(snapshot: &Snapshot, range: &Range, start: i128, end: i128) -> Window {
-    let since = range.since.map_or(start, |since| start.max(since.into()));
-    let until = range.until.map_or(end, |until| end.min(until.into()));
-    let clamped = |time: i128| time.clamp(i64::MIN.into(), i64::MAX.into());
-    let since = i64::try_from(clamped(since)).unwrap_or(i64::MIN);
-    match i64::try_from(until) {
-        Ok(until) => snapshot.window(since..until),
-        // The last bucket there can be has the last nanosecond too.
-        Err(_) => snapshot.window(since..),
-    }
 }

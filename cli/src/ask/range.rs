@@ -1,6 +1,6 @@
 //! The part of the time that a command asks about.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 
 use clap::Args;
 use gaugelog::{Snapshot, Window};
@@ -60,6 +60,15 @@ impl RangeOptions {
 impl Range {
     pub(crate) fn window(&self, snapshot: &Snapshot) -> Window {
         snapshot.window(self.bounds())
+    }
+
+    /// What of the range lies in `times`.
+    pub(crate) fn window_within(&self, snapshot: &Snapshot, times: RangeInclusive<i64>) -> Window {
+        let (first, last) = times.into_inner();
+        let first = self.since.map_or(first, |since| since.max(first));
+        let end = self.until.filter(|until| *until <= last);
+        snapshot
+            .window((Bound::Included(first), end.map_or(Bound::Included(last), Bound::Excluded)))
     }
 
     pub(crate) fn bounds(&self) -> (Bound<i64>, Bound<i64>) {

@@ -1,4 +1,4 @@
-//! Filling the summaries of equal intervals of time, on several threads.
+//! Filling the summaries of intervals of time, on several threads.
 
 use super::intervals::Intervals;
 use super::nodes::Node;
@@ -17,7 +17,7 @@ use crate::stats::summary::Summary;
 pub(super) struct Cells<'c> {
     /// What is counted.
     pub(super) times: Times,
-    pub(super) intervals: Intervals,
+    pub(super) intervals: Intervals<'c>,
     /// The number of the first cell's interval.
     pub(super) first: i128,
     pub(super) cells: &'c mut [Summary],

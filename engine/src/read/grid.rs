@@ -1,6 +1,6 @@
-//! Summaries of equal intervals of time: the columns of a picture (M4: Jugel et al., "M4:
-//! A Visualization-Oriented Time Series Data Aggregation", VLDB 2014), and buckets of a
-//! given width.
+//! Summaries of intervals of time: the columns of a picture (M4: Jugel et al., "M4: A
+//! Visualization-Oriented Time Series Data Aggregation", VLDB 2014), and buckets of a given
+//! width or between given edges.
 
 use super::cells::{Cells, fill, threads_worth};
 use super::intervals::Intervals;
@@ -31,8 +31,11 @@ pub struct Column {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Bucket {
-    /// The first nanosecond of the interval, since the Unix epoch.
+    /// The first nanosecond of the interval, since the Unix epoch, or `i64::MIN` if it
+    /// begins earlier.
     pub start_ns: i64,
+    /// The last nanosecond of the interval, or `i64::MAX` if it ends later.
+    pub last_ns: i64,
     /// Count, extremes, mean and variance of its observations, and the first and the last
     /// of them. It holds at least one.
     pub summary: Summary,
@@ -64,13 +67,14 @@ pub(super) fn buckets(
     snapshot: &Snapshot,
     times: Times,
     whole: &Summary,
-    intervals: Intervals,
+    intervals: Intervals<'_>,
 ) -> Result<Vec<Bucket>> {
     let (first, last) = (whole.first.timestamp_ns, whole.last.timestamp_ns);
     let filled = summaries(snapshot, times, whole, intervals)?;
     let bucket = |(number, summary)| {
         let coverage = intervals.coverage(number, first, last);
-        Bucket { start_ns: intervals.start_ns(number), summary, coverage }
+        let Times { from: start_ns, to: last_ns } = intervals.times(number);
+        Bucket { start_ns, last_ns, summary, coverage }
     };
     Ok(filled.map(bucket).collect())
 }
@@ -80,7 +84,7 @@ fn summaries(
     snapshot: &Snapshot,
     times: Times,
     whole: &Summary,
-    intervals: Intervals,
+    intervals: Intervals<'_>,
 ) -> Result<impl Iterator<Item = (i128, Summary)>> {
     let first = intervals.number_of(whole.first.timestamp_ns);
     let mut cells = Vec::new();

@@ -55,8 +55,17 @@ impl Times {
     /// The times of a range that an observation can have.
     pub(crate) fn of(range: &impl TimeRange) -> Self {
         let all = i64::MIN.into()..=i64::MAX.into();
-        let (from, to) = clipped(range.bounds(), all).into_inner();
-        match (i64::try_from(from), i64::try_from(to)) {
+        Self::among(&clipped(range.bounds(), all))
+    }
+
+    /// Those of them in `range`.
+    pub(crate) fn clipped_to(&self, range: RangeInclusive<i128>) -> Self {
+        let (from, to) = range.into_inner();
+        Self::among(&(from.max(self.from.into())..=to.min(self.to.into())))
+    }
+
+    fn among(range: &RangeInclusive<i128>) -> Self {
+        match (i64::try_from(*range.start()), i64::try_from(*range.end())) {
             (Ok(from), Ok(to)) if from <= to => Self { from, to },
             _ => Self::NONE,
         }

@@ -170,12 +170,42 @@ impl Window {
         if width == 0 {
             return Err(self.snapshot.tree().invalid("buckets have a width of 0".into()));
         }
-        let intervals = Intervals { origin: nanoseconds(&origin), width };
+        let intervals = Intervals::Equal { origin: nanoseconds(&origin), width };
         let whole = self.summary()?;
         let number_of = |row: Observation| intervals.number_of(row.timestamp_ns);
         let count = number_of(whole.last) - number_of(whole.first) + 1;
         self.check_parts(usize::try_from(count).ok(), "buckets")?;
         grid::buckets(&self.snapshot, self.times, &whole, intervals)
+    }
+
+    /// Summaries of buckets from each of `edges` to before the next one, such as the
+    /// midnights of a calendar. As [`buckets`](Self::buckets). Observations before the
+    /// first edge, and from the last one on, are left out.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let path = dir.path().join("store");
+    /// use gaugelog::{Observation, Store};
+    /// let store = Store::create(&path)?;
+    /// store.append_batch(&[1, 2, 9].map(|time| Observation::new(time, 0.5)))?;
+    /// let buckets = store.snapshot()?.window(..).buckets_between(&[0, 2, 5, 10])?;
+    /// let found: Vec<_> = buckets.iter().map(|it| (it.start_ns, it.last_ns)).collect();
+    /// assert_eq!(found, [(0, 1), (2, 4), (5, 9)]);
+    /// # Ok::<(), gaugelog::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for fewer than two edges, more
+    /// than 1,048,577, or edges that do not ascend; otherwise those of [`Window`].
+    pub fn buckets_between(&self, edges: &[impl Time]) -> Result<Vec<Bucket>> {
+        self.check_parts(edges.len().checked_sub(1), "buckets")?;
+        let edges: Vec<i128> = edges.iter().map(nanoseconds).collect();
+        if !edges.is_sorted_by(|left, right| left < right) {
+            return Err(self.snapshot.tree().invalid("the edges of buckets do not ascend".into()));
+        }
+        let within = self.times.clipped_to(edges[0]..=edges[edges.len() - 1] - 1);
+        let whole = fold::summary(&self.snapshot, within)?;
+        grid::buckets(&self.snapshot, within, &whole, Intervals::Between(&edges))
     }
 
     /// The observations in order of time, equal times in order of arrival. Memory is

@@ -1,12 +1,13 @@
 //! Statistics of every window equal those computed from its rows.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rand::RngExt;
 
 use super::*;
 use crate::format::LEAF;
 use crate::format::summary::has_same_bits;
+use crate::read::grid::Bucket;
 use crate::read::histogram::Bins;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;
@@ -92,23 +93,38 @@ fn check_columns(by_time: &[Observation], snapshot: &Snapshot, times: &RangeIncl
 }
 
 fn check_buckets(by_time: &[Observation], snapshot: &Snapshot, times: &RangeInclusive<i64>) {
-    for (width, origin) in [(7_001, 0), (100_000, -33), (i64::MAX, 50)] {
+    let window = snapshot.window(times.clone());
+    for (width, origin) in [(7_001_i64, 0), (100_000, -33), (1 << 62, 50)] {
         let duration = Duration::from_nanos(width.unsigned_abs());
-        let buckets = snapshot.window(times.clone()).buckets(duration, origin).expect("read");
-        let mut rest = by_time;
-        for bucket in &buckets {
-            let start = i128::from(bucket.start_ns);
-            let end = start + i128::from(width);
-            let within = rest.partition_point(|row| i128::from(row.timestamp_ns) < end);
-            let (within, later) = rest.split_at(within);
-            check_summary(&bucket.summary, within);
-            let first = i128::from(by_time[0].timestamp_ns).max(start);
-            let last = i128::from(by_time[by_time.len() - 1].timestamp_ns + 1).min(end);
-            assert!(about(bucket.coverage, (last - first) as f64 / width as f64), "{bucket:?}");
-            rest = later;
-        }
-        assert!(rest.is_empty());
+        let buckets = window.buckets(duration, origin).expect("read");
+        assert!(buckets.iter().all(|it| it.last_ns - it.start_ns == width - 1));
+        check_each_bucket(&buckets, by_time);
     }
+    let edges = [-70_000, 0, 3, 4, 20_000, 45_001, 90_000, 130_000];
+    let buckets = window.buckets_between(&edges).expect("read");
+    for bucket in &buckets {
+        let at = edges.binary_search(&bucket.start_ns).expect("an edge");
+        assert_eq!(bucket.last_ns, edges[at + 1] - 1);
+    }
+    let within = |row: &&Observation| (-70_000..130_000).contains(&row.timestamp_ns);
+    let within: Vec<Observation> = by_time.iter().filter(within).copied().collect();
+    check_each_bucket(&buckets, &within);
+}
+
+/// Compares buckets with the rows that they are of, in order of time.
+fn check_each_bucket(buckets: &[Bucket], by_time: &[Observation]) {
+    let mut rest = by_time;
+    for bucket in buckets {
+        let within = rest.partition_point(|row| row.timestamp_ns <= bucket.last_ns);
+        let (within, later) = rest.split_at(within);
+        check_summary(&bucket.summary, within);
+        let first = by_time[0].timestamp_ns.max(bucket.start_ns);
+        let last = by_time[by_time.len() - 1].timestamp_ns.min(bucket.last_ns);
+        let width = (bucket.last_ns - bucket.start_ns + 1) as f64;
+        assert!(about(bucket.coverage, (last - first + 1) as f64 / width), "{bucket:?}");
+        rest = later;
+    }
+    assert!(rest.is_empty());
 }
 
 #[test]
@@ -230,11 +246,33 @@ fn arguments_out_of_range_are_refused() {
         window.histogram([0.0, f64::NAN]).map(drop),
         window.columns(0).map(drop),
         window.buckets(Duration::ZERO, 0).map(drop),
+        window.buckets_between(&[5]).map(drop),
+        window.buckets_between(&[5, 7, 7]).map(drop),
         filled.snapshot().window(-5..).buckets(Duration::from_nanos(1), 0).map(drop),
     ]
     .map(|result| result.map_err(|error| error.kind()));
-    assert_eq!(kinds[..10], [Err(crate::ErrorKind::Invalid); 10]);
-    assert_eq!(kinds[10], Ok(()), "20,000 buckets are not too many");
+    assert_eq!(kinds[..12], [Err(crate::ErrorKind::Invalid); 12]);
+    assert_eq!(kinds[12], Ok(()), "20,000 buckets are not too many");
+}
+
+/// The first bucket begins before all times, and the last ends after them.
+#[test]
+fn buckets_reach_both_ends_of_time() {
+    let rows = [i64::MIN, i64::MIN + 4, i64::MAX].map(|time| Observation::new(time, 1.0));
+    let filled = Filled::new(rows.to_vec(), &mut random(18));
+    let window = filled.snapshot().window(..);
+    let (far, epoch) = (Duration::from_secs(1 << 40), SystemTime::UNIX_EPOCH);
+    for (found, first_ends) in [
+        (window.buckets(Duration::from_nanos(1 << 57), 5), i64::MIN + 4),
+        (window.buckets_between(&[epoch - far, epoch, epoch + far]), -1),
+    ] {
+        let [first, last] = &found.expect("read")[..] else { panic!("two buckets") };
+        assert_eq!(
+            (first.start_ns, first.last_ns, first.summary.count()),
+            (i64::MIN, first_ends, 2)
+        );
+        assert_eq!((last.last_ns, last.summary.count()), (i64::MAX, 1));
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod buckets;
+#[path = "../program/mod.rs"]
 mod program;
 
 use std::fs;
@@ -164,44 +166,6 @@ fn rfc_3339(time_ns: i64) -> String {
 
 fn nanoseconds(text: &str) -> i64 {
     i64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_nanosecond()).unwrap()
-}
-
-#[test]
-fn days_are_those_of_the_zone_also_where_clocks_change() {
-    // One an hour, from 2026-10-24T22:00Z, midnight in Berlin, where that day has 25 hours.
-    let midnight = nanoseconds("2026-10-24T22:00:00Z");
-    let hours = |count: i64| (0..count).map(move |n| midnight + n * 3_600 * SECOND);
-    let all = hours(49).map(|time| Observation::new(time, 1.0)).collect();
-    let dir = house(&[("room", all)]);
-    let asked = ["stats", "--every", "day", "--tz", "Europe/Berlin", "--json"];
-    let rows = lines(&tool(&asked, &[&dir.path().join("room")]).succeeds());
-    let days: Vec<_> =
-        rows.iter().map(|row| (row["from"].as_str().unwrap(), &row["count"])).collect();
-    assert_eq!(days[0], ("2026-10-25T00:00:00+02:00", &Value::from(25)));
-    assert_eq!(days[1], ("2026-10-26T00:00:00+01:00", &Value::from(24)));
-    assert_eq!(days.len(), 2);
-    for (every, from) in
-        [("week", "2026-10-19T00:00:00+02:00"), ("month", "2026-10-01T00:00:00+02:00")]
-    {
-        let asked = ["stats", "--every", every, "--tz", "Europe/Berlin", "--json"];
-        let rows = lines(&tool(&asked, &[&dir.path().join("room")]).succeeds());
-        assert_eq!(rows[0]["from"], from);
-    }
-}
-
-/// Singapore was half an hour apart from today's time in 1970.
-#[test]
-fn hours_begin_where_the_clock_of_the_zone_shows_them() {
-    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
-    for (zone, from) in [
-        ("Asia/Singapore", "2026-06-01T20:00:00+08:00"),
-        ("Asia/Kathmandu", "2026-06-01T17:00:00+05:45"),
-        ("Europe/London", "2026-06-01T13:00:00+01:00"),
-    ] {
-        let asked = ["stats", "--every", "1h", "--tz", zone, "--json"];
-        let rows = lines(&tool(&asked, &[&dir.path().join("room")]).succeeds());
-        assert_eq!(rows[0]["from"], from);
-    }
 }
 
 #[test]
