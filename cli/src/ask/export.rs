@@ -152,15 +152,13 @@ fn write(
             let asked = each_once(&arguments.quantile);
             lines.begin(&csv_heading(&asked));
             for bucket in buckets(snapshot, range, every).map_err(Failure::Store)? {
-                let windows = [bucket.window];
-                let value = |q: &f64| Ok((*q, Window::quantile_of_all(&windows, *q)?));
-                let quantiles = asked.iter().map(value);
-                let quantiles = quantiles.collect::<gaugelog::Result<_>>();
+                let found = Window::quantiles_of_all(&[bucket.window], &asked);
+                let found = found.map_err(|error| Failure::Store(error.into()))?;
                 let row = Row {
                     store: store.name.clone(),
                     start_ns: Some(bucket.start_ns),
                     summary: bucket.summary,
-                    quantiles: quantiles.map_err(|error| Failure::Store(error.into()))?,
+                    quantiles: asked.iter().copied().zip(found).collect(),
                 };
                 lines.statistics(&row, range)?;
             }

@@ -153,8 +153,8 @@ impl Asked<'_> {
         summary: Summary,
         windows: &[Window],
     ) -> Result<Row, Exit> {
-        let value = |q: &f64| Ok((*q, Window::quantile_of_all(windows, *q)?));
-        let quantiles = self.quantiles.iter().map(value).collect::<gaugelog::Result<_>>()?;
+        let found = Window::quantiles_of_all(windows, self.quantiles)?;
+        let quantiles = self.quantiles.iter().copied().zip(found).collect();
         Ok(Row { store: store.to_owned(), start_ns, summary, quantiles })
     }
 }

@@ -36,17 +36,20 @@ pub(super) fn check(snapshot: &Snapshot, q: f64) -> Result<()> {
     Err(snapshot.tree().invalid(format!("a quantile of {q} is out of range; use 0 to 1")))
 }
 
-/// The exact quantile of the values within ranges of times of these snapshots.
+/// The exact quantiles of the values within ranges of times of these snapshots.
 pub(super) fn exact<'s>(
     windows: impl Iterator<Item = (&'s Snapshot, Times)>,
-    q: f64,
-) -> Result<Option<f64>> {
+    qs: &[f64],
+) -> Result<Vec<Option<f64>>> {
+    if qs.is_empty() {
+        return Ok(Vec::new());
+    }
     let windows = windows.map(|(snapshot, times)| WindowValues::new(snapshot, times));
     let mut values = AllValues(windows.collect::<Result<_>>()?);
     loop {
         let mut buckets = Buckets::default();
         values.0.iter_mut().try_for_each(|each| each.count_into(&mut buckets))?;
-        let found = quantile::exact(&mut values, &buckets, buckets.count(), q)?;
+        let found = quantile::exact(&mut values, &buckets, buckets.count(), qs)?;
         if !values.has_met_damage() {
             return Ok(found);
         }
@@ -158,72 +161,90 @@ impl<'s> WindowValues<'s> {
         Ok(())
     }
 
-    /// Hands over the values of a chunk that may lie from `low` to `high`. Returns how many
-    /// of the others are below.
+    /// Hands over the values of a chunk that may lie in each interval. Adds to `below` how
+    /// many of the others are below it.
     fn scan_chunk(
         &self,
         number: u32,
-        (low, high): (f64, f64),
-        page: &mut Page,
-        each: &mut dyn FnMut(&[f64]),
-    ) -> Result<u64> {
+        intervals: &[(f64, f64)],
+        Scanned { page, below }: &mut Scanned,
+        each: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<()> {
         let Some(chunk) = self.chunk(number)? else {
             self.meet_in(number);
-            return Ok(0);
+            return Ok(());
         };
-        let (mut below, mut portion) = (0, Vec::new());
+        let mut portions = vec![Vec::new(); intervals.len()];
         for leaf in 0..CHUNK_LEAVES {
             // Without its summary the page cannot be read either, and is reported.
-            if let Some(summary) = chunk.leaf_or_damaged(leaf)? {
-                if summary.max.total_cmp(&low).is_lt() {
-                    below += chunk.header.leaf_rows(leaf);
-                    continue;
-                }
-                if summary.min.total_cmp(&high).is_gt() {
-                    continue;
+            let summary = chunk.leaf_or_damaged(leaf)?;
+            let mut wanted = Vec::with_capacity(intervals.len());
+            for (interval, (low, high)) in intervals.iter().enumerate() {
+                match summary {
+                    Some(summary) if summary.max.total_cmp(low).is_lt() => {
+                        below[interval] += chunk.header.leaf_rows(leaf);
+                    }
+                    Some(summary) if summary.min.total_cmp(high).is_gt() => {}
+                    _ => wanted.push(interval),
                 }
             }
-            match chunk.read_page(leaf, Wanted::VALUES, page) {
-                Ok(()) => {
-                    below += quantile::within(&page.values, (low, high), &mut |values| {
-                        portion.extend_from_slice(values);
-                    });
-                    if portion.len() >= PORTION {
-                        each(&portion);
-                        portion.clear();
-                    }
-                }
-                Err(error) => {
-                    self.snapshot.meet(error.damage().ok_or(error)?)?;
-                    self.meet_in(number);
+            if wanted.is_empty() {
+                continue;
+            }
+            if let Err(error) = chunk.read_page(leaf, Wanted::VALUES, page) {
+                self.snapshot.meet(error.damage().ok_or(error)?)?;
+                self.meet_in(number);
+                continue;
+            }
+            for interval in wanted {
+                let portion = &mut portions[interval];
+                let gather = &mut |values: &[f64]| portion.extend_from_slice(values);
+                below[interval] += quantile::within(&page.values, intervals[interval], gather);
+                if portion.len() >= PORTION {
+                    each(interval, portion);
+                    portion.clear();
                 }
             }
         }
-        each(&portion);
-        Ok(below)
+        portions.iter().enumerate().for_each(|(interval, portion)| each(interval, portion));
+        Ok(())
     }
 }
 
+/// What a thread scans with, and has found.
+struct Scanned {
+    page: Page,
+    /// For each interval, how many values below it were not handed over.
+    below: Vec<u64>,
+}
+
 impl Values for WindowValues<'_> {
-    fn scan(&mut self, low: f64, high: f64, each: Each<'_>) -> Result<u64> {
+    fn scan(&mut self, intervals: &[(f64, f64)], each: Each<'_>) -> Result<Vec<u64>> {
         let values = &*self;
-        let mut below = 0;
-        values.read_leaves(&mut |all| below += quantile::within(all, (low, high), each))?;
+        let mut below = vec![0; intervals.len()];
+        values.read_leaves(&mut |all| {
+            for (number, ends) in intervals.iter().enumerate() {
+                below[number] += quantile::within(all, *ends, &mut |part| each(number, part));
+            }
+        })?;
         let chunks = values.parts.chunks.iter().cloned().flatten();
         let others = [&values.unsketched, &values.unusable];
         let sketched = chunks.filter(|number| !others.iter().any(|set| set.contains(number)));
         let is_few = sketched.clone().take(CHUNKS_MIN).count() < CHUNKS_MIN;
         let threads = if is_few { 1 } else { threads_max() };
         let each = Mutex::new(each);
-        let state = || (Page::default(), 0);
-        let scanned = on_threads(threads, sketched, state, |(page, below), number| {
-            *below += values.scan_chunk(number, (low, high), page, &mut |values| {
-                each.lock().unwrap_or_else(PoisonError::into_inner)(values);
-            })?;
-            Ok(())
+        let state = || Scanned { page: Page::default(), below: vec![0; intervals.len()] };
+        let scanned = on_threads(threads, sketched, state, |scanned, number| {
+            values.scan_chunk(number, intervals, scanned, &mut |interval, values| {
+                each.lock().unwrap_or_else(PoisonError::into_inner)(interval, values);
+            })
         })?;
-        Ok(below + scanned.iter().map(|(_, below)| below).sum::<u64>())
+        Ok(scanned.iter().fold(below, |below, scanned| sums(&below, &scanned.below)))
     }
+}
+
+fn sums(left: &[u64], right: &[u64]) -> Vec<u64> {
+    left.iter().zip(right).map(|(left, right)| left + right).collect()
 }
 
 /// The values of several windows.
@@ -237,8 +258,10 @@ impl AllValues<'_> {
 }
 
 impl Values for AllValues<'_> {
-    fn scan(&mut self, low: f64, high: f64, each: Each<'_>) -> Result<u64> {
-        self.0.iter_mut().try_fold(0, |below, window| Ok(below + window.scan(low, high, each)?))
+    fn scan(&mut self, intervals: &[(f64, f64)], each: Each<'_>) -> Result<Vec<u64>> {
+        let none = vec![0; intervals.len()];
+        let mut windows = self.0.iter_mut();
+        windows.try_fold(none, |below, window| Ok(sums(&below, &window.scan(intervals, each)?)))
     }
 }
 
@@ -319,8 +342,9 @@ mod tests {
         let later = store.snapshot()?.skip_damage();
         values.snapshot = &later;
         let mut left = 0;
-        let below = values.scan(0.0, f64::MAX, &mut |values| left += values.len() as u64)?;
-        assert_eq!((below, left), (0, 2 * CHUNK));
+        let everything = [(0.0, f64::MAX)];
+        let below = values.scan(&everything, &mut |_, values| left += values.len() as u64)?;
+        assert_eq!((below, left), (vec![0], 2 * CHUNK));
         assert!(values.has_met_damage());
         let mut buckets = Buckets::default();
         values.count_into(&mut buckets)?;

@@ -9,6 +9,7 @@ use crate::format::LEAF;
 use crate::format::summary::has_same_bits;
 use crate::read::grid::Bucket;
 use crate::read::histogram::Bins;
+use crate::read::window::Window;
 use crate::stats::summary::Summary;
 use crate::stats::tree::Edge;
 
@@ -46,8 +47,11 @@ fn quantile(values: &[f64], q: f64) -> Option<f64> {
 fn check_quantiles(filled: &Filled, snapshot: &Snapshot, times: &RangeInclusive<i64>) {
     let mut values: Vec<f64> = filled.by_time(times).iter().map(|row| row.value).collect();
     values.sort_by(f64::total_cmp);
-    for q in [0.0, 0.001, 0.25, 0.5, 0.77, 1.0] {
-        let found = snapshot.window(times.clone()).quantile(q).expect("read");
+    let (qs, window) = ([0.0, 0.001, 0.25, 0.5, 0.77, 1.0], snapshot.window(times.clone()));
+    let all = Window::quantiles_of_all(std::slice::from_ref(&window), &qs).expect("read");
+    for (q, of_all) in qs.into_iter().zip(all) {
+        let found = window.quantile(q).expect("read");
+        assert_eq!(found.map(f64::to_bits), of_all.map(f64::to_bits));
         let expected = quantile(&values, q);
         assert_eq!(found.is_some(), expected.is_some());
         if let (Some(found), Some(expected)) = (found, expected) {

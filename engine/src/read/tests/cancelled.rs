@@ -9,6 +9,7 @@ use crate::format::CHUNK;
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
 use crate::read::snapshot::Snapshot;
+use crate::read::window::Window;
 
 /// Every question, of a window that cuts a leaf.
 fn ask(snapshot: &Snapshot) -> [Result<()>; 6] {
@@ -46,6 +47,8 @@ fn what_is_not_wanted_any_more_is_not_read() -> Result<()> {
         for answer in ask(&snapshot) {
             assert_eq!(answer.expect_err("it is cancelled").kind(), ErrorKind::Cancelled);
         }
+        // For no quantile nothing is read.
+        assert_eq!(Window::quantiles_of_all(&[snapshot.window(..)], &[])?, []);
         // An iterator hands over what it has, and then ends with the error.
         let has_ended = |error: Option<crate::Error>| {
             part.len() < 1_000 || error.is_some_and(|error| error.kind() == ErrorKind::Cancelled)

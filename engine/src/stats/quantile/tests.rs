@@ -38,18 +38,25 @@ impl Leaves {
 }
 
 impl Values for Leaves {
-    fn scan(&mut self, low: f64, high: f64, each: Each<'_>) -> Result<u64> {
+    fn scan(&mut self, intervals: &[(f64, f64)], each: Each<'_>) -> Result<Vec<u64>> {
         self.scans += 1;
-        let mut below = 0;
+        let mut below = vec![0; intervals.len()];
         for Leaf { values, min, max } in &self.leaves {
-            if max.total_cmp(&low).is_lt() {
-                below += values.len() as u64;
-            } else if min.total_cmp(&high).is_le() {
-                each(values);
+            for (number, (low, high)) in intervals.iter().enumerate() {
+                if max.total_cmp(low).is_lt() {
+                    below[number] += values.len() as u64;
+                } else if min.total_cmp(high).is_le() {
+                    each(number, values);
+                }
             }
         }
         Ok(below)
     }
+}
+
+/// One quantile alone.
+fn one(values: &mut impl Values, buckets: &Buckets, count: u64, q: f64) -> Result<Option<f64>> {
+    Ok(exact(values, buckets, count, &[q])?[0])
 }
 
 /// The sketches of chunks of 65,536 values.
@@ -101,7 +108,7 @@ fn check(values: &[f64], unit: Unit) -> usize {
         let wrong = if q == 0.5 || count < 1000 { &wrong[..] } else { &[] };
         for buckets in [&right].into_iter().chain(wrong) {
             leaves.scans = 0;
-            let found = exact(&mut leaves, buckets, count, q).expect("no errors").expect("values");
+            let found = one(&mut leaves, buckets, count, q).expect("no errors").expect("values");
             assert_eq!(found.to_bits(), expected.to_bits(), "{found:e} for {expected:e} at {q}");
             if std::ptr::eq(buckets, &right) {
                 scans = scans.max(leaves.scans);
@@ -117,7 +124,7 @@ fn reference_medians_are_exact() {
     for case in reference::cases() {
         let buckets = sketched(&case.values, Unit::Binary);
         let count = case.values.len() as u64;
-        let found = exact(&mut Leaves::of(&case.values), &buckets, count, 0.5).expect("no errors");
+        let found = one(&mut Leaves::of(&case.values), &buckets, count, 0.5).expect("no errors");
         assert_eq!(found, Some(case.median), "{}", case.name);
     }
 }
@@ -127,6 +134,9 @@ fn one_scan_for_a_million_normal_values() {
     let mut rng = SmallRng::seed_from_u64(3);
     let values: Vec<f64> = (0..1_000_000).map(|_| normal(&mut rng)).collect();
     assert_eq!(check(&values, Unit::Binary), 1);
+    let (mut leaves, buckets) = (Leaves::of(&values), sketched(&values, Unit::Binary));
+    let found = exact(&mut leaves, &buckets, 1_000_000, &QUANTILES).expect("no errors");
+    assert_eq!((found.len(), leaves.scans), (QUANTILES.len(), 1));
 }
 
 #[test]
@@ -143,7 +153,7 @@ fn no_scan_for_decimals_of_few_digits() {
     sorted.sort_by(f64::total_cmp);
     let mut nothing = Leaves::of(&[]);
     for q in QUANTILES {
-        let found = exact(&mut nothing, &buckets, sorted.len() as u64, q).expect("no errors");
+        let found = one(&mut nothing, &buckets, sorted.len() as u64, q).expect("no errors");
         assert_eq!(found, Some(by_sorting(&sorted, q)));
     }
     assert_eq!(nothing.scans, 0);
@@ -152,7 +162,7 @@ fn no_scan_for_decimals_of_few_digits() {
 #[test]
 fn sketches_of_another_number_of_values_are_not_the_answer() {
     let buckets = sketched(&[1.0, 2.0, 2.0], Unit::Decimal(0));
-    let found = exact(&mut Leaves::of(&[1.0, 2.0]), &buckets, 2, 0.5).expect("no errors");
+    let found = one(&mut Leaves::of(&[1.0, 2.0]), &buckets, 2, 0.5).expect("no errors");
     assert_eq!(found, Some(1.5));
 }
 
@@ -206,12 +216,12 @@ fn order_of_zeros_subnormals_and_huge_values() {
 fn nothing_has_no_quantile() {
     let none = &mut Leaves::of(&[]);
     let buckets = sketched(&[1.5], Unit::Binary);
-    assert_eq!(exact(none, &buckets, 0, 0.5).expect("no errors"), None);
+    assert_eq!(one(none, &buckets, 0, 0.5).expect("no errors"), None);
     // Fewer values than promised, and arguments that are out of range.
-    assert_eq!(exact(none, &buckets, 7, 0.5).expect("no errors"), None);
-    let one = &mut Leaves::of(&[1.5]);
+    assert_eq!(one(none, &buckets, 7, 0.5).expect("no errors"), None);
+    let single = &mut Leaves::of(&[1.5]);
     for q in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
-        assert_eq!(exact(one, &buckets, 1, q).expect("no errors"), None);
+        assert_eq!(one(single, &buckets, 1, q).expect("no errors"), None);
         assert_eq!(estimate(&buckets, 1.0, 1.0, q), None);
     }
     assert_eq!(estimate(&Buckets::default(), 0.0, 0.0, 0.5), None);
@@ -221,11 +231,11 @@ fn nothing_has_no_quantile() {
 fn errors_of_a_scan_are_passed_on() {
     struct Broken;
     impl Values for Broken {
-        fn scan(&mut self, _: f64, _: f64, _: Each<'_>) -> Result<u64> {
+        fn scan(&mut self, _: &[(f64, f64)], _: Each<'_>) -> Result<Vec<u64>> {
             Err(crate::Error::damaged(std::path::Path::new("chunk"), 8, "a page is gone"))
         }
     }
-    assert!(exact(&mut Broken, &Buckets::default(), 5, 0.5).is_err());
+    assert!(one(&mut Broken, &Buckets::default(), 5, 0.5).is_err());
 }
 
 #[test]
@@ -275,7 +285,7 @@ fn more_values_than_are_collected_may_lie_where_few_were_expected() {
     sorted.sort_by(f64::total_cmp);
     let buckets = sketched(&[14.0, 14.0, 14.0], Unit::Binary);
     let mut leaves = Leaves::of(&values);
-    let found = exact(&mut leaves, &buckets, 300_000, 0.000_001);
+    let found = one(&mut leaves, &buckets, 300_000, 0.000_001);
     assert_eq!(found.expect("no errors"), Some(by_sorting(&sorted, 0.000_001)));
     assert_eq!(leaves.scans, 3);
 }
@@ -287,6 +297,27 @@ proptest! {
     }
 
     #[test]
+    fn several_at_once_have_the_bits_of_each_alone(
+        values in prop::collection::vec(finite(), 1..60),
+        qs in prop::collection::vec(0.0..=1.0, 0..12),
+        repeated in 1..2_000_usize,
+    ) {
+        // Repeated, there are more of them than are collected.
+        let values = values.repeat(repeated * 2);
+        let (count, buckets) = (values.len() as u64, sketched(&values, Unit::Binary));
+        let mut leaves = Leaves::of(&values);
+        let mut found = Vec::new();
+        for buckets in [&buckets, &Buckets::default()] {
+            found = exact(&mut leaves, buckets, count, &qs).expect("no errors");
+            for (q, found) in qs.iter().zip(&found) {
+                let alone = one(&mut leaves, buckets, count, *q).expect("no errors");
+                prop_assert_eq!(found.map(f64::to_bits), alone.map(f64::to_bits));
+            }
+        }
+        prop_assert_eq!(found.len(), qs.len());
+    }
+
+    #[test]
     fn changing_values_end_the_search(
         changes in prop::collection::vec(prop::collection::vec(any::<f64>(), 0..20), 1..9),
         count in 1..400_000_u64,
@@ -294,14 +325,17 @@ proptest! {
         // Hands over other values at every scan, and skips any number of them.
         struct Changing(Vec<Vec<f64>>, u64);
         impl Values for Changing {
-            fn scan(&mut self, _: f64, _: f64, each: Each<'_>) -> Result<u64> {
+            fn scan(&mut self, intervals: &[(f64, f64)], each: Each<'_>) -> Result<Vec<u64>> {
                 self.0.rotate_left(1);
-                (0..self.1 % 1000).for_each(|_| each(&self.0[0]));
-                Ok(self.1)
+                for number in 0..intervals.len() {
+                    (0..self.1 % 1000).for_each(|_| each(number, &self.0[0]));
+                }
+                Ok(vec![self.1; intervals.len()])
             }
         }
         for below in [0, 30, 2_000, u64::MAX] {
-            let _ = exact(&mut Changing(changes.clone(), below), &sketched(&[1.0, 2.0], Unit::Binary), count, 0.3);
+            let buckets = sketched(&[1.0, 2.0], Unit::Binary);
+            let _ = exact(&mut Changing(changes.clone(), below), &buckets, count, &[0.3, 0.9]);
         }
     }
 }
