@@ -1,15 +1,19 @@
 //! `gaugelog stats`: statistics of stores, of a part of their time, or of its buckets.
 
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use clap::Args;
 use gaugelog::{Snapshot, Summary, Window};
 
+use super::Readable;
 use super::buckets::{Every, buckets};
 use super::range::{Range, RangeOptions};
 use super::statistics::{Row, heading};
+use super::stores::{self, Named};
 use super::table::table;
-use super::{Readable, stores};
 use crate::exit::Exit;
 use crate::output;
 
@@ -22,7 +26,10 @@ Examples:
   gaugelog stats room.log --since 14:00 --until 15:00 --json | jq .mean
 
 The standard deviation divides by the count, as numpy's default does. Quantiles are exact,
-linear between the two nearest values. A bucket without an observation has no row.";
+linear between the two nearest values. A bucket without an observation has no row.
+
+Buckets of a large store take seconds with --quantile, and long if its times are in
+disorder: the values of each bucket are searched one after the other.";
 
 /// What to ask of which stores.
 #[derive(Args, Debug)]
@@ -39,7 +46,7 @@ pub(crate) struct Arguments {
     /// Quantiles to add, from 0 to 1 [default: 0.5, without --every].
     #[arg(long, value_name = "Q,...", value_delimiter = ',', value_parser = quantile)]
     quantile: Vec<f64>,
-    /// Statistics of all stores together.
+    /// Statistics of all stores together; one that is named twice counts once.
     #[arg(long)]
     merge: bool,
     /// Print JSON, an object a line for each row.
@@ -68,7 +75,9 @@ pub(crate) fn each_once(quantiles: &[f64]) -> Vec<f64> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let range = arguments.range.range()?;
-    let readable = Readable::among(stores::named(&arguments.stores)?)?;
+    let stores = stores::named(&arguments.stores)?;
+    let stores = if arguments.merge { distinct(stores) } else { stores };
+    let readable = Readable::among(stores)?;
     let quantiles = match (arguments.quantile.as_slice(), arguments.every) {
         ([], None) => vec![0.5],
         (given, _) => each_once(given),
@@ -88,6 +97,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         output::print(table(&heading(has_buckets, &quantiles), &cells, left).as_bytes())?;
     }
     readable.end()
+}
+
+/// Each store once, by whatever paths it is named.
+fn distinct(mut stores: Vec<Named>) -> Vec<Named> {
+    let mut seen = HashSet::new();
+    stores.retain(|store| {
+        // What cannot be asked for cannot be read either, which is reported later.
+        let directory = fs::metadata(&store.path);
+        directory.map_or(true, |directory| seen.insert((directory.dev(), directory.ino())))
+    });
+    stores
 }
 
 /// What is asked of each store.

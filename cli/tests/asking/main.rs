@@ -182,6 +182,11 @@ fn a_table_names_each_store_once() {
                     2 stores  2026-06-01T12:00:00Z      2    2  1234.5  618.25   616.25\n\
                     2 stores  2026-06-01T12:00:01Z      2    2  1234.5  618.25   616.25\n";
     assert_eq!(ran.stdout, expected);
+    // However it is named, a store is merged once.
+    std::os::unix::fs::symlink(dir.path().join("hall"), dir.path().join("link")).unwrap();
+    let paths = [dir.path(), &dir.path().join("hall/../hall")];
+    let ran = tool(&["stats", "--merge"], &paths).succeeds();
+    assert!(ran.stdout.contains("\n2 stores      4    2  1234.5"), "{ran:?}");
 }
 
 #[test]
