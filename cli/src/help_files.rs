@@ -2,6 +2,7 @@
 //! same descriptions as `--help`.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command};
@@ -9,6 +10,7 @@ use clap_complete::Shell;
 use clap_mangen::Man as Page;
 
 use crate::exit::Exit;
+use crate::explain::way_out_of_io;
 use crate::output::{self, shown};
 
 const COMPLETIONS: &str = "\
@@ -35,7 +37,7 @@ pub(crate) struct Completions {
 #[derive(Args, Debug)]
 #[command(after_help = MAN)]
 pub(crate) struct Man {
-    /// The folder; pages of the same names in it are replaced.
+    /// The folder, made if it is missing; pages of the same names in it are replaced.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
@@ -46,29 +48,39 @@ pub(crate) fn complete(mut command: Command, arguments: &Completions) -> Result<
     output::print(&script)
 }
 
-/// Writes `gaugelog.1` and a page for each command.
-pub(crate) fn write(mut command: Command, arguments: &Man) -> Result<(), Exit> {
+/// Writes `gaugelog.1` and a page for each command, also for those within commands.
+pub(crate) fn write(command: Command, arguments: &Man) -> Result<(), Exit> {
+    let mut command = without_help(command);
     // The names of commands and of their options' values.
     command.build();
     let folder = &arguments.folder;
-    let named = |name: &str| folder.join(format!("{name}.1"));
-    let commands = command.get_subcommands().filter(|it| it.get_name() != "help");
-    let mut written = Vec::new();
-    for one in commands {
-        let name = format!("gaugelog-{}", one.get_name());
-        let page = Page::new(one.clone()).title(name.clone());
-        written.push(page_to(&named(&name), &page)?);
-    }
-    written.push(page_to(&named("gaugelog"), &Page::new(command))?);
-    let count = written.len();
+    fs::create_dir_all(folder).map_err(|error| refused(folder, &error))?;
+    let count = pages_to(folder, &command, "gaugelog")?;
     output::print(format!("{}: {count} pages written\n", shown(folder)).as_bytes())
 }
 
-fn page_to(path: &Path, page: &Page) -> Result<(), Exit> {
-    let refused = |error| Exit::Error(format!("{}: {error}", shown(path)));
+/// A page lists the command `help` as another page, which there is not.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
+/// Writes the page of a command of this name and those of the commands within. Returns how
+/// many.
+fn pages_to(folder: &Path, command: &Command, name: &str) -> Result<usize, Exit> {
+    let path = folder.join(format!("{name}.1"));
     let mut text = Vec::new();
-    page.render(&mut text).map_err(refused)?;
-    fs::write(path, with_examples(&String::from_utf8_lossy(&text))).map_err(refused)
+    let page = Page::new(command.clone()).title(name);
+    page.render(&mut text).map_err(|error| refused(&path, &error))?;
+    let text = with_examples(&String::from_utf8_lossy(&text));
+    fs::write(&path, text).map_err(|error| refused(&path, &error))?;
+    let within = command.get_subcommands();
+    let within = within.map(|it| pages_to(folder, it, &format!("{name}-{}", it.get_name())));
+    within.sum::<Result<usize, Exit>>().map(|count| count + 1)
+}
+
+fn refused(path: &Path, error: &io::Error) -> Exit {
+    let way_out = way_out_of_io(error).map(|it| format!("; {it}")).unwrap_or_default();
+    Exit::Error(format!("{}: {error}{way_out}", shown(path)))
 }
 
 /// The examples under their own heading, each on its own line. Before them are the sources

@@ -28,17 +28,18 @@ fn commands() -> Vec<String> {
 #[test]
 fn every_command_has_a_manual_page() {
     let dir = tempfile::tempdir().unwrap();
-    tool(&["man", dir.path().to_str().unwrap()]).succeeds();
+    let folder = dir.path().join("share/man1");
+    tool(&["man", folder.to_str().unwrap()]).succeeds();
     let mut expected: Vec<String> = commands()
         .iter()
         .filter(|name| *name != "help")
         .map(|name| format!("gaugelog-{name}.1"))
-        .chain(["gaugelog.1".to_owned()])
+        .chain(["gaugelog.1", "gaugelog-config-check.1"].map(str::to_owned))
         .collect();
     expected.sort();
     assert!(expected.len() > 10, "{expected:?}");
-    assert_eq!(names_in(dir.path()), expected);
-    let page = fs::read_to_string(dir.path().join("gaugelog-import.1")).unwrap();
+    assert_eq!(names_in(&folder), expected);
+    let page = fs::read_to_string(folder.join("gaugelog-import.1")).unwrap();
     for part in [
         ".TH gaugelog-import 1",
         "\\-\\-dry\\-run",
@@ -48,13 +49,18 @@ fn every_command_has_a_manual_page() {
         assert!(page.contains(part), "{part} in {page}");
     }
     for name in expected {
-        let page = fs::read_to_string(dir.path().join(&name)).unwrap();
+        let page = fs::read_to_string(folder.join(&name)).unwrap();
         assert!(page.contains(".SH EXAMPLES\n") && !page.contains("SH EXTRA"), "{name}");
+        // Each page that it names is there.
+        let named = page.lines().filter_map(|line| line.strip_suffix("(1)"));
+        for named in named.map(|name| name.replace('\\', "")) {
+            assert!(folder.join(format!("{named}.1")).exists(), "{name}: {named}");
+        }
     }
-    let page = fs::read_to_string(dir.path().join("gaugelog-collect.1")).unwrap();
+    let page = fs::read_to_string(folder.join("gaugelog-collect.1")).unwrap();
     assert!(page.contains(".SH SOURCES\n.nf\nSPEC is SCHEME"), "{page}");
-    let refused = tool(&["man", dir.path().join("none").to_str().unwrap()]);
-    refused.fails_naming(&["none/gaugelog-", "No such file"]);
+    let refused = tool(&["man", folder.join("gaugelog.1/none").to_str().unwrap()]);
+    refused.fails_naming(&["gaugelog.1/none", "Not a directory", "name another place"]);
 }
 
 /// Bash itself says what it would complete.
