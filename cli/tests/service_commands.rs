@@ -4,8 +4,10 @@
 
 mod program;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use program::{Bench, Ran, SERVICE, install, names_in, program};
@@ -61,8 +63,18 @@ fn pictures_go_to_the_current_directory_unless_told_otherwise() {
 fn a_picture_that_cannot_be_written_is_an_error_and_leaves_nothing() {
     let bench = Bench::new();
     fs::write(bench.dir.path().join("file"), "").unwrap();
-    bench.serve(&["--plot", "dist", "--out", "nowhere"]).fails_naming(&["nowhere"]);
+    bench.serve(&["--plot", "dist", "--out", "nowhere"]).fails_naming(&[
+        "nowhere: cannot write the picture",
+        "create this directory first, or name another directory with --out DIR",
+    ]);
     bench.serve(&["--plot", "dist", "--out", "file"]).fails_naming(&["file"]);
+    // JSON has no text for such a path.
+    let unprintable = OsStr::from_bytes(b"bytes\xff");
+    let mut command = bench.command(SERVICE, &["--plot", "dist", "--out"]);
+    command.arg(unprintable);
+    fs::create_dir(bench.dir.path().join(unprintable)).unwrap();
+    Ran::of(command).fails_naming(&["bytes", "not UTF-8", "--out DIR"]);
+    fs::remove_dir(bench.dir.path().join(unprintable)).unwrap();
     assert_eq!(bench.names(), ["file", "service.log"]);
 }
 

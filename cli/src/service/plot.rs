@@ -1,5 +1,6 @@
 //! `--plot`: a PNG of the series or of its distribution, whose path is printed.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gaugelog::Snapshot;
@@ -17,6 +18,11 @@ const BINS: usize = 10;
 pub(super) fn run(store: &Place, picture: Picture, out: Option<PathBuf>) -> Result<(), Exit> {
     reading(store, |snapshot| {
         let out = place::pictures(out)?;
+        if out.to_str().is_none() {
+            let why = "this path is not UTF-8 and cannot be printed as JSON";
+            let shown = output::shown(&out);
+            return Err(Exit::Error(format!("{shown}: {why}; name another with --out DIR")));
+        }
         let path = draw(snapshot, picture, &out)?;
         let mut line = Vec::new();
         json::string(&mut line, &path.to_string_lossy());
@@ -47,7 +53,11 @@ pub(crate) fn publish(
     let png = png.map_err(|error| Exit::Error(format!("cannot encode the picture: {error}")))?;
     plot::write_new(dir, &plot::stem(kind, Timestamp::now()), &png).map_err(|error| {
         let another = format!("name another directory with {option} DIR");
-        let way_out = way_out_of_io(&error).unwrap_or(&another);
+        let create = format!("create this directory first, or {another}");
+        let way_out = match error.kind() {
+            io::ErrorKind::NotFound => &create,
+            _ => way_out_of_io(&error).unwrap_or(&another),
+        };
         Exit::Error(format!("{}: cannot write the picture: {error}; {way_out}", dir.display()))
     })
 }
