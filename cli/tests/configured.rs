@@ -364,6 +364,8 @@ fn the_unit_of_systemd_says_what_the_program_takes() {
     // Stopped, it has not failed; ended by itself, it is started again.
     for unit in [unit, include_str!("../gaugelog@.service")] {
         assert!(unit.contains("\nSuccessExitStatus=1\nRestartForceExitStatus=1\n"), "{unit}");
+        // With "yes" sensor:disk/free/home is the space of an empty directory in memory.
+        assert!(unit.contains("\nProtectHome=read-only\n"), "{unit}");
     }
     let bench = Bench::bare();
     let state = bench.dir.path().to_str().unwrap();
