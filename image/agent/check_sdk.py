@@ -299,6 +299,22 @@ class ServeTest(unittest.TestCase):
         self.assertEqual(collected.dumps["simple-service-1"].read_bytes(), ROWS)
         self.assertEqual((collected.final["size"], collected.whole), (4, {"simple-service-2"}))
 
+    def test_activity_that_ends_is_reported_after_other_failures(self):
+        machine = self.machines[0]
+        end_in_the_middle(machine)
+        until_it_ends = machine.answers[STATS]
+
+        def failed_once():
+            machine.answers[STATS] = until_it_ends
+            return Finished(1, b"", b"busy", 1)
+
+        machine.answers[STATS] = failed_once
+        with mock.patch.dict(observer.Observer.__init__.__kwdefaults__, interval_s=0.02):
+            collected = self.serve("1")
+        first, last = collected.failures["simple-service-1"]
+        self.assertTrue(first.endswith("--stats: exit status 1: busy"), first)
+        self.assertEqual(last, "has ended before its last observations were fetched")
+
     def test_instance_that_does_not_start_spoils_nothing(self):
         self.machines[0].answers[START] = Finished(1, b"", b"no store", 1)
         collected = self.serve("1")

@@ -26,6 +26,7 @@ class Collected:
         """The statistics of all dumps together, with the median; set at the end."""
         self._say = say
         self._present = set(names)
+        self._observed: Set[str] = set()
         self._awaited = set(self._present)
         self._instances = len(self._present)
 
@@ -36,6 +37,10 @@ class Collected:
     def fail(self, name: str, what: str) -> None:
         self.failures.setdefault(name, []).append(what)
         self.say(f"{name} FAILED {_shown(what)}")
+
+    def started(self, name: str) -> None:
+        self._observed.add(name)
+        self.say(f"{name} started")
 
     def forgive(self, name: str) -> None:
         """The instance starts again, on another provider."""
@@ -58,6 +63,13 @@ class Collected:
         if name in self._present:
             self._present.discard(name)
             self.looked(name)
+
+    def lost(self, name: str) -> None:
+        """An instance has ended. If it was observed and not stopped, that is a failure,
+        whatever else has failed before."""
+        if name in self._present & self._observed:
+            self.fail(name, "has ended before its last observations were fetched")
+        self.left(name)
 
     def _report_merged(self) -> None:
         summaries = [merge.of_statistics(each) for each in self.statistics.values()]

@@ -71,7 +71,7 @@ class Observer:
         except Exception as error:
             self._blame(asked, error)
             raise
-        self._collected.say(f"{self.name} started")
+        self._collected.started(self.name)
 
     async def run(self):
         clock = asyncio.get_running_loop().time

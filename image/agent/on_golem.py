@@ -92,10 +92,10 @@ async def _started(cluster, stop: asyncio.Event, collected: Collected) -> None:
 
 
 def _ended(cluster, collected: Collected) -> bool:
-    """Also stops the others from waiting for an instance that was lost."""
+    """Also reports the instances that were lost, for which the others do not wait."""
     gone = [each for each in cluster.instances if not each.is_available]
     for instance in gone:
-        collected.left(instance.name)
+        collected.lost(instance.name)
     return len(gone) == len(cluster.instances)
 
 

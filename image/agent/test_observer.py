@@ -67,6 +67,15 @@ class ObserverTest(unittest.TestCase):
         self.assertIn('all (2 of 2) {"min": null, "max": null, "mean": null, "variance": null, '
                       '"std dev": null, "size": 0}', collected.lines)
 
+    def test_lost_instance_is_reported_once_whatever_failed_before(self):
+        collected = Collected(["one", "unstarted"], say=lambda line: None)
+        collected.started("one")
+        collected.fail("one", "--stats: busy")
+        for name in ("one", "one", "unstarted"):
+            collected.lost(name)
+        self.assertEqual(collected.failures, {
+            "one": ["--stats: busy", "has ended before its last observations were fetched"]})
+
     def test_failed_start_names_command_status_and_stderr(self):
         self.first[START] = Finished(1, b"", b"one already runs\n", 1)
         failures, _ = self.failures_of_first()
