@@ -12,6 +12,7 @@ def check(browser, folder):
     check_saved_words(browser, folder)
     check_usual_distance(browser, folder)
     check_largest_values(browser, folder)
+    check_repeated_hour(browser, folder)
 
 
 def ink_at(page, time, value):
@@ -124,8 +125,22 @@ def check_largest_values(browser, folder):
     for name, values, expected in [
         ("apart", [-1e308, 1e308], "values too far apart to draw"),
         ("largest", [1.7976931348623157e308] * 2, None),
+        ("large", [1e34, 4e34], None),
     ]:
         rows = [(START + s, values[s % 2]) for s in range(20)]
         page = opened(browser, folder, name, stores=[(name, rows)])
         found = page.browser.evaluate("document.querySelector('.empty')?.textContent")
         assert found == expected, (name, found)
+        labels = page.browser.evaluate("plots[0]?.axes[1]._values") or []
+        assert expected or len(labels) > 2, (name, labels)
+
+
+def check_repeated_hour(browser, folder):
+    """Times that the clock shows twice have labels of their own."""
+    start = 1_792_885_200  # 2026-10-25T01:40+02:00
+    rows = [(start + minute * 60, minute) for minute in range(160)]
+    page = opened(browser, folder, "night", "--tz", "Europe/Berlin", stores=[("night", rows)])
+    labels = [label for label in page.browser.evaluate("plots[0].axes[0]._values") if label]
+    assert len(set(labels)) == len(labels), labels
+    assert any("02:30\nGMT+2" in label for label in labels), labels
+    assert any("02:30\nGMT+1" in label for label in labels), labels

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 use super::look::Look;
 use super::number;
@@ -159,6 +159,25 @@ impl TimeAxis {
     }
 
     fn label(&self, ns: i128, step: Step) -> String {
+        let label = self.plain_label(ns, step);
+        match step {
+            Step::Fixed(step) if step < DAY && self.offset(step).is_none() => {
+                self.repeated(ns).map_or(label.clone(), |zone| format!("{label} {zone}"))
+            }
+            _ => label,
+        }
+    }
+
+    /// What the clock's time is called there, if it shows this time twice: `CEST`, or `+02`.
+    fn repeated(&self, ns: i128) -> Option<String> {
+        let is_repeated = self.zone.to_ambiguous_timestamp(self.civil(ns)).offset();
+        if !matches!(is_repeated, AmbiguousOffset::Fold { .. }) {
+            return None;
+        }
+        Some(self.zone.to_offset_info(timestamp(ns)).abbreviation().to_owned())
+    }
+
+    fn plain_label(&self, ns: i128, step: Step) -> String {
         let time = self.civil(ns);
         match step {
             Step::Months(months) if months % 12 == 0 => time.strftime("%Y").to_string(),
@@ -355,5 +374,32 @@ mod tests {
         let axis = TimeAxis::new(evening, evening + 3 * hour, &look);
         let labels: Vec<_> = axis.ticks(4).into_iter().map(|(_, label)| label).collect();
         assert_eq!(labels.join(" "), "20:00 21:00 22:00 23:00");
+    }
+
+    /// 02:30 comes twice in this night; at the Lord Howe island half an hour does.
+    #[test]
+    fn times_that_the_clock_shows_twice_have_labels_of_their_own() {
+        for (zone, from, minutes, expected) in [
+            (
+                "Europe/Berlin",
+                "2026-10-24T23:30:00Z",
+                150,
+                "01:30 02:00 CEST 02:30 CEST 02:00 CET 02:30 CET 03:00",
+            ),
+            (
+                "Australia/Lord_Howe",
+                "2026-04-04T14:20:00Z",
+                100,
+                "01:30 +11 01:45 +11 01:30 +1030 01:45 +1030 02:00 02:15 02:30",
+            ),
+        ] {
+            let zone = TimeZone::get(zone).expect("zones are built in");
+            let from: Timestamp = from.parse().expect("a time");
+            let first = i64::try_from(from.as_nanosecond()).expect("fits");
+            let last = first + i64::try_from(minutes * MINUTE).expect("fits");
+            let axis = TimeAxis::new(first, last, &Look { zone, ..Look::default() });
+            let labels: Vec<_> = axis.ticks(8).into_iter().map(|(_, label)| label).collect();
+            assert_eq!(labels.join(" "), expected);
+        }
     }
 }

@@ -90,6 +90,7 @@ function chart(element, stores, page) {
       bind: { mousedown: selectsWithShift, mouseup: selectsWithShift, dblclick: () => () => page.all() },
     },
     hooks: {
+      init: [(plot) => amendLabels(plot, page)],
       draw: [(plot) => marks.forEach(({ runs, stroke }) => mark(plot, runs, stroke))],
       setCursor: [(plot) => page.hover(plot, stores)],
       setSelect: [(plot) => selected(plot, page)],
@@ -118,6 +119,23 @@ function dots(plot, at) {
   const x = (index) => plot.valToPos(times[index], "x");
   const isSparse = filled.length < 2 || (x(filled.at(-1)) - x(filled[0])) / (filled.length - 1) > DOTS_APART;
   return isSparse ? filled.filter(isOne) : [];
+}
+
+// Steps of axes of values for which uPlot has none.
+const LARGE_STEPS = Array.from({ length: 278 }, (_, at) => [1, 2, 5].map((digit) => Number(`${digit}e${at + 30}`))).flat();
+
+// Times that the clock shows twice are labelled with their offset, and values above 1e32.
+function amendLabels(plot, page) {
+  const [times, values] = plot.axes;
+  const { values: labels } = times;
+  const { incrs: steps } = values;
+  times.values = (of, splits, ...more) => labels(of, splits, ...more).map((label, at) => distinct(label, splits[at], page.zone));
+  values.incrs = (of, axis, low, high, ...more) => high - low > 1e32 ? LARGE_STEPS : steps(of, axis, low, high, ...more);
+}
+
+function distinct(label, time, zone) {
+  if (!label?.includes(":") || !isShownTwice(time, zone)) return label;
+  return `${label}${label.includes("\n") ? " " : "\n"}${offsetText(time, zone)}`;
 }
 
 function valueLabels(plot, splits, _axis, _space, step) {

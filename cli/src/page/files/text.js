@@ -57,6 +57,23 @@ function timeText(seconds, zone, digits) {
   return digits > 0 ? `${text}.${String(fraction).padStart(digits, "0")}` : text;
 }
 
+// Whether the clock of a zone shows this time once more, an hour or half an hour apart.
+function isShownTwice(seconds, zone) {
+  const text = timeText(seconds, zone, 0);
+  return [-3600, -1800, 1800, 3600].some((apart) => timeText(seconds + apart, zone, 0) === text);
+}
+
+const offsets = new Map();
+
+// `GMT+2`
+function offsetText(seconds, zone) {
+  if (!offsets.has(zone)) {
+    offsets.set(zone, new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "shortOffset" }));
+  }
+  const parts = offsets.get(zone).formatToParts(new Date(Math.floor(seconds) * 1000));
+  return parts.find(({ type }) => type === "timeZoneName").value;
+}
+
 // The digits of the second that a chart of this many seconds can show.
 function digitsFor(span) {
   return span > 600 ? 0 : span > 0.6 ? 3 : 6;
