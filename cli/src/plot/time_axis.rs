@@ -100,17 +100,29 @@ impl TimeAxis {
         (ns - self.low) as f64 / (self.high - self.low) as f64
     }
 
-    /// Round ticks, at most `ticks_max` of them: where each stands, and its label.
+    /// Round ticks, at most `ticks_max` of them, or more if one would stand alone: where
+    /// each stands, and its label.
     pub(super) fn ticks(&self, ticks_max: u32) -> Vec<(f64, String)> {
         let step = self.step(ticks_max);
-        let times = match step {
-            Step::Fixed(step) => self.fixed_ticks(step),
-            Step::Months(months) => self.month_ticks(months),
-        };
+        let times = self.times(step);
         times.into_iter().map(|ns| (self.fraction_of(ns), self.label(ns, step))).collect()
     }
 
+    fn times(&self, step: Step) -> Vec<i128> {
+        match step {
+            Step::Fixed(step) => self.fixed_ticks(step),
+            Step::Months(months) => self.month_ticks(months),
+        }
+    }
+
+    /// A step with two ticks or more: one alone does not say how far time goes.
     fn step(&self, ticks_max: u32) -> Step {
+        let steps = (ticks_max..=3 * ticks_max).map(|most| self.step_for(most));
+        let mut enough = steps.filter(|step| self.times(*step).len() > 1);
+        enough.next().unwrap_or_else(|| self.step_for(ticks_max))
+    }
+
+    fn step_for(&self, ticks_max: u32) -> Step {
         let least = (self.high - self.low) / i128::from(ticks_max.max(2)) + 1;
         let mut decimal = 1;
         while decimal < SECOND {
@@ -343,11 +355,14 @@ mod tests {
             for first in [i64::MIN, -1, 0, NOON + 123_456_789] {
                 let last = i64::try_from(i128::from(first) + span).unwrap_or(i64::MAX);
                 let axis = TimeAxis::new(first, last, &Look::default());
-                let ticks = axis.ticks(8);
-                assert!((1..=9).contains(&ticks.len()), "{first} + {span}: {ticks:?}");
-                assert!(ticks.windows(2).all(|t| t[0].0 < t[1].0 && t[0].1 != t[1].1), "{ticks:?}");
-                assert!(ticks.iter().all(|&(x, _)| (0.0..=1.0).contains(&x)));
-                assert!(!axis.title(8).is_empty());
+                for most in [2, 3, 8] {
+                    let ticks = axis.ticks(most);
+                    assert!((2..=9).contains(&ticks.len()), "{first} + {span}: {ticks:?}");
+                    let mut pairs = ticks.windows(2);
+                    assert!(pairs.all(|t| t[0].0 < t[1].0 && t[0].1 != t[1].1), "{ticks:?}");
+                    assert!(ticks.iter().all(|&(x, _)| (0.0..=1.0).contains(&x)));
+                    assert!(!axis.title(most).is_empty());
+                }
             }
             span = span * 5 / 3 + 1;
         }
