@@ -133,6 +133,7 @@ def check_largest_values(browser, folder):
         assert found == expected, (name, found)
         labels = page.browser.evaluate("plots[0]?.axes[1]._values") or []
         assert expected or len(labels) > 2, (name, labels)
+        assert not any("0e" in label for label in labels), (name, labels)
 
 
 def check_repeated_hour(browser, folder):

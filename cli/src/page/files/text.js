@@ -12,7 +12,8 @@ function roundedText(value, resolution) {
   const size = Math.abs(value);
   if (size >= 1e15 || (size > 0 && size < 1e-5)) {
     const digits = Math.ceil(Math.log10(Math.max(size / resolution, 1)));
-    return value.toExponential(Math.min(Math.max(digits, 0), 15)).replaceAll("-", "\u2212");
+    const text = value.toExponential(Math.min(Math.max(digits, 0), 15));
+    return text.replace(/\.?0+(?=e)/, "").replaceAll("-", "\u2212");
   }
   return value.toFixed(decimalsOf(resolution)).replace(/^-(?=0(\.0*)?$)/, "").replaceAll("-", "\u2212");
 }
