@@ -260,9 +260,10 @@ impl Page {
     fn rows(&self, entries: &[Entry]) -> Vec<Vec<Entry>> {
         let most = 1 + fitting_in(self.free(), LEGEND_ROW);
         let room = self.room() - self.styles.axis_title.width(&self.axis_title) - 24.0;
-        let widths = [1.0, 2.0, 3.0, 4.0].map(|parts| room / parts - BETWEEN_ENTRIES);
+        // Small steps: short names leave room for the others.
+        let widths = (8..=32).map(|eighths| room * 8.0 / f64::from(eighths) - BETWEEN_ENTRIES);
         let mut rows = self.rows_of(entries, room, room);
-        for width in widths.into_iter().filter(|width| *width > ENTRY_MIN) {
+        for width in widths.filter(|width| *width > ENTRY_MIN) {
             if rows.len() <= most {
                 break;
             }
@@ -366,6 +367,22 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn short_names_of_a_legend_leave_room_for_the_others() {
+        let look = Look { width: 600, height: 338, ..Look::default() };
+        let figures =
+            ["20,000 observations", "mean 13.98", "std dev 3.01", "min 2.524", "max 25.21"];
+        let mut page = Page::new(&look, "noise over time", &figures.map(str::to_owned));
+        let names = ["mean of each pixel", "minimum to maximum", "mean", "mean ± std dev"];
+        let legend = names.map(|name| (Swatch::Line(page.theme.mean), name.to_owned()));
+        page.axis_of_values("noise", &legend, |_| vec![(0.5, "10".to_owned())]);
+        page.legend(&legend);
+        let texts = boxes(&page.drawing);
+        for start in ["mean of e", "minimum t", "mean ± st"] {
+            assert!(texts.iter().any(|(text, _)| text.starts_with(start)), "{start} in {texts:?}");
         }
     }
 
