@@ -82,8 +82,9 @@ impl Window {
     }
 
     /// The exact quantiles of the values of several windows together, in the order of `qs`;
-    /// `None` if there is no observation. The windows may be of several stores. Each quantile
-    /// has the same bits as alone, and up to 8 are found with the same reading.
+    /// `None` if there is no observation. The windows may be of several stores. Unless
+    /// damage is met, each quantile has the same bits as alone. Up to 8 are found with the
+    /// same reading.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -183,8 +184,8 @@ impl Window {
     }
 
     /// Summaries of buckets from each of `edges` to before the next one, such as the
-    /// midnights of a calendar. As [`buckets`](Self::buckets). Observations before the
-    /// first edge, and from the last one on, are left out.
+    /// midnights of a calendar. As [`buckets`](Self::buckets) of a window from the first
+    /// edge to before the last one.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -60,7 +60,7 @@ impl Store {
             let view = View::take(self.shared.directory(), true)?;
             let copied = copy_view(&view, &copy, &lock);
             if copied.is_err() {
-                remove_copied(&copy);
+                remove_copied(&copy, &lock);
             }
             attempts += 1;
             match copied {
@@ -71,10 +71,17 @@ impl Store {
     }
 }
 
-/// Removes what was copied, so that the copy can be made again. What cannot be removed now
-/// stays.
-fn remove_copied(copy: &Directory) {
-    drop(copy.remove(MANIFEST));
+/// Removes all files of a store, so that the copy can be made again. What cannot be removed
+/// now stays.
+fn remove_copied(copy: &Directory, lock: &Lock) {
+    // Durable before what it lists goes.
+    let is_unlisted = copy.remove(MANIFEST).or_else(|error| match error.is_not_found() {
+        true => Ok(()),
+        false => Err(error),
+    });
+    if is_unlisted.and_then(|()| lock.sync_directory()).is_err() {
+        return;
+    }
     for name in copy.names().unwrap_or_default() {
         if classify(&name) != Name::Other {
             drop(copy.remove(&name));

@@ -32,6 +32,12 @@ fn refuse_writes_after(stored: Vec<u8>) -> impl FnMut(&Path, &Event) -> io::Resu
 fn store_of_ten(path: &Path, policy: SyncPolicy, tried: &[Observation]) -> (Store, Vec<u8>) {
     let store = options(policy).create(path).expect("created");
     append_each(&store, 0..10);
+    let written = bytes_of(&store, path, tried);
+    (store, written)
+}
+
+/// The bytes that one more append writes to a store.
+fn bytes_of(store: &Store, path: &Path, tried: &[Observation]) -> Vec<u8> {
     store.sync().expect("synced");
     let twin = path.with_extension("twin");
     std::fs::create_dir(&twin).expect("a directory");
@@ -40,8 +46,7 @@ fn store_of_ten(path: &Path, policy: SyncPolicy, tried: &[Observation]) -> (Stor
     }
     let end = usize::try_from(open_log(path).tail().end.offset).expect("in memory");
     options(SyncPolicy::Never).open(&twin).expect("opened").append_batch(tried).expect("appended");
-    let written = std::fs::read(log_path(&twin)).expect("read").split_off(end);
-    (store, written)
+    std::fs::read(log_path(&twin)).expect("read").split_off(end)
 }
 
 #[test]
@@ -89,6 +94,27 @@ fn a_sync_or_seal_after_it_stores_none_of_it() {
         assert_eq!(store.append_batch(&tried).expect("a retry"), 10..12);
         assert_holds(&path, &observations(0..12));
     }
+}
+
+/// As on a full disk, where no new log can be made.
+#[test]
+fn retention_after_it_makes_no_log() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    store.seal().expect("sealed");
+    let tried = observations(2_100..2_102);
+    let written = bytes_of(&store, &path, &tried);
+    let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+    assert!(result.expect_err("no space").to_string().contains("may be found later"));
+    let full = |_: &Path, event: &Event| match event.operation {
+        Operation::Create if event.file.contains(".log") => Err(no_space()),
+        _ => Ok(()),
+    };
+    let (removed, _) = record(full, || store.remove_before(observation(2_050).timestamp_ns));
+    assert_eq!(removed.expect("removed"), 2_048);
+    assert_eq!(store.append_batch(&tried).expect("a retry"), 2_100..2_102);
+    assert_holds_from(&path, 2_048, &observations(2_048..2_102));
 }
 
 /// Another process appends after what was reported as failed without copying it, as it

@@ -1,7 +1,7 @@
 //! Rule 3 of the tail: unconfirmed frames are copied into a new log before anything after
 //! them is called durable.
 
-use super::disk_watch::Event;
+use super::disk_watch::{Event, no_space, record as recorded};
 use super::*;
 use crate::os::disk::Operation;
 
@@ -15,6 +15,31 @@ fn frames_of_a_writer_that_never_synced_are_copied_before_a_durable_append() {
     assert!(!before.exists(), "the old one is removed");
     assert_eq!(record(&path).made_observations, 3);
     assert_holds(&path, &observations(0..4));
+}
+
+/// An append that brings the unsynced bytes to 8 MiB, where they are synced.
+#[test]
+fn an_append_that_cannot_copy_them_before_its_sync_stores_nothing() {
+    let (_guard, path) = place();
+    let before = observations(0..500_000);
+    let alive = path.with_extension("alive");
+    let store = options(SyncPolicy::Never).log_bytes_max(64 << 20).create(&alive).expect("created");
+    let mut writer = store.writer().expect("a writer");
+    before.iter().for_each(|it| writer.push(*it).expect("pushed"));
+    writer.flush().expect("written");
+    copy_store(&alive, &path);
+    let refuse = |_: &Path, event: &Event| match event.operation {
+        Operation::Create => Err(no_space()),
+        _ => Ok(()),
+    };
+    let store = options(SyncPolicy::Never).open(&path).expect("opened");
+    let (result, _) = recorded(refuse, || {
+        store.append_batch(&observations(500_000..530_000)).expect_err("no log can be made")
+    });
+    assert_eq!(result.stored(), 0);
+    assert_eq!(arrivals(&path), before);
+    append_each(&store, 500_000..500_001);
+    assert_eq!(arrivals(&path).len(), 500_001);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::rotate::Keep;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::frame::UNIT;
 use crate::format::names::log_name;
 use crate::format::{CHUNK, LEAF};
 use crate::log::tail::{Stop, Tail};
@@ -157,12 +158,24 @@ impl Appending {
     }
 
     /// Replaces the log if its end cannot be written to.
-    fn prepare(&mut self, lock: &Lock, how: How) -> Result<()> {
+    ///
+    /// Also if an append of `rows` is going to sync, since that replaces a log with frames
+    /// that are not confirmed: if it failed after they were written, they would stay.
+    fn prepare(&mut self, lock: &Lock, rows: usize, how: How) -> Result<()> {
         self.leave_failed(lock)?;
-        if self.is_not_continuable || (how.durable && self.has_unconfirmed) {
+        if self.is_not_continuable || (self.has_unconfirmed && self.will_sync(rows, how)) {
             self.sync_and_rotate(lock)?;
         }
         self.confirm_listing(lock)
+    }
+
+    /// Whether an append of this many rows may sync.
+    fn will_sync(&self, rows: usize, how: How) -> bool {
+        // With at most a header for each row.
+        let end = self.log.end().offset + 2 * UNIT * rows as u64;
+        how.durable
+            || end - self.log.durable().offset >= UNSYNCED_BYTES_MAX
+            || end >= how.seal_from_bytes.max(LARGE_LOG_BYTES)
     }
 
     /// Replaces the log if it still holds what was reported as failed.
@@ -190,7 +203,7 @@ impl Appending {
 
     /// Appends `rows`. After an error, `kept` says which of them are stored.
     pub(crate) fn append(&mut self, lock: &Lock, rows: &[Observation], how: How) -> Result<()> {
-        self.prepare(lock, how)?;
+        self.prepare(lock, rows.len(), how)?;
         if self.log.end().offset >= LOG_BYTES_MOST {
             return Err(self.log_is_full());
         }
@@ -227,7 +240,8 @@ impl Appending {
         if self.seal_error.is_some() && is_stuck {
             return Err(self.log_is_full());
         }
-        Ok(())
+        // The next frame must not be in a log that a power cut can still take away.
+        self.confirm_listing(lock)
     }
 
     fn log_is_full(&mut self) -> Error {
@@ -332,6 +346,7 @@ impl Appending {
 
     /// Seals the log's full chunks, if it has one.
     pub(crate) fn seal(&mut self, lock: &Lock) -> Result<()> {
+        self.leave_failed(lock)?;
         if self.log.end().sequence - self.log.head().first_sequence >= CHUNK {
             self.sync_and_rotate(lock)?;
         }

@@ -138,7 +138,7 @@ impl Session {
         else {
             return Ok(());
         };
-        if appending.log_id() != stays.log {
+        if appending.log_id() != stays.log || appending.kept().offset < stays.kept.offset {
             return Ok(());
         }
         let found = stored_at(&self.directory, stays.kept.sequence, tried.len() + 1)?;
@@ -185,7 +185,10 @@ impl Session {
     /// Makes everything that was appended durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
         // If it fails, what an append before it may have stored stays known.
-        self.with(Appending::sync)?;
+        self.with(|appending, lock| {
+            appending.leave_failed(lock)?;
+            appending.sync(lock)
+        })?;
         self.memory.unsynced_since = None;
         Ok(())
     }
@@ -210,7 +213,7 @@ impl Session {
             return Ok(T::default());
         }
         let (appending, lock) = self.parts();
-        let result = appending.leave_failed(lock).and_then(|()| work(appending, lock));
+        let result = work(appending, lock);
         if result.is_err() {
             self.memory.appending = None;
         }
@@ -248,7 +251,13 @@ impl Session {
         }
         let first = stays.kept.sequence;
         let again = rows.len().min(tried.len());
-        let stored = stored_at(&self.directory, first, again)?;
+        let stored = match stored_at(&self.directory, first, again) {
+            // Another process had kept them, and then they were lost or removed.
+            Err(error) if matches!(error.kind(), ErrorKind::Removed | ErrorKind::Damaged) => {
+                Vec::new()
+            }
+            read => read?,
+        };
         let found = stored.iter().zip(rows).take_while(|pair| is_same(*pair)).count();
         let is_retry = rows[..again].iter().zip(tried).all(is_same);
         self.memory.possibly_stored = None;
