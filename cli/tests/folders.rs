@@ -195,3 +195,23 @@ fn what_may_not_be_read_is_no_empty_folder() {
         ran.fails_naming(&["house: cannot list the folder: Permission denied", "may read there"]);
     }
 }
+
+#[test]
+fn a_chunk_that_may_not_be_read_hides_no_other_store() {
+    let (dir, house) = house(&[("hall", 10), ("room", 10)]);
+    assert_eq!(tool(&["seal"], &[&house.join("hall")]).status, Some(0));
+    let chunk = house.join("hall/0000000000.chunk");
+    fs::set_permissions(&chunk, Permissions::from_mode(0o600)).unwrap();
+    let run = |arguments: &[&str], path: &Path| as_another_user(dir.path(), arguments, path);
+    let medians = ["stats", "--every", "1h", "--quantile", ".5"];
+    for arguments in [&["stats"][..], &medians, &["tail", "-n", "100000"]] {
+        let Some(ran) = run(arguments, &house) else { return };
+        assert_eq!((ran.status, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
+        assert!(ran.stderr.contains("hall/0000000000.chunk: "), "{ran:?}");
+        assert!(ran.stdout.contains("room"), "{ran:?}");
+        let alone = run(arguments, &house.join("hall")).unwrap();
+        assert_eq!((alone.status, alone.stdout.as_str()), (Some(1), ""), "{alone:?}");
+    }
+    let merged = run(&["stats", "--merge"], &house).unwrap();
+    assert_eq!((merged.status, merged.stdout.as_str()), (Some(1), ""), "{merged:?}");
+}

@@ -60,6 +60,22 @@ impl Readable {
         }
     }
 
+    /// Asks each of them. One that cannot be read after all is reported, and the others are
+    /// asked.
+    fn ask_each(
+        &mut self,
+        mut ask: impl FnMut(&Named, &Snapshot) -> Result<(), Exit>,
+    ) -> Result<(), Exit> {
+        let all = self.stores.iter().zip(&self.snapshots);
+        match each(all, |(store, snapshot)| ask(store, snapshot)) {
+            Err(Exit::Told) => {
+                self.outcome = Err(Exit::Told);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     /// Reports what the answers lack because of damage, of each store. What could not be read
     /// fails the command.
     fn end(self) -> Result<(), Exit> {

@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let range = arguments.range.range()?;
     let stores = stores::named(&arguments.stores)?;
     let stores = if arguments.merge { distinct(stores) } else { stores };
-    let readable = Readable::among(stores)?;
+    let mut readable = Readable::among(stores)?;
     let quantiles = match (arguments.quantile.as_slice(), arguments.every) {
         ([], None) => vec![0.5],
         (given, _) => each_once(given),
@@ -85,8 +85,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let asked = Asked { range: &range, every: arguments.every, quantiles: &quantiles };
     let rows = match arguments.merge {
         true => asked.merged(&readable.snapshots)?,
-        false => asked.side_by_side(&readable)?,
+        false => asked.side_by_side(&mut readable)?,
     };
+    if rows.is_empty() && readable.outcome.is_err() {
+        return readable.end();
+    }
     if arguments.json {
         let lines: Vec<u8> = rows.iter().flat_map(|row| row.to_json(&range)).collect();
         output::print(&lines)?;
@@ -123,11 +126,12 @@ type Part = (Option<i64>, Summary, Window);
 
 impl Asked<'_> {
     /// A row for each store and part; those of one bucket stand together.
-    fn side_by_side(self, Readable { stores, snapshots, .. }: &Readable) -> Result<Vec<Row>, Exit> {
+    fn side_by_side(self, readable: &mut Readable) -> Result<Vec<Row>, Exit> {
         let mut rows = Vec::new();
-        for (store, snapshot) in stores.iter().zip(snapshots) {
+        readable.ask_each(|store, snapshot| {
             rows.extend(self.of_one(&store.name, snapshot)?);
-        }
+            Ok(())
+        })?;
         rows.sort_by_key(|row| row.start_ns);
         Ok(rows)
     }

@@ -61,14 +61,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         followed.push(Followed { store, name: are_named.then_some(name), next: None });
         Ok(())
     });
-    if followed.is_empty() {
-        return outcome;
-    }
     loop {
-        for store in &mut followed {
-            outcome = outcome.and(store.print(arguments, &range)?);
+        let mut left = Vec::new();
+        let printed = each(followed, |mut store| {
+            let printed = store.print(arguments, &range)?;
+            left.push(store);
+            printed
+        });
+        match printed {
+            Ok(()) | Err(Exit::Told) => outcome = outcome.and(printed),
+            Err(other) => return Err(other),
         }
-        if !arguments.follow {
+        // One that cannot be read is not asked again.
+        followed = left;
+        if !arguments.follow || followed.is_empty() {
             return outcome;
         }
         thread::sleep(PAUSE);
