@@ -45,6 +45,16 @@ fn a_saved_page_has_the_stores_that_are_named_or_all() {
 }
 
 #[test]
+fn a_listed_store_without_its_manifest_cannot_be_read() {
+    let dir = house(&[("hall", &three())]);
+    fs::remove_file(dir.path().join("hall/manifest")).unwrap();
+    let server = Server::of(dir.path(), &[]);
+    let (status, why) = server.refusal("/api/v1/stores/hall/stats");
+    assert!(status == 500 && why.contains("gaugelog repair"), "{why}");
+    assert_eq!(server.refusal("/api/v1/stores/room/stats").0, 404);
+}
+
+#[test]
 fn a_folder_that_is_gone_is_not_an_empty_one() {
     let dir = tempfile::tempdir().unwrap();
     let house = dir.path().join("house");

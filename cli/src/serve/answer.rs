@@ -109,6 +109,10 @@ impl From<gaugelog::Error> for Refusal {
         use gaugelog::ErrorKind::{Invalid, NotAStore, NotFound, Removed};
         let status = match error.kind() {
             Invalid => StatusCode::BAD_REQUEST,
+            // A store without its manifest is listed, and cannot be read.
+            NotAStore if explain::without_manifest(&error).is_some() => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             NotFound | NotAStore => StatusCode::NOT_FOUND,
             // Retention was at work: the next try is about what is there then.
             Removed => StatusCode::SERVICE_UNAVAILABLE,
