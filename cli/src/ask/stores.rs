@@ -182,6 +182,8 @@ fn tell_apart(all: &mut [Named]) {
 
 /// The name of the folder that a store is in.
 fn folder(store: &Path) -> String {
+    let whole = store.file_name().is_none().then(|| fs::canonicalize(store).ok()).flatten();
+    let store = whole.as_deref().unwrap_or(store);
     let above = store.parent().filter(|above| !above.as_os_str().is_empty());
     name(above.unwrap_or(Path::new(".")))
 }
@@ -216,5 +218,11 @@ mod tests {
         assert_eq!(told_apart(&three), ["a/temp", "b/temp", "a/temp (2)"]);
         let taken = ["a/temp", "a/temp (2)", "a/temp"];
         assert_eq!(told_apart(&taken), ["temp", "temp (2)", "temp (3)"]);
+    }
+
+    #[test]
+    fn a_path_without_a_name_is_in_the_folder_that_holds_it() {
+        let here = fs::canonicalize(".").unwrap();
+        assert_eq!(folder(Path::new(".")), name(here.parent().unwrap()));
     }
 }
