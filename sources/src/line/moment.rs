@@ -10,7 +10,7 @@ use super::{TimeUnit, Zone};
 use crate::source::SourceError;
 
 const RANGE: &str = "a time outside the years 1678 to 2261";
-const NO_TIME: &str = "what is not a time like 2026-06-01T12:00:00Z or seconds since 1970";
+const NO_TIME: &str = "a text that is no time like 2026-06-01T12:00:00Z or seconds since 1970";
 
 /// 1980-01-01 and 2100-01-01 in seconds: times of data lie between them.
 const PLAUSIBLE: std::ops::Range<i128> = 315_532_800..4_102_444_800;

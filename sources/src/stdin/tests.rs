@@ -62,7 +62,7 @@ fn a_bad_time_is_survived() {
     let said = |text: &str| Err(text.to_owned());
     let expected = [
         said(
-            "line 1: \"2026-02-30T00:00:00Z 1\" begins with what is not a time like \
+            "line 1: \"2026-02-30T00:00:00Z 1\" begins with a text that is no time like \
              2026-06-01T12:00:00Z or seconds since 1970",
         ),
         said(
