@@ -157,7 +157,8 @@ impl fmt::Display for Zone {
                 let sign = if offset.is_negative() { '-' } else { '+' };
                 write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
             }
-            (None, Err(_)) => f.write_str("that zone"),
+            // Only `local` can be read as one, by rules such as TZ=CET-1CEST,M3.5.0,M10.5.0/3.
+            (None, Err(_)) => f.write_str("local"),
         }
     }
 }

@@ -65,8 +65,7 @@ impl Saved<'_> {
             }
             read => read,
         };
-        let about =
-            json!({ "title": self.title, "unit": self.unit, "zone": self.zone.to_string() });
+        let about = json!({ "title": self.title, "unit": self.unit, "zone": self.zone_name() });
         let mut text = about.to_string();
         text.truncate(text.len() - 1);
         text.push_str(",\"stores\":[");
@@ -76,6 +75,15 @@ impl Saved<'_> {
         }
         text.push_str("]}");
         Ok(text)
+    }
+
+    /// A zone that a browser knows too: `UTC` for one with rules and without a name.
+    fn zone_name(&self) -> String {
+        let zone = self.zone.time_zone();
+        match zone.iana_name().is_some() || zone.to_fixed_offset().is_ok() {
+            true => self.zone.to_string(),
+            false => "UTC".to_owned(),
+        }
     }
 
     fn store(&self, at: usize, name: &str, columns: usize) -> gaugelog::Result<Value> {
@@ -98,7 +106,7 @@ fn empty(name: &str) -> Value {
     json!({ "name": name, "observations": 0, "after": [], "mean": [] })
 }
 
-/// A store with at most so many columns, or all of its observations.
+/// A store with at most `columns` columns, or all of its observations.
 fn store(name: &str, window: &Window, columns: usize) -> gaugelog::Result<Value> {
     let summary = window.summary()?;
     let mut store = empty(name);

@@ -235,11 +235,16 @@ impl TimeAxis {
             return format!("time after {time}{part} {zone}");
         }
         let (first, last) = (self.civil(self.first).date(), self.civil(self.last).date());
-        let zone = &self.zone_name;
+        let has_one_name = self.zone.iana_name().is_some() || self.zone.to_fixed_offset().is_ok();
+        let time = match has_one_name {
+            true => format!("time ({})", self.zone_name),
+            // Its offset is not the same all year.
+            false => "local time".to_owned(),
+        };
         if first == last {
-            format!("time ({zone}) on {first}")
+            format!("{time} on {first}")
         } else {
-            format!("time ({zone}), {first} – {last}")
+            format!("{time}, {first} – {last}")
         }
     }
 
@@ -389,6 +394,9 @@ mod tests {
         let axis = TimeAxis::new(evening, evening + 3 * hour, &look);
         let labels: Vec<_> = axis.ticks(4).into_iter().map(|(_, label)| label).collect();
         assert_eq!(labels.join(" "), "20:00 21:00 22:00 23:00");
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a zone without a name");
+        let axis = TimeAxis::new(evening, evening + hour, &Look { zone, ..Look::default() });
+        assert_eq!(axis.title(4), "local time on 2026-10-24");
     }
 
     /// 02:30 comes twice in this night; at the Lord Howe island half an hour does.

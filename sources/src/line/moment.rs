@@ -88,15 +88,21 @@ impl TimeFormat {
     /// # Errors
     /// What it is instead: `a time that occurs twice in Europe/Berlin; write its offset too`.
     pub fn local(&self, civil: DateTime) -> Result<i64, String> {
-        let zone = &self.zone;
-        let ambiguous = zone.0.to_ambiguous_timestamp(civil);
+        let zone = || match self.zone.to_string() {
+            local if local == "local" => "local time".to_owned(),
+            named => named,
+        };
+        let ambiguous = self.zone.0.to_ambiguous_timestamp(civil);
         let stamp = match (ambiguous.offset(), self.ambiguous) {
             (AmbiguousOffset::Unambiguous { .. }, _) => ambiguous.unambiguous(),
             (AmbiguousOffset::Gap { .. }, _) => {
-                return Err(format!("a time that does not exist in {zone}"));
+                return Err(format!("a time that does not exist in {}", zone()));
             }
             (AmbiguousOffset::Fold { .. }, None) => {
-                return Err(format!("a time that occurs twice in {zone}; write its offset too"));
+                return Err(format!(
+                    "a time that occurs twice in {}; write its offset too",
+                    zone()
+                ));
             }
             (AmbiguousOffset::Fold { .. }, Some(Ambiguous::Earlier)) => ambiguous.earlier(),
             (AmbiguousOffset::Fold { .. }, Some(Ambiguous::Later)) => ambiguous.later(),
