@@ -301,6 +301,7 @@ function savedAddress() {
 }
 
 function save() {
+  if (shownStores().length === 0) return tell("No store is shown.");
   const address = savedAddress();
   if (address.length > ADDRESS_MAX) return tell("The stores that are shown are too many to be named; hide some, or show all.");
   location.href = address;
