@@ -145,6 +145,8 @@ fn a_store_without_its_manifest_is_damaged_and_repaired() {
         fs::remove_file(hall.join(file)).unwrap();
     }
     fs::write(hall.join("ballast"), "").unwrap();
+    tool(&["repair"], &[&hall]).fails_naming(&["hall", "a folder with stores in it"]);
+    fs::write(hall.join("0000000000.chunk"), "").unwrap();
     tool(&["repair"], &[&hall]).fails_naming(&["hall", "restore a copy"]);
 }
 
@@ -198,7 +200,7 @@ fn what_may_not_be_read_is_no_empty_folder() {
 
 #[test]
 fn a_chunk_that_may_not_be_read_hides_no_other_store() {
-    let (dir, house) = house(&[("hall", 10), ("room", 10)]);
+    let (dir, house) = house(&[("hall", 70_000), ("room", 10)]);
     assert_eq!(tool(&["seal"], &[&house.join("hall")]).status, Some(0));
     let chunk = house.join("hall/0000000000.chunk");
     fs::set_permissions(&chunk, Permissions::from_mode(0o600)).unwrap();

@@ -34,10 +34,11 @@ impl Store {
     }
 }
 
-/// Whether only a store has a file of this name: no leftover of a creation that was cut off.
+/// Whether a file of this name has data of a store: no leftover of a creation that was cut off,
+/// and no ballast. A manifest that lies here alone is found by opening it.
 fn is_evidence(name: &str) -> bool {
-    use Name::{Ballast, Chunk, Damaged, Log, Manifest};
-    matches!(classify(name), Manifest | Log(_) | Chunk(_) | Ballast | Damaged(_))
+    use Name::{Chunk, Damaged, Log};
+    matches!(classify(name), Log(_) | Chunk(_) | Damaged(_))
 }
 
 /// A log that may have been the one that the manifest listed.
