@@ -274,6 +274,9 @@ fn another_host_is_refused() {
     for host in ["localhost", "localhost:80", "127.0.0.1:1", "[::1]:8080", "gauges.example.org"] {
         assert_eq!(status(host), 200, "{host}");
     }
+    for host in ["localhost.", "gauges.example.org.:80"] {
+        assert_eq!(status(host), 200, "{host}");
+    }
     for host in ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil"] {
         assert_eq!(status(host), 421, "{host}");
     }

@@ -64,7 +64,7 @@ impl Access {
         let Some(host) = host else {
             return Err(Refusal::bad("the request has no Host, or not one that is text").into());
         };
-        let name = without_port(host).to_ascii_lowercase();
+        let name = without_root(without_port(host)).to_ascii_lowercase();
         if is_address(&name) || name == "localhost" || self.hosts.contains(&name) {
             return Ok(());
         }
@@ -101,9 +101,11 @@ pub(super) fn host(text: &str) -> Result<String, String> {
         let fits = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
         !label.is_empty() && label.bytes().all(fits)
     };
-    match text.split('.').all(is_label) {
-        true => Ok(text.to_ascii_lowercase()),
-        false => Err("write a name alone, without a port, such as gauges.example.org; addresses \
+    let name = without_root(text);
+    match name.split('.').all(is_label) {
+        true => Ok(name.to_ascii_lowercase()),
+        false => Err("write a name alone, without a port, such as gauges.example.org; its parts \
+                      are of letters from a to z, digits, - and _ (xn--… for others); addresses \
                       need not be given"
             .to_owned()),
     }
@@ -137,6 +139,11 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// The dot of the root at the end of a name changes nothing: `box.local.` is `box.local`.
+fn without_root(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
 fn is_address(name: &str) -> bool {
     let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     inner.unwrap_or(name).parse::<IpAddr>().is_ok()
@@ -153,9 +160,9 @@ fn unauthorized(text: &str) -> Answer {
 }
 
 /// The path, and the query without the token. Two slashes at the beginning would name another
-/// server.
+/// server, and browsers take a backslash for a slash.
 fn without_token(uri: &Uri) -> String {
-    let path = format!("/{}", uri.path().trim_start_matches('/'));
+    let path = format!("/{}", uri.path().trim_start_matches(['/', '\\']));
     let parameters = uri.query().unwrap_or("").split('&').filter(|it| !it.is_empty());
     let is_token = |it: &&str| Query::parse(Some(it)).is_ok_and(|it| it.get("token").is_some());
     let others: Vec<&str> = parameters.filter(|it| !is_token(it)).collect();
@@ -171,9 +178,13 @@ mod tests {
         for name in ["gauges.example.org", "box", "a_b-1.local", "10.0.0.1"] {
             assert_eq!(host(name), Ok(name.to_owned()));
         }
-        assert_eq!(host("Gauges.Example.org"), Ok("gauges.example.org".to_owned()));
-        for odd in ["", " ", "a:8080", "http://a", "a/b", "a..b", "a.", "*.example.org", "[::1]"] {
-            assert!(host(odd).is_err_and(|why| why.contains("without a port")), "{odd}");
+        for name in ["Gauges.Example.org", "gauges.example.org."] {
+            assert_eq!(host(name), Ok("gauges.example.org".to_owned()));
+        }
+        let odd = ["", " ", ".", "a:8080", "http://a", "a/b", "a..b", "a..", "*.example.org"];
+        for odd in odd.into_iter().chain(["[::1]", "bücher.example"]) {
+            let why = host(odd).unwrap_err();
+            assert!(why.contains("without a port") && why.contains("a to z"), "{odd}");
         }
     }
 
@@ -187,6 +198,7 @@ mod tests {
             ),
             ("/?%74oken=a&x", "/?x"),
             ("//evil.example/?token=a&x=1", "/evil.example/?x=1"),
+            ("/\\evil.example/?token=a", "/evil.example/"),
         ] {
             assert_eq!(without_token(&address.parse().unwrap()), expected);
         }
