@@ -57,6 +57,11 @@ fn an_ending_that_would_mislead_is_refused() {
         assert!(ran.status == Some(2) && ran.stderr.contains(way_out), "{ran:?}");
     }
     assert_eq!(export(&dir, &["-o", "a.parquet", "--format", "csv"]).status, Some(2));
+    for format in ["json", "jsonl", "influx"] {
+        let ran = export(&dir, &["-o", "a.csv", "--format", format]);
+        assert_eq!(ran.status, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains("a .csv file has the format csv"), "{ran:?}");
+    }
     assert_eq!(names_in(dir.path()), ["room"]);
     // A pipe is no file that anyone opens by its name.
     let pipe = dir.path().join("pipe.gz");

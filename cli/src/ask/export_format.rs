@@ -44,24 +44,30 @@ impl Format {
         if let Some((_, way_out)) = OTHERS.iter().find(|(other, _)| *other == ending) {
             return wrong(way_out);
         }
+        #[cfg(not(feature = "parquet"))]
         if ending == "parquet" {
-            #[cfg(feature = "parquet")]
-            return match given {
-                None | Some(Self::Parquet) => Ok(Self::Parquet),
-                Some(_) => Err(Exit::Usage(
-                    "error: a .parquet file has the format parquet; leave --format out, or name \
-                     another file\n"
-                        .to_owned(),
-                )),
-            };
-            #[cfg(not(feature = "parquet"))]
             return wrong("this program was built without Parquet; name a file that ends in .csv");
         }
-        Ok(given.unwrap_or(match ending.as_str() {
-            "jsonl" => Self::Jsonl,
-            "json" => Self::Json,
-            _ => Self::Csv,
-        }))
+        match (given, Self::of_ending(&ending)) {
+            // JSON lines are often named so.
+            (Some(Self::Jsonl), Some(Self::Json)) => Ok(Self::Jsonl),
+            (Some(given), Some(its)) if given != its => Err(Exit::Usage(format!(
+                "error: a .{ending} file has the format {ending}; leave --format out, or name \
+                 another file\n"
+            ))),
+            (given, its) => Ok(given.or(its).unwrap_or(Self::Csv)),
+        }
+    }
+
+    fn of_ending(ending: &str) -> Option<Self> {
+        match ending {
+            "csv" => Some(Self::Csv),
+            "jsonl" => Some(Self::Jsonl),
+            "json" => Some(Self::Json),
+            #[cfg(feature = "parquet")]
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
     }
 
     /// Whether it has no place for the statistics of buckets.
