@@ -65,9 +65,9 @@ class Collected:
             self.looked(name)
 
     def lost(self, name: str) -> None:
-        """An instance has ended. If it was observed and not stopped, that is a failure,
-        whatever else has failed before."""
-        if name in self._present & self._observed:
+        """An instance has ended. If it was observed and its dump is not whole, that is a
+        failure, whatever else has failed before."""
+        if name in self._present & self._observed and name not in self.whole:
             self.fail(name, "has ended before its last observations were fetched")
         self.left(name)
 

@@ -76,6 +76,13 @@ class ObserverTest(unittest.TestCase):
         self.assertEqual(collected.failures, {
             "one": ["--stats: busy", "has ended before its last observations were fetched"]})
 
+    def test_instance_that_ends_after_its_whole_dump_is_no_failure(self):
+        collected = Collected(["one"], say=lambda line: None)
+        collected.started("one")
+        collected.whole.add("one")
+        collected.lost("one")
+        self.assertEqual(collected.failures, {})
+
     def test_failed_start_names_command_status_and_stderr(self):
         self.first[START] = Finished(1, b"", b"one already runs\n", 1)
         failures, _ = self.failures_of_first()
