@@ -34,8 +34,8 @@ pub(crate) struct SourceOptions {
     /// [default: seconds, and none before 1980].
     #[arg(long, value_name = "UNIT", help_heading = "Standard input")]
     time_unit: Option<TimeUnit>,
-    /// The time zone of times of stdin without an offset, such as Europe/Berlin or +02:00
-    /// [default: UTC].
+    /// The time zone of times of stdin without an offset, such as Europe/Berlin, +02:00 or
+    /// local [default: UTC].
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true, help_heading = "Standard input")]
     tz: Option<Zone>,
     /// End with status 1 at the first line of stdin that is refused, and refuse a last line
