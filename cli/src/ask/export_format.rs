@@ -30,7 +30,7 @@ impl Format {
     /// The format of a file: the given one, or that of its ending, or CSV.
     ///
     /// # Errors
-    /// [`Exit::Usage`] for an ending of which the file would be no such thing.
+    /// [`Exit::Usage`] for a file whose ending says another format.
     pub(super) fn of(given: Option<Self>, file: Option<&Path>) -> Result<Self, Exit> {
         // A device or a pipe is no file that anyone opens by its ending.
         let is_written_to = |file: &&Path| {
