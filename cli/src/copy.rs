@@ -60,7 +60,8 @@ fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
         .map_err(|error| in_words(&error))?;
     let text =
         format!("{}: {} observation{} copied\n", shown(destination), count(copied), plural(copied));
-    let object = json!({ "store": store, "destination": destination, "observations": copied });
+    let [from, to] = [store, destination].map(Path::to_string_lossy);
+    let object = json!({ "store": from, "destination": to, "observations": copied });
     form.print(&text, &object)?;
     // Damage is copied too. Statistics meet that of the log; `verify` finds the rest.
     let copy = Options::new().snapshot(destination).map(|copy| copy.skip_damage());

@@ -3,7 +3,10 @@
 //! Written by hand into a reused buffer, because a dump writes tens of millions of
 //! rows; numbers are serde_json's, which read back as the same f64.
 
+use std::path::Path;
+
 use gaugelog::Observation;
+use serde::Serializer;
 
 use crate::utc::Clock;
 
@@ -36,6 +39,11 @@ pub(crate) fn harmless(json: String) -> String {
         }
     }
     escaped
+}
+
+/// A path as text. JSON is UTF-8, and a path need not be.
+pub(crate) fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// Makes what follows run the other way.

@@ -1,5 +1,8 @@
 //! `gaugelog repair`: makes a damaged store whole, without what is lost.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
+
 use clap::Args;
 use gaugelog::{ErrorKind, Repair, Store};
 use serde_json::json;
@@ -33,15 +36,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
             _ => in_words(&error),
         })?;
         let object = json!({
-            "store": path,
-            "rewritten": repair.rewritten,
+            "store": path.to_string_lossy(),
+            "rewritten": texts(&repair.rewritten),
             "lost": repair.lost,
             "loss_unknown": repair.is_loss_unknown,
             "manifest_rebuilt": repair.is_manifest_rebuilt,
-            "orphans": repair.orphans,
+            "orphans": texts(&repair.orphans),
         });
         stores.form.print(&format!("{}: {}", shown(path), report(&repair)), &object)
     })
+}
+
+/// As JSON has them, which is UTF-8.
+fn texts(paths: &[PathBuf]) -> Vec<Cow<'_, str>> {
+    paths.iter().map(|path| path.to_string_lossy()).collect()
 }
 
 fn report(repair: &Repair) -> String {

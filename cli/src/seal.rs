@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let stores = &arguments.stores;
     stores.each(|path| {
         Store::open(path).and_then(|store| store.seal()).map_err(|error| in_words(&error))?;
-        stores.form.print(&format!("{}: sealed\n", shown(path)), &json!({ "store": path }))
+        let object = json!({ "store": path.to_string_lossy() });
+        stores.form.print(&format!("{}: sealed\n", shown(path)), &object)
     })
 }

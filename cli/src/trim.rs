@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
             .map_err(|error| in_words(&error))?;
         let text =
             format!("{}: {} observation{} removed\n", shown(path), count(removed), plural(removed));
-        stores.form.print(&text, &json!({ "store": path, "removed": removed }))
+        let object = json!({ "store": path.to_string_lossy(), "removed": removed });
+        stores.form.print(&text, &object)
     })
 }

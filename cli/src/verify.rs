@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         let opened = Options::new().positioned_reads(true).open_read_only(path);
         let verified = opened.and_then(|store| store.verify()).map_err(|error| {
             let why = explain::explained(&error);
-            let printed = stores.form.print("", &json!({ "store": path, "unreadable": why }));
+            let object = json!({ "store": path.to_string_lossy(), "unreadable": why });
+            let printed = stores.form.print("", &object);
             printed.err().unwrap_or_else(|| in_words(&error))
         })?;
         stores.form.print(&report(path, &verified), &object(path, &verified))?;
@@ -47,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 fn object(path: &Path, verified: &Verification) -> serde_json::Value {
     let damage: Vec<String> = verified.damage.iter().map(ToString::to_string).collect();
     json!({
-        "store": path,
+        "store": path.to_string_lossy(),
         "observations": verified.observations,
         "readable": verified.readable,
         "chunks": verified.chunks,

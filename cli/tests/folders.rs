@@ -5,7 +5,9 @@
 
 mod program;
 
+use std::ffi::OsStr;
 use std::fs::{self, Permissions};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -110,6 +112,35 @@ fn all_stores_that_are_named_are_sealed_and_trimmed() {
     let trimmed = lines(&tool(&["trim", "--json", "--keep-bytes", "1kB"], &[&house]).succeeds());
     let removed: Vec<u64> = trimmed.iter().map(|it| it["removed"].as_u64().unwrap()).collect();
     assert_eq!(removed, [0, 131_072]);
+}
+
+#[test]
+fn a_name_that_is_not_utf_8_is_printed_as_well_as_can_be() {
+    let (dir, house) = house(&[("b", 10), ("z", 10)]);
+    fs::rename(house.join("b"), house.join(OsStr::from_bytes(b"b\xff"))).unwrap();
+    let copy = |to: &str| ("copy", vec![house.clone(), dir.path().join(to)]);
+    let there = |command| (command, vec![house.clone()]);
+    for (command, to) in [
+        there("verify"),
+        there("repair"),
+        there("seal"),
+        there("trim --keep 1d"),
+        copy("text"),
+        there("verify --json"),
+        there("repair --json"),
+        there("seal --json"),
+        there("trim --keep 1d --json"),
+        copy("json"),
+        there("info --json"),
+        there("status --json --log"),
+    ] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let paths: Vec<&Path> = to.iter().map(PathBuf::as_path).collect();
+        let ran = tool(&arguments, &paths).succeeds();
+        let (first, second) = ran.stdout.split_once('\n').unwrap();
+        assert!(first.contains("b\u{fffd}") && second.contains('z'), "{command}: {ran:?}");
+        assert!(!ran.stdout.contains("\"error\""), "{command}: {ran:?}");
+    }
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Serialize)]
 struct Info {
     store: String,
+    #[serde(serialize_with = "crate::json::path")]
     path: PathBuf,
     observations: u64,
     /// How many retention has removed.
@@ -131,10 +132,8 @@ pub(crate) fn bytes_on_disk(path: &Path) -> io::Result<u64> {
 }
 
 fn to_json(info: &Info) -> String {
-    // Nothing in it can fail to be text but a path, which is left out then.
-    let line = serde_json::to_string(info)
-        .unwrap_or_else(|_| serde_json::json!({ "store": info.store }).to_string());
-    line + "\n"
+    // Serialising it cannot fail.
+    serde_json::to_string(info).unwrap_or_default() + "\n"
 }
 
 fn in_columns(infos: &[Info]) -> String {

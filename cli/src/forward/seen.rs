@@ -14,6 +14,7 @@ use crate::utc::moment;
 pub(crate) struct Forwarded {
     pub(crate) destination: String,
     /// The file of the cursor.
+    #[serde(serialize_with = "crate::json::path")]
     pub(crate) cursor: PathBuf,
     /// Whether a process forwards.
     pub(crate) running: bool,

@@ -18,6 +18,7 @@ use crate::{instance, json};
 /// What is known of a store. Moments are RFC 3339, in UTC, to the second.
 #[derive(Debug, Serialize)]
 pub(super) struct Seen {
+    #[serde(serialize_with = "crate::json::path")]
     pub(super) store: PathBuf,
     pub(super) running: bool,
     /// How many processes collect. What follows is of one of them.
@@ -112,12 +113,8 @@ impl Seen {
 
     /// One object, with a line end.
     pub(super) fn to_json(&self) -> String {
-        // Nothing in it can fail to be text but a path, which then has a line of its own.
-        let line = serde_json::to_string(self).unwrap_or_else(|error| {
-            serde_json::json!({ "store": self.store.to_string_lossy(), "error": error.to_string() })
-                .to_string()
-        });
-        json::harmless(line) + "\n"
+        // Serialising it cannot fail.
+        json::harmless(serde_json::to_string(self).unwrap_or_default()) + "\n"
     }
 }
 
