@@ -7,7 +7,7 @@ mod program;
 use std::fs;
 use std::process::Stdio;
 
-use gaugelog::Store;
+use gaugelog::{Observation, Store};
 use program::tool::{Running, ran, status, tool, wait_until};
 use program::{Bench, Ran, SERVICE, names_in};
 use rustix::process::Signal;
@@ -138,6 +138,26 @@ fn a_check_of_a_folder_leaves_out_stores_that_no_collector_writes() {
     let seen = check("log").fails_naming(&["log/b: no collector runs"]);
     assert!(!seen.stderr.contains("log/a"), "{seen:?}");
     check("log/a").fails_naming(&["log/a: no collector runs"]);
+}
+
+#[test]
+fn a_store_that_has_lost_its_manifest_is_an_error() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    fs::create_dir(dir.join("log")).unwrap();
+    for name in ["log/a", "log/b"] {
+        let store = Store::create(dir.join(name)).unwrap();
+        store.append(Observation::new(1, 1.5)).unwrap();
+    }
+    fs::remove_file(dir.join("log/a/manifest")).unwrap();
+    let lost = "log/a: the manifest of this store is missing; `gaugelog repair log/a`";
+    let seen = ran(dir, &["status", "--log", "log"]);
+    assert_eq!((seen.status, seen.stdout.matches("not running").count()), (Some(1), 2), "{seen:?}");
+    assert!(seen.stderr.contains(lost), "{seen:?}");
+    ran(dir, &["status", "--log", "log/a", "--check"]).fails_naming(&[lost]);
+    let seen = ran(dir, &["status", "--log", "log", "--check"]);
+    assert_eq!(seen.status, Some(1), "{seen:?}");
+    assert!(seen.stderr.contains(lost) && seen.stderr.contains("no collector writes"), "{seen:?}");
 }
 
 #[test]

@@ -12,21 +12,26 @@ const POLLS_MISSED: u32 = 3;
 /// However often it is polled, it may be silent for so long.
 const SILENT_LEAST: Duration = Duration::from_secs(60);
 
-/// Why a person should look at a store: no collector runs, it cannot be read, its source
+/// Why a person should look at a store: it cannot be read, no collector runs, its source
 /// fails, nothing was stored for longer than `max_age`, or a destination takes nothing.
 pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
     let name = shown(&seen.store);
-    if !seen.running {
-        return Some(format!("{name}: no collector runs; start one"));
-    }
     if let Some(why) = &seen.unreadable {
         return Some(why.clone());
+    }
+    if !seen.running {
+        return Some(format!("{name}: no collector runs; start one"));
     }
     if let Some(since) = &seen.failing_since {
         let why = seen.last_error.as_ref().map_or("", |error| error.text.as_str());
         return Some(format!("{name}: failing since {since}: {why}"));
     }
     silence(seen, &name, max_age, now).or_else(|| not_sent(seen, &name))
+}
+
+/// The same of a store that no collector is to write.
+pub(super) fn problem_uncollected(seen: &Seen) -> Option<String> {
+    seen.unreadable.clone().or_else(|| not_sent(seen, &shown(&seen.store)))
 }
 
 fn silence(seen: &Seen, name: &str, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
@@ -136,6 +141,8 @@ mod tests {
         assert_eq!(after(&failing, Some(HOUR), HOUR).as_deref(), Some(text));
         let unreadable = Seen { unreadable: Some("room: damaged".to_owned()), ..seen() };
         assert_eq!(after(&unreadable, None, HOUR).as_deref(), Some("room: damaged"));
+        let both = Seen { running: false, ..unreadable };
+        assert_eq!(after(&both, None, HOUR).as_deref(), Some("room: damaged"));
         let stopped = Seen { running: false, ..seen() };
         assert!(after(&stopped, None, HOUR).is_some_and(|text| text.contains("no collector runs")));
     }

@@ -29,8 +29,9 @@ expected for each poll that was due while a collector ran, whether it was made o
 shown of a running collector, or of a process that forwards, is at most some seconds old, for
 its own user and root.
 
-In a folder, --check leaves out stores that no collector has written, and those of sources that
-a reload has removed. If no other store is there, it exits 1. A store that --log names is checked.";
+In a folder, --check wants no collector for stores that none has written, and for those of
+sources that a reload has removed. If no other store is there, it exits 1. A store that --log
+names needs one. A store that cannot be read is an error, also without --check.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]
@@ -53,8 +54,13 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    fn check(&self, seen: &Seen) -> Option<String> {
-        self.check.then(|| check::problem(seen, self.max_age, SystemTime::now())).flatten()
+    /// What is wrong with a store, which a collector is to write or need not.
+    fn problem(&self, seen: &Seen, is_collected: bool) -> Option<String> {
+        match (self.check, is_collected) {
+            (false, _) => seen.unreadable.clone(),
+            (true, true) => check::problem(seen, self.max_age, SystemTime::now()),
+            (true, false) => check::problem_uncollected(seen),
+        }
     }
 }
 
@@ -73,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
                 }
                 let is_checked = !is_folder || seen.is_collected_into();
                 is_any_checked |= is_checked;
-                is_checked.then(|| arguments.check(&seen)).flatten()
+                arguments.problem(&seen, is_checked)
             }
             // The others are told all the same.
             Err(why) => {

@@ -85,6 +85,18 @@ fn a_check_names_a_destination_that_takes_nothing() {
     assert!(check().stderr.contains("is it the address of remote write"), "{:?}", check());
 }
 
+/// No collector writes the store.
+#[test]
+fn a_check_of_a_folder_names_a_destination_that_takes_nothing() {
+    let bench = Bench::holding(5);
+    let receiver = Receiver::start(|_| Act::Answer(404, "", ""));
+    let _running = bench.start(&receiver);
+    let said = format!("room.log: not sent to {} since 2", receiver.url());
+    let check = || ran(bench.dir.path(), &["status", "--log", ".", "--check"]);
+    wait_until(|| check().stderr.contains(&said));
+    assert_eq!(check().status, Some(1));
+}
+
 /// There is room enough, whatever the disk of the test has.
 const OLD: [&str; 4] = ["--keep", "1d", "--keep-bytes", "1GB"];
 
