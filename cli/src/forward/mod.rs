@@ -67,9 +67,10 @@ then that name is the label store. Times are cut to milliseconds.
 Each observation is sent at least once. A cursor in the store's directory, forward-NAME.json,
 says what was sent; without it, or if it is corrupt, everything is sent again. A receiver that
 cannot be reached, or answers 429 or 5xx, is tried again after 1 s to 5 min, without end, or
-for a minute with --once. Its Retry-After may make that longer, up to an hour. What it refuses by 400, 409, 413 or 422 is
-listed in forward-NAME.refused.jsonl, and the rest is sent. `gaugelog status` shows how far it
-is. [[forward]] in a file of `gaugelog collect --config` does the same in the collector.
+for at most a minute with --once. Its Retry-After may make a pause longer, up to an hour. What
+it refuses by 400, 409, 413 or 422 is listed in forward-NAME.refused.jsonl, and the rest is
+sent. `gaugelog status` shows how far it is. [[forward]] in a file of `gaugelog collect
+--config` does the same in the collector.
 
 parquet:DIR is a folder for Parquet files, one for each 65,536 observations of a store, as soon
 as they are all durable. A file is named after the store's id and its sequence numbers, and
@@ -82,8 +83,8 @@ pub(crate) struct Arguments {
     /// Stores, or folders of stores; they may be in use.
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<PathBuf>,
-    /// End when everything that is durable was sent; exit 1 if something was not, also where
-    /// the receiver is away for a minute.
+    /// End when everything that is durable was sent; exit 1 if something was not. A receiver
+    /// that is away is tried for at most a minute.
     #[arg(long)]
     once: bool,
     #[command(flatten)]
