@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gaugelog::{Options, Store};
+use gaugelog::{ErrorKind, Options, Store};
 use serde_json::json;
 
 use crate::ask::{reported, stores};
@@ -57,7 +57,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
     let copied = Store::open_read_only(store)
         .and_then(|store| store.copy_to(destination))
-        .map_err(|error| in_words(&error))?;
+        .map_err(|error| match error.kind() {
+            // A copy that was cut off has no manifest, and is no store to repair.
+            ErrorKind::AlreadyExists => Exit::Error(error.to_string()),
+            _ => in_words(&error),
+        })?;
     let text =
         format!("{}: {} observation{} copied\n", shown(destination), count(copied), plural(copied));
     let [from, to] = [store, destination].map(Path::to_string_lossy);

@@ -32,8 +32,14 @@ pub(crate) fn explained(error: &Error) -> String {
 
 /// What to say of a store whose manifest is missing, if the error is about that.
 pub(crate) fn without_manifest(error: &Error) -> Option<String> {
-    let is_one = || Store::has_files(error.path()).is_ok_and(|has_files| has_files);
-    (error.kind() == ErrorKind::NotAStore && is_one()).then(|| {
+    let has_files = || Store::has_files(error.path()).is_ok_and(|has_files| has_files);
+    let is_one = match error.kind() {
+        ErrorKind::NotAStore => has_files(),
+        // Of a store that was to be created there.
+        ErrorKind::AlreadyExists => !error.path().join("manifest").exists() && has_files(),
+        _ => false,
+    };
+    is_one.then(|| {
         let path = shown(error.path());
         format!(
             "{path}: the manifest of this store is missing; `gaugelog repair {path}` makes it again"

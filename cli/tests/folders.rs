@@ -164,6 +164,13 @@ fn a_store_without_its_manifest_is_damaged_and_repaired() {
             format!("manifest of this store is missing; `gaugelog repair {}", hall.display());
         assert!(ran.stderr.contains(&way_out), "{ran:?}");
     }
+    let file = house.join("file.csv");
+    fs::write(&file, "time,value\n1970-01-01,1\n").unwrap();
+    let missing = "the manifest of this store is missing";
+    tool(&["import"], &[&hall, &file]).fails_naming(&[missing, "gaugelog repair"]);
+    tool(&["add", "--create"], &[&hall, Path::new("1")]).fails_naming(&[missing]);
+    // A copy that was cut off is like that, and is no store to repair.
+    tool(&["copy"], &[&house.join("attic"), &hall]).fails_naming(&["a name that is free"]);
     let verified = lines(&tool(&["verify", "--json"], &[&house]));
     assert!(verified[1]["unreadable"].as_str().unwrap().contains("gaugelog repair"));
     let repaired = lines(&tool(&["repair", "--json"], &[&hall]).succeeds());
