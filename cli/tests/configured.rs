@@ -355,6 +355,37 @@ fn the_example_of_the_documentation_is_understood() {
     assert_eq!((said.status, said.stderr.lines().count()), (Some(0), 2), "{said:?}");
 }
 
+/// What the service refuses is wrong also where the files are absent that only it has.
+#[test]
+fn a_check_without_credentials_finds_what_is_wrong_with_the_text() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let check = |text: &str| {
+        fs::write(dir.join("house.toml"), text).unwrap();
+        ran(dir, &["config", "check", "house.toml"])
+    };
+    let page = "[source.a]\nbearer_token_file = 'aa'\n";
+    let said = check(&format!("{page}url = 'https://h/'\n"));
+    assert_eq!((said.status, said.stderr.lines().count()), (Some(0), 1), "{said:?}");
+    assert!(said.stdout.contains("authorization\n"), "{said:?}");
+    for (rest, part) in [
+        ("url = 'https://h/'\nheaders = { Authorization = 'x' }\n", "is there twice"),
+        ("url = 'https://u:p@h/'\n", "names a user"),
+    ] {
+        check(&format!("{page}{rest}")).fails_naming(&["house.toml:", part]);
+    }
+    for (to, keys, part) in [
+        ("https://h/w", "basic_auth_file = 'aa'\nbearer_token_file = 'bb'", "leave one out"),
+        ("https://h/w", "cert = 'aa'", "cert and key belong together"),
+        ("https://h/w", "key = 'aa'", "cert and key belong together"),
+        ("https://u:p@h/w", "bearer_token_file = 'aa'", "the address names a user"),
+        ("http://h/w", "cert = 'aa'\nkey = 'bb'", "a client certificate is for https:"),
+    ] {
+        let text = format!("[source.a]\nspec = 'normal'\n[[forward]]\nto = '{to}'\n{keys}\n");
+        check(&text).fails_naming(&["house.toml:4: to: ", part]);
+    }
+}
+
 #[test]
 fn the_unit_of_systemd_says_what_the_program_takes() {
     let unit = include_str!("../gaugelog.service");

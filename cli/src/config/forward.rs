@@ -59,13 +59,13 @@ impl Forward {
         for field in &fields {
             read.heed(field)?;
         }
-        let has = |key| fields.iter().any(|field| field.key == key);
+        let has = |key: &str| fields.iter().any(|field| field.key == key);
         let it = &mut read.destination;
         if has("cert") && has("key") && it.cert.is_some() != it.key.is_some() {
             // One of them is absent, and the other alone is of no use.
             (it.cert, it.key) = (None, None);
         }
-        read.check().map_err(|why| to.wrong(why))?;
+        read.check(has).map_err(|why| to.wrong(why))?;
         Ok(read)
     }
 
@@ -99,20 +99,25 @@ impl Forward {
         Ok(())
     }
 
-    /// What is wrong with all of it together.
-    fn check(&self) -> Result<(), String> {
-        let it = &self.destination;
-        if it.cert.is_some() != it.key.is_some() {
+    /// What is wrong with all of it together. A key counts also if the file that it names is
+    /// absent: the service has the file.
+    fn check(&self, has: impl Fn(&str) -> bool) -> Result<(), String> {
+        if has("cert") != has("key") {
             return Err("cert and key belong together; add the other one".to_owned());
         }
-        if it.bearer_token_file.is_some() && it.basic_auth_file.is_some() {
+        if has("bearer_token_file") && has("basic_auth_file") {
             return Err("there are bearer_token_file and basic_auth_file; leave one out".to_owned());
         }
-        match it.receiver() {
-            Ok(_) => Ok(()),
-            Err(Exit::Error(why)) => Err(why),
-            Err(_) => Err("it cannot be used".to_owned()),
+        let it = &self.destination;
+        let receiver = it.receiver().map_err(|error| match error {
+            Exit::Error(why) => why,
+            _ => "it cannot be used".to_owned(),
+        })?;
+        let is_https = it.to.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("https:"));
+        if has("cert") && !is_https {
+            return Err(format!("{}: a client certificate is for https:; write that", it.shown()));
         }
+        receiver.check_user(has("bearer_token_file") || has("basic_auth_file"))
     }
 
     /// Which of these stores it gets.

@@ -1,5 +1,6 @@
 //! How a source is polled and stored, and what may be said of that.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use crate::source_options::page_bytes;
 use crate::trim::Keep;
 use crate::{duration, size};
 
+/// Stands for a token that only the service has, while the rest is checked.
+const TOKEN_ABSENT: &str = "absent";
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 const CA_BYTES_MAX: u64 = 1 << 20;
 
@@ -169,14 +172,15 @@ impl Terms {
     }
 
     fn heed_token(&mut self, field: &Field<'_>) -> Result<(), String> {
-        let Some(path) = field.file()? else { return Ok(()) };
-        let bytes = files::read(&path, TOKEN_BYTES_MAX)
-            .map_err(|why| field.wrong(format_args!("{}: {why}", path.display())))?;
-        let token = String::from_utf8_lossy(bytes.trim_ascii()).into_owned();
         let headers = std::mem::take(&mut self.headers);
-        self.headers = headers
-            .bearer(&token)
-            .map_err(|error| field.wrong(format_args!("{}: {error}", path.display())))?;
+        let Some(path) = field.file()? else {
+            self.headers = headers.bearer(TOKEN_ABSENT).map_err(|error| field.wrong(error))?;
+            return Ok(());
+        };
+        let wrong = |why: &dyn Display| field.wrong(format_args!("{}: {why}", path.display()));
+        let bytes = files::read(&path, TOKEN_BYTES_MAX).map_err(|why| wrong(&why))?;
+        let token = String::from_utf8_lossy(bytes.trim_ascii());
+        self.headers = headers.bearer(&token).map_err(|error| wrong(&error))?;
         Ok(())
     }
 

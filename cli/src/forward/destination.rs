@@ -130,15 +130,11 @@ impl Destination {
             (None, Some(file)) => Credentials::Basic(file.clone()),
             (None, None) => Credentials::None,
         };
-        if post.names_user() && !matches!(credentials, Credentials::None) {
-            return Err(Exit::Error(format!(
-                "{}: the address names a user, and there is a file with credentials too; remove \
-                 one",
-                post.shown()
-            )));
-        }
-        credentials.check().map_err(Exit::Error)?;
-        Ok(Receiver { post, protocol: self.protocol, credentials })
+        let has_file = !matches!(credentials, Credentials::None);
+        let receiver = Receiver { post, protocol: self.protocol, credentials };
+        receiver.check_user(has_file).map_err(Exit::Error)?;
+        receiver.credentials.check().map_err(Exit::Error)?;
+        Ok(receiver)
     }
 }
 

@@ -53,6 +53,17 @@ pub(super) enum Verdict {
 }
 
 impl Receiver {
+    /// Refuses an address that names a user, where there is a file with credentials.
+    pub(crate) fn check_user(&self, has_file: bool) -> Result<(), String> {
+        if !has_file || !self.post.names_user() {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: the address names a user, and there is a file with credentials too; remove one",
+            self.post.shown()
+        ))
+    }
+
     /// Sends samples of one series, which are in the order of their times.
     pub(super) fn send(
         &self,
