@@ -117,6 +117,23 @@ fn retention_after_it_makes_no_log() {
     assert_holds_from(&path, 2_048, &observations(2_048..2_102));
 }
 
+/// Nothing of what failed was written, and another writer appends the same observation there.
+#[test]
+fn an_equal_observation_of_another_writer_is_not_dropped() {
+    for policy in [SyncPolicy::Always, SyncPolicy::Never] {
+        let (_guard, path) = place();
+        let store = options(policy).create(&path).expect("created");
+        append_each(&store, 0..10);
+        store.sync().expect("synced");
+        let (result, _) = record(refuse_writes_after(Vec::new()), || store.append(observation(10)));
+        result.expect_err("no space");
+        append_each(&Store::open(&path).expect("opened"), 10..11);
+        assert_eq!(store.append(observation(11)).expect("appended"), 11);
+        store.sync().expect("synced");
+        assert_holds(&path, &observations(0..12));
+    }
+}
+
 /// Another process appends after what was reported as failed without copying it, as it
 /// does if it syncs nothing. What it acknowledged stays, whatever the first process does.
 #[test]

@@ -153,6 +153,11 @@ impl Appending {
         self.kept
     }
 
+    /// Whether the log states that something after this place is durable.
+    pub(crate) fn is_durable_after(&self, place: Place) -> bool {
+        self.log.durable().offset > place.offset
+    }
+
     pub(crate) fn has_unsynced(&self) -> bool {
         self.has_unconfirmed || self.log.durable() != self.log.end()
     }

@@ -141,6 +141,11 @@ impl Session {
         if appending.log_id() != stays.log || appending.kept().offset < stays.kept.offset {
             return Ok(());
         }
+        if appending.is_durable_after(stays.kept) {
+            // Who had synced it would have replaced the log: this is what others appended.
+            self.memory.possibly_stored = None;
+            return Ok(());
+        }
         let found = stored_at(&self.directory, stays.kept.sequence, tried.len() + 1)?;
         if found.len() <= tried.len() && found.iter().zip(tried).all(is_same) {
             appending.drop_after(stays.kept);
