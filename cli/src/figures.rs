@@ -7,7 +7,7 @@ use crate::json;
 /// All whole numbers below this, 2^53, are exact.
 const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
 
-/// A number rounded to so many significant digits, without zeros at its end. Its whole part
+/// A number rounded to `digits` significant digits, without zeros at its end. Its whole part
 /// has all of its digits: a rounded one would end in zeros that look measured.
 pub(crate) fn figure(value: f64, digits: usize) -> String {
     let whole = match value.abs() {
