@@ -121,7 +121,7 @@ pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Re
 }
 
 /// Runs `work`, which writes files and replaces the manifest. If it lacks room, the
-/// ballast is removed and `work` runs once more.
+/// ballast is removed and `work` runs once more. `work` removes what it wrote if it fails.
 pub(crate) fn with_ballast<T>(
     directory: &Directory,
     mut work: impl FnMut() -> Result<T>,
@@ -130,9 +130,7 @@ pub(crate) fn with_ballast<T>(
         Err(error) if error.is_lack_of_room() && directory.remove(BALLAST).is_ok() => work(),
         result => result,
     };
-    if result.is_ok() {
-        make_ballast(directory);
-    }
+    make_ballast(directory);
     result
 }
 

@@ -1,11 +1,12 @@
 //! Where reading starts: the manifest, the log that it lists, and its chunks.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::chunk::get_or_try;
 use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::CHUNK;
-use crate::format::names::{chunk_name, log_name};
+use crate::format::names::{Name, chunk_name, classify, log_name};
 use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
@@ -27,6 +28,8 @@ pub(crate) struct View {
     durable_sequence: u64,
     damage: Vec<Damage>,
     positioned_reads: bool,
+    /// Set once a chunk was missing, and most of the others were there.
+    has_most_chunks: OnceLock<()>,
 }
 
 impl View {
@@ -77,6 +80,7 @@ impl View {
             durable_sequence,
             damage,
             positioned_reads,
+            has_most_chunks: OnceLock::new(),
         }
     }
 
@@ -158,9 +162,32 @@ impl View {
             let detail = "retention has removed this chunk; take another snapshot";
             return Err(Error::new(ErrorKind::Removed, &path, detail));
         }
+        get_or_try(&self.has_most_chunks, || check_chunks(&self.directory, &self.record))?;
         let detail = format!("the chunk {} is missing", chunk_name(number));
         Err(Damage { path, offset: 0, lost: first..first + CHUNK, detail }.into())
     }
+}
+
+/// The most missing chunks that are looked for one by one, in seconds. A hostile manifest may
+/// list 2^32, for which that would take a day.
+const CHUNKS_MISSING_MAX: u64 = 1 << 17;
+
+/// Refuses a manifest that lists many chunks, most of which are not there.
+pub(crate) fn check_chunks(directory: &Directory, record: &Record) -> Result<()> {
+    let listed = u64::from(record.sealed_end - record.first_chunk);
+    if listed <= CHUNKS_MISSING_MAX {
+        return Ok(());
+    }
+    let names = directory.names()?;
+    let present = names.iter().filter(|name| matches!(classify(name), Name::Chunk(_))).count();
+    if listed <= present as u64 + CHUNKS_MISSING_MAX {
+        return Ok(());
+    }
+    let detail = format!(
+        "the manifest lists {listed} chunks, and only {present} are there; move the manifest \
+         away, and `gaugelog repair` makes it again from the other files"
+    );
+    Err(Error::new(ErrorKind::Invalid, directory.path(), detail))
 }
 
 /// Until something is appended to a log, a power cut may bring back the log that it
@@ -180,7 +207,11 @@ fn durable_sequence(directory: &Directory, record: &Record, log: &Log) -> u64 {
     let previous = own
         .and_then(|own| Log::open(directory, Head::of(&own)).ok())
         .map(|log| log.durable_sequence().unwrap_or(log.head().made.sequence));
-    previous.unwrap_or(record.first_sequence())
+    previous.unwrap_or_else(|| match directory.identity(&log_name(record.previous_log)) {
+        // It was removed meanwhile.
+        Ok(None) => log.head().made.sequence,
+        _ => record.first_sequence(),
+    })
 }
 
 /// Opens the log that `record` lists; none if nothing was ever appended. If the log is

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::format::frame::Seed;
 use crate::format::names::log_name;
 use crate::format::record::{RECORD_BYTES, Record};
-use crate::os::disk::Directory;
+use crate::os::disk::{Directory, DiskFile};
 
 /// The record at the beginning of a log.
 pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
@@ -19,6 +19,11 @@ pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
         Err(error) if error.is_not_found() || error.damage().is_some() => return Ok(None),
         opened => opened?,
     };
+    header_of(&file)
+}
+
+/// The record at the beginning of an open log.
+pub(crate) fn header_of(file: &DiskFile) -> Result<Option<Record>> {
     let mut bytes = vec![0; RECORD_BYTES];
     match file.read(0, &mut bytes) {
         Ok(read) => Ok(Record::decode(&bytes[..read]).ok()),

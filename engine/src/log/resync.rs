@@ -65,7 +65,7 @@ impl Resync {
 /// Frames state their own numbers. Between two frames there is at most one row in each
 /// unit of bytes. The exception is observations that were lost before the log was made:
 /// their number is known only at the end of what it was made with.
-fn could_follow(head: &Head, invalid: Place, frame: &Frame) -> bool {
+pub(super) fn could_follow(head: &Head, invalid: Place, frame: &Frame) -> bool {
     let known = if invalid.offset < head.made.offset { head.made } else { invalid };
     let units = frame.place.offset.saturating_sub(known.offset) / UNIT;
     let most = known.sequence.saturating_add(units);

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use super::blocks::{Blocks, SECTOR};
-use super::resync::Resync;
+use super::resync::{Resync, could_follow};
 use super::walk::{Frame, frame_at, walk};
 use super::{Head, Place};
 use crate::error::{Error, Result};
@@ -151,7 +151,8 @@ impl Search<'_> {
         let mut found = None;
         while low < high {
             let middle = low + (high - low) / 2;
-            match frame_at(&mut self.blocks, self.head, middle * BLOCK_BYTES)? {
+            let frame = frame_at(&mut self.blocks, self.head, middle * BLOCK_BYTES)?;
+            match frame.filter(|frame| could_follow(self.head, self.head.made, frame)) {
                 Some(frame) => {
                     found = Some(frame);
                     low = middle + 1;

@@ -22,7 +22,7 @@ pub(crate) struct LogNodes {
     nodes: Nodes,
 }
 
-/// By level and index.
+/// By level and index, without empty ones: a log may state that it lost 2^27 observations.
 type Nodes = HashMap<(u32, u64), Summary>;
 
 impl LogNodes {
@@ -50,9 +50,9 @@ impl LogNodes {
         Ok(reading.finish(end))
     }
 
-    /// The node, if one of the log's leaves completes it.
-    pub(crate) fn get(&self, level: u32, index: u64) -> Option<&Summary> {
-        self.nodes.get(&(level, index))
+    /// The summary of a node that one of the log's leaves completes.
+    pub(crate) fn summary_of(&self, level: u32, index: u64) -> Summary {
+        self.nodes.get(&(level, index)).cloned().unwrap_or(Summary::EMPTY)
     }
 }
 
@@ -82,7 +82,9 @@ impl Reading {
     fn finish_leaves(&mut self, before: u64) {
         while self.edge.end_leaf() < before {
             self.edge.push(Summary::of(&self.leaf), |node| {
-                self.nodes.insert((node.level, node.index), node.summary.clone());
+                if node.summary.count > 0 {
+                    self.nodes.insert((node.level, node.index), node.summary.clone());
+                }
             });
             self.leaf.clear();
         }

@@ -28,6 +28,12 @@ impl Missing {
         }
     }
 
+    /// Whether a place was met that is not listed.
+    pub(crate) fn is_full(&self) -> bool {
+        let listed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.last().is_some_and(|last| last.detail == MORE)
+    }
+
     pub(crate) fn list(&self) -> Vec<Damage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

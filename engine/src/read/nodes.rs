@@ -21,7 +21,7 @@ use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
 use crate::options::Options;
 use crate::stats::summary::Summary;
-use crate::stats::tree::Node as Known;
+use crate::stats::tree::{self, Node as Known};
 use crate::view::View;
 
 /// The most chunks that are kept open, with their nodes: some 20 KiB each.
@@ -235,7 +235,7 @@ impl Tree {
     fn node(&self, level: u32, index: u64) -> Result<Node> {
         let mut node = Node { level, index, summary: None };
         node.summary = if self.is_of_log(&node) {
-            self.log()?.get(level, index).cloned()
+            Some(self.log()?.summary_of(level, index))
         } else {
             self.sealed(&node)?
         };
@@ -245,15 +245,12 @@ impl Tree {
     /// The summary of a node of whole chunks: from the manifest, or from the last of
     /// them.
     fn sealed(&self, node: &Node) -> Result<Option<Summary>> {
-        let is_wanted = |known: &&Known| (known.level, known.index) == (node.level, node.index);
-        if let Some(known) = self.view.record().edge.nodes().iter().find(is_wanted) {
+        let among = |nodes| tree::find(nodes, node.level, node.index);
+        if let Some(known) = among(self.view.record().edge.nodes()) {
             return Ok(Some(known.summary.clone()));
         }
         match self.chunk(last_number(node)) {
-            Ok(chunk) => {
-                let known = chunk.header.nodes.iter().find(is_wanted);
-                Ok(known.map(|known| known.summary.clone()))
-            }
+            Ok(chunk) => Ok(among(&chunk.header.nodes).map(|known| known.summary.clone())),
             // It may not be wanted at all. If it is, its parts are looked for.
             Err(error) if error.damage().is_some() || error.kind() == ErrorKind::Removed => {
                 Ok(None)
@@ -283,6 +280,9 @@ impl Tree {
             if let Err(error) = found {
                 losses.add(error.damage().ok_or(error)?);
             }
+            if losses.is_full() {
+                break;
+            }
         }
         Ok(losses.list())
     }
@@ -291,8 +291,7 @@ impl Tree {
     fn check_listed(&self, chunk: &Chunk) -> Result<()> {
         let place = chunk.header.place;
         for listed in self.view.record().edge.nodes() {
-            let is_same = |node: &&Known| (node.level, node.index) == (listed.level, listed.index);
-            let own = chunk.header.nodes.iter().find(is_same);
+            let own = tree::find(&chunk.header.nodes, listed.level, listed.index);
             if own.is_some_and(|own| !has_same_bits(&own.summary, &listed.summary)) {
                 return Err(self.diverged(place.number, place.sequences()).into());
             }

@@ -39,6 +39,11 @@ impl Node {
     }
 }
 
+/// The node of this level and index among `nodes`.
+pub(crate) fn find(nodes: &[Node], level: u32, index: u64) -> Option<&Node> {
+    nodes.iter().find(|node| (node.level, node.index) == (level, index))
+}
+
 /// The largest nodes that together cover `leaves`, left to right, as (level,
 /// index).
 pub(crate) fn cover(leaves: Range<u64>) -> impl Iterator<Item = (u32, u64)> {

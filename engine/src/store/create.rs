@@ -114,7 +114,7 @@ impl Options {
 
     /// As [`snapshot`](Self::snapshot), of the store that `earlier` is a snapshot of. A
     /// program that asks a large store again and again reads less: the snapshots share
-    /// summaries that one of them has read, up to 7 MB, as long as no chunk is sealed or
+    /// summaries that one of them has read, up to 8 MB, as long as no chunk is sealed or
     /// removed.
     ///
     /// ```

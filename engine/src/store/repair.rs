@@ -13,7 +13,7 @@ use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAVES};
-use crate::log::reader::Log;
+use crate::log::reader::{Log, Piece};
 use crate::log::{Head, header};
 use crate::manifest;
 use crate::options::Options;
@@ -21,6 +21,7 @@ use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
+use crate::view::check_chunks;
 use crate::write::held::{Held, Losses};
 use crate::write::rotate::{draw_identity, make_log, seal_and_make_log};
 
@@ -77,6 +78,7 @@ impl Options {
         let directory = super::create::open_directory(path.as_ref())?;
         let lock = Lock::take(&directory, self.lock_wait)?;
         let mut repairing = Repairing::begin(&directory, &lock)?;
+        check_chunks(&directory, &repairing.record)?;
         if repairing.record.log != 0 {
             repairing.chunks()?;
             repairing.log()?;
@@ -248,8 +250,7 @@ impl<'a> Repairing<'a> {
         };
         match Log::open(self.directory, head) {
             Ok(log) => {
-                let all = head.first_sequence..log.end_sequence();
-                let unaccepted = Held::read(&log, all, Losses::Reported)?.unaccepted;
+                let unaccepted = unaccepted(&log)?;
                 if unaccepted == 0 && self.is_header_right()? && log.tail().unreadable.is_none() {
                     return Ok(());
                 }
@@ -332,4 +333,16 @@ impl<'a> Repairing<'a> {
     fn orphan(&mut self, name: &str) {
         self.repair.orphans.push(self.directory.file_path(name));
     }
+}
+
+/// How many observations the log has lost that no repair has accepted.
+fn unaccepted(log: &Log) -> Result<u64> {
+    let mut unaccepted = 0;
+    log.read(0..u64::MAX, &mut |piece| {
+        if let Piece::Lost(damage, _) = piece {
+            unaccepted += damage.lost.end - damage.lost.start;
+        }
+        Ok(())
+    })?;
+    Ok(unaccepted)
 }

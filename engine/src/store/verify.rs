@@ -7,12 +7,12 @@ use std::ops::Range;
 use super::Store;
 use crate::chunk::reader::Chunk;
 use crate::error::{Damage, ErrorKind, Result};
-use crate::format::names::{MANIFEST, chunk_name, log_name};
+use crate::format::names::{MANIFEST, chunk_name};
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
-use crate::log::header;
+use crate::log::header_of;
 use crate::log::reader::{Log, Piece};
-use crate::stats::tree::{Edge, Node};
+use crate::stats::tree::{self, Edge, Node};
 use crate::view::View;
 
 /// What [`Store::verify`] found.
@@ -48,7 +48,8 @@ impl Verification {
     }
 
     fn add(&mut self, damage: Damage) {
-        if self.damage.contains(&damage) {
+        // The offset first: a hostile log has millions of places.
+        if self.damage.iter().any(|listed| listed.offset == damage.offset && *listed == damage) {
             return;
         }
         if self.damage.len() < DAMAGE_LISTED_MAX {
@@ -172,7 +173,7 @@ impl<'a> Verifying<'a> {
             });
         }
         for node in completed {
-            let stored = chunk.header.nodes.iter().find(|it| (it.level, it.index) == place(&node));
+            let stored = tree::find(&chunk.header.nodes, node.level, node.index);
             if stored.is_none_or(|stored| !has_same_bits(&stored.summary, &node.summary)) {
                 self.mismatch(number, "a node is not the merge of what it covers");
             }
@@ -183,7 +184,7 @@ impl<'a> Verifying<'a> {
     fn compare_with_manifest(&mut self) {
         let stored = self.view.record().edge.nodes();
         let differs = self.edge.nodes().iter().any(|node| {
-            let stored = stored.iter().find(|it| (it.level, it.index) == place(node));
+            let stored = tree::find(stored, node.level, node.index);
             stored.is_some_and(|stored| !has_same_bits(&stored.summary, &node.summary))
         });
         if differs {
@@ -216,9 +217,8 @@ impl<'a> Verifying<'a> {
     /// Checks that the log repeats the record that first listed it.
     fn log_header(&mut self, log: &Log) -> Result<()> {
         let record = self.view.record();
-        let own = header(self.view.directory(), record.log)?;
-        if !own.is_some_and(|own| record.lists_log_of(&own)) {
-            let path = self.view.directory().file_path(&log_name(log.head().id));
+        if !header_of(log.file())?.is_some_and(|own| record.lists_log_of(&own)) {
+            let path = log.file().path().to_owned();
             let detail = "the log's header is corrupt, or not that of the listed log".into();
             self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });
         }
@@ -233,8 +233,4 @@ fn rows_within(chunk: &Chunk, sequences: &Range<u64>) -> u64 {
         end.saturating_sub(start)
     };
     (0..CHUNK_LEAVES).flat_map(|leaf| chunk.header.leaf_runs(leaf)).map(within).sum()
-}
-
-fn place(node: &Node) -> (u32, u64) {
-    (node.level, node.index)
 }

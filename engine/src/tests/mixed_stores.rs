@@ -171,3 +171,26 @@ fn other_rows_under_right_checksums_are_noticed() {
         assert_sound(&path);
     }
 }
+
+/// What is left would otherwise be listed with statistics of the other copy.
+#[test]
+fn retention_lists_no_statistics_of_another_copy() {
+    let guard = scratch();
+    let [a, b] = ["a", "b"].map(|name| guard.path().join(name));
+    append_each(&Store::create(&a).expect("created"), 0..1);
+    copy_store(&a, &b);
+    for (path, first) in [(&a, 10_000), (&b, 20_000)] {
+        let store = Store::open(path).expect("opened");
+        store.append_batch(&observations(first..first + 4 * CHUNK)).expect("appended");
+    }
+    std::fs::copy(chunk_path(&b, 3), chunk_path(&a, 3)).expect("copied");
+    let before = record(&a);
+    let store = Store::open(&a).expect("opened");
+    let second_chunk = observation(10_000 + CHUNK).timestamp_ns;
+    let error = store.remove_before(second_chunk).expect_err("a chunk of another copy");
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    assert_eq!(record(&a), before);
+    Store::repair(&a).expect("repaired");
+    assert_eq!(store.remove_before(second_chunk).expect("removed"), CHUNK);
+    assert_sound(&a);
+}

@@ -71,8 +71,9 @@ fn a_log_that_was_appended_to_is_kept_though_an_older_manifest_does_not_list_it(
     append_each(&store, 0..5);
     let backup = [manifest_path(&path), log_path(&path)]
         .map(|file| (std::fs::read(&file).expect("a file"), file));
-    store.append_batch(&observations(5..2_100)).expect("appended");
-    append_each(&store, 2_100..2_101);
+    // The newer log is made with what the older one holds.
+    edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+    append_each(&store, 5..7);
     let newer = log_path(&path);
     for (bytes, file) in backup {
         std::fs::write(file, bytes).expect("written");
@@ -181,5 +182,29 @@ fn a_lost_manifest_is_made_again_from_the_other_files() {
         assert!(repair.is_manifest_rebuilt && repair.lost == 0, "{repair:?}");
         assert_eq!(record(&path).first_chunk, before.first_chunk);
         assert_holds_from(&path, removed, &observations(removed..count + 2));
+    }
+}
+
+/// A rotation was killed, and then an older copy of manifest and log was put back.
+#[test]
+fn a_log_that_was_never_listed_is_kept_while_it_holds_more_than_the_listed_one() {
+    for has_more in [false, true] {
+        let (_guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        append_each(&store, 0..100);
+        let backup = [manifest_path(&path), log_path(&path)]
+            .map(|file| (std::fs::read(&file).expect("a file"), file));
+        append_each(&store, 100..if has_more { 150 } else { 100 });
+        edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+        append_each(&store, 150..151);
+        let unlisted = log_path(&path);
+        cut(&unlisted, record(&path).made_bytes);
+        for (bytes, file) in backup {
+            std::fs::write(file, bytes).expect("written");
+        }
+        edit(&log_path(&path), |bytes| bytes.extend_from_slice(b"torn"));
+        append_each(&Store::open(&path).expect("opened"), 100..101);
+        assert_eq!(unlisted.exists(), has_more, "{:?}", names(&path));
+        assert_eq!(arrivals(&path), observations(0..101));
     }
 }

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
+use crate::format::names::chunk_name;
 use crate::os::disk::{Operation, watch};
 
 /// A store of five synced frames, the path of its log, and the log's bytes. In the file
@@ -77,4 +78,46 @@ fn a_log_that_is_replaced_before_it_is_opened_is_not_missed() {
     let found = watch::with(replace, || view(&path)).expect("a view");
     assert!(found.damage().is_empty(), "{:?}", found.damage());
     assert_eq!(contents_of(&found).expect("read").all(), observations(0..2_100));
+}
+
+#[test]
+fn verifying_beside_a_writer_that_replaces_the_log_finds_no_damage() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..5_000)).expect("appended");
+    let before = log_path(&path);
+    let mut other = Some(Store::open(&path).expect("opened"));
+    let append_once = move |file: &Path, operation: Operation, _: &[u8]| {
+        let is_of_chunk = operation == Operation::Open && file.ends_with(chunk_name(0));
+        if let Some(other) = other.take_if(|_| is_of_chunk) {
+            other.append_batch(&observations(5_000..9_000)).expect("appended");
+        }
+        Ok(())
+    };
+    let found = watch::with(append_once, || store.verify()).expect("verified");
+    assert!(found.is_sound(), "{found:?}");
+    assert_eq!((found.readable, found.observations), (5_000, 5_000));
+    assert!(!before.exists(), "the log was not replaced");
+}
+
+/// The writer removes the previous log only when the listing of the new one is durable.
+#[test]
+fn all_is_durable_if_the_previous_log_is_removed_while_it_is_looked_at() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    let previous = (log_path(&path), std::fs::read(log_path(&path)).expect("a log"));
+    store.append_batch(&observations(5..2_100)).expect("appended");
+    // As before the new log gets its mark.
+    cut(&log_path(&path), record(&path).made_bytes);
+    std::fs::write(&previous.0, &previous.1).expect("written");
+    assert_eq!(view(&path).expect("a view").durable_sequence(), 5);
+    let remove = move |file: &Path, operation: Operation, _: &[u8]| {
+        if operation == Operation::Open && file == previous.0 {
+            drop(std::fs::remove_file(file));
+        }
+        Ok(())
+    };
+    let view = watch::with(remove, || view(&path)).expect("a view");
+    assert_eq!(view.durable_sequence(), 2_100);
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::rotate::Keep;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::format::frame::UNIT;
 use crate::format::names::log_name;
 use crate::format::{CHUNK, LEAF};
@@ -27,6 +27,8 @@ use crate::view::View;
 const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 /// From this length in bytes on, a log is sealed even during an append.
 const LARGE_LOG_BYTES: u64 = 64 << 20;
+/// From this length in bytes on, nothing is appended to a log that cannot be sealed.
+const FULL_LOG_BYTES: u64 = if cfg!(test) { 32 << 20 } else { LOG_BYTES_MOST };
 /// How much is written at once.
 const PORTION: usize = 64 * 1024;
 
@@ -61,8 +63,6 @@ pub(crate) struct Appending {
     pub(super) is_not_continuable: bool,
     /// What was reported as failed and could not be taken back.
     pub(super) stays: Option<Stays>,
-    /// The last error of sealing. It is not the error of an append.
-    pub(super) seal_error: Option<Error>,
 }
 
 impl Appending {
@@ -131,7 +131,6 @@ impl Appending {
             log: LogWriter::resume(file, head, tail),
             manifest,
             stays: None,
-            seal_error: None,
         }
     }
 
@@ -209,8 +208,9 @@ impl Appending {
     /// Appends `rows`. After an error, `kept` says which of them are stored.
     pub(crate) fn append(&mut self, lock: &Lock, rows: &[Observation], how: How) -> Result<()> {
         self.prepare(lock, rows.len(), how)?;
-        if self.log.end().offset >= LOG_BYTES_MOST {
-            return Err(self.log_is_full());
+        if self.log.end().offset >= FULL_LOG_BYTES {
+            self.sync_and_rotate(lock)?;
+            self.confirm_listing(lock)?;
         }
         let before = self.log.end().sequence;
         for portion in rows.chunks(PORTION) {
@@ -240,20 +240,12 @@ impl Appending {
             return Ok(());
         }
         self.sync(lock)?;
-        self.seal_error = self.sync_and_rotate(lock).err();
-        let is_stuck = self.is_not_continuable || end.offset >= LOG_BYTES_MOST;
-        if self.seal_error.is_some() && is_stuck {
-            return Err(self.log_is_full());
+        let sealed = self.sync_and_rotate(lock);
+        if self.is_not_continuable || end.offset >= FULL_LOG_BYTES {
+            sealed?;
         }
         // The next frame must not be in a log that a power cut can still take away.
         self.confirm_listing(lock)
-    }
-
-    fn log_is_full(&mut self) -> Error {
-        self.seal_error.take().unwrap_or_else(|| {
-            let detail = "the log has reached 1 GiB, because it could not be sealed into chunks";
-            Error::new(ErrorKind::Io, self.log.file().path(), detail)
-        })
     }
 
     /// Makes everything that was written durable, and thus acknowledged, and leaves a
@@ -345,7 +337,7 @@ impl Appending {
         let is_leaf_complete = end.sequence / LEAF > before / LEAF;
         let has_chunk = end.sequence - self.log.head().first_sequence >= CHUNK;
         if is_leaf_complete && has_chunk && end.offset >= how.seal_from_bytes {
-            self.seal_error = self.sync_and_rotate(lock).err();
+            drop(self.sync_and_rotate(lock));
         }
     }
 

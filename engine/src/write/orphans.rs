@@ -78,11 +78,13 @@ fn has_lost_in_chunks(directory: &Directory, record: &Record) -> bool {
 /// Whether the log `id` was made to replace the listed one and was never listed.
 fn is_never_listed(directory: &Directory, record: &Record, id: u64) -> bool {
     let Ok(Some(own)) = header(directory, id) else { return false };
+    let has_all = |listed: Log| listed.end_sequence() >= Head::of(&own).made.sequence;
     // Nothing was ever appended to a store without a log, so this log holds nothing.
     let belongs = own.store == record.store || record.log == 0 && own.made_observations == 0;
     own.log == id
         && belongs
         && own.previous_log == record.log
+        && (record.log == 0 || Log::open(directory, Head::of(record)).is_ok_and(has_all))
         && Log::open(directory, Head::of(&own)).is_ok_and(|log| !log.tail().is_appended_to)
 }
 

@@ -5,11 +5,12 @@ use crate::chunk::reader::Chunk;
 use crate::error::{Error, Result};
 use crate::format::names::chunk_name;
 use crate::format::record::Record;
+use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
 use crate::manifest;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
-use crate::stats::tree::{Edge, Node, cover};
+use crate::stats::tree::{self, Edge, Node, cover};
 
 impl Appending {
     /// Removes the oldest chunks while all their observations are older than `time_ns` and
@@ -60,21 +61,34 @@ impl Appending {
     }
 
     fn chunk_summary(&self, number: u32) -> Result<Summary> {
-        Ok(self.node(CHUNK_LEVEL, number.into())?.summary)
+        Ok(self.stated(CHUNK_LEVEL, number.into())?.summary)
     }
 
-    /// A node of whole chunks. The last of these chunks holds it.
+    /// A node of whole chunks, if it belongs to those that the manifest lists.
     fn node(&self, level: u32, index: u64) -> Result<Node> {
-        let known = self.manifest.record.edge.nodes().iter();
-        if let Some(node) = known.clone().find(|node| (node.level, node.index) == (level, index)) {
+        if let Some(node) = tree::find(self.manifest.record.edge.nodes(), level, index) {
             return Ok(node.clone());
         }
-        let last = ((index + 1) << (level - CHUNK_LEVEL)) - 1;
-        let number = u32::try_from(last).expect("the number of a chunk that is listed");
+        let parent = self.node(level + 1, index / 2)?;
+        let (left, right) = (self.stated(level, index & !1)?, self.stated(level, index | 1)?);
+        if !has_same_bits(&left.summary.merge(&right.summary), &parent.summary) {
+            let detail = "the statistics in this chunk do not belong to those of the manifest; \
+                          `gaugelog repair` computes them again";
+            let number = last_number(level + 1, index / 2);
+            let path = self.directory.file_path(&chunk_name(number));
+            return Err(Error::damaged(&path, 0, detail));
+        }
+        Ok(if index.is_multiple_of(2) { left } else { right })
+    }
+
+    /// A node of whole chunks, as the last of these chunks states it.
+    fn stated(&self, level: u32, index: u64) -> Result<Node> {
+        if let Some(node) = tree::find(self.manifest.record.edge.nodes(), level, index) {
+            return Ok(node.clone());
+        }
+        let number = last_number(level, index);
         let chunk = self.open_chunk(number)?;
-        let node =
-            chunk.header.nodes.iter().find(|node| (node.level, node.index) == (level, index));
-        node.cloned().ok_or_else(|| {
+        tree::find(&chunk.header.nodes, level, index).cloned().ok_or_else(|| {
             let path = self.directory.file_path(&chunk_name(number));
             Error::damaged(&path, 0, "the chunk lacks a node that it completes")
         })
@@ -115,6 +129,12 @@ impl Appending {
         manifest::make_ballast(&self.directory);
         Ok(())
     }
+}
+
+/// The last chunk of a node of whole chunks.
+fn last_number(level: u32, index: u64) -> u32 {
+    let last = ((index + 1) << (level - CHUNK_LEVEL)) - 1;
+    u32::try_from(last).expect("the number of a chunk that is listed")
 }
 
 /// A listed chunk that is not there will not come back by itself.

@@ -65,7 +65,6 @@ impl Appending {
             has_unconfirmed: false,
             is_not_continuable: false,
             stays: None,
-            seal_error: None,
         }
     }
 
@@ -87,7 +86,7 @@ impl Appending {
         }
         let directory = Arc::clone(&self.directory);
         let listed = &self.manifest.record;
-        let (manifest, file, has_losses) = manifest::with_ballast(&directory, || {
+        let replace = || {
             let mut record = Record {
                 generation: listed.next_generation(),
                 log: draw_identity(&directory)?,
@@ -98,6 +97,10 @@ impl Appending {
             let (file, has_losses) =
                 seal_and_make_log(&directory, lock, &old, ends, Losses::Corrupt, &mut record)?;
             Ok((list(&directory, lock, &record)?, file, has_losses))
+        };
+        let (manifest, file, has_losses) = manifest::with_ballast(&directory, || {
+            // Chunks that were finished would take the room that the disk lacks.
+            replace().inspect_err(|_| drop(remove_orphans(&directory, lock, listed)))
         })?;
         *self = Self::listed(&directory, lock, manifest, file);
         if self.is_listing_durable {

@@ -182,7 +182,7 @@ impl Observer {
         for name in self.disk.names() {
             let is_needed = match classify(name) {
                 Name::Manifest | Name::Ballast | Name::Aside => true,
-                Name::Log(id) => id == record.log || !self.is_log_of(name, &record),
+                Name::Log(id) => id == record.log || !self.is_left_over(name, &record),
                 // A chunk after the sealed end may hold more than the log did after a
                 // cut.
                 Name::Chunk(number) => number >= record.first_chunk,
@@ -192,14 +192,17 @@ impl Observer {
         }
     }
 
-    /// Whether it is a log that states that it belongs to this store. Others stay for the
-    /// user to look at: a log that was cut off in its first sector, or one that would
-    /// have been the first one.
-    fn is_log_of(&self, name: &str, record: &Record) -> bool {
+    /// Whether it is the log that the listed one replaced, or was made to replace that one.
+    /// Others stay for the user to look at: a log that was cut off in its first sector, one
+    /// that would have been the first one, or one that holds more than the replaced log did
+    /// after a cut.
+    fn is_left_over(&self, name: &str, record: &Record) -> bool {
+        let end = |of: &Record| of.log_first_sequence() + of.made_observations;
         let content = self.disk.content(name);
-        matches!(classify(name), Name::Log(_))
-            && Record::decode(&content.bytes_to(RECORD_BYTES))
-                .is_ok_and(|own| own.store == record.store)
+        Record::decode(&content.bytes_to(RECORD_BYTES)).is_ok_and(|own| {
+            let is_no_more = own.previous_log == record.previous_log && end(&own) <= end(record);
+            own.store == record.store && (own.log == record.previous_log || is_no_more)
+        })
     }
 
     /// The first sequence number that readers see.

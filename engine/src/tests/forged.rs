@@ -1,0 +1,57 @@
+//! Promise 8: what is stated under a correct checksum costs neither memory nor time beyond
+//! what is there.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::format::frame::{BLOCK_BYTES, encode_rows};
+use crate::stats::tree::{Node, cover};
+
+/// Between two frames there is at most one row in each 16 bytes.
+#[test]
+fn a_frame_whose_number_cannot_follow_is_no_part_of_the_log() {
+    let (_guard, path) = place();
+    append_each(&Store::create(&path).expect("created"), 0..10);
+    let head = Head::of(&record(&path));
+    let mut frame = Vec::new();
+    let block = u32::try_from(BLOCK_BYTES).expect("small");
+    encode_rows(head.seed, BLOCK_BYTES, 1_000_000, block, &observations(10..11), &mut frame);
+    edit(&log_path(&path), |bytes| {
+        bytes.truncate(usize::try_from(FIRST_FRAME + 10 * FRAME).expect("small"));
+        bytes.resize(usize::try_from(BLOCK_BYTES).expect("small"), 0);
+        bytes.extend_from_slice(&frame);
+    });
+    let store = Store::open(&path).expect("opened");
+    assert_eq!(store.recovery().observations, 10, "{:?}", store.recovery());
+    append_each(&store, 10..12);
+    assert_holds(&path, &observations(0..12));
+}
+
+/// A manifest that lists 2^32 - 1 chunks, none of which is there.
+#[test]
+fn chunks_that_are_not_there_are_not_looked_for_one_by_one() {
+    let (_guard, path) = place();
+    append_each(&Store::create(&path).expect("created"), 0..1);
+    let sealed_end = u32::MAX;
+    let leaves = 0..u64::from(sealed_end) * CHUNK_LEAVES;
+    let empty = |(level, index)| Node { level, index, summary: Summary::EMPTY };
+    let nodes = cover(leaves.clone()).map(empty).collect();
+    let edge = Edge::from_nodes(leaves, nodes).expect("the nodes of the cover");
+    let mut bytes = Record { sealed_end, last_seal: 7, edge, ..record(&path) }.encode();
+    assert_eq!(bytes.len(), RECORD_BYTES);
+    bytes.extend_from_within(..);
+    std::fs::write(manifest_path(&path), bytes).expect("written");
+
+    let store = Store::open(&path).expect("opened");
+    let around = store.snapshot().expect("a snapshot").skip_damage();
+    let errors = [
+        around.summary().map(drop),
+        around.by_sequence(..).find_map(|row| row.err()).map_or(Ok(()), Err),
+        store.verify().map(drop),
+        Store::repair(&path).map(drop),
+    ];
+    for (number, result) in errors.into_iter().enumerate() {
+        let error = result.expect_err("most chunks are missing");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{number}: {error}");
+        assert!(error.to_string().contains("only 0 are there"), "{error}");
+    }
+}

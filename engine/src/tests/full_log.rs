@@ -1,0 +1,77 @@
+//! Promise 7, for a log that cannot be sealed: the error says why, and appending goes on once
+//! the cause is gone.
+
+use super::disk_watch::{Event, no_space, record as record_operations};
+use super::*;
+use crate::format::names::BALLAST;
+use crate::os::disk::Operation;
+
+/// Here a log is full at 32 MiB.
+const BATCH: u64 = 200_000;
+
+/// Appends batches from `next` on until one is refused.
+fn append_until_refused(store: &Store, next: u64) -> (u64, crate::Error) {
+    for batch in 0..12 {
+        let first = next + batch * BATCH;
+        if let Err(error) = store.append_batch(&observations(first..first + BATCH)) {
+            return (first, error);
+        }
+    }
+    panic!("a log beyond 32 MiB");
+}
+
+#[test]
+fn a_full_log_is_sealed_by_the_next_append_once_that_is_possible() {
+    let (_guard, path) = place();
+    let unsealed = options(SyncPolicy::Never).log_bytes_max(64 << 20);
+    let store = unsealed.create(&path).expect("created");
+    append_each(&store, 0..1);
+    let in_the_way = path.join("manifest.tmp");
+    std::fs::create_dir(&in_the_way).expect("a directory");
+    let (end, error) = append_until_refused(&store, 1);
+    assert_eq!(error.stored(), 0, "{error}");
+    assert_eq!(error.path(), in_the_way, "what has to go: {error}");
+    assert_eq!(record(&path).sealed_end, 0);
+
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    store.append_batch(&observations(end..end + BATCH)).expect("appended");
+    assert!(u64::from(record(&path).sealed_end) >= end / CHUNK);
+    assert_holds(&path, &observations(0..end + BATCH));
+}
+
+/// As after a crash during sealing, the log has a mark at its end.
+#[test]
+fn a_full_log_is_sealed_by_the_first_append_of_a_process() {
+    let (_guard, path) = place();
+    let unsealed = options(SyncPolicy::Never).log_bytes_max(64 << 20);
+    let store = unsealed.create(&path).expect("created");
+    let end = 11 * BATCH;
+    store.append_batch(&observations(0..end)).expect("appended");
+    store.sync().expect("synced");
+    drop(store);
+    let store = Store::open(&path).expect("opened");
+    append_each(&store, end..end + 1);
+    assert_eq!(u64::from(record(&path).sealed_end), end / CHUNK);
+    assert_holds(&path, &observations(0..end + 1));
+}
+
+/// Otherwise retention would find a full disk without it.
+#[test]
+fn sealing_that_lacks_room_leaves_the_ballast_and_no_chunk() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..1);
+    let refuse = |_: &Path, event: &Event| match event.operation {
+        Operation::Write { .. } if event.file.ends_with(".log.tmp") => Err(no_space()),
+        _ => Ok(()),
+    };
+    let append = || store.append_batch(&observations(1..5_000)).expect("appended");
+    let (_, events) = record_operations(refuse, append);
+    let of_ballast = events.iter().filter(|event| event.file == BALLAST);
+    assert!(of_ballast.clone().any(|event| event.operation == Operation::Remove), "{events:?}");
+    assert!(path.join(BALLAST).exists(), "{:?}", names(&path));
+    assert_eq!(count_files(&path, ".chunk"), 0, "{:?}", names(&path));
+    append_each(&store, 5_000..7_000);
+    assert_eq!(record(&path).sealed_end, 3);
+    assert_holds(&path, &observations(0..7_000));
+}
