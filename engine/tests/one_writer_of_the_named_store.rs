@@ -310,3 +310,22 @@ fn a_user_who_may_only_read_cannot_hold_up_appends() {
     reader.go_on();
     reader.succeeds();
 }
+
+#[test]
+fn a_process_that_changes_its_directory_goes_on_appending() {
+    let (guard, path) = place();
+    Store::create(&path).expect("created");
+    let mut command = again("appends_under_a_relative_path", &path, "");
+    Process::start(command.current_dir(guard.path())).succeeds();
+}
+
+/// Not a test by itself: its process has a working directory of its own.
+#[test]
+fn appends_under_a_relative_path() {
+    let Some((path, _)) = called() else { return };
+    let store = Store::open(path.file_name().expect("a name")).expect("opened");
+    store.append(observation(0, 0)).expect("appended");
+    std::env::set_current_dir("/").expect("changed");
+    store.append(observation(0, 1)).expect("appended");
+    assert_eq!(store.snapshot().expect("a snapshot").len(), 2);
+}

@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 pub(crate) struct Directory {
     descriptor: OwnedFd,
     path: PathBuf,
+    /// The same path, wherever the process changes its working directory to.
+    absolute: PathBuf,
     identity: Identity,
 }
 
@@ -32,7 +34,9 @@ impl Directory {
             .map_err(|error| Error::io(path, "open the directory", error))?;
         let identity = call(path, Operation::Look, || Identity::of(&descriptor))
             .map_err(|error| Error::io(path, "look at the directory", error))?;
-        Ok(Self { descriptor, path: path.to_owned(), identity })
+        let absolute = std::path::absolute(path)
+            .map_err(|error| Error::io(path, "find the working directory", error))?;
+        Ok(Self { descriptor, path: path.to_owned(), absolute, identity })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -46,8 +50,12 @@ impl Directory {
     /// Whether the path still leads to the directory that is open.
     pub(crate) fn is_named(&self) -> Result<bool> {
         let look = || {
-            let found =
-                rustix::fs::statx(rustix::fs::CWD, &self.path, AtFlags::empty(), StatxFlags::INO)?;
+            let found = rustix::fs::statx(
+                rustix::fs::CWD,
+                &self.absolute,
+                AtFlags::empty(),
+                StatxFlags::INO,
+            )?;
             Ok(Identity::found(&found))
         };
         match call(&self.path, Operation::Look, look) {
