@@ -120,18 +120,25 @@ pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Re
     written
 }
 
-/// Runs `work`, which writes files and replaces the manifest. If it lacks room, the
-/// ballast is removed and `work` runs once more. `work` removes what it wrote if it fails.
+/// Runs `work`, which writes files and replaces the manifest. If it lacks room for the
+/// manifest or the log, the ballast is removed and `work` runs once more. The ballast is made
+/// again also if that fails: `work` then removes what it wrote.
 pub(crate) fn with_ballast<T>(
     directory: &Directory,
     mut work: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     let result = match work() {
-        Err(error) if error.is_lack_of_room() && directory.remove(BALLAST).is_ok() => work(),
+        Err(error) if lacks_room(&error) && directory.remove(BALLAST).is_ok() => work(),
         result => result,
     };
     make_ballast(directory);
     result
+}
+
+/// Not for a chunk: most are larger than the ballast, and sealing is tried again.
+fn lacks_room(error: &Error) -> bool {
+    let name = error.path().file_name().unwrap_or_default();
+    error.is_lack_of_room() && !name.to_string_lossy().ends_with(".chunk.tmp")
 }
 
 /// The ballast's size in bytes.

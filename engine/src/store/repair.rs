@@ -78,7 +78,9 @@ impl Options {
         let directory = super::create::open_directory(path.as_ref())?;
         let lock = Lock::take(&directory, self.lock_wait)?;
         let mut repairing = Repairing::begin(&directory, &lock)?;
-        check_chunks(&directory, &repairing.record)?;
+        if !repairing.repair.is_manifest_rebuilt {
+            check_chunks(&directory, &repairing.record)?;
+        }
         if repairing.record.log != 0 {
             repairing.chunks()?;
             repairing.log()?;

@@ -45,10 +45,16 @@ fn a_full_log_is_sealed_by_the_first_append_of_a_process() {
     let (_guard, path) = place();
     let unsealed = options(SyncPolicy::Never).log_bytes_max(64 << 20);
     let store = unsealed.create(&path).expect("created");
+    append_each(&store, 0..1);
+    let in_the_way = path.join("manifest.tmp");
+    std::fs::create_dir(&in_the_way).expect("a directory");
     let end = 11 * BATCH;
-    store.append_batch(&observations(0..end)).expect("appended");
+    store.append_batch(&observations(1..end)).expect("appended");
     store.sync().expect("synced");
+    assert_eq!(record(&path).sealed_end, 0);
+    assert!(std::fs::metadata(log_path(&path)).expect("a log").len() > 32 << 20);
     drop(store);
+    std::fs::remove_dir(&in_the_way).expect("removed");
     let store = Store::open(&path).expect("opened");
     append_each(&store, end..end + 1);
     assert_eq!(u64::from(record(&path).sealed_end), end / CHUNK);

@@ -176,53 +176,12 @@ fn a_retry_of_what_was_taken_over_in_part_states_its_own_numbers() {
     assert_eq!(store.append(observation(9_999)).expect("appended"), 2_002);
 }
 
-/// Threads that appended together retry in any order, alone or together, and each gets its own
-/// numbers. Others append in between.
-#[test]
-fn parts_of_what_was_taken_over_are_retried_in_any_order() {
-    let orders: [&[Range<u64>]; 5] = [
-        &[13..14, 10..12, 12..13],
-        &[11..14, 10..11],
-        &[12..14, 20..21, 10..12],
-        &[10..11, 11..12, 12..13, 13..14],
-        &[20..22, 10..14],
-    ];
-    for (policy, order) in
-        [SyncPolicy::Always, SyncPolicy::Never].into_iter().flat_map(|it| orders.map(|o| (it, o)))
-    {
-        let (_guard, path) = place();
-        let tried = observations(10..14);
-        let (store, written) = store_of_ten(&path, policy, &tried);
-        let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
-        result.expect_err("no space");
-        append_each(&options(policy).open(&path).expect("opened"), 14..15);
-        let mut all = observations(0..15);
-        for part in order {
-            let numbers = store.append_batch(&observations(part.clone())).expect("a retry");
-            if part.end <= 14 {
-                assert_eq!(numbers, *part, "{order:?}");
-            } else {
-                assert_eq!(numbers.start, all.len() as u64, "{order:?}");
-                all.extend(observations(part.clone()));
-            }
-        }
-        // All is claimed: these are others.
-        store.append_batch(&tried).expect("appended");
-        all.extend(tried);
-        store.sync().expect("synced");
-        assert_holds(&path, &all);
-    }
-}
-
+/// They are retried in one append, and each thread gets its own numbers.
 #[test]
 fn numbers_of_threads_that_append_together_skip_what_others_appended() {
-    let found = |found: &[(usize, u64)]| found.iter().copied().collect();
-    let numbers = Numbers { found: found(&[(0, 10), (1, 11), (2, 12)]), end: 22, count: 5 };
+    let numbers = Numbers { found: 10..13, end: 22, count: 5 };
     let parts = [0..2, 2..4, 3..5, 4..4].map(|part| numbers.of(part));
     assert_eq!(parts, [10..12, 12..21, 20..22, 21..21]);
-    let all_found = Numbers { found: found(&[(0, 10), (1, 11), (2, 12)]), end: 22, count: 3 };
+    let all_found = Numbers { found: 10..13, end: 22, count: 3 };
     assert_eq!((all_found.of(0..1), all_found.of(1..3)), (10..11, 11..13));
-    let between = Numbers { found: found(&[(1, 7), (3, 5)]), end: 22, count: 5 };
-    let parts = [0..1, 1..2, 2..3, 3..4, 1..4].map(|part| between.of(part));
-    assert_eq!(parts, [19..20, 7..8, 20..21, 5..6, 5..21]);
 }

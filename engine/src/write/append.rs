@@ -157,6 +157,11 @@ impl Appending {
         self.log.durable().offset > place.offset
     }
 
+    /// Whether the log must be sealed before anything is appended.
+    pub(crate) fn is_full(&self) -> bool {
+        self.log.end().offset >= FULL_LOG_BYTES
+    }
+
     pub(crate) fn has_unsynced(&self) -> bool {
         self.has_unconfirmed || self.log.durable() != self.log.end()
     }
@@ -208,7 +213,7 @@ impl Appending {
     /// Appends `rows`. After an error, `kept` says which of them are stored.
     pub(crate) fn append(&mut self, lock: &Lock, rows: &[Observation], how: How) -> Result<()> {
         self.prepare(lock, rows.len(), how)?;
-        if self.log.end().offset >= FULL_LOG_BYTES {
+        if self.is_full() {
             self.sync_and_rotate(lock)?;
             self.confirm_listing(lock)?;
         }

@@ -1,11 +1,9 @@
 //! The work of one holder of the lock, and what is remembered for the next holder in the
 //! same process.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::append::{Appending, How, Stays};
 use crate::chunk::reader::{Page, Wanted};
@@ -17,13 +15,19 @@ use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::view::View;
 
+/// An attempt to seal a full log may take long, and write all of its chunks in vain.
+const FULL_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
+
 /// What one holder of the lock leaves for the next in the same process.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     appending: Option<Appending>,
-    possibly_stored: Option<PossiblyStored>,
+    /// What was reported as failed and may still be found.
+    possibly_stored: Option<(Stays, Vec<Observation>)>,
     /// When the oldest observation that is not synced was written.
     unsynced_since: Option<Instant>,
+    /// When a full log could last not be sealed, and why.
+    full: Option<(Instant, Error)>,
     process: u32,
 }
 
@@ -45,23 +49,12 @@ impl Memory {
     }
 }
 
-/// What was reported as failed and may still be found.
-#[derive(Debug)]
-struct PossiblyStored {
-    stays: Stays,
-    tried: Vec<Observation>,
-    /// The sequence numbers of what was found again. That is acknowledged.
-    claimed: BTreeSet<u64>,
-    /// Those of what is stored and not claimed, by bits, once they were looked for.
-    unclaimed: Option<HashMap<(i64, u64), VecDeque<u64>>>,
-}
-
 /// The sequence numbers of what was appended at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
-    /// Those of observations that an attempt that was reported as failed has stored, by
-    /// their places among all.
-    pub(crate) found: BTreeMap<usize, u64>,
+    /// Those of the first observations, if an attempt that was reported as failed has
+    /// stored them. Observations of other processes may follow.
+    pub(crate) found: Range<u64>,
     /// The number after the last.
     pub(crate) end: u64,
     /// How many observations there are.
@@ -69,17 +62,14 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// From the smallest number of some of them to the one after the largest.
+    /// From the number of the first to the number after the last of some of them.
     pub(crate) fn of(&self, some: Range<usize>) -> Range<u64> {
-        let first = self.end - (self.count - self.found.len()) as u64;
-        let next = |at: usize| first + (at - self.found.range(..at).count()) as u64;
-        let (mut start, mut end) = (next(some.start), next(some.end));
-        let mut found = self.found.range(some.clone()).map(|(_, number)| *number).peekable();
-        if let Some(number) = found.peek().filter(|_| start == end) {
-            (start, end) = (*number, *number);
-        }
-        found.for_each(|number| (start, end) = (start.min(number), end.max(number + 1)));
-        start..end
+        let number = |at: usize| {
+            let found = self.found.start + at as u64;
+            if found < self.found.end { found } else { self.end - (self.count - at) as u64 }
+        };
+        let first = number(some.start);
+        first..some.last().map_or(first, |last| number(last) + 1)
     }
 }
 
@@ -148,15 +138,12 @@ impl Session {
     /// Drops what was reported as failed and is still in the log, unless another writer
     /// has appended after it.
     fn drop_possibly_stored(&mut self) -> Result<()> {
-        let (Some(appending), Some(PossiblyStored { stays, tried, claimed, unclaimed })) =
+        let (Some(appending), Some((stays, tried))) =
             (&mut self.memory.appending, &self.memory.possibly_stored)
         else {
             return Ok(());
         };
-        let is_taken_over = unclaimed.is_some() || !claimed.is_empty();
-        let is_elsewhere =
-            appending.log_id() != stays.log || appending.kept().offset < stays.kept.offset;
-        if is_taken_over || is_elsewhere {
+        if appending.log_id() != stays.log || appending.kept().offset < stays.kept.offset {
             return Ok(());
         }
         if appending.is_durable_after(stays.kept) {
@@ -182,25 +169,34 @@ impl Session {
     /// Appends `rows` and returns their sequence numbers. The error says how many of them
     /// are stored nevertheless.
     pub(crate) fn append(&mut self, rows: &[Observation], how: How) -> Result<Numbers> {
+        if let Some((tried, error)) = &self.memory.full
+            && tried.elapsed() < FULL_PAUSE
+        {
+            return Err(error.clone());
+        }
         self.prepare()?;
-        let found = self.find_again(rows)?;
-        let rest = without(rows, &found);
+        let found = self.found_again(rows)?;
+        let again = found.clone().count();
         let (appending, lock) = self.parts();
         // Not the log's end: what was reported as failed may still be there.
         let start = appending.kept().sequence;
-        let appended = appending.append(lock, &rest, how);
+        let appended = appending.append(lock, &rows[again..], how);
         match appended {
             Ok(()) => {
                 let end = appending.kept().sequence;
-                self.claim(&found);
+                (self.memory.possibly_stored, self.memory.full) = (None, None);
                 self.note_unsynced(how.durable);
                 Ok(Numbers { found, end, count: rows.len() })
             }
             Err(error) => {
                 let kept = appending.kept().sequence.saturating_sub(start);
-                let stored = usize::try_from(kept).unwrap_or(usize::MAX).min(rest.len());
-                self.fail(&rest[stored..]);
-                Err(error.having_stored(first_of(rows.len(), &found, stored)))
+                let stored = usize::try_from(kept).unwrap_or(usize::MAX).min(rows.len() - again);
+                let error = error.having_stored(again + stored);
+                let is_full = appending.is_full();
+                self.memory.full =
+                    is_full.then(|| (Instant::now(), error.clone().having_stored(0)));
+                self.fail(&rows[again + stored..]);
+                Err(error)
             }
         }
     }
@@ -250,13 +246,8 @@ impl Session {
 
     /// Forgets what is known: the store is examined again before the next write.
     fn fail(&mut self, tried: &[Observation]) {
-        if let Some(known) = &mut self.memory.possibly_stored {
-            known.unclaimed = None;
-        }
         if let Some(stays) = self.memory.appending.take().and_then(|appending| appending.stays) {
-            let (tried, claimed) = (tried.to_vec(), BTreeSet::new());
-            let failed = PossiblyStored { stays, tried, claimed, unclaimed: None };
-            self.memory.possibly_stored = Some(failed);
+            self.memory.possibly_stored = Some((stays, tried.to_vec()));
         }
     }
 
@@ -269,82 +260,28 @@ impl Session {
         };
     }
 
-    /// The sequence numbers of those of `rows`, by their places, that were reported as failed
+    /// The sequence numbers of the first of `rows`, as far as they were reported as failed
     /// earlier and are in the store nevertheless, because another process has kept them.
-    fn find_again(&mut self, rows: &[Observation]) -> Result<BTreeMap<usize, u64>> {
-        self.find_unclaimed()?;
-        let known = self.memory.possibly_stored.as_mut();
-        let Some(unclaimed) = known.and_then(|known| known.unclaimed.as_mut()) else {
-            return Ok(BTreeMap::new());
-        };
-        let mut find = |row| unclaimed.get_mut(&bits(row))?.pop_front();
-        let found = rows.iter().enumerate().filter_map(|(at, row)| Some((at, find(row)?)));
-        Ok(found.collect())
-    }
-
-    /// Looks for what another process has kept, once.
-    fn find_unclaimed(&mut self) -> Result<()> {
-        let Some(known) = &mut self.memory.possibly_stored else { return Ok(()) };
-        let PossiblyStored { stays, tried, claimed, unclaimed } = known;
+    fn found_again(&mut self, rows: &[Observation]) -> Result<Range<u64>> {
+        let Some((stays, tried)) = &self.memory.possibly_stored else { return Ok(0..0) };
         let is_dropped = |it: &Appending| (it.log_id(), it.kept()) == (stays.log, stays.kept);
-        if unclaimed.is_some() || self.memory.appending.as_ref().is_some_and(is_dropped) {
-            return Ok(());
+        if self.memory.appending.as_ref().is_some_and(is_dropped) {
+            return Ok(0..0);
         }
         let first = stays.kept.sequence;
-        let stored = match stored_at(&self.directory, first, tried.len()) {
+        let again = rows.len().min(tried.len());
+        let stored = match stored_at(&self.directory, first, again) {
             // Another process had kept them, and then they were lost or removed.
             Err(error) if matches!(error.kind(), ErrorKind::Removed | ErrorKind::Damaged) => {
                 Vec::new()
             }
             read => read?,
         };
-        let mut numbers = HashMap::<_, VecDeque<u64>>::new();
-        let kept = stored.iter().zip(tried.iter()).take_while(|pair| is_same(*pair));
-        for (number, (row, _)) in (first..).zip(kept) {
-            if !claimed.contains(&number) {
-                numbers.entry(bits(row)).or_default().push_back(number);
-            }
-        }
-        *unclaimed = Some(numbers);
-        Ok(())
+        let found = stored.iter().zip(rows).take_while(|pair| is_same(*pair)).count();
+        let is_retry = rows[..again].iter().zip(tried).all(is_same);
+        self.memory.possibly_stored = None;
+        Ok(first..first + if is_retry { found as u64 } else { 0 })
     }
-
-    /// Notes that what was found is acknowledged. What was reported as failed is forgotten
-    /// once nothing of it is left to be found.
-    fn claim(&mut self, found: &BTreeMap<usize, u64>) {
-        let Some(known) = &mut self.memory.possibly_stored else { return };
-        known.claimed.extend(found.values());
-        if known.unclaimed.as_ref().is_none_or(|numbers| numbers.values().all(VecDeque::is_empty)) {
-            self.memory.possibly_stored = None;
-        }
-    }
-}
-
-/// What two equal observations have in common.
-fn bits(row: &Observation) -> (i64, u64) {
-    (row.timestamp_ns, row.value.to_bits())
-}
-
-/// The rows that were not found.
-fn without<'r>(rows: &'r [Observation], found: &BTreeMap<usize, u64>) -> Cow<'r, [Observation]> {
-    if found.is_empty() {
-        return Cow::Borrowed(rows);
-    }
-    let rest = rows.iter().enumerate().filter(|(at, _)| !found.contains_key(at));
-    rest.map(|(_, row)| *row).collect()
-}
-
-/// How many rows, from the first on, are stored, if `stored` of those that were not found are.
-fn first_of(rows: usize, found: &BTreeMap<usize, u64>, stored: usize) -> usize {
-    let mut left = stored;
-    let is_stored = |at: &usize| {
-        let is_left = left > 0;
-        found.contains_key(at) || {
-            left = left.saturating_sub(1);
-            is_left
-        }
-    };
-    (0..rows).take_while(is_stored).count()
 }
 
 fn is_same((one, other): (&Observation, &Observation)) -> bool {
