@@ -76,6 +76,59 @@ fn post_body(server: &Server, body: &[u8], headers: &str) -> Answer {
     server.send(&[head.as_bytes(), body].concat())
 }
 
+/// The most that a process has had in memory, in KiB.
+fn memory_most(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.running.0.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// A request of 64 KB took 333 MB: each of its regular expressions was compiled.
+#[test]
+fn no_matchers_take_more_memory_than_there_is_for_a_request() {
+    let dir = house(&[("room", &weather(10)), ("hall", &weather(10))]);
+    let server = Server::of(dir.path(), &[]);
+    let large = vec![(MATCHES, "a", "(a{200}){150}"); 2_000];
+    assert_eq!(post(&server, &query(EVER, &large), "").status, 400);
+    let many = vec![(MATCHES, "__name__", "(?:a{200}){150}|r.*"); 128];
+    assert_eq!(names(&read(&server, EVER, &many)), ["__name__=room,host=vm"]);
+    let groups = "()".repeat(20_000);
+    let groups = post(&server, &query(EVER, &[(MATCHES, "__name__", &groups)]), "");
+    assert_eq!(groups.status, 400, "{groups:?}");
+    let most = memory_most(&server);
+    assert!(most < 32 << 10, "{most} KiB");
+}
+
+/// Without a token, a page of any site could send what needs no leave.
+#[test]
+fn a_page_of_another_site_cannot_ask() {
+    let dir = house(&[("room", &weather(10))]);
+    let server = Server::of(dir.path(), &["--host", "gauges.example.org"]);
+    let message = snap::raw::Encoder::new().compress_vec(&query(EVER, &[])).unwrap();
+    let status = |media_type: &str, origin: &str| {
+        let length = message.len();
+        let head = format!(
+            "POST /api/v1/read HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n\
+             {media_type}{origin}Content-Length: {length}\r\n\r\n"
+        );
+        server.send(&[head.as_bytes(), &message].concat()).status
+    };
+    let protobuf = "Content-Type: application/x-protobuf\r\n";
+    for (media_type, origin, expected) in [
+        (protobuf, "", 200),
+        ("Content-Type: Application/x-protobuf; proto=prometheus.ReadRequest\r\n", "", 200),
+        ("Content-Type: text/plain\r\n", "", 415),
+        ("", "", 415),
+        (protobuf, "Origin: http://localhost\r\n", 200),
+        (protobuf, "Origin: https://gauges.example.org\r\n", 200),
+        (protobuf, "Origin: http://evil.example\r\n", 403),
+        (protobuf, "Origin: http://203.0.113.7\r\n", 403),
+        (protobuf, "Origin: null\r\n", 403),
+    ] {
+        assert_eq!(status(media_type, origin), expected, "{media_type} {origin}");
+    }
+}
+
 /// The series of each query.
 #[track_caller]
 fn results(answer: &Answer) -> Vec<Vec<Series>> {

@@ -1,4 +1,4 @@
-//! Who may ask: the `Host` that a request names, and the token that it brings.
+//! Who may ask: the `Host` and the `Origin` that a request names, and the token that it brings.
 //!
 //! Without a look at `Host`, a page of another site could have its own name lead to this
 //! machine and then read what is here (DNS rebinding). An IP address cannot be made to
@@ -39,7 +39,8 @@ impl Access {
     /// Lets a request in, or answers in its place: with a refusal, or by turning the token
     /// of an address into a cookie.
     pub(super) fn check(&self, request: &Parts) -> Result<(), Answer> {
-        self.check_host(&request.headers)?;
+        let host = self.check_host(&request.headers)?;
+        self.check_origin(&request.headers, &host)?;
         let Some(token) = &self.token else { return Ok(()) };
         let is_token = |given: &str| bool::from(given.as_bytes().ct_eq(token.as_bytes()));
         let query = Query::parse(request.uri.query());
@@ -59,17 +60,30 @@ impl Access {
         }
     }
 
-    fn check_host(&self, headers: &HeaderMap) -> Result<(), Answer> {
+    /// The name under which the server is asked.
+    fn check_host(&self, headers: &HeaderMap) -> Result<String, Answer> {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let Some(host) = host else {
             return Err(Refusal::bad("the request has no Host, or not one that is text").into());
         };
-        let name = without_root(without_port(host)).to_ascii_lowercase();
+        let name = name_of(host);
         if is_address(&name) || name == "localhost" || self.hosts.contains(&name) {
-            return Ok(());
+            return Ok(name);
         }
         let text = format!("{name} is no name of this server; begin it with --host {name}");
         Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, text).into())
+    }
+
+    /// Refuses what a page of another site sends. Ports may differ: a proxy has its own.
+    fn check_origin(&self, headers: &HeaderMap, host: &str) -> Result<(), Answer> {
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let origin = origin.to_str().unwrap_or("");
+        let name = origin.split_once("://").map(|(_, host)| name_of(host));
+        if name.is_some_and(|name| name == host || self.hosts.contains(&name)) {
+            return Ok(());
+        }
+        let text = format!("{origin:?} is the Origin of another site, which may not ask here");
+        Err(Refusal::new(StatusCode::FORBIDDEN, text).into())
     }
 
     fn cookie<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
@@ -129,6 +143,11 @@ pub(super) fn token(path: &Path) -> Result<String, Exit> {
         )));
     }
     Ok(token.to_owned())
+}
+
+/// The name in a `Host`.
+fn name_of(host: &str) -> String {
+    without_root(without_port(host)).to_ascii_lowercase()
 }
 
 /// `[::1]:8080` is `[::1]`.

@@ -74,6 +74,7 @@ impl Site {
         let site = Arc::clone(self);
         if path == REMOTE_READ {
             query.only(&[])?;
+            remote_read::check_media_type(&request.headers)?;
             let body = body::whole(body).await?;
             has_arrived();
             let work = move |unwanted| {

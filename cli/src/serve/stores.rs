@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,11 @@ pub(super) struct Reader<'s> {
 }
 
 impl Reader<'_> {
+    /// Whether the answer is not wanted any more.
+    pub(super) fn unwanted(&self) -> &AtomicBool {
+        &self.unwanted
+    }
+
     /// The name of the folder.
     pub(super) fn folder(&self) -> String {
         let whole = self.stores.dir.canonicalize().unwrap_or_else(|_| self.stores.dir.clone());

@@ -8,7 +8,7 @@ mod request;
 
 use gaugelog::Window;
 use hyper::StatusCode;
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::{Answer, Refusal};
 use super::overview::missing;
@@ -27,6 +27,18 @@ pub(super) const REQUEST_BYTES_MAX: usize = 64 * 1024;
 const MEDIA_TYPE: &str = "application/x-protobuf";
 /// In how many places the stores of an answer are damaged.
 const MISSING: HeaderName = HeaderName::from_static("gaugelog-missing");
+
+/// Refuses what is not said to be protobuf. A page of another site can send that only with
+/// leave, which is not given.
+pub(super) fn check_media_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or("");
+    let media_type = given.split_once(';').map_or(given, |(media_type, _)| media_type);
+    if media_type.trim().eq_ignore_ascii_case(MEDIA_TYPE) {
+        return Ok(());
+    }
+    let text = format!("the Content-Type is {given:?}; remote read sends {MEDIA_TYPE}");
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text))
+}
 
 /// Answers the body of a request.
 pub(super) fn read(reader: &Reader<'_>, naming: &Naming, body: &[u8]) -> Result<Answer, Refusal> {
@@ -83,7 +95,7 @@ impl Reading {
         named: &[(Labels, Named)],
         result: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let mut meant: Vec<_> = named.iter().filter(|(labels, _)| query.means(labels)).collect();
+        let mut meant = query.meant(named, reader.unwanted())?;
         names::check_distinct(meant.iter().map(|(labels, store)| (&*store.path, labels)))?;
         // Prometheus merges what several servers answer, and takes each for sorted.
         meant.sort_by(|(left, _), (right, _)| left.cmp(right));

@@ -1,6 +1,7 @@
 //! What a client of remote read asks: `ReadRequest` of Prometheus's `remote.proto`.
 
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use regex_lite::{Regex, RegexBuilder};
 
@@ -12,8 +13,11 @@ use crate::prometheus::protobuf::{Field, fields, read_varint};
 const QUERIES_MAX: usize = 32;
 /// Of all queries together.
 const MATCHERS_MAX: usize = 128;
-/// What a regular expression may take in memory.
+/// What a regular expression may take in memory; matching takes four times as much.
 const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// How much of one an error quotes, in characters.
+const PATTERN_SHOWN: usize = 200;
 
 /// `ReadRequest.ResponseType`: all samples in one message.
 const SAMPLES: u64 = 0;
@@ -34,9 +38,22 @@ impl Query {
         first..=last
     }
 
-    /// Whether the series with these labels is meant.
-    pub(super) fn means(&self, labels: &Labels) -> bool {
-        self.matchers.iter().all(|matcher| matcher.allows(labels))
+    /// The series that are meant, until they are `unwanted`. There is one regular expression
+    /// in memory at a time.
+    ///
+    /// # Errors
+    /// For a regular expression that is not understood or too large.
+    pub(super) fn meant<'a, T>(
+        &self,
+        all: &'a [(Labels, T)],
+        unwanted: &AtomicBool,
+    ) -> Result<Vec<&'a (Labels, T)>, Refusal> {
+        let mut meant: Vec<_> = all.iter().collect();
+        for matcher in &self.matchers {
+            let allows = matcher.ready()?;
+            meant.retain(|(labels, _)| !unwanted.load(Ordering::Relaxed) && allows(labels));
+        }
+        Ok(meant)
     }
 }
 
@@ -47,25 +64,22 @@ pub(super) const NANOSECONDS: i64 = 1_000_000;
 #[derive(Debug)]
 struct Matcher {
     name: String,
-    value: Value,
+    /// A text, or a regular expression.
+    value: String,
+    is_pattern: bool,
     is_negated: bool,
 }
 
-#[derive(Debug)]
-enum Value {
-    Text(String),
-    Pattern(Regex),
-}
-
 impl Matcher {
-    fn allows(&self, labels: &Labels) -> bool {
-        let found = labels.iter().find(|(name, _)| *name == self.name);
-        let found = found.map_or("", |(_, value)| value.as_str());
-        let is_met = match &self.value {
-            Value::Text(text) => text == found,
-            Value::Pattern(regex) => regex.is_match(found),
-        };
-        is_met != self.is_negated
+    /// Whether it allows the series with some labels.
+    fn ready(&self) -> Result<impl Fn(&Labels) -> bool, Refusal> {
+        let regex = self.is_pattern.then(|| regex(&self.value)).transpose()?;
+        Ok(move |labels: &Labels| {
+            let found = labels.iter().find(|(name, _)| *name == self.name);
+            let found = found.map_or("", |(_, value)| value.as_str());
+            let is_met = regex.as_ref().map_or(self.value == found, |it| it.is_match(found));
+            is_met != self.is_negated
+        })
     }
 }
 
@@ -74,7 +88,7 @@ impl Matcher {
 /// # Errors
 /// For what is no such message, or asks too much or what is not answered here.
 pub(super) fn decode(message: &[u8]) -> Result<Vec<Query>, Refusal> {
-    let mut queries = Vec::new();
+    let mut queries: Vec<Query> = Vec::new();
     let mut kinds = Vec::new();
     for field in fields(message) {
         match field.ok_or_else(no_request)? {
@@ -88,16 +102,15 @@ pub(super) fn decode(message: &[u8]) -> Result<Vec<Query>, Refusal> {
             }
             _ => {}
         }
-        if queries.len() > QUERIES_MAX {
-            return Err(Refusal::bad(format!(
-                "more than {QUERIES_MAX} queries; send several requests"
-            )));
+        let matchers = queries.iter().map(|query| query.matchers.len()).sum();
+        for (count, most, what) in
+            [(queries.len(), QUERIES_MAX, "queries"), (matchers, MATCHERS_MAX, "matchers")]
+        {
+            if count > most {
+                let text = format!("more than {most} {what}; send several requests");
+                return Err(Refusal::bad(text));
+            }
         }
-    }
-    if queries.iter().map(|query| query.matchers.len()).sum::<usize>() > MATCHERS_MAX {
-        return Err(Refusal::bad(format!(
-            "more than {MATCHERS_MAX} matchers; send several requests"
-        )));
     }
     if kinds.is_empty() || kinds.contains(&SAMPLES) {
         return Ok(queries);
@@ -140,16 +153,24 @@ fn decode_matcher(message: &[u8]) -> Result<Matcher, Refusal> {
         3 => (true, true),
         _ => return Err(Refusal::bad(format!("{kind} is no kind of matcher"))),
     };
-    let value = if is_pattern { Value::Pattern(regex(&value)?) } else { Value::Text(value) };
-    Ok(Matcher { name, value, is_negated })
+    Ok(Matcher { name, value, is_pattern, is_negated })
 }
 
 /// All of a label's value is meant, as in Prometheus.
 fn regex(pattern: &str) -> Result<Regex, Refusal> {
     let mut whole = RegexBuilder::new(&format!("^(?s:{pattern})$"));
-    whole.size_limit(REGEX_BYTES_MAX).build().map_err(|error| {
-        Refusal::bad(format!("{pattern:?} is no regular expression that is understood: {error}"))
-    })
+    let mut build = |bytes_max| {
+        whole.size_limit(bytes_max).build().map_err(|error| {
+            let shown: String = pattern.chars().take(PATTERN_SHOWN).collect();
+            Refusal::bad(format!("{shown:?} is no regular expression that is understood: {error}"))
+        })
+    };
+    let regex = build(REGEX_BYTES_MAX)?;
+    // Matching takes a place for each group in each state.
+    match regex.captures_len() {
+        1 => Ok(regex),
+        groups => build(REGEX_BYTES_MAX / groups),
+    }
 }
 
 fn no_request() -> Refusal {
@@ -195,19 +216,24 @@ mod tests {
             (3, "site", ".+", true),
         ] {
             let matcher = matcher(kind, name, value).unwrap();
-            assert_eq!(matcher.allows(&labels), expected, "{kind} {name} {value}");
+            let allows = matcher.ready().unwrap();
+            assert_eq!(allows(&labels), expected, "{kind} {name} {value}");
         }
     }
 
     #[test]
     fn what_is_no_matcher_is_refused() {
+        let groups = "()".repeat(1_000);
         for (kind, value, why) in [
             (4, "a", "4 is no kind"),
             (2, "(", "\"(\" is no regular expression"),
             (2, "(a{1000}){1000}", "no regular expression that is understood"),
+            (2, &groups, "exceeded size limit"),
         ] {
-            let refusal = matcher(kind, "a", value).unwrap_err();
+            let refused = matcher(kind, "a", value).and_then(|it| it.ready().map(drop));
+            let refusal = refused.unwrap_err();
             assert!(refusal.text.contains(why), "{refusal:?}");
+            assert!(refusal.text.len() < 500);
         }
     }
 
