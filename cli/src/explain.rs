@@ -30,6 +30,16 @@ pub(crate) fn explained(error: &Error) -> String {
     }
 }
 
+/// The same of a store that was there when the program began.
+pub(crate) fn explained_later(error: &Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotAStore if without_manifest(error).is_none() => {
+            format!("{error}; it has gone since this began: bring it back, or begin without it")
+        }
+        _ => explained(error),
+    }
+}
+
 /// What to say of a store whose manifest is missing, if the error is about that.
 pub(crate) fn without_manifest(error: &Error) -> Option<String> {
     let has_files = || Store::has_files(error.path()).is_ok_and(|has_files| has_files);

@@ -10,6 +10,7 @@ use std::io::{Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use gaugelog::{Observation, Store};
 use program::{Bench, Ran, SERVICE, install, names_in, program};
 use serde_json::json;
 
@@ -150,6 +151,21 @@ fn whoever_counts_the_rows_gets_each_observation_once() {
         fetched.extend(rows.as_array().unwrap().clone());
     }
     assert_eq!(fetched, bench.dump());
+}
+
+#[test]
+fn a_sequence_that_was_removed_is_an_error_that_names_the_first_one_kept() {
+    let bench = Bench::new();
+    let store = Store::open(&bench.store).unwrap();
+    let all: Vec<_> = (0..70_000).map(|n| Observation::new(n, 1.0)).collect();
+    store.append_batch(&all).unwrap();
+    assert_eq!(store.keep_bytes(1).unwrap(), 65_536);
+    let named = ["service.log", "the number 65536; begin with --from 65536"];
+    bench.serve(&["--dump", "--from", "0"]).fails_naming(&named);
+    bench.serve(&["--dump", "--from", "65535"]).fails_naming(&named);
+    let kept = bench.serve(&["--dump", "--from", "65536"]).succeeds().json();
+    assert_eq!(kept.as_array().unwrap().len(), 70_000 - 65_536);
+    assert_eq!(bench.dump().len(), 70_000 - 65_536);
 }
 
 #[test]

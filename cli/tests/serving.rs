@@ -121,12 +121,21 @@ fn values_come_by_time_and_by_arrival() {
     let (found, rest) = values("?limit=2");
     assert_eq!((found, &rest["truncated"]), (vec![2.5, 0.0], &json!(true)));
     assert_eq!(values("?since=2026-06-01T12:00:20Z").0, [0.0, 1.5]);
-    assert_eq!(values("?from=1"), (vec![2.5, 0.0], json!({"next": 3, "missing": none})));
-    assert_eq!(values("?from=0&limit=1"), (vec![1.5], json!({"next": 1, "missing": none})));
-    assert_eq!(values("?last=1"), (vec![0.0], json!({"next": 3, "missing": none})));
-    assert_eq!(values("?from=3"), (vec![], json!({"next": 3, "missing": none})));
+    assert_eq!(
+        values("?from=1"),
+        (vec![2.5, 0.0], json!({"first": 0, "next": 3, "missing": none}))
+    );
+    assert_eq!(
+        values("?from=0&limit=1"),
+        (vec![1.5], json!({"first": 0, "next": 1, "missing": none}))
+    );
+    assert_eq!(values("?last=1"), (vec![0.0], json!({"first": 0, "next": 3, "missing": none})));
+    assert_eq!(values("?from=3"), (vec![], json!({"first": 0, "next": 3, "missing": none})));
     // The first of the last three, and where to go on.
-    assert_eq!(values("?last=3&limit=1"), (vec![1.5], json!({"next": 1, "missing": none})));
+    assert_eq!(
+        values("?last=3&limit=1"),
+        (vec![1.5], json!({"first": 0, "next": 1, "missing": none}))
+    );
     for (query, why) in [
         ("from=9", "9 is after the end of the store, 3"),
         ("from=-1", "use a whole number from 0 on"),
@@ -137,6 +146,18 @@ fn values_come_by_time_and_by_arrival() {
     }
     let (status, text) = server.refusal("/api/v1/stores/room/values?from=1&since=now");
     assert_eq!(status, 400, "{text}");
+}
+
+#[test]
+fn a_client_that_follows_sees_what_retention_has_removed() {
+    let dir = house(&[("room", &weather(70_000))]);
+    let store = Store::open(dir.path().join("room")).unwrap();
+    assert_eq!(store.keep_bytes(1).unwrap(), 65_536);
+    let server = Server::of(dir.path(), &[]);
+    for (query, next) in [("from=0", 65_537), ("from=65536", 65_537), ("from=65540", 65_541)] {
+        let found = server.json(&format!("/api/v1/stores/room/values?{query}&limit=1"));
+        assert_eq!((&found["first"], &found["next"]), (&json!(65_536), &json!(next)), "{query}");
+    }
 }
 
 #[test]

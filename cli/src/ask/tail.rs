@@ -13,8 +13,10 @@ use super::rows::Rows;
 use super::stores::{self, Named};
 use crate::each::each;
 use crate::exit::Exit;
+use crate::explain::explained_later;
+use crate::figures::{count, plural};
 use crate::json;
-use crate::output;
+use crate::output::{self, shown};
 use crate::verify::in_words;
 use gaugelog_sources::Zone;
 
@@ -93,10 +95,11 @@ struct Followed {
 impl Followed {
     /// Prints what is new; the inner result says whether all of it could be read.
     fn print(&mut self, arguments: &Arguments, range: &Range) -> Result<Result<(), Exit>, Exit> {
-        let snapshot = self.store.snapshot()?.skip_damage();
+        let has_gone = |error| Exit::Error(explained_later(&error));
+        let snapshot = self.store.snapshot().map_err(has_gone)?.skip_damage();
         let first = match self.next {
             Some(next) if next > snapshot.end_sequence() => return Err(self.is_shorter(&snapshot)),
-            Some(next) => next,
+            Some(next) => self.after_removed(next, &snapshot),
             None => snapshot.end_sequence().saturating_sub(arguments.lines),
         };
         let (mut rows, mut buffer) = (Rows::new(range), Vec::new());
@@ -127,6 +130,20 @@ impl Followed {
         output::print(&buffer)?;
         self.next = Some(snapshot.end_sequence());
         Ok(reported(&snapshot))
+    }
+
+    /// Where to go on; says how many retention has removed since the last look.
+    fn after_removed(&self, next: u64, snapshot: &Snapshot) -> u64 {
+        let removed = snapshot.first_sequence().saturating_sub(next);
+        if removed > 0 {
+            let (path, plural, removed) =
+                (shown(self.store.path()), plural(removed), count(removed));
+            let text = format!(
+                "{path}: {removed} observation{plural} removed by retention before being printed"
+            );
+            output::say("gaugelog", &text);
+        }
+        next.saturating_add(removed)
     }
 
     fn is_shorter(&self, snapshot: &Snapshot) -> Exit {

@@ -181,7 +181,8 @@ pub(super) fn values(reader: &Reader<'_>, store: &Named, query: &Query) -> Resul
         let is_cut = list.add(range.window(&snapshot).iter())?;
         return Ok(list.finish(&json!({ "truncated": is_cut, "missing": missing(&snapshot) })));
     };
-    let mut next = first.max(snapshot.first_sequence());
+    let kept = snapshot.first_sequence();
+    let mut next = first.max(kept);
     let rows = snapshot.by_sequence(first..).take(limit).map(|row| {
         row.map(|(sequence, observation)| {
             next = sequence + 1;
@@ -189,7 +190,7 @@ pub(super) fn values(reader: &Reader<'_>, store: &Named, query: &Query) -> Resul
         })
     });
     list.add(rows)?;
-    Ok(list.finish(&json!({ "next": next, "missing": missing(&snapshot) })))
+    Ok(list.finish(&json!({ "first": kept, "next": next, "missing": missing(&snapshot) })))
 }
 
 /// The sequence number to begin with; `None` for an answer in order of time.

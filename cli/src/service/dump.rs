@@ -25,7 +25,8 @@ pub(super) fn run(store: &Place, from: Option<u64>) -> Result<(), Exit> {
                 print_all(all.map_while(|item| item.map_err(&mut note).ok()), out)
             }
             Some(first) => {
-                let arrived = snapshot.by_sequence(first..end_of(store, snapshot, first)?);
+                check(store, snapshot, first)?;
+                let arrived = snapshot.by_sequence(first..);
                 let readable = arrived.map_while(|item| item.map_err(&mut note).ok());
                 print_all(readable.map(|(_, observation)| observation), out)
             }
@@ -35,18 +36,24 @@ pub(super) fn run(store: &Place, from: Option<u64>) -> Result<(), Exit> {
     })
 }
 
-/// The first sequence number that no observation has. A caller that asks for one after it
-/// has counted the observations of another store.
-fn end_of(store: &Place, snapshot: &Snapshot, first: u64) -> Result<u64, Exit> {
-    let end = snapshot.end_sequence();
-    if first <= end {
-        return Ok(end);
-    }
-    Err(Exit::Error(format!(
-        "{}: --from {first} is beyond the end: the store holds {end} observations; if it was \
-         made anew, begin with --from 0",
-        store.path.display()
-    )))
+/// A caller that asks for a number after the end has counted the observations of another
+/// store. One that asks for what retention has removed would count what is printed wrongly.
+fn check(store: &Place, snapshot: &Snapshot, first: u64) -> Result<(), Exit> {
+    let (kept, end) = (snapshot.first_sequence(), snapshot.end_sequence());
+    let why = if first > end {
+        format!(
+            "is beyond the end: the store holds {end} observations; if it was made anew, begin \
+             with --from 0"
+        )
+    } else if first < kept {
+        format!(
+            "begins with observations that were removed: the first one kept has the number \
+             {kept}; begin with --from {kept}"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Exit::Error(format!("{}: --from {first} {why}", store.path.display())))
 }
 
 fn print_all(

@@ -299,6 +299,29 @@ fn the_latest_are_printed_and_followed() {
 }
 
 #[test]
+#[test]
+fn what_retention_removes_under_a_follower_is_reported() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
+    let room = dir.path().join("room");
+    let mut command = program(TOOL);
+    command.args(["tail", "-f"]).arg(&room);
+    let mut running = program::tool::Running::of(command);
+    let mut printed = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    printed.next().unwrap().unwrap();
+    running.signal(rustix::process::Signal::STOP);
+    let store = Store::open(&room).unwrap();
+    let more: Vec<_> = (0..70_000).map(|n| Observation::new(NOON + n, 2.0)).collect();
+    store.append_batch(&more).unwrap();
+    assert_eq!(store.keep_bytes(1).unwrap(), 65_536);
+    running.signal(rustix::process::Signal::CONT);
+    let said = BufReader::new(running.0.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(
+        said.ends_with("room: 65,535 observations removed by retention before being printed"),
+        "{said}"
+    );
+    assert!(printed.next().unwrap().unwrap().ends_with("  2.0"));
+}
+
 fn local_is_the_zone_of_the_machine() {
     let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
     let mut command = program(TOOL);
