@@ -169,8 +169,23 @@ fn the_last_value_has_its_unit() {
     let collect = ["collect", "--config", "house.toml", "--log", "log", "--for", "50ms", "-q"];
     ran(dir, &collect).succeeds();
     let text = ran(dir, &["status", "--log", "log"]).succeeds().stdout;
-    let last = text.lines().find(|line| line.starts_with("  last  ")).unwrap();
-    assert!(last.contains(" °C at 2"), "{text}");
+    let latest = text.lines().find(|line| line.starts_with("  latest  ")).unwrap();
+    assert!(latest.contains(" °C at 2"), "{text}");
+}
+
+#[test]
+fn the_latest_is_the_last_to_arrive() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let store = Store::create(dir.join("room")).unwrap();
+    store.append_batch(&[Observation::new(2_000_000_000, 7.0), Observation::new(0, 8.5)]).unwrap();
+    let seen = &status(dir, "room")[0];
+    assert_eq!(
+        (&seen["latest"], &seen["latest_time"]),
+        (&8.5.into(), &"1970-01-01T00:00:00Z".into())
+    );
+    let info = ran(dir, &["info", "room", "--json"]).succeeds().json();
+    assert_eq!(info["latest"], "1970-01-01T00:00:00Z");
 }
 
 #[test]

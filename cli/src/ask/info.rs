@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::range::Range;
 use super::stores::{self, Named};
 use super::table::table;
-use super::{reported, snapshot};
+use super::{latest, reported, snapshot};
 use crate::each::each;
 use crate::exit::Exit;
 use crate::figures::{count, figure, figure_or_dash};
@@ -56,6 +56,7 @@ struct Info {
     /// How many retention has removed.
     removed: u64,
     first: Option<String>,
+    /// The last to arrive.
     latest: Option<String>,
     min: Option<f64>,
     mean: Option<f64>,
@@ -98,7 +99,7 @@ fn info(store: &Named, range: &Range) -> Result<(Info, Result<(), Exit>), Exit> 
         observations,
         removed: snapshot.first_sequence(),
         first: time(summary.first()),
-        latest: time(summary.last()),
+        latest: time(latest(&snapshot)?),
         min: summary.min(),
         mean: summary.mean(),
         max: summary.max(),

@@ -20,13 +20,29 @@ pub(crate) mod table;
 pub(crate) mod tail;
 mod whole_file;
 
-use gaugelog::{Options, Snapshot};
+use gaugelog::{Observation, Options, Snapshot};
 
 use crate::each::each;
 use crate::exit::Exit;
 use crate::output;
 use crate::verify::in_words;
 use stores::Named;
+
+/// All damage that opening a store and answers of its snapshot have met, in words.
+pub(crate) fn damage_met(snapshot: &Snapshot) -> Vec<String> {
+    let mut damage: Vec<String> = snapshot.missing().iter().map(ToString::to_string).collect();
+    for text in snapshot.damage().iter().map(ToString::to_string) {
+        if !damage.contains(&text) {
+            damage.push(text);
+        }
+    }
+    damage
+}
+
+/// The last observation to arrive, whatever its time.
+pub(crate) fn latest(snapshot: &Snapshot) -> gaugelog::Result<Option<Observation>> {
+    Ok(snapshot.latest(1).next().transpose()?.map(|(_, latest)| latest))
+}
 
 /// What a store holds now, read around damage.
 fn snapshot(store: &Named) -> Result<Snapshot, Exit> {

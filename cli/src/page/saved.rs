@@ -1,12 +1,13 @@
 //! The page as one file, with as many columns of each store as there is room for.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 use std::time::Duration;
 
 use gaugelog::{Bucket, ErrorKind, Observation, Snapshot, Summary, Window};
 use gaugelog_sources::Zone;
 use serde_json::{Value, json};
 
+use crate::ask::latest;
 use crate::explain::explained;
 
 /// The file is smaller than this.
@@ -89,6 +90,12 @@ impl Saved<'_> {
     fn store(&self, at: usize, name: &str, columns: usize) -> gaugelog::Result<Value> {
         let snapshot = (self.snapshot)(at)?;
         let mut store = store(name, &snapshot.window(self.times), columns)?;
+        // One of another time is not shown: then the last of this time is.
+        let latest = latest(&snapshot)?.filter(|it| self.times.contains(&it.timestamp_ns));
+        if let Some(latest) = latest {
+            store["latest"] =
+                json!({ "time": seconds(latest.timestamp_ns), "value": latest.value });
+        }
         let missing = snapshot.missing();
         store["missing"] = missing.iter().map(ToString::to_string).collect();
         Ok(store)

@@ -59,6 +59,15 @@ fn few_observations_are_saved_with_all_digits() {
 }
 
 #[test]
+fn the_latest_is_the_last_to_arrive() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = [(60, 1.0), (0, 2.0)].map(|(at, it)| Observation::new(START + at * SECOND, it));
+    let saved = data(&html("late", &[snapshot(&dir, "room", &all)]));
+    let latest = serde_json::json!({ "time": 1_780_315_200.0, "value": 2.0 });
+    assert_eq!(saved["stores"][0]["latest"], latest);
+}
+
+#[test]
 fn many_observations_are_saved_as_columns_in_less_than_two_megabytes() {
     let dir = tempfile::tempdir().unwrap();
     let all = noise(300_000);

@@ -9,6 +9,7 @@ use super::stores::Reader;
 use crate::ask::info::bytes_on_disk;
 use crate::ask::range::Range;
 use crate::ask::stores::Named;
+use crate::ask::{damage_met, latest};
 use crate::explain::explained;
 
 /// A store, as far as it can be read.
@@ -82,15 +83,9 @@ impl Read {
     fn of(reader: &Reader<'_>, store: &Named) -> gaugelog::Result<Self> {
         let snapshot = reader.snapshot(store)?;
         let summary = snapshot.summary()?;
-        let latest = snapshot.latest(1).next().transpose()?.map(|(_, latest)| latest);
+        let latest = latest(&snapshot)?;
         let (first_sequence, end_sequence) = (snapshot.first_sequence(), snapshot.end_sequence());
-        let mut damage = missing(&snapshot);
-        let met = snapshot.damage().iter().map(ToString::to_string);
-        for text in met {
-            if !damage.contains(&text) {
-                damage.push(text);
-            }
-        }
+        let damage = damage_met(&snapshot);
         Ok(Self { summary, latest, first_sequence, end_sequence, damage })
     }
 }

@@ -102,8 +102,9 @@ mod tests {
             has_record: true,
             observations: None,
             mean: None,
-            last: None,
-            last_time: None,
+            latest: None,
+            latest_time: None,
+            damage: Vec::new(),
             unreadable: None,
             #[cfg(feature = "forward")]
             forward: Vec::new(),

@@ -7,7 +7,7 @@ use gaugelog::Options;
 use gaugelog_sources::{Counts, EndedBy, LastError, Record};
 use serde::Serialize;
 
-use crate::ask::stores;
+use crate::ask::{damage_met, latest, stores};
 use crate::exit::Exit;
 use crate::explain::{explained, way_out_of_reading};
 #[cfg(feature = "forward")]
@@ -59,8 +59,11 @@ pub(super) struct Seen {
     /// How many the store holds, whoever appended them.
     pub(super) observations: Option<u64>,
     pub(super) mean: Option<f64>,
-    pub(super) last: Option<f64>,
-    pub(super) last_time: Option<String>,
+    /// The last to arrive, and its time.
+    pub(super) latest: Option<f64>,
+    pub(super) latest_time: Option<String>,
+    /// The damage that opening and summarising met.
+    pub(super) damage: Vec<String>,
     /// Why the store's statistics cannot be told.
     pub(super) unreadable: Option<String>,
     /// Where it is forwarded to, and how far that is.
@@ -182,8 +185,9 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
         has_record: true,
         observations: None,
         mean: None,
-        last: None,
-        last_time: None,
+        latest: None,
+        latest_time: None,
+        damage: Vec::new(),
         unreadable: None,
         #[cfg(feature = "forward")]
         forward: Vec::new(),
@@ -193,10 +197,12 @@ fn of_record(store: PathBuf, collectors: usize, record: Option<Record>) -> Seen 
 fn add_statistics(seen: &mut Seen) -> gaugelog::Result<()> {
     // Without maps: a look at a store in use must not end in a signal.
     let store = Options::new().positioned_reads(true).open_read_only(&seen.store)?;
-    let summary = store.snapshot()?.skip_damage().summary()?;
+    let snapshot = store.snapshot()?.skip_damage();
+    let (summary, latest) = (snapshot.summary()?, latest(&snapshot)?);
     seen.observations = Some(summary.count());
     seen.mean = summary.mean();
-    seen.last = summary.last().map(|last| last.value);
-    seen.last_time = summary.last().map(|last| moment(last.timestamp_ns));
+    seen.latest = latest.map(|latest| latest.value);
+    seen.latest_time = latest.map(|latest| moment(latest.timestamp_ns));
+    seen.damage = damage_met(&snapshot);
     Ok(())
 }

@@ -52,9 +52,12 @@ pub(super) fn of(seen: &Seen) -> String {
         (None, observations) => {
             row("observations", &count(observations.unwrap_or(0)));
             row("mean", &figure_or_dash(seen.mean, DIGITS));
-            if let (Some(last), Some(time)) = (seen.last, &seen.last_time) {
+            if let (Some(latest), Some(time)) = (seen.latest, &seen.latest_time) {
                 let unit = seen.unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
-                row("last", &format!("{}{unit} at {time}", figure(last, DIGITS)));
+                row("latest", &format!("{}{unit} at {time}", figure(latest, DIGITS)));
+            }
+            for damage in &seen.damage {
+                row("damaged", damage);
             }
         }
     }
