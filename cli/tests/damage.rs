@@ -108,6 +108,33 @@ fn an_answer_that_needs_no_damaged_place_is_complete() {
 }
 
 #[test]
+fn the_status_reports_it() {
+    let bench = damaged();
+    let status = |options: &[&str]| {
+        let mut command = program(TOOL);
+        command.arg("status").arg("--log").arg(&bench.store).args(options);
+        let ran = Ran::of(command);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains(".log, byte "), "{ran:?}");
+        ran
+    };
+    assert!(status(&[]).stdout.contains("  damaged       "));
+    assert!(status(&["--json"]).json()["damage"][0].as_str().unwrap().contains(".log, byte "));
+    assert_eq!(status(&["--check"]).stdout, "");
+}
+
+#[test]
+fn collecting_goes_on_and_reports_it() {
+    let bench = damaged();
+    let mut command = program(TOOL);
+    command.args(["collect", "normal", "--for", "1ms", "--log"]).arg(&bench.store);
+    command.arg("--out").arg(bench.dir.path());
+    let ran = Ran::of(command);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("-dist") && ran.stderr.contains(".log, byte "), "{ran:?}");
+}
+
+#[test]
 fn repair_accepts_the_loss() {
     let bench = damaged();
     let mut command = program(TOOL);

@@ -9,6 +9,9 @@ use super::cursor::{self, Counts, Cursor, Found, id_text};
 use super::delivery::now_ns;
 use crate::utc::moment;
 
+/// The observations of a Parquet file.
+const CHUNK: u64 = 65_536;
+
 /// A store and one of its destinations. Moments are RFC 3339, in UTC, to the second.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Forwarded {
@@ -73,6 +76,13 @@ impl Forwarded {
             next_try: reception.next_try_ns.map(moment),
             ..Self::default()
         }
+    }
+
+    /// How long ago the oldest observation was measured that could be sent and is not.
+    pub(crate) fn waiting_seconds(&self) -> Option<f64> {
+        // What fills no Parquet file yet waits for more.
+        let least = if self.destination.starts_with("parquet:") { CHUNK } else { 1 };
+        self.behind_seconds.filter(|_| self.behind >= Some(least))
     }
 
     fn add_behind(&mut self, cursor: &Cursor, snapshot: &Snapshot) {

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 use jiff::{SignedDuration, Timestamp};
 
 use super::look::Seen;
+#[cfg(feature = "forward")]
+use crate::forward::Forwarded;
 use crate::output::shown;
 
 /// A source may miss so many polls before it is silent.
@@ -13,7 +15,7 @@ const POLLS_MISSED: u32 = 3;
 const SILENT_LEAST: Duration = Duration::from_secs(60);
 
 /// Why a person should look at a store: it cannot be read, no collector runs, its source
-/// fails, nothing was stored for longer than `max_age`, or a destination takes nothing.
+/// fails, nothing was stored for longer than `max_age`, or a destination gets nothing.
 pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
     let name = shown(&seen.store);
     if let Some(why) = &seen.unreadable {
@@ -26,12 +28,12 @@ pub(super) fn problem(seen: &Seen, max_age: Option<Duration>, now: SystemTime) -
         let why = seen.last_error.as_ref().map_or("", |error| error.text.as_str());
         return Some(format!("{name}: failing since {since}: {why}"));
     }
-    silence(seen, &name, max_age, now).or_else(|| not_sent(seen, &name))
+    silence(seen, &name, max_age, now).or_else(|| not_sent(seen, &name, max_age))
 }
 
 /// The same of a store that no collector is to write.
-pub(super) fn problem_uncollected(seen: &Seen) -> Option<String> {
-    seen.unreadable.clone().or_else(|| not_sent(seen, &shown(&seen.store)))
+pub(super) fn problem_uncollected(seen: &Seen, max_age: Option<Duration>) -> Option<String> {
+    seen.unreadable.clone().or_else(|| not_sent(seen, &shown(&seen.store), max_age))
 }
 
 fn silence(seen: &Seen, name: &str, max_age: Option<Duration>, now: SystemTime) -> Option<String> {
@@ -41,26 +43,45 @@ fn silence(seen: &Seen, name: &str, max_age: Option<Duration>, now: SystemTime) 
     // A clock that was set back is no news of the source.
     let silent = Duration::try_from(now.duration_since(heard)).unwrap_or_default();
     (silent > allowed).then(|| {
-        let [silent, allowed] = [silent, allowed].map(|it| {
-            let seconds = i64::try_from(it.as_secs()).unwrap_or(i64::MAX);
-            format!("{:#}", SignedDuration::from_secs(seconds))
-        });
+        let [silent, allowed] = [silent, allowed].map(in_words);
         format!("{name}: nothing was stored for {silent}, more than {allowed}")
     })
 }
 
-/// That a destination takes nothing.
+fn in_words(duration: Duration) -> String {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    format!("{:#}", SignedDuration::from_secs(seconds))
+}
+
+/// That a destination takes nothing, or is forwarded to by no process.
 #[cfg(feature = "forward")]
-fn not_sent(seen: &Seen, name: &str) -> Option<String> {
-    seen.forward.iter().filter(|it| it.running).find_map(|it| {
+fn not_sent(seen: &Seen, name: &str, max_age: Option<Duration>) -> Option<String> {
+    let usual = seen.every_seconds.and_then(usual).unwrap_or(SILENT_LEAST);
+    let allowed = max_age.unwrap_or(usual);
+    seen.forward.iter().find_map(|it| {
+        if !it.running {
+            let waits = Duration::try_from_secs_f64(it.waiting_seconds()?).ok()?;
+            return (waits > allowed).then(|| unattended(it, name, waits));
+        }
         let since = it.failing_since.as_ref()?;
         let why = it.last_error.as_deref().unwrap_or("");
         Some(format!("{name}: not sent to {} since {since}: {why}", it.destination))
     })
 }
 
+#[cfg(feature = "forward")]
+fn unattended(it: &Forwarded, name: &str, waits: Duration) -> String {
+    let cursor = shown(&it.cursor);
+    let destination = if it.corrupt.is_some() { &cursor } else { &it.destination };
+    format!(
+        "{name}: no process forwards to {destination}, and the oldest observation not sent is \
+         from {} ago; start one, or remove {cursor}",
+        in_words(waits)
+    )
+}
+
 #[cfg(not(feature = "forward"))]
-fn not_sent(_: &Seen, _: &str) -> Option<String> {
+fn not_sent(_: &Seen, _: &str, _: Option<Duration>) -> Option<String> {
     None
 }
 
@@ -131,6 +152,34 @@ mod tests {
         assert_eq!(after(&own_pace, None, 400 * HOUR), None);
         assert!(after(&own_pace, Some(3600), 3 * HOUR).is_some());
         assert_eq!(after(&seen(), Some(1), 0), None);
+    }
+
+    #[cfg(feature = "forward")]
+    #[test]
+    fn a_destination_that_no_process_forwards_to_is_named() {
+        let forward = |destination: &str, behind: u64, running: bool| Forwarded {
+            destination: destination.to_owned(),
+            cursor: "room/forward-hub.json".into(),
+            running,
+            behind: Some(behind),
+            behind_seconds: (behind > 0).then_some(61.0),
+            ..Forwarded::default()
+        };
+        let with = |it: Forwarded| Seen { forward: vec![it], ..seen() };
+        let hub = "http://hub/";
+        let found = after(&with(forward(hub, 1, false)), None, HOUR).unwrap();
+        assert!(found.contains("room: no process forwards to http://hub/"), "{found}");
+        assert!(found.contains("from 1m 1s ago") && found.contains("remove room/forward-hub.json"));
+        assert_eq!(problem_uncollected(&with(forward(hub, 1, false)), None), Some(found));
+        for (quiet, max_age) in [
+            (forward(hub, 0, false), None),
+            (forward(hub, 1, true), None),
+            (forward(hub, 1, false), Some(61)),
+            (forward("parquet:lake", 65_535, false), None),
+        ] {
+            assert_eq!(after(&with(quiet), max_age, HOUR), None);
+        }
+        assert!(after(&with(forward("parquet:lake", 65_536, false)), None, HOUR).is_some());
     }
 
     #[test]

@@ -31,7 +31,8 @@ its own user and root.
 
 In a folder, --check wants no collector for stores that none has written, and for those of
 sources that a reload has removed. If no other store is there, it exits 1. A store that --log
-names needs one. A store that cannot be read is an error, also without --check.";
+names needs one. A store that is damaged or cannot be read is an error, also without --check;
+`gaugelog verify` finds all damage.";
 
 /// Which stores to look at.
 #[derive(Args, Debug)]
@@ -44,8 +45,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Print what is wrong alone, on stderr, and exit 1 if anything is: no collector runs, a
-    /// store cannot be read, a source fails or was silent for longer than --max-age, or a
-    /// destination takes nothing.
+    /// store is damaged or cannot be read, a source fails or was silent for longer than
+    /// --max-age, a destination takes nothing, or observations have waited for longer than
+    /// that for one to which no process forwards.
     #[arg(long)]
     check: bool,
     /// How long a source may be silent, with --check [default: three polls, at least 1m].
@@ -55,12 +57,13 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// What is wrong with a store, which a collector is to write or need not.
-    fn problem(&self, seen: &Seen, is_collected: bool) -> Option<String> {
-        match (self.check, is_collected) {
+    fn problems(&self, seen: &Seen, is_collected: bool) -> Vec<String> {
+        let problem = match (self.check, is_collected) {
             (false, _) => seen.unreadable.clone(),
             (true, true) => check::problem(seen, self.max_age, SystemTime::now()),
-            (true, false) => check::problem_uncollected(seen),
-        }
+            (true, false) => check::problem_uncollected(seen, self.max_age),
+        };
+        seen.damage.iter().cloned().chain(problem).collect()
     }
 }
 
@@ -79,15 +82,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
                 }
                 let is_checked = !is_folder || seen.is_collected_into();
                 is_any_checked |= is_checked;
-                arguments.problem(&seen, is_checked)
+                arguments.problems(&seen, is_checked)
             }
             // The others are told all the same.
             Err(why) => {
                 is_any_checked = true;
-                Some(why)
+                vec![why]
             }
         };
-        if let Some(why) = wrong {
+        for why in wrong {
             output::say("gaugelog", &format!("error: {why}"));
             outcome = Err(Exit::Told);
         }
