@@ -42,6 +42,26 @@ fn each_source_gets_a_store_of_its_own() {
     }
 }
 
+/// One picture that cannot be written hides no other failure.
+#[test]
+fn each_failure_at_the_end_is_reported() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    fs::create_dir(dir.join("pictures")).unwrap();
+    let arguments = ["collect", "a=normal", "b=exec:/bin/false", "--every", "10ms"];
+    let mut command = tool(dir, &[&arguments[..], &["--out", "pictures"]].concat());
+    command.stdout(fs::File::create(dir.join("printed")).unwrap());
+    command.stderr(fs::File::create(dir.join("said")).unwrap());
+    let mut running = Running(command.spawn().unwrap());
+    let is_stored = || ran(dir, &["status", "--json"]).stdout.contains("\"stored\":1");
+    wait_until(is_stored);
+    fs::remove_dir(dir.join("pictures")).unwrap();
+    running.signal(Signal::INT);
+    assert_eq!(running.0.wait().unwrap().code(), Some(1));
+    let said = fs::read_to_string(dir.join("said")).unwrap();
+    assert!(said.contains("pictures") && said.contains("error: b: nothing was stored"), "{said}");
+}
+
 #[test]
 fn a_store_is_not_made_into_a_directory_of_stores_or_the_other_way_round() {
     let bench = Bench::new();

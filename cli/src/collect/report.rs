@@ -5,7 +5,7 @@ use std::path::Path;
 use gaugelog::{Observation, Snapshot, Store};
 use gaugelog_sources::{Record, Report};
 
-use crate::ask::stores as named;
+use crate::ask::{reported, stores as named};
 use crate::exit::Exit;
 use crate::figures::{count, coverage, figure, figure_or_dash};
 use crate::output::{self, shown};
@@ -37,11 +37,9 @@ pub(super) fn print(
     rows.push(("first", moment(summary.first())));
     rows.push(("last", moment(summary.last())));
     output::print(table(&rows).as_bytes())?;
-    output::print(table(&pictures(store, &snapshot, out)?).as_bytes())?;
-    for damage in snapshot.missing() {
-        output::say("gaugelog", &format!("error: {damage}"));
-    }
-    Ok(())
+    let drawn = pictures(store, &snapshot, out);
+    let printed = drawn.and_then(|pictures| output::print(table(&pictures).as_bytes()));
+    reported(&snapshot).and(printed)
 }
 
 /// Draws the store over time and the distribution of its values; both pictures are named

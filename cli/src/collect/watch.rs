@@ -12,6 +12,7 @@ use gaugelog_sources::{CollectError, Event, Report};
 use super::overview::{self, Overview, Row};
 use super::progress::{Progress, Shown};
 use super::report;
+use crate::each::each;
 use crate::exit::Exit;
 use crate::figures::count;
 use crate::{explain, live, output};
@@ -133,14 +134,15 @@ impl Watch {
             let Some(Watched { name, store, .. }) = value else { continue };
             conclusions.push((name, store, ended));
         }
-        if self.shown != Shown::Nowhere {
-            for (name, store, ended) in &conclusions {
-                let Some(store) = store else { continue };
-                let totals = ended.as_ref().map_or_else(|error| error.report, |report| *report);
-                report::print(self.is_named.then_some(name), store, &totals, out)?;
-            }
+        if self.shown == Shown::Nowhere {
+            return conclude(&conclusions);
         }
-        conclude(&conclusions)
+        let printed = each(&conclusions, |(name, store, ended)| {
+            let Some(store) = store else { return Ok(()) };
+            let totals = ended.as_ref().map_or_else(|error| error.report, |report| *report);
+            report::print(self.is_named.then_some(name), store, &totals, out)
+        });
+        conclude(&conclusions).and(printed)
     }
 }
 
