@@ -26,6 +26,9 @@ pub(crate) enum Collisions {
     Spread,
 }
 
+/// Milliseconds without a gap that have a sample each, the first and the last of them.
+pub(super) type Occupied = Option<(i64, i64)>;
+
 /// A sample and the observation that it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Outgoing {
@@ -47,6 +50,8 @@ pub(super) struct Batch {
     pub(super) collided: u64,
     /// Those of an occupied millisecond that are not to be sent.
     pub(super) refused: Vec<Outgoing>,
+    /// The milliseconds up to the last one that have a sample each, where they are spread.
+    pub(super) occupied: Occupied,
     /// How many observations cannot be read, and why.
     pub(super) unreadable: u64,
     pub(super) damage: Vec<Error>,
@@ -54,7 +59,8 @@ pub(super) struct Batch {
 
 impl Batch {
     /// The observations from `start` on and before `end`, as many as fit. What is as young
-    /// as `fresh_ms` and what is older are not in one batch.
+    /// as `fresh_ms` and what is older are not in one batch. `occupied` is that of the batch
+    /// before.
     ///
     /// # Errors
     /// What ends reading before anything was read; damage does not.
@@ -64,6 +70,7 @@ impl Batch {
         end: u64,
         fresh_ms: i64,
         collisions: Collisions,
+        occupied: Occupied,
     ) -> Result<Self, Error> {
         let mut batch = Self { next: start, ..Self::default() };
         for found in snapshot.by_sequence(start..end) {
@@ -94,7 +101,7 @@ impl Batch {
         if !batch.is_full {
             batch.next = end;
         }
-        batch.resolve(collisions);
+        batch.resolve(collisions, occupied);
         Ok(batch)
     }
 
@@ -123,28 +130,59 @@ impl Batch {
     }
 
     /// Brings the samples into the order of their times, and leaves one a millisecond.
-    fn resolve(&mut self, collisions: Collisions) {
+    fn resolve(&mut self, collisions: Collisions, occupied: Occupied) {
+        if collisions == Collisions::Spread {
+            return self.spread(occupied);
+        }
         // Stable: those of a millisecond stay in the order in which they arrived.
         self.samples.sort_by_key(|it| it.sample.time_ms);
         let mut resolved: Vec<Outgoing> = Vec::with_capacity(self.samples.len());
-        for mut outgoing in self.samples.drain(..) {
+        for outgoing in self.samples.drain(..) {
             match resolved.last_mut() {
                 Some(last) if last.sample.time_ms >= outgoing.sample.time_ms => match collisions {
                     Collisions::Last => {
                         *last = outgoing;
                         self.collided += 1;
                     }
-                    Collisions::Refuse => self.refused.push(outgoing),
-                    Collisions::Spread => {
-                        outgoing.sample.time_ms = last.sample.time_ms.saturating_add(1);
-                        resolved.push(outgoing);
-                        self.collided += 1;
-                    }
+                    _ => self.refused.push(outgoing),
                 },
                 _ => resolved.push(outgoing),
             }
         }
         self.samples = resolved;
+    }
+
+    /// Moves each sample whose millisecond is occupied to the next one that is free.
+    fn spread(&mut self, occupied: Occupied) {
+        self.samples.sort_by_key(|it| it.sample.time_ms);
+        let mut next = i64::MIN;
+        for Outgoing { sample, .. } in &mut self.samples {
+            let mut free_ms = sample.time_ms.max(next);
+            if let Some((first, last)) = occupied
+                && (first..=last).contains(&free_ms)
+            {
+                free_ms = last.saturating_add(1);
+            }
+            self.collided += u64::from(free_ms != sample.time_ms);
+            sample.time_ms = free_ms;
+            next = free_ms.saturating_add(1);
+        }
+        self.occupied = self.last_run(occupied);
+    }
+
+    /// The last milliseconds without a gap, with those before the batch that they continue.
+    fn last_run(&self, before: Occupied) -> Occupied {
+        let last = self.samples.last().map(|it| it.sample.time_ms);
+        let Some(last) = last else { return before };
+        let mut first = last;
+        for it in self.samples.iter().rev().skip(1) {
+            if it.sample.time_ms != first.saturating_sub(1) {
+                return Some((first, last));
+            }
+            first = it.sample.time_ms;
+        }
+        let continued = before.filter(|(_, end)| end.saturating_add(1) == first);
+        Some((continued.map_or(first, |(begin, _)| begin), last))
     }
 }
 
@@ -168,7 +206,7 @@ mod tests {
         store.append_batch(&observations).unwrap();
         let end = observations.len() as u64;
         let snapshot = store.snapshot().unwrap();
-        let batch = Batch::gather(&snapshot, 0, end, i64::MAX, collisions).unwrap();
+        let batch = Batch::gather(&snapshot, 0, end, i64::MAX, collisions, None).unwrap();
         let samples = batch.samples.iter().map(|it| (it.sample.time_ms, it.sample.value));
         (samples.collect(), batch)
     }
@@ -197,6 +235,37 @@ mod tests {
         assert_eq!((batch.collided, batch.refused.len()), (5, 0));
     }
 
+    /// A sample that was moved beyond the end of its batch took the millisecond of the next
+    /// one, which replaced it.
+    #[test]
+    fn a_batch_keeps_clear_of_what_the_one_before_occupies() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = gaugelog::Store::create(dir.path().join("store")).unwrap();
+        let most = i64::try_from(SAMPLES_MAX).unwrap();
+        let mut times: Vec<i64> = (0..most - 1).map(|ms| ms * MS).collect();
+        times.push((most - 2) * MS + 1);
+        times.extend((most - 1..most + 10).map(|ms| ms * MS));
+        // One too late, and what follows after a pause.
+        times.extend([5 * MS, -7 * MS, 3 * most * MS, 3 * most * MS]);
+        store
+            .append_batch(&times.iter().map(|ns| Observation::new(*ns, 0.0)).collect::<Vec<_>>())
+            .unwrap();
+        let (snapshot, end) = (store.snapshot().unwrap(), times.len() as u64);
+        let (mut next, mut occupied, mut sent, mut moved) = (0, None, Vec::new(), 0);
+        while next < end {
+            let until = if next == 0 { end } else { next + 1 };
+            let batch =
+                Batch::gather(&snapshot, next, until, i64::MAX, Collisions::Spread, occupied)
+                    .unwrap();
+            sent.extend(batch.samples.iter().map(|it| it.sample.time_ms));
+            (next, occupied) = (batch.next, batch.occupied);
+            moved += batch.collided;
+        }
+        let distinct: std::collections::HashSet<i64> = sent.iter().copied().collect();
+        assert_eq!((distinct.len(), sent.len(), moved), (times.len(), times.len(), 14));
+        assert!(distinct.contains(&-7) && distinct.contains(&(3 * most)));
+    }
+
     #[test]
     fn what_is_fresh_and_what_is_old_are_not_in_one_batch() {
         let dir = tempfile::tempdir().unwrap();
@@ -205,7 +274,7 @@ mod tests {
         store.append_batch(&times.map(|ms| Observation::new(ms * MS, 0.0))).unwrap();
         let (snapshot, mut next, mut batches) = (store.snapshot().unwrap(), 0, Vec::new());
         while next < 8 {
-            let batch = Batch::gather(&snapshot, next, 8, 100, Collisions::Last).unwrap();
+            let batch = Batch::gather(&snapshot, next, 8, 100, Collisions::Last, None).unwrap();
             batches.push(batch.samples.iter().map(|it| it.sample.time_ms).collect::<Vec<_>>());
             assert_eq!(batch.is_full, batch.next < 8);
             next = batch.next;

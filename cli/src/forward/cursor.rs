@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use gaugelog_sources::{Access, LastError, live_file, open_own};
 use serde::{Deserialize, Serialize};
 
+use super::batch::Occupied;
 use crate::exit::Exit;
 use crate::explain::way_out_of_io;
 use crate::output::shown;
@@ -33,6 +34,9 @@ pub(super) struct Cursor {
     pub(super) destination: String,
     /// The first sequence number that is still to be sent.
     pub(super) next: u64,
+    /// Where the last samples stand, with `--collisions spread`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) occupied: Occupied,
     #[serde(flatten)]
     pub(super) counts: Counts,
     #[serde(flatten)]
@@ -344,6 +348,7 @@ mod tests {
             store: id_text(0x8f3a),
             destination: "http://h:9090/api/v1/write".to_owned(),
             next: 123_456,
+            occupied: Some((-5, 7)),
             counts: Counts { sent: 123_000, refused: 456, ..Counts::default() },
             reception: Reception {
                 failing_since_ns: Some(1_780_315_200_000_000_000),

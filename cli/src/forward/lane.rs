@@ -194,7 +194,9 @@ impl Lane {
             if next >= end {
                 return Ok(None);
             }
-            match Batch::gather(&opened.snapshot, next, end, fresh_ms(), course.collisions) {
+            let (fresh_ms, occupied) = (fresh_ms(), opened.cursor.occupied);
+            let (from, collisions) = (&opened.snapshot, course.collisions);
+            match Batch::gather(from, next, end, fresh_ms, collisions, occupied) {
                 Ok(batch) => return Ok(Some(batch)),
                 Err(error) if error.kind() == ErrorKind::Removed => self.look_again(course)?,
                 Err(error) => return Err(Exit::Error(explained(&error))),
@@ -311,6 +313,7 @@ impl Lane {
         let all: Vec<(&Outgoing, &str)> = occupied.chain(refused).collect();
         opened.list.add(all.iter().copied())?;
         opened.cursor.next = batch.next;
+        opened.cursor.occupied = batch.occupied;
         opened.is_saved = false;
         let path = shown(&opened.place.refused_path());
         if let Some((outgoing, why)) = all.first() {
