@@ -17,9 +17,10 @@ use super::batch::Collisions;
 use super::cursor::{self, Counts, Cursor, Found, Place, id_text};
 use super::folder::{Folder, Part, Put};
 use super::message::Protocol;
-use crate::ask::stores;
+use super::newcomers::Newcomers;
+use crate::ask::stores::{self, Named};
 use crate::exit::Exit;
-use crate::explain::explained;
+use crate::explain::{explained, explained_later};
 use crate::figures::{count, plural};
 use crate::output::{self, shown};
 use crate::queue;
@@ -42,16 +43,16 @@ pub(super) fn run(arguments: &Arguments, folder: &str) -> Result<(), Exit> {
     let name =
         arguments.destination.cursor.clone().unwrap_or_else(|| cursor::name_of(&destination));
     let to = Destination { folder, shown: destination, cursor: name };
-    let mut stores = sources(&arguments.stores)?;
+    let (newcomers, found) = Newcomers::watch(&arguments.stores)?;
+    let mut stores = Vec::new();
+    found.into_iter().try_for_each(|store| add(&mut stores, store))?;
     if !arguments.once {
         // A reader that has stopped holds nothing up.
         queue::begin(stop.clone())?;
     }
-    for it in &stores {
-        say(&format!("forwarding {} to {} as {}", shown(&it.path), to.shown, it.series));
-    }
+    stores.iter().for_each(|it| to.introduce(it));
     service_manager::ready(&format!("forwarding to {}", to.shown));
-    let outcome = to.write(&mut stores, arguments, &stop);
+    let outcome = to.write(&mut stores, newcomers, arguments, &stop);
     service_manager::stopping();
     to.conclude(&stores).and(outcome)
 }
@@ -82,21 +83,18 @@ impl Arguments {
     }
 }
 
-fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Exit> {
-    let mut sources: Vec<Source> = Vec::new();
-    for stores::Named { name, path } in stores::as_directories(paths)? {
-        let series = stores::series(&name).to_owned();
-        if let Some(other) = sources.iter().find(|other| other.series == series) {
-            return Err(Exit::Error(format!(
-                "{} and {} would both be the series {series}; forward one of them to a folder of \
-                 its own",
-                shown(&other.path),
-                shown(&path)
-            )));
-        }
-        sources.push(Source::new(path, series));
+fn add(sources: &mut Vec<Source>, Named { name, path }: Named) -> Result<(), Exit> {
+    let series = stores::series(&name).to_owned();
+    if let Some(other) = sources.iter().find(|other| other.series == series) {
+        return Err(Exit::Error(format!(
+            "{} and {} would both be the series {series}; forward one of them to a folder of its \
+             own",
+            shown(&other.path),
+            shown(&path)
+        )));
     }
-    Ok(sources)
+    sources.push(Source::new(path, series));
+    Ok(())
 }
 
 /// Where the files of all stores go.
@@ -110,7 +108,13 @@ struct Destination {
 impl Destination {
     /// Writes a file of each store in turn. A store that fails is looked at again each time,
     /// and the others go on.
-    fn write(&self, stores: &mut [Source], arguments: &Arguments, stop: &Stop) -> Result<(), Exit> {
+    fn write(
+        &self,
+        stores: &mut Vec<Source>,
+        mut newcomers: Newcomers,
+        arguments: &Arguments,
+        stop: &Stop,
+    ) -> Result<(), Exit> {
         let mut outcome = Ok(());
         'passes: while !stop.is_set() {
             let mut has_more = false;
@@ -136,6 +140,7 @@ impl Destination {
             while !stop.is_set() && Instant::now() < until {
                 thread::sleep(until.saturating_duration_since(Instant::now()).min(PAUSE));
             }
+            newcomers.now().into_iter().for_each(|store| self.add_newcomer(stores, store));
         }
         if arguments.once {
             say(&format!(
@@ -145,6 +150,19 @@ impl Destination {
             return Err(Exit::Told);
         }
         Ok(())
+    }
+
+    /// Adds a store that has come into a folder. One that would be the series of another is
+    /// reported, and left out.
+    fn add_newcomer(&self, stores: &mut Vec<Source>, store: Named) {
+        match add(stores, store) {
+            Err(Exit::Error(why)) => say(&format!("error: {why}")),
+            _ => stores.last().into_iter().for_each(|it| self.introduce(it)),
+        }
+    }
+
+    fn introduce(&self, store: &Source) {
+        say(&format!("forwarding {} to {} as {}", shown(&store.path), self.shown, store.series));
     }
 
     /// Says what was done.
@@ -254,7 +272,8 @@ impl Source {
     fn look_again(&mut self, to: &Destination) -> Result<(), Exit> {
         // Asked before the snapshot is taken: a store that comes between is noticed next time.
         let is_replaced = self.opened.as_ref().is_some_and(|it| it.place.is_replaced());
-        let snapshot = Options::new().positioned_reads(true).snapshot(&self.path)?;
+        let taken = Options::new().positioned_reads(true).snapshot(&self.path);
+        let snapshot = taken.map_err(|error| Exit::Error(explained_later(&error)))?;
         let id = id_text(snapshot.store_id());
         // A copy has the id of its original. What is durable shrinks only in an older one.
         let is_same = |it: &Opened| {

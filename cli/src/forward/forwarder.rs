@@ -10,6 +10,7 @@ use super::cursor::Counts;
 use super::delivery::Delivery;
 use super::destination::Destination;
 use super::lane::{Course, Lane, Step};
+use super::newcomers::Newcomers;
 use super::receiver::Receiver;
 use crate::ask::stores::Named;
 use crate::exit::Exit;
@@ -31,6 +32,8 @@ pub(crate) struct Forwarder {
     every: Duration,
     stop: Arc<AtomicBool>,
     outcome: Result<(), Exit>,
+    /// None where the stores are given by the configuration.
+    newcomers: Option<Newcomers>,
 }
 
 impl Forwarder {
@@ -52,6 +55,7 @@ impl Forwarder {
             every: destination.every,
             stop,
             outcome: Ok(()),
+            newcomers: None,
         })
     }
 
@@ -60,17 +64,39 @@ impl Forwarder {
     /// # Errors
     /// Two of them would be the same series.
     pub(crate) fn add(&mut self, stores: Vec<Named>) -> Result<(), Exit> {
-        let labels = |store: &Named| self.course.destination.naming.labels(&store.name);
-        let lanes = stores.into_iter().map(|it| Lane::new(labels(&it), it.path));
-        self.lanes.extend(lanes.collect::<Vec<_>>());
+        for Named { name, path } in stores {
+            self.lanes.push(Lane::new(self.course.destination.naming.labels(&name), path));
+        }
         names::check_distinct(self.lanes.iter().map(|lane| (&*lane.path, &lane.labels)))
+    }
+
+    /// Forwards what comes into the folders of the command line too.
+    pub(super) fn watch(&mut self, newcomers: Newcomers) {
+        self.newcomers = Some(newcomers);
     }
 
     /// Says what is sent where.
     pub(crate) fn introduce(&self) {
-        for lane in &self.lanes {
-            let (store, series) = (shown(&lane.path), names::text(&lane.labels));
-            say(&format!("forwarding {store} to {} as {series}", self.course.shown));
+        self.lanes.iter().for_each(|lane| self.introduce_one(lane));
+    }
+
+    fn introduce_one(&self, lane: &Lane) {
+        let (store, series) = (shown(&lane.path), names::text(&lane.labels));
+        say(&format!("forwarding {store} to {} as {series}", self.course.shown));
+    }
+
+    /// Adds the stores that have come into the folders. One that would be the series of
+    /// another is reported, and left out.
+    fn add_newcomers(&mut self) {
+        for store in self.newcomers.as_mut().map(Newcomers::now).unwrap_or_default() {
+            match self.add(vec![store]) {
+                Ok(()) => self.lanes.last().into_iter().for_each(|it| self.introduce_one(it)),
+                Err(Exit::Error(why)) => {
+                    self.lanes.pop();
+                    say(&format!("error: {why}"));
+                }
+                Err(_) => drop(self.lanes.pop()),
+            }
         }
     }
 
@@ -106,6 +132,7 @@ impl Forwarder {
     pub(crate) fn run(mut self) -> Result<(), Exit> {
         self.register();
         while !self.is_stopped() {
+            self.add_newcomers();
             let mut has_more = false;
             for at in 0..self.lanes.len() {
                 has_more |= self.drive(at) == Step::More;
@@ -193,6 +220,7 @@ impl Forwarder {
                 return;
             }
             self.pause(left.min(REGISTERED_EVERY));
+            self.add_newcomers();
             self.register();
         }
     }

@@ -11,7 +11,7 @@ use super::delivery::{Delivery, Load, Progress, fresh_ms};
 use super::destination::Destination;
 use super::refused::List;
 use crate::exit::Exit;
-use crate::explain::explained;
+use crate::explain::explained_later;
 use crate::figures::{count, plural};
 use crate::output::{self, shown};
 use crate::prometheus::Labels;
@@ -199,7 +199,7 @@ impl Lane {
             match Batch::gather(from, next, end, fresh_ms, collisions, occupied) {
                 Ok(batch) => return Ok(Some(batch)),
                 Err(error) if error.kind() == ErrorKind::Removed => self.look_again(course)?,
-                Err(error) => return Err(Exit::Error(explained(&error))),
+                Err(error) => return Err(Exit::Error(explained_later(&error))),
             }
         }
     }
@@ -220,7 +220,7 @@ impl Lane {
         // Asked before the snapshot is taken: a store that comes between is noticed next time.
         let is_replaced = self.opened.as_ref().is_some_and(|it| it.place.is_replaced());
         let taken = Options::new().positioned_reads(true).snapshot(&self.path);
-        let snapshot = taken.map_err(|error| Exit::Error(explained(&error)))?;
+        let snapshot = taken.map_err(|error| Exit::Error(explained_later(&error)))?;
         if snapshot.store_id() == 0 {
             self.opened = None;
             self.load = None;

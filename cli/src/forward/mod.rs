@@ -24,6 +24,7 @@ mod folder;
 mod forwarder;
 mod lane;
 mod message;
+mod newcomers;
 mod receiver;
 mod refused;
 mod seen;
@@ -35,7 +36,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::ask::stores;
 use crate::exit::Exit;
 use crate::queue;
 use crate::service_manager;
@@ -48,6 +48,7 @@ pub(crate) use destination::Destination;
 pub(crate) use forwarder::Forwarder;
 #[cfg(feature = "config")]
 pub(crate) use message::Protocol;
+use newcomers::Newcomers;
 pub(crate) use seen::{Forwarded, forwarded};
 #[cfg(feature = "config")]
 pub(crate) use thread::Forwarding;
@@ -80,7 +81,8 @@ none is ever written again.";
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Stores, or folders of stores; they may be in use.
+    /// Stores, or folders of stores; they may be in use. A store that is made in a folder
+    /// later is forwarded too.
     #[arg(value_name = "STORE", required = true)]
     stores: Vec<PathBuf>,
     /// End when everything that is durable was sent; exit 1 if something was not. A receiver
@@ -98,7 +100,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     }
     let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
     let mut forwarder = Forwarder::new(&arguments.destination, stop.flag())?;
-    forwarder.add(stores::as_directories(&arguments.stores)?)?;
+    let (newcomers, stores) = Newcomers::watch(&arguments.stores)?;
+    forwarder.add(stores)?;
+    forwarder.watch(newcomers);
     if !arguments.once {
         // A reader that has stopped holds nothing up.
         queue::begin(stop.clone())?;

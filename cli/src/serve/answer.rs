@@ -118,7 +118,7 @@ impl From<gaugelog::Error> for Refusal {
             Removed => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self::new(status, explain::explained(&error))
+        Self::new(status, explain::explained_later(&error))
     }
 }
 

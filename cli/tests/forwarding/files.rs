@@ -49,6 +49,28 @@ fn an_older_copy_that_comes_meanwhile_is_compared_from_its_beginning() {
 }
 
 #[test]
+fn a_store_that_is_made_later_gets_files_too() {
+    let (bench, lake) = bench_with_lake(1);
+    let arguments = ["forward", ".", "--to", "parquet:lake", "--every", "20ms"];
+    let _running = Running::of(tool(bench.dir.path(), &arguments));
+    // From now on no folder is listed for the first time.
+    wait_until(|| names_in(&bench.store).iter().any(|name| name.starts_with("forward-")));
+    append(&bench.dir.path().join("hall.log"), 0..ROWS);
+    wait_until(|| names_in(&lake).len() == 1);
+}
+
+#[test]
+fn what_is_for_a_receiver_is_refused() {
+    let (bench, _) = bench_with_lake(1);
+    for option in [["--timeout", "5s"], ["--metric", "celsius"], ["--collisions", "spread"]] {
+        let given = ["forward", "room.log", "--to", "parquet:lake", "--once"];
+        let ran = ran(bench.dir.path(), &[&given[..], &option].concat());
+        let said = format!("{} is for a receiver", option[0]);
+        assert!(ran.status == Some(2) && ran.stderr.contains(&said), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_signal_before_everything_was_written_is_a_failure_where_it_was_to_end() {
     let (bench, lake) = bench_with_lake(12 * ROWS);
     let mut running = start(&bench, &["--once"]);

@@ -127,6 +127,33 @@ fn everything_arrives_once_and_then_what_is_new() {
     program::tool::ran(bench.dir.path(), &["verify", "room.log"]).succeeds();
 }
 
+/// As `gaugelog serve` finds them.
+#[test]
+fn a_store_that_is_made_later_is_forwarded_too() {
+    let bench = Bench::holding(3);
+    let receiver = Receiver::start(|_| Act::Take);
+    let url = receiver.url();
+    let arguments = ["forward", ".", "--to", &url, "--every", "50ms"];
+    let _running = Running::of(tool(bench.dir.path(), &arguments));
+    wait_until(|| receiver.samples() == samples(0..3));
+    append(&bench.dir.path().join("hall.log"), 100..105);
+    wait_until(|| receiver.stored().values().map(|samples| samples.len()).sum::<usize>() == 8);
+}
+
+#[test]
+fn a_store_that_has_gone_is_reported_with_a_way_out_of_this_program() {
+    let bench = Bench::holding(3);
+    let receiver = Receiver::start(|_| Act::Take);
+    let mut running = bench.start(&receiver);
+    wait_until(|| receiver.samples().len() == 3);
+    fs::rename(&bench.store, bench.dir.path().join("gone")).unwrap();
+    let stderr = running.0.stderr.take().unwrap();
+    let mut said = std::io::BufRead::lines(std::io::BufReader::new(stderr));
+    let said = said.find_map(|line| line.ok().filter(|line| line.contains("error:"))).unwrap();
+    assert!(said.contains("bring it back, or begin without it"), "{said}");
+    assert!(!said.contains("simple_service") && !said.contains("--log"), "{said}");
+}
+
 /// After a power cut another observation may take the number of one that was not synced.
 #[test]
 fn only_what_is_durable_leaves_the_machine() {
