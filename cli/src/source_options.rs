@@ -6,6 +6,68 @@ use std::path::PathBuf;
 use clap::Args;
 use gaugelog_sources::{Fingerprint, LineFormat, Settings, TimeColumn, TimeUnit, Zone};
 
+/// For which sources an option or a key means something.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    #[cfg(feature = "config")]
+    All,
+    /// Those that are polled on a schedule.
+    Polled,
+    Page,
+    /// Pages by TLS.
+    Secured,
+    StandardInput,
+}
+
+impl Kind {
+    /// What it is for, where that is not the source of this spec.
+    pub(crate) fn for_others_than(self, spec: &str) -> Option<&'static str> {
+        let is = |scheme: &str| self::scheme(spec).eq_ignore_ascii_case(scheme);
+        let (is_one, others) = match self {
+            #[cfg(feature = "config")]
+            Self::All => (true, ""),
+            Self::Polled => (!is("stdin"), "sources that are polled; stdin comes at its own pace"),
+            Self::Page => (is("http") || is("https"), "pages, http:// or https://"),
+            Self::Secured => (is("https"), "pages of https://"),
+            Self::StandardInput => (is("stdin"), "stdin"),
+        };
+        (!is_one).then_some(others)
+    }
+}
+
+/// What stands before the first colon of a spec.
+pub(crate) fn scheme(spec: &str) -> &str {
+    let spec = spec.strip_prefix("rate:").unwrap_or(spec);
+    spec.split(':').next().unwrap_or_default()
+}
+
+/// The spec of `[NAME=]SPEC`.
+fn spec_of(text: &str) -> &str {
+    match text.split_once('=') {
+        Some((name, spec)) if !name.contains(':') => spec,
+        _ => text,
+    }
+}
+
+/// Refuses an option that means nothing to any of these sources. Each has its name, whether it
+/// is given, and what it is for.
+///
+/// # Errors
+/// In words.
+pub(crate) fn check_heeded(
+    options: &[(&str, bool, Kind)],
+    sources: &[String],
+) -> Result<(), String> {
+    for (option, _, kind) in options.iter().filter(|(_, is_given, _)| *is_given) {
+        let others: Option<Vec<_>> =
+            sources.iter().map(|source| kind.for_others_than(spec_of(source))).collect();
+        if let Some([only_for, ..]) = others.as_deref() {
+            return Err(format!("{option} is for {only_for}; leave it out"));
+        }
+    }
+    Ok(())
+}
+
 /// Options that hold for the sources of a command.
 #[derive(Args, Debug)]
 pub(crate) struct SourceOptions {
@@ -45,20 +107,31 @@ pub(crate) struct SourceOptions {
 }
 
 impl SourceOptions {
+    /// Each option, whether it is given, and what it is for.
+    fn given(&self) -> [(&'static str, bool, Kind); 9] {
+        [
+            ("--ca-file", self.ca_file.is_some(), Kind::Page),
+            ("--pin", self.pin.is_some(), Kind::Secured),
+            ("--insecure", self.insecure, Kind::Secured),
+            ("--page-max", self.page_max != Settings::new().page_bytes_max, Kind::Page),
+            ("--proxy-from-environment", self.proxy_from_environment, Kind::Page),
+            ("--time", self.time != TimeColumn::Auto, Kind::StandardInput),
+            ("--time-unit", self.time_unit.is_some(), Kind::StandardInput),
+            ("--tz", self.tz.is_some(), Kind::StandardInput),
+            ("--strict", self.strict, Kind::StandardInput),
+        ]
+    }
+
     /// The settings of the sources that these specs name.
     ///
     /// # Errors
-    /// An option that is for one source where there are several, in words.
+    /// An option that is for other sources, or for one where there are several, in words.
     pub(crate) fn settings(&self, specs: &[String]) -> Result<Settings, String> {
+        check_heeded(&self.given(), specs)?;
         let address = |text: &String| {
-            // `[NAME=]SPEC`.
-            let spec = match text.split_once('=') {
-                Some((name, spec)) if !name.contains(':') => spec,
-                _ => text.as_str(),
-            };
+            let spec = spec_of(text);
+            let is_secured = Kind::Secured.for_others_than(spec).is_none();
             let spec = spec.strip_prefix("rate:").unwrap_or(spec);
-            let is_secured =
-                spec.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
             is_secured.then(|| spec.split('#').next().unwrap_or(spec).to_owned())
         };
         let addresses: HashSet<String> = specs.iter().filter_map(address).collect();

@@ -183,6 +183,37 @@ fn what_makes_no_sense_is_a_usage_error_that_stores_nothing() {
 }
 
 #[test]
+fn an_option_that_means_nothing_to_the_sources_is_refused() {
+    let bench = Bench::bare();
+    let pin = "ab".repeat(32);
+    for (source, options, only_for) in [
+        ("normal", &["--strict"][..], "stdin"),
+        ("normal", &["--time", "first"], "stdin"),
+        ("normal", &["--time-unit", "ms"], "stdin"),
+        ("normal", &["--tz", "UTC"], "stdin"),
+        ("normal", &["--pin", &pin], "pages of https://"),
+        ("a=http://h/", &["--pin", &pin], "pages of https://"),
+        ("rate:http://h/", &["--insecure"], "pages of https://"),
+        ("normal", &["--ca-file", "a.pem"], "pages, http:// or https://"),
+        ("normal", &["--page-max", "4MiB"], "pages, http:// or https://"),
+        ("normal", &["--proxy-from-environment"], "pages, http:// or https://"),
+        ("a=stdin", &["--every", "1s"], "sources that are polled"),
+        ("stdin", &["--align"], "sources that are polled"),
+        ("stdin", &["--jitter"], "sources that are polled"),
+        ("stdin", &["--deadline", "1s"], "sources that are polled"),
+        ("stdin", &["--retry-max", "1m"], "sources that are polled"),
+    ] {
+        let ran = collect(bench.dir.path(), &[&[source], options].concat());
+        let said = format!("{} is for {only_for}", options[0]);
+        assert!(ran.status == Some(2) && ran.stderr.contains(&said), "{options:?}: {ran:?}");
+    }
+    assert!(bench.names().is_empty(), "{:?}", bench.names());
+    // One of several sources is enough.
+    let mixed = ["normal", "stdin", "--every", "1ms", "--strict", "--for", "5ms", "--quiet"];
+    assert_eq!(collect(bench.dir.path(), &mixed).status, Some(0));
+}
+
+#[test]
 fn an_option_that_is_wrong_is_named_whole() {
     let ran = collect(Bench::bare().dir.path(), &["normal", "--every", "5"]);
     assert!(

@@ -380,9 +380,16 @@ fn a_check_without_credentials_finds_what_is_wrong_with_the_text() {
         ("https://h/w", "key = 'aa'", "cert and key belong together"),
         ("https://u:p@h/w", "bearer_token_file = 'aa'", "the address names a user"),
         ("http://h/w", "cert = 'aa'\nkey = 'bb'", "a client certificate is for https:"),
+        ("http://h/w", &format!("pin = '{}'", "ab".repeat(32)), "a pin is for https:"),
     ] {
         let text = format!("[source.a]\nspec = 'normal'\n[[forward]]\nto = '{to}'\n{keys}\n");
         check(&text).fails_naming(&["house.toml:4: to: ", part]);
+    }
+    let none = "[source.a]\nspec = 'normal'\n[[forward]]\nto = 'http://h/w'\nstores = []\n";
+    check(none).fails_naming(&["house.toml:5: stores = []: name at least one store"]);
+    for key in [&format!("pin = '{}'", "ab".repeat(32)), "insecure = true"] {
+        let text = format!("[source.a]\nurl = 'http://h/'\n{key}\n");
+        check(&text).fails_naming(&["house.toml:3: ", "this is for pages of https://"]);
     }
 }
 

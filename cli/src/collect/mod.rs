@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use gaugelog_sources::{Collector, Feed, GRAMMAR, Pace, Settings, Stop};
+use gaugelog_sources::{Collector, Feed, GRAMMAR, Settings, Stop};
 
 use crate::exit::Exit;
 use crate::signals::{self, Hangup, Second};
-use crate::source_options::SourceOptions;
+use crate::source_options::{Kind, SourceOptions, check_heeded};
 use crate::trim::Keep;
 use crate::{duration, output, queue, service_manager};
 use input::Input;
@@ -110,7 +110,8 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn settings(&self, stop: &Stop) -> Result<Settings, Exit> {
-        let settings = self.options.settings(&self.sources);
+        let settings = check_heeded(&self.pace(), &self.sources);
+        let settings = settings.and_then(|()| self.options.settings(&self.sources));
         let settings = settings.map_err(|why| Exit::Usage(format!("error: {why}\n")))?;
         Ok(settings.deadline(self.deadline).stop(stop.flag()))
     }
@@ -138,16 +139,16 @@ impl Arguments {
         collector
     }
 
-    fn check_pace(&self, inputs: &[Input]) -> Result<(), Exit> {
-        match inputs {
-            [Input { source, .. }] if source.pace() == Pace::Own && self.every.is_some() => {
-                Err(Exit::Usage(format!(
-                    "error: --every is for sources that are polled; {} comes at its own pace\n",
-                    source.name()
-                )))
-            }
-            _ => Ok(()),
-        }
+    /// The options that say when polls are made, and whether they are given.
+    fn pace(&self) -> [(&'static str, bool, Kind); 5] {
+        [
+            ("--every", self.every.is_some()),
+            ("--align", self.align),
+            ("--jitter", self.jitter),
+            ("--deadline", self.deadline != Settings::new().deadline),
+            ("--retry-max", self.retry_max.is_some()),
+        ]
+        .map(|(option, is_given)| (option, is_given, Kind::Polled))
     }
 }
 
@@ -161,7 +162,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let inputs =
         input::open(&arguments.sources, &settings, &arguments.log, arguments.sync.is_some())?;
     signals::adopt_orphans(inputs.iter().any(|input| input.source.name() == "exec"));
-    arguments.check_pace(&inputs)?;
     if !arguments.quiet {
         stores::check_pictures(&arguments.out)?;
     }

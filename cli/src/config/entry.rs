@@ -8,8 +8,9 @@ use gaugelog_sources::{
 };
 
 use super::document::Field;
-use super::terms::{KEYS, Key, Kind, Terms, adjust, unknown};
+use super::terms::{KEYS, Key, Terms, adjust, unknown};
 use crate::collect::{DEADLINE_GRACE, check_name};
+use crate::source_options::scheme;
 
 const RATE: &str = "rate:";
 
@@ -186,22 +187,10 @@ fn check_kinds(fields: &[Field<'_>], spec: &str) -> Result<(), String> {
         let Some(Key { kind, .. }) = KEYS.iter().find(|key| key.name == field.key) else {
             continue;
         };
-        let only_for = match kind {
-            Kind::Page if !is_page(spec) => "pages, http:// or https://",
-            Kind::StandardInput if scheme(spec) != "stdin" => "stdin",
-            Kind::Polled if scheme(spec) == "stdin" => {
-                "sources that are polled; stdin comes at its own pace"
-            }
-            _ => continue,
-        };
+        let Some(only_for) = kind.for_others_than(spec) else { continue };
         return Err(field.wrong_key(format_args!("this is for {only_for}; leave it out here")));
     }
     Ok(())
-}
-
-fn scheme(spec: &str) -> &str {
-    let spec = spec.strip_prefix(RATE).unwrap_or(spec);
-    spec.split(':').next().unwrap_or_default()
 }
 
 fn is_page(spec: &str) -> bool {

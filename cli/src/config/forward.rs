@@ -74,7 +74,11 @@ impl Forward {
         match field.key {
             "to" => {}
             "stores" => {
-                self.stores = Some(field.texts()?.into_iter().map(str::to_owned).collect());
+                let names: Vec<String> = field.texts()?.into_iter().map(str::to_owned).collect();
+                if names.is_empty() {
+                    return Err(field.wrong("name at least one store, or leave it out for all"));
+                }
+                self.stores = Some(names);
             }
             "every" => it.every = field.read(duration::parse)?,
             "metric" => it.naming.metric = Some(field.read(names::metric)?),

@@ -11,7 +11,7 @@ use gaugelog_sources::{
 
 use super::document::Field;
 use super::files;
-use crate::source_options::page_bytes;
+use crate::source_options::{Kind, page_bytes};
 use crate::trim::Keep;
 use crate::{duration, size};
 
@@ -19,16 +19,6 @@ use crate::{duration, size};
 const TOKEN_ABSENT: &str = "absent";
 const TOKEN_BYTES_MAX: u64 = 16 * 1024;
 const CA_BYTES_MAX: u64 = 1 << 20;
-
-/// For which sources a key means something.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
-    All,
-    /// Those that are polled on a schedule.
-    Polled,
-    Page,
-    StandardInput,
-}
 
 /// A key, what it is for, and whether it may stand at the top, for all sources of a file.
 pub(super) struct Key {
@@ -65,8 +55,8 @@ pub(super) const KEYS: [Key; 26] = [
     in_source("bearer_token_file", Kind::Page),
     in_source("body", Kind::Page),
     everywhere("ca_file", Kind::Page),
-    in_source("pin", Kind::Page),
-    in_source("insecure", Kind::Page),
+    in_source("pin", Kind::Secured),
+    in_source("insecure", Kind::Secured),
     everywhere("page_max", Kind::Page),
     everywhere("proxy_from_environment", Kind::Page),
     in_source("time", Kind::StandardInput),

@@ -293,7 +293,8 @@ fn destinations_are_equal_where_nothing_matters() {
     };
     let text = "[[forward]]\nto = 'http://h/'\nlabels = { a = 'b' }\n";
     assert!(read(text) == read("[[forward]]\nevery = '5s'\nlabels.a = 'b'\nto = \"http://h/\"\n"));
-    for other in ["metric = 'a'", "every = '1m'", "protocol = 2", "stores = []", "cursor = 'x'"] {
+    for other in ["metric = 'a'", "every = '1m'", "protocol = 2", "stores = ['a']", "cursor = 'x'"]
+    {
         assert!(read(text) != read(&format!("{text}{other}\n")), "{other}");
     }
 }

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::prometheus::names::Naming;
 
 const EVERY: Duration = Duration::from_secs(5);
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A receiver of remote write, and what it gets.
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -119,6 +119,11 @@ impl Destination {
     /// What is wrong with the address, the certificates or the credentials.
     pub(crate) fn receiver(&self) -> Result<Receiver, Exit> {
         let settings = self.settings();
+        let is_https = self.to.get(..6).is_some_and(|it| it.eq_ignore_ascii_case("https:"));
+        if self.pin.is_some() && !is_https {
+            let why = "a pin is for https:; write that, or leave the pin out";
+            return Err(Exit::Error(format!("{}: {why}", self.shown())));
+        }
         let identity = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => Identity::read(cert, key).map(Some),
             _ => Ok(None),

@@ -71,6 +71,7 @@ impl Arguments {
             ("--ca-file", to.ca_file.is_some()),
             ("--pin", to.pin.is_some()),
             ("--cert", to.cert.is_some()),
+            ("--timeout", to.timeout != super::destination::TIMEOUT),
             ("--proxy-from-environment", to.proxy_from_environment),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {

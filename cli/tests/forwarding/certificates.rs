@@ -89,6 +89,9 @@ fn a_receiver_that_wants_a_client_certificate_gets_it() {
     let ran = bench.forward(&plain, &given("box.pem", "box.key"));
     assert!(ran.stderr.contains("a client certificate is for https:"), "{ran:?}");
     assert_eq!(bench.forward(&receiver, &["--once", "--cert", "box.pem"]).status, Some(2));
+    let pin = "ab".repeat(32);
+    let ran = bench.forward(&plain, &["--once", "--pin", &pin]);
+    assert!(ran.status == Some(1) && ran.stderr.contains("a pin is for https:"), "{ran:?}");
 }
 
 /// It is tried again and nothing is given up: the certificate may be mended.
