@@ -122,6 +122,34 @@ fn a_picture_shows_the_asked_part_of_the_time() {
     assert!(empty.stdout.contains("No observations in this time"), "{empty:?}");
 }
 
+/// A sensor that has died is seen.
+#[test]
+fn the_axis_is_the_time_that_is_asked_for() {
+    let dir = house();
+    let drawn = |options: &[&str]| {
+        ran(dir.path(), &[&["plot", "attic"], options].concat()).succeeds().stdout
+    };
+    let range = ["--since", "2026-05-31", "--until", "2026-06-04"];
+    let text = drawn(&range);
+    for part in ["May 31", "Jun 1", "Jun 2", "Jun 3"] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    // It does not go beyond now.
+    let text = drawn(&["--since", "2026-06-01", "--until", "2261-01-01"]);
+    assert!(!text.contains("2200") && !text.contains("2261"), "{text}");
+}
+
+#[test]
+fn a_normal_distribution_is_drawn_over_one_store_in_a_file() {
+    let dir = house();
+    for arguments in [&["attic"][..], &["attic", "cellar", "-o", "both.svg"]] {
+        let found = ran(dir.path(), &[&["plot", "--dist", "--normal"], arguments].concat());
+        assert!(found.status == Some(2) && found.stderr.contains("--normal is for"), "{found:?}");
+    }
+    let one = ["plot", "attic", "--dist", "--normal", "-o", "one.svg"];
+    ran(dir.path(), &one).succeeds();
+}
+
 #[test]
 fn text_fits_and_has_no_colours_off_a_terminal() {
     let dir = house();

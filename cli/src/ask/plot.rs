@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::Args;
 use gaugelog::{Snapshot, Store};
 use gaugelog_sources::escaped;
+use jiff::Timestamp;
 use rustix::stdio;
 use rustix::termios::{isatty, tcgetwinsize};
 
@@ -32,6 +33,9 @@ A picture is a .png or .svg file. An .html file is a page to move and zoom in, w
 it needs in it. If -o names a folder, a new PNG in there is named after the
 stores and the unit, and its path is printed. Without -o the picture is text, as wide as the
 terminal.
+
+The axis of time of a picture begins with --since and ends with --until, or now if that is
+earlier. Without them it goes from the first observation to the last.
 
 Where several observations share a pixel, a pale band reaches from the smallest to the
 largest, and the dark line is their mean. A line is not drawn over a gap of more than ten
@@ -59,7 +63,8 @@ pub(crate) struct Arguments {
     /// Draw the distribution of the values.
     #[arg(long)]
     dist: bool,
-    /// Draw the normal distribution of the same mean and deviation over the bars.
+    /// Draw the normal distribution of the same mean and deviation over the bars, in a
+    /// picture of one store.
     #[arg(long, requires = "dist")]
     normal: bool,
     /// The .png, .svg or .html file to write, or a folder for a PNG [default: text].
@@ -113,13 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let target = Target::of(arguments.output.as_deref())?;
     let range = arguments.range.range()?;
     let stores = stores::named(&arguments.stores)?;
-    if stores.len() > plot::SERIES_MAX {
-        return Err(Exit::Error(format!(
-            "{} stores are too many for one picture, which has room for {}; name fewer",
-            stores.len(),
-            plot::SERIES_MAX
-        )));
-    }
+    check(arguments, &target, stores.len())?;
     let readable = Readable::among(stores)?;
     let (stores, snapshots) = (&readable.stores, &readable.snapshots);
     let sources = sources(stores, snapshots, &range);
@@ -143,6 +142,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         }
     }
     readable.end()
+}
+
+/// Refuses more stores than there are colours, and a curve that would not be drawn.
+fn check(arguments: &Arguments, target: &Target<'_>, stores: usize) -> Result<(), Exit> {
+    if stores > plot::SERIES_MAX {
+        return Err(Exit::Error(format!(
+            "{} stores are too many for one picture, which has room for {}; name fewer",
+            stores,
+            plot::SERIES_MAX
+        )));
+    }
+    if arguments.normal && (stores > 1 || matches!(target, Target::Text)) {
+        return Err(Exit::Usage(
+            "error: --normal is for a .png or .svg picture of one store; leave it out, or name one \
+             store and a file with -o\n"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Where the picture goes.
@@ -198,9 +216,14 @@ fn look(arguments: &Arguments, range: &Range) -> Look {
         zone: range.zone.time_zone().clone(),
         title: text(arguments.title.as_deref()),
         unit: text(unit(arguments)),
-        is_part: range.since.is_some() || range.until.is_some(),
+        since: range.since,
+        until: range.until.map(|until| until.saturating_sub(1).min(now_ns())),
         has_normal: arguments.normal,
     }
+}
+
+fn now_ns() -> i64 {
+    i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
 
 /// The stores as a page in one file.

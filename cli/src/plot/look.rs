@@ -37,8 +37,10 @@ pub struct Look {
     pub title: Option<String>,
     /// The unit of the values.
     pub unit: Option<String>,
-    /// Only a part of the stores' time is asked for.
-    pub is_part: bool,
+    /// Where the time that is asked for begins.
+    pub since: Option<i64>,
+    /// Where it ends, as far as it has passed.
+    pub until: Option<i64>,
     /// Draw the normal distribution of the same mean and deviation over a distribution.
     pub has_normal: bool,
 }
@@ -52,7 +54,8 @@ impl Default for Look {
             zone: TimeZone::UTC,
             title: None,
             unit: None,
-            is_part: false,
+            since: None,
+            until: None,
             has_normal: false,
         }
     }
@@ -92,7 +95,17 @@ impl Look {
 
     /// What stands in place of data that there is none of.
     pub(super) fn nothing(&self) -> &'static str {
-        if self.is_part { "No observations in this time" } else { "No observations yet" }
+        match (self.since, self.until) {
+            (None, None) => "No observations yet",
+            _ => "No observations in this time",
+        }
+    }
+
+    /// From when to when the axis of time goes: all of the time that is asked for, also where
+    /// nothing was observed, and all observations.
+    pub(super) fn times(&self, (first, last): (i64, i64)) -> (i64, i64) {
+        let since = self.since.map_or(first, |since| since.min(first));
+        (since, self.until.map_or(last, |until| until.max(last)))
     }
 
     /// A value in words: all its digits, and the unit.

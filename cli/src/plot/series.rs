@@ -59,7 +59,7 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// `None` if there are no observations.
     pub(super) fn new(names: &[Option<&str>], figures: &'a [Figures], look: &Look) -> Option<Self> {
-        let (first, last) = extent(figures)?;
+        let (first, last) = look.times(extent(figures)?);
         let values = values(figures)?;
         let mut page =
             Page::new(look, &look.title("", names, " over time"), &in_words(figures, look));
@@ -352,6 +352,31 @@ impl<'a> Line<'a> {
 mod tests {
     use super::super::shapes::Shape;
     use super::*;
+
+    #[test]
+    fn the_axis_is_the_time_that_is_asked_for() {
+        let at = |second: i64| Some(Observation::new(second * 1_000_000_000, 1.0));
+        let one = Some(1.0);
+        let (first, last) = (at(400), at(500));
+        let figures = [Figures { count: 2, first, last, min: one, max: one, ..Figures::default() }];
+        let part = |since: Option<i64>, until: Option<i64>, second: i64| {
+            let [since, until] = [since, until].map(|it| it.map(|it| it * 1_000_000_000));
+            let look = Look { since, until, ..Look::default() };
+            let plan = Plan::new(&[None], &figures, &look).expect("observations");
+            let fraction = plan.scales.times.fraction(i128::from(second) * 1_000_000_000);
+            (fraction * 100.0).round()
+        };
+        for (since, until, second, expected) in [
+            (None, None, 450, 50.0),
+            (Some(0), Some(1_000), 500, 50.0),
+            (Some(300), None, 400, 50.0),
+            (None, Some(600), 500, 50.0),
+            // Now, where observations are of the future.
+            (None, Some(450), 450, 50.0),
+        ] {
+            assert_eq!(part(since, until, second), expected, "{since:?} {until:?}");
+        }
+    }
 
     #[test]
     fn the_band_covers_no_column_that_holds_nothing() {

@@ -97,9 +97,10 @@ pub(crate) fn series(sources: &[Source], look: &Look, paper: Paper) -> gaugelog:
     let figures = |source: &Source| Ok(Figures::from(&source.window.summary()?));
     let figures: Vec<Figures> = sources.iter().map(figures).collect::<gaugelog::Result<_>>()?;
     let head = paper.head(&look.title("", &names, " over time"), &in_words(&figures, look));
-    let (Some((first, last)), Some(values)) = (extent(&figures), values(&figures)) else {
+    let (Some(extent), Some(values)) = (extent(&figures), values(&figures)) else {
         return Ok(format!("{head}{}\n", look.nothing()));
     };
+    let (first, last) = look.times(extent);
     let legend = legend(&names, paper);
     let times = TimeAxis::new(first, last, look).exactly();
     let axis = values.title(&look.axis(&names));
