@@ -4,7 +4,8 @@
 
 mod program;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use gaugelog::Observation;
 use program::{Ran, TOOL, house, names_in, program};
@@ -32,6 +33,10 @@ fn the_ending_of_a_file_is_its_format() {
         (&["-o", "a.csv"], "a.csv", csv),
         (&["-o", "a.txt"], "a.txt", csv),
         (&["-o", "b.json", "--format", "jsonl"], "b.json", line),
+        (&["-o", "a.ndjson"], "a.ndjson", line),
+        (&["-o", "a.lp"], "a.lp", "room value=2.5 0\n"),
+        (&["-o", "a"], "a", csv),
+        (&["-o", "a.tsv", "--format", "csv"], "a.tsv", csv),
     ] {
         export(&dir, options).succeeds();
         assert_eq!(fs::read_to_string(dir.path().join(name)).unwrap(), expected, "{name}");
@@ -40,6 +45,22 @@ fn the_ending_of_a_file_is_its_format() {
     {
         export(&dir, &["-o", "a.parquet"]).succeeds();
         assert!(fs::read(dir.path().join("a.parquet")).unwrap().starts_with(b"PAR1"));
+    }
+}
+
+#[test]
+fn a_file_that_replaces_another_has_its_permissions() {
+    let dir = room();
+    let mode =
+        |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode() & 0o777;
+    export(&dir, &["-o", "new.csv"]).succeeds();
+    assert_eq!(mode("new.csv") & 0o400, 0o400);
+    for private in [0o600, 0o640] {
+        let path = dir.path().join("private.csv");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(private)).unwrap();
+        export(&dir, &["-o", "private.csv"]).succeeds();
+        assert_eq!(mode("private.csv"), private);
     }
 }
 
@@ -61,6 +82,11 @@ fn an_ending_that_would_mislead_is_refused() {
         let ran = export(&dir, &["-o", "a.csv", "--format", format]);
         assert_eq!(ran.status, Some(2), "{ran:?}");
         assert!(ran.stderr.contains("a .csv file has the format csv"), "{ran:?}");
+    }
+    for name in ["a.tsv", "a.pq", "a.db"] {
+        let ran = export(&dir, &["-o", name]);
+        assert_eq!(ran.status, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(".csv, .txt, .jsonl, .ndjson, .json"), "{ran:?}");
     }
     assert_eq!(names_in(dir.path()), ["room"]);
     // A pipe is no file that anyone opens by its name.

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gaugelog::{Observation, Snapshot, Window};
 
 use super::buckets::{Every, buckets};
@@ -55,7 +55,8 @@ pub(crate) struct Arguments {
     quantile: Vec<f64>,
     /// csv, jsonl (an object a line), json (one array), influx (line protocol with
     /// nanoseconds; the measurement is the name of the store's directory) or parquet (the
-    /// series is that name; times are UTC) [default: by the ending of --output, else csv].
+    /// series is that name; times are UTC) [default: by the ending of --output: .csv, .txt,
+    /// .jsonl, .ndjson, .json, .lp or .parquet; csv without an ending].
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
     /// The file to write, which appears whole or not at all [default: standard output].
@@ -89,10 +90,9 @@ impl Arguments {
     fn format(&self) -> Result<Format, Exit> {
         let format = Format::of(self.format, self.output.as_deref())?;
         if format.is_for_observations() && self.every.is_some() {
-            let format = format.to_possible_value();
             return Err(Exit::Usage(format!(
                 "error: --format {} is for observations; use csv or jsonl with --every\n",
-                format.as_ref().map_or("", |format| format.get_name())
+                format.name()
             )));
         }
         #[cfg(feature = "parquet")]

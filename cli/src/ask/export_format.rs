@@ -17,6 +17,13 @@ pub(super) enum Format {
     Parquet,
 }
 
+/// The endings that say a format.
+const KNOWN: &str = if cfg!(feature = "parquet") {
+    ".csv, .txt, .jsonl, .ndjson, .json, .lp or .parquet"
+} else {
+    ".csv, .txt, .jsonl, .ndjson, .json or .lp"
+};
+
 /// Endings of files that programs would take for something else than any export.
 const OTHERS: [(&str, &str); 5] = [
     ("gz", "export to standard output, as in `gaugelog export STORE | gzip > FILE.csv.gz`"),
@@ -52,18 +59,29 @@ impl Format {
             // JSON lines are often named so.
             (Some(Self::Jsonl), Some(Self::Json)) => Ok(Self::Jsonl),
             (Some(given), Some(its)) if given != its => Err(Exit::Usage(format!(
-                "error: a .{ending} file has the format {ending}; leave --format out, or name \
-                 another file\n"
+                "error: a .{ending} file has the format {}; leave --format out, or name another \
+                 file\n",
+                its.name()
+            ))),
+            (None, None) if !ending.is_empty() => Err(Exit::Usage(format!(
+                "error: .{ending} is not an ending that says a format; name a file that ends in \
+                 {KNOWN}, or give --format\n"
             ))),
             (given, its) => Ok(given.or(its).unwrap_or(Self::Csv)),
         }
     }
 
+    /// The name on the command line.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     fn of_ending(ending: &str) -> Option<Self> {
         match ending {
-            "csv" => Some(Self::Csv),
-            "jsonl" => Some(Self::Jsonl),
+            "csv" | "txt" => Some(Self::Csv),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
             "json" => Some(Self::Json),
+            "lp" => Some(Self::Influx),
             #[cfg(feature = "parquet")]
             "parquet" => Some(Self::Parquet),
             _ => None,

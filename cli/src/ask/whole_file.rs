@@ -11,7 +11,8 @@ use crate::exit::Exit;
 use crate::explain::way_out_of_io;
 
 /// Writes a file beside its place and moves it there when it is whole and on the disk. What
-/// a link leads to is replaced, and not the link. A device or a pipe is written to.
+/// a link leads to is replaced, and not the link; a file that is replaced hands its
+/// permissions on. A device or a pipe is written to.
 /// `write` gets the file, and what makes an error of writing to it into words.
 ///
 /// # Errors
@@ -30,11 +31,17 @@ pub(super) fn write(
     }
     let place = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let replaced = fs::metadata(&place).ok().map(|found| found.permissions());
     // A temporary file is its owner's alone by default.
-    let readable = Permissions::from_mode(0o666);
-    let file = Builder::new().permissions(readable).tempfile_in(folder.unwrap_or(Path::new(".")));
+    let mode = if replaced.is_some() { 0o600 } else { 0o666 };
+    let file = Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder.unwrap_or(Path::new(".")));
     let mut file = file.map_err(|error| refused(&error))?;
     write(file.as_file_mut(), &refused)?;
+    if let Some(permissions) = replaced {
+        file.as_file().set_permissions(permissions).map_err(|error| refused(&error))?;
+    }
     file.as_file().sync_all().map_err(|error| refused(&error))?;
     file.persist(&place).map_err(|failure| refused(&failure.error))?;
     Ok(())
