@@ -61,8 +61,8 @@ struct Info {
     min: Option<f64>,
     mean: Option<f64>,
     max: Option<f64>,
-    /// What the files take on the disk.
-    bytes: u64,
+    /// What the files take on the disk; none of a store that may not be listed.
+    bytes: Option<u64>,
     bytes_per_observation: Option<f64>,
     coverage: Option<f64>,
     damaged: bool,
@@ -86,9 +86,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 fn info(store: &Named, range: &Range) -> Result<(Info, Result<(), Exit>), Exit> {
     let snapshot = snapshot(store)?;
     let summary: Summary = snapshot.summary()?;
-    let bytes = bytes_on_disk(&store.path).map_err(|error| {
-        Exit::Error(format!("{}: cannot tell the size of its files: {error}", store.path.display()))
-    })?;
+    let bytes = match bytes_on_disk(&store.path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+        found => Some(found.map_err(|error| {
+            let path = store.path.display();
+            Exit::Error(format!("{path}: cannot tell the size of its files: {error}"))
+        })?),
+    };
     let record = Record::read(&store.path).ok().flatten();
     let time = |found: Option<gaugelog::Observation>| found.map(|it| range.text(it.timestamp_ns));
     let reported = reported(&snapshot);
@@ -104,7 +108,9 @@ fn info(store: &Named, range: &Range) -> Result<(Info, Result<(), Exit>), Exit> 
         mean: summary.mean(),
         max: summary.max(),
         bytes,
-        bytes_per_observation: (observations > 0).then(|| bytes as f64 / observations as f64),
+        bytes_per_observation: bytes
+            .filter(|_| observations > 0)
+            .map(|bytes| bytes as f64 / observations as f64),
         coverage: record.and_then(|it| it.all.with_held(held(&store.path, &it)).coverage()),
         damaged: reported.is_err() || !snapshot.damage().is_empty(),
     };
@@ -166,7 +172,7 @@ fn in_columns(infos: &[Info]) -> String {
             figure_or_dash(info.min, DIGITS),
             figure_or_dash(info.mean, DIGITS),
             figure_or_dash(info.max, DIGITS),
-            size::text(info.bytes),
+            info.bytes.map_or_else(dash, size::text),
             figure_or_dash(info.bytes_per_observation, 3),
             info.coverage.map_or_else(dash, percent),
             notes.join(", "),

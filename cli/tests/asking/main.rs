@@ -8,7 +8,8 @@ mod program;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -299,7 +300,6 @@ fn the_latest_are_printed_and_followed() {
 }
 
 #[test]
-#[test]
 fn what_retention_removes_under_a_follower_is_reported() {
     let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
     let room = dir.path().join("room");
@@ -322,12 +322,31 @@ fn what_retention_removes_under_a_follower_is_reported() {
     assert!(printed.next().unwrap().unwrap().ends_with("  2.0"));
 }
 
+#[test]
 fn local_is_the_zone_of_the_machine() {
     let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
     let mut command = program(TOOL);
     command.arg("tail").arg(dir.path().join("room")).args(["--tz", "local"]);
     command.env("TZ", "Asia/Tokyo");
     assert_eq!(Ran::of(command).succeeds().stdout, "2026-06-01T21:00:00+09:00  1.0\n");
+}
+
+/// Another user may read a store of mode 0711, and not list it.
+#[test]
+fn the_size_of_a_store_that_may_not_be_listed_is_a_dash() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let room = dir.path().join("room");
+    for path in [dir.path(), &room] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o711)).unwrap();
+    }
+    let mut command = program(TOOL);
+    command.arg("info").arg(&room).uid(65_534);
+    let ran = Ran::of(command).succeeds();
+    let row: Vec<&str> = ran.stdout.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row[3..], ["1", "1", "1", "1", "-", "-", "-"], "{ran:?}");
 }
 
 #[test]
