@@ -28,6 +28,9 @@ impl FromStr for Every {
             "day" => Ok(Self::Day),
             "week" => Ok(Self::Week),
             "month" => Ok(Self::Month),
+            _ if text.contains('w') => Err("write week, for weeks from Monday on, or a width in \
+                                            days or hours, such as 7d or 168h"
+                .to_owned()),
             _ => duration::parse(text)
                 .map(Self::Time)
                 .map_err(|why| format!("{why}; or day, week or month")),

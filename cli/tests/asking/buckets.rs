@@ -66,6 +66,16 @@ fn days_of_times_in_disorder_are_those_of_an_independent_computation() {
     assert_eq!(rows.len(), 9 + 10);
 }
 
+/// Those of 7 days begin on Thursdays.
+#[test]
+fn weeks_are_those_of_the_calendar() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 1.0)])]);
+    for every in ["1w", "2w3d"] {
+        let ran = tool(&["stats", "--every", every], &[dir.path()]);
+        assert!(ran.status == Some(2) && ran.stderr.contains("write week"), "{ran:?}");
+    }
+}
+
 /// The first bucket begins before it, and ends where the second one begins.
 #[test]
 fn a_bucket_of_the_earliest_time_there_can_be_is_cut_off() {
