@@ -52,7 +52,7 @@ use newcomers::Newcomers;
 pub(crate) use seen::{Forwarded, forwarded};
 #[cfg(feature = "config")]
 pub(crate) use thread::Forwarding;
-pub(crate) use wanted::{wanted_from, wanted_from_while_there_is_room};
+pub(crate) use wanted::{wanted_from, wanted_from_while_there_is_room, wanting_before};
 
 const EXAMPLES: &str = "\
 Examples:

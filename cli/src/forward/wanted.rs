@@ -1,6 +1,6 @@
 //! What retention is to keep, because it is not sent yet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gaugelog::Store;
 use rustix::fs::statvfs;
@@ -17,13 +17,28 @@ pub(crate) fn wanted_from(store: &Store) -> u64 {
     if files.is_empty() {
         return u64::MAX;
     }
-    let id = store.snapshot().map(|snapshot| id_text(snapshot.store_id()));
-    let wanted_from = |file: &PathBuf| match load(file) {
-        Ok(Found::Cursor(cursor)) if id.as_ref().is_ok_and(|id| *id == cursor.store) => cursor.next,
+    let id = id_of(store);
+    files.iter().map(|file| wanted_by(file, id.as_ref())).min().unwrap_or(u64::MAX)
+}
+
+/// The cursors that want something before `end`.
+pub(crate) fn wanting_before(store: &Store, end: u64) -> Vec<PathBuf> {
+    let id = id_of(store);
+    let mut files = files(store.path());
+    files.retain(|file| wanted_by(file, id.as_ref()) < end);
+    files
+}
+
+fn id_of(store: &Store) -> Option<String> {
+    store.snapshot().ok().map(|snapshot| id_text(snapshot.store_id()))
+}
+
+fn wanted_by(file: &Path, id: Option<&String>) -> u64 {
+    match load(file) {
+        Ok(Found::Cursor(cursor)) if id == Some(&cursor.store) => cursor.next,
         Ok(Found::None) => u64::MAX,
         _ => 0,
-    };
-    files.iter().map(wanted_from).min().unwrap_or(u64::MAX)
+    }
 }
 
 /// The same, but nothing where the file system is nearly full: then new observations are
@@ -58,6 +73,7 @@ mod tests {
         save("a", &id, 70_000);
         save("b", &id, 90_000);
         assert_eq!(wanted_from(&store), 70_000);
+        assert_eq!(wanting_before(&store, 90_000), [store.path().join("forward-a.json")]);
         save("c", "another", 99_000);
         assert_eq!(wanted_from(&store), 0);
         fs::remove_file(store.path().join("forward-c.json")).unwrap();

@@ -124,6 +124,10 @@ fn retention_waits_for_what_is_not_sent_unless_there_are_too_many_bytes() {
     assert_eq!(bench.once(&receiver).status, Some(1));
     assert!(bench.cursor(&receiver)["next"].as_u64() > Some(65_536));
     assert_eq!(trim(&OLD), Some(0));
+    let text = ran(bench.dir.path(), &[&["trim", "room.log"][..], &OLD].concat()).succeeds().stdout;
+    let said = "room.log: 0 observations removed; older ones are kept, because they are not sent \
+                yet: forward-slower.json\n";
+    assert_eq!(text, said);
     fs::remove_file(&slower).unwrap();
     assert_eq!(trim(&OLD), Some(65_536));
     // What there is no room for goes, and is counted.
