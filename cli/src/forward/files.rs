@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gaugelog::{ErrorKind, Observation, Options, Snapshot};
+use gaugelog::{ErrorKind, Options, Snapshot};
 use gaugelog_sources::Stop;
 
 use super::Arguments;
@@ -18,9 +18,10 @@ use super::cursor::{self, Counts, Cursor, Found, Place, id_text};
 use super::folder::{Folder, Part, Put};
 use super::message::Protocol;
 use super::newcomers::Newcomers;
+use super::rows::Rows;
 use crate::ask::stores::{self, Named};
 use crate::exit::Exit;
-use crate::explain::{explained, explained_later};
+use crate::explain::explained_later;
 use crate::figures::{count, plural};
 use crate::output::{self, shown};
 use crate::queue;
@@ -236,7 +237,7 @@ impl Source {
         let (sequences, read) = loop {
             let Some(sequences) = self.next_file(to)? else { return Ok(false) };
             let Some(opened) = &self.opened else { return Ok(false) };
-            match Read::of(&opened.snapshot, sequences.clone()) {
+            match Rows::of(&opened.snapshot, sequences.clone()) {
                 Ok(read) => break (sequences, read),
                 Err(error) if error.kind() == ErrorKind::Removed => self.look_again(to)?,
                 Err(error) => return Err(error.into()),
@@ -250,10 +251,10 @@ impl Source {
             store_id: opened.snapshot.store_id(),
             series: &self.series,
             sequences: sequences.clone(),
-            rows: &read.rows,
+            rows: &read.found,
         };
         // A file without rows says nothing.
-        let put = if read.rows.is_empty() { None } else { Some(to.folder.put(&part)?) };
+        let put = if read.found.is_empty() { None } else { Some(to.folder.put(&part)?) };
         self.advance(sequences.end, put, &read)?;
         self.failure = None;
         Ok(true)
@@ -343,8 +344,8 @@ impl Source {
     }
 
     /// Moves the cursor past a file, durably.
-    fn advance(&mut self, next: u64, put: Option<Put>, read: &Read) -> Result<(), Exit> {
-        let rows = read.rows.len() as u64;
+    fn advance(&mut self, next: u64, put: Option<Put>, read: &Rows) -> Result<(), Exit> {
+        let rows = read.found.len() as u64;
         let sent = if put == Some(Put::Written) { rows } else { 0 };
         self.count(Counts { sent, unreadable: read.unreadable, ..Counts::default() });
         self.written += u64::from(put == Some(Put::Written));
@@ -375,31 +376,6 @@ impl Source {
 
     fn say(&self, text: &str) {
         say(&format!("{}: {text}", shown(&self.path)));
-    }
-}
-
-/// The observations of a file, read around damage.
-struct Read {
-    rows: Vec<(u64, Observation)>,
-    unreadable: u64,
-    damage: Vec<String>,
-}
-
-impl Read {
-    fn of(snapshot: &Snapshot, sequences: Range<u64>) -> gaugelog::Result<Self> {
-        let mut read = Self { rows: Vec::new(), unreadable: 0, damage: Vec::new() };
-        for found in snapshot.by_sequence(sequences) {
-            match found {
-                Ok(row) => read.rows.push(row),
-                Err(error) if error.kind() == ErrorKind::Damaged => {
-                    let lost = error.lost();
-                    read.unreadable += lost.end.saturating_sub(lost.start);
-                    read.damage.push(explained(&error));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
     }
 }
 

@@ -27,6 +27,8 @@ mod message;
 mod newcomers;
 mod receiver;
 mod refused;
+#[cfg(feature = "parquet")]
+mod rows;
 mod seen;
 #[cfg(feature = "config")]
 mod thread;
