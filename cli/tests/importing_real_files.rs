@@ -97,9 +97,13 @@ fn rows_about_the_file_are_found_and_said() {
 
     // The first row lacks its last cell, and is data all the same.
     let short = dir.path().join("short.csv");
-    fs::write(&short, "2026-06-01,1\n2026-06-02,2,a note\n2026-06-03,3,\n").unwrap();
+    let rows = "2026-06-01,1\n2026-06-02,2,a note\n2026-06-03,3,\n";
     let store = dir.path().join("short");
     let options = [short.to_str().unwrap(), "--time", "1", "--value", "2"];
-    let ran = tool("import", &store, &options).succeeds();
+    fs::write(&short, rows).unwrap();
+    let ran = tool("import", &store, &options);
+    ran.fails_naming(&["line 2", "3 cells, and the first row has 2", "the 1 row before it"]);
+    fs::write(&short, rows.replace(",1\n", ",1,\n")).unwrap();
+    let ran = tool("import", &dir.path().join("whole"), &options).succeeds();
     assert!(ran.stdout.contains("3 observations imported"), "{ran:?}");
 }

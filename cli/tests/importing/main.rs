@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cells_and_headings;
 #[path = "../program/mod.rs"]
 mod program;
 mod refused;

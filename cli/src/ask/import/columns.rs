@@ -21,6 +21,15 @@ impl Columns<'_> {
         of_rows.max(self.heading.as_ref().map_or(0, Vec::len))
     }
 
+    /// How many cells a row is to have, of which a heading may leave the last unnamed.
+    pub(super) fn width(&self, time: &[usize], value: usize) -> usize {
+        let Some(names) = &self.heading else {
+            return self.rows.first().map_or(0, StringRecord::len);
+        };
+        let named = names.iter().rposition(|name| !name.is_empty());
+        named.into_iter().chain(time.iter().copied()).fold(value, usize::max) + 1
+    }
+
     /// The column of this name, or of this number from 1.
     pub(super) fn named(&self, text: &str) -> Result<usize, String> {
         let by_name = |name: &String| name == text || name.eq_ignore_ascii_case(text);

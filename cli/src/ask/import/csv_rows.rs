@@ -25,12 +25,16 @@ impl CsvRows {
 
     /// What a row says. `number` counts rows from 0.
     fn row(&self, cells: &StringRecord, number: u64, joined: &mut String) -> Result<Row, String> {
+        let is_blank = self.paced.is_some() && cells.iter().all(str::is_empty);
+        if !is_blank {
+            self.layout.check_width(cells)?;
+        }
         let cell = |at: usize| {
             cells.get(at).ok_or_else(|| format!("it has {} cells, and not {}", cells.len(), at + 1))
         };
         let value = match cells.get(self.layout.value) {
             // A blank line among values that are counted.
-            None if self.paced.is_some() && cells.iter().all(str::is_empty) => "",
+            None if is_blank => "",
             _ => cell(self.layout.value)?,
         };
         let Some(value) = self.layout.numbers.parse(value)? else {

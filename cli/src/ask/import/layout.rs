@@ -5,6 +5,7 @@ use csv::{ReaderBuilder, StringRecord};
 use super::Arguments;
 use super::cells::{Numbers, Times};
 use super::columns::Columns;
+use crate::figures::plural;
 use crate::listing::quoted;
 
 /// How much of a file is looked at first.
@@ -22,6 +23,9 @@ pub(super) struct Layout {
     pub(super) preamble: usize,
     /// The names of the columns, if the file has them.
     pub(super) heading: Option<Vec<String>>,
+    /// How many cells a row has: those of the heading up to its last name, or else those of
+    /// the first row.
+    pub(super) width: usize,
     /// The columns whose cells, joined by a blank, are the time; none, if there is no time.
     pub(super) time: Vec<usize>,
     pub(super) value: usize,
@@ -74,8 +78,9 @@ pub(super) fn understand(
         None => columns.find_value(&time)?,
     };
     let example = columns.example(&time, value);
+    let width = columns.width(&time, value);
     let Columns { heading, .. } = columns;
-    Ok(Layout { delimiter, preamble, heading, time, value, times, numbers, example })
+    Ok(Layout { delimiter, preamble, heading, width, time, value, times, numbers, example })
 }
 
 /// The delimiter that is in the most lines one after another, which lines about the file
@@ -195,6 +200,34 @@ fn has_number(row: &StringRecord, numbers: &Numbers) -> bool {
 }
 
 impl Layout {
+    /// Refuses a row with other cells than the file's columns: a comma in a number has divided
+    /// it. Below a heading, the last cells may be missing, and further ones empty.
+    pub(super) fn check_width(&self, cells: &StringRecord) -> Result<(), String> {
+        let (found, width) = (cells.len(), self.width);
+        let is_right = match &self.heading {
+            Some(_) => cells.iter().skip(width).all(|cell| cell.trim().is_empty()),
+            None => found == width,
+        };
+        if is_right {
+            return Ok(());
+        }
+        let first = if self.heading.is_some() { "heading" } else { "first row" };
+        let way_out = match found > width {
+            true => format!(
+                "write numbers without commas between thousands, quote a cell that has a {:?} in \
+                 it, or give --decimal-comma or another --delimiter",
+                char::from(self.delimiter)
+            ),
+            false => "complete it, or put a heading above the first row, below which the last \
+                      cells may be missing"
+                .to_owned(),
+        };
+        Err(format!(
+            "it has {found} cell{}, and the {first} has {width}; {way_out}",
+            plural(found as u64)
+        ))
+    }
+
     /// The same for people, a line each.
     pub(super) fn description(&self) -> String {
         let name = |at: usize| match self.heading.as_ref().and_then(|names| names.get(at)) {

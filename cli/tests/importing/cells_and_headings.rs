@@ -1,0 +1,34 @@
+//! Rows of another length than the first, and what a first row is.
+
+use super::*;
+
+const DAILY: [&str; 4] = ["--start", "1970-01-01", "--every", "1d"];
+
+#[track_caller]
+fn refuses(text: &str, options: &[&str], parts: &[&str]) {
+    Files::new().import(text, options).fails_naming(parts);
+}
+
+#[test]
+fn a_comma_in_a_number_is_no_end_of_a_cell() {
+    let timed = "time,value\n1970-01-01,998\n1970-01-02,1,000\n";
+    refuses(timed, &[], &["line 3", "3 cells, and the heading has 2", "commas between thousands"]);
+    refuses("value\n1,5\n2,5\n", &DAILY, &["line 2", "2 cells", "--decimal-comma", "--delimiter"]);
+    // Here the first rows are shorter, or longer.
+    let named = ["--time", "1", "--value", "2"];
+    let bare = timed.strip_prefix("time,value\n").unwrap();
+    refuses(bare, &named, &["line 2", "3 cells, and the first row has 2"]);
+    refuses("1970-01-01,1,000\n1970-01-02,998\n", &named, &["line 2", "2 cells", "complete it"]);
+    // A delimiter at the end of each line makes no column.
+    refuses("time,value,\n1970-01-01,1,000,\n", &[], &["line 2", "4 cells", "heading has 2"]);
+    // As R's write.table does it.
+    refuses("time,value\n1,1970-01-01,5\n", &named, &["line 2", "3 cells"]);
+}
+
+#[test]
+fn below_a_heading_the_last_cells_may_be_missing_or_empty() {
+    let expected = [(0, 1.0), (DAY, 2.0), (2 * DAY, 3.0)];
+    let text = "time,value,note\n1970-01-01,1\n1970-01-02,2,x\n1970-01-03,3,x,, \n";
+    imports(text, &[], &expected);
+    imports("time,value,\n1970-01-01,1\n1970-01-02,2,\n1970-01-03,3,,\n", &[], &expected);
+}
