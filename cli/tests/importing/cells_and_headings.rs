@@ -32,3 +32,26 @@ fn below_a_heading_the_last_cells_may_be_missing_or_empty() {
     imports(text, &[], &expected);
     imports("time,value,\n1970-01-01,1\n1970-01-02,2,\n1970-01-03,3,,\n", &[], &expected);
 }
+
+#[test]
+fn a_first_row_with_a_number_or_a_time_is_no_heading() {
+    let broken = "1970-01-01T00:00:0O,5\n1970-01-02T00:00:00,6\n";
+    refuses(broken, &[], &["line 1, column 1", "\"1970-01-01T00:00:0O\"", "--skip 1"]);
+    refuses(broken, &["--time", "1", "--value", "2"], &["line 1", "\"1970-01-01T00:00:0O\""]);
+    let expected = [(0, 5.0), (DAY, 6.0), (2 * DAY, 7.0)];
+    let second = [&DAILY[..], &["--value", "2"]].concat();
+    imports(",5\n1,6\n2,7\n", &second, &expected);
+    imports("n,v\n,5\n1,6\n2,7\n", &second, &expected);
+    imports("\"\"\n6\n7\n", &DAILY, &expected[1..]);
+    // A heading with a number in it is no heading, until the command says so.
+    let years = "day,1969\n1970-01-01,5\n1970-01-02,6\n";
+    refuses(years, &[], &["line 1, column 1", "\"day\"", "pass it with --skip 1"]);
+    imports(years, &["--skip", "1"], &expected[..2]);
+}
+
+#[test]
+fn a_dry_run_names_no_time_where_it_is_made() {
+    let files = Files::new();
+    let ran = files.import("v\n5\n", &[&DAILY[..], &["--dry-run"]].concat()).succeeds();
+    assert!(ran.stdout.contains("first row  \"5\" is the value\n"), "{ran:?}");
+}

@@ -91,7 +91,12 @@ impl Columns<'_> {
         let of_our_times: Vec<usize> =
             found.iter().copied().filter(|at| self.all(*at, is_of_our_times)).collect();
         let named = named.clone().next();
-        if let Some(why) = named.and_then(|at| self.first_wrong(at, |it| self.times.wrong(it))) {
+        let has_times = |at: &usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(*at));
+            cells.filter(|cell| !is_number(cell)).any(|cell| self.times.fits(cell))
+        };
+        let meant = named.or_else(|| columns().find(has_times));
+        if let Some(why) = meant.and_then(|at| self.first_wrong(at, |it| self.times.wrong(it))) {
             return Err(format!(
                 "no column has times that are understood: {why}; or name another column with \
                  --time, or give --start and --rate or --every; the columns are {}",
@@ -187,13 +192,18 @@ impl Columns<'_> {
         self.rows.iter().find_map(|row| {
             let line = row.position().map_or(0, csv::Position::line);
             let why = wrong(row.get(at)?)?;
-            Some(format!("line {line}, column {}: {why}", at + 1))
+            let is_first = self.heading.is_none() && self.rows.first() == Some(row);
+            let heading = if is_first { "; if it is a heading, pass it with --skip 1" } else { "" };
+            Some(format!("line {line}, column {}: {why}{heading}", at + 1))
         })
     }
 
     pub(super) fn example(&self, time: &[usize], value: usize) -> String {
         let Some(row) = self.rows.first() else { return "-".to_owned() };
         let cell = |at: usize| row.get(at).unwrap_or("").trim().to_owned();
+        if time.is_empty() {
+            return format!("{:?} is the value", cell(value));
+        }
         let time = time.iter().map(|at| cell(*at)).collect::<Vec<_>>().join(" ");
         format!("{time:?} is the time, {:?} the value", cell(value))
     }

@@ -169,16 +169,12 @@ fn sample_rows(
     Ok(rows)
 }
 
-/// The first row is one if none of its cells is a number or a time, or if it differs in
-/// that from the rows after it.
+/// The first row is one if it has a text, and no number or time. Otherwise a first row with a
+/// mistake in it would be lost.
 fn is_heading(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> bool {
-    let is_datum = |cell: &str| {
-        let cell = cell.trim();
-        !cell.is_empty() && (numbers.fits(cell) || times.fits(cell))
-    };
-    let Some((first, rest)) = rows.split_first() else { return false };
-    let data = |row: &StringRecord| row.iter().filter(|cell| is_datum(cell)).count();
-    data(first) == 0 || rest.first().is_some_and(|second| data(first) < data(second).min(2))
+    let Some(first) = rows.first() else { return false };
+    let texts = || first.iter().map(str::trim).filter(|cell| !cell.is_empty());
+    texts().next().is_some() && !texts().any(|cell| numbers.fits(cell) || times.fits(cell))
 }
 
 /// How many rows are about the file: those shorter than the heading after them, which has
