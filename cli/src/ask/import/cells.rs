@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use gaugelog_sources::{Ambiguous, TimeFormat, Zone};
-use jiff::civil::{Date, Time};
+use gaugelog_sources::{Ambiguous, SourceError, TimeFormat, Zone};
+use jiff::civil::Date;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::{Timestamp, ToSpan};
 
@@ -101,22 +101,34 @@ impl Times {
 
     fn of_form(&self, text: &str, form: &str) -> Result<i64, String> {
         let other = || format!("{text:?} is no time of the form {form}");
-        let read = BrokenDownTime::parse(form, text).map_err(|_| other())?;
-        if let Ok(time) = read.to_timestamp() {
-            return nanoseconds(time).ok_or_else(other);
+        let refused = |why: jiff::Error| format!("{}: {why}", other());
+        let read = with_first(BrokenDownTime::parse(form, text).map_err(|_| other())?);
+        if let Some(time) = read.timestamp() {
+            // What `%s` leaves out of a time before 1970 may be counted in either direction.
+            let fraction = read.subsec_nanosecond().unwrap_or(0);
+            let is_clear = fraction == 0 || !text.contains('-');
+            let time = time.checked_add(fraction.nanoseconds()).ok().filter(|_| is_clear);
+            return time.and_then(nanoseconds).ok_or_else(other);
         }
-        // What the form leaves out is the first there is.
-        let first =
-            || Date::new(read.year()?, read.month().unwrap_or(1), read.day().unwrap_or(1)).ok();
-        let date = read.to_date().ok().or_else(first).ok_or_else(other)?;
+        let (date, clock) = (read.to_date().map_err(refused)?, read.to_time().map_err(refused)?);
+        if read.offset().is_some() {
+            // Which must be one of the zone, if the text names that too.
+            let time = read.to_zoned_datetime().map_err(refused)?;
+            return nanoseconds(time.timestamp()).ok_or_else(other);
+        }
+        let named = read.iana_time_zone().map(|name| self.in_zone(name)).transpose()?;
+        let times = named.as_ref().unwrap_or(self);
         let time = match read.hour() {
-            None => self.beginning(date),
-            Some(_) => {
-                let time = read.to_time().unwrap_or(Time::midnight());
-                self.known.local(date.to_datetime(time))
-            }
+            None => times.beginning(date),
+            Some(_) => times.known.local(date.to_datetime(clock)),
         };
         time.map_err(|why| no_time(text, &why))
+    }
+
+    /// The same in a zone that a text names.
+    fn in_zone(&self, name: &str) -> Result<Self, String> {
+        let zone = name.parse().map_err(|error: SourceError| format!("{name:?} is {error}"))?;
+        Ok(Self { known: TimeFormat { zone, ..self.known.clone() }, ..self.clone() })
     }
 
     /// A day alone is its beginning: not always midnight, which some clocks leave out.
@@ -126,6 +138,22 @@ impl Times {
         let begun = begun.and_then(|day| nanoseconds(day.timestamp()));
         begun.ok_or_else(|| "a time outside the years 1678 to 2261".to_owned())
     }
+}
+
+/// The first month for a year alone, and the first day for a month.
+fn with_first(mut read: BrokenDownTime) -> BrokenDownTime {
+    let names_a_day = read.day().is_some()
+        || read.day_of_year().is_some()
+        || read.weekday().is_some()
+        || read.iso_week().is_some()
+        || read.sunday_based_week().is_some()
+        || read.monday_based_week().is_some();
+    if read.year().is_some() && !names_a_day {
+        let month = read.month().unwrap_or(1);
+        // Both are in range.
+        let _ = read.set_month(Some(month)).and_then(|()| read.set_day(Some(1)));
+    }
+    read
 }
 
 /// `2026/06/01` as `2026-06-01`: with the year first, it can mean nothing else.
@@ -317,6 +345,44 @@ mod tests {
         let with_offset = "2026-10-25 02:30:00 +0100";
         let found = in_zone("Europe/Berlin", Some("%Y-%m-%d %H:%M:%S %z"), with_offset);
         assert_eq!(found, Ok(1_792_891_800_000_000_000));
+    }
+
+    /// No part of a form may be dropped, which would give each row the same time.
+    #[test]
+    fn a_form_uses_each_of_its_parts_or_is_refused() {
+        const HOUR: i64 = DAY / 24;
+        for (form, text, expected) in [
+            ("%Y-%m-%d %H:%M %Q", "1970-01-02 01:00 Europe/Berlin", DAY),
+            ("%Y-%m-%d %H:%M %Q", "1970-01-02 01:00 +0100", DAY),
+            ("%Y-%m-%d %Q", "1970-01-02 Europe/Berlin", DAY - HOUR),
+            ("%Y-%m-%d %H:%M %z %Q", "1970-01-02 01:00 +0100 Europe/Berlin", DAY),
+            ("%Y-%j", "1972-366", 730 * DAY + 365 * DAY),
+            ("%G-W%V-%u", "1970-W01-5", DAY),
+            ("%Y-%U-%w", "1970-00-5", DAY),
+            ("%a %Y-%m-%d", "Fri 1970-01-02", DAY),
+            ("%Y-%m-%d %I %p", "1970-01-02 01 PM", DAY + 13 * HOUR),
+            ("%s", "-86400", -DAY),
+            ("%s.%f", "86400.123456789", DAY + 123_456_789),
+        ] {
+            assert_eq!(times(Some(form), None).parse(text), Ok(expected), "{form}: {text}");
+        }
+        for (form, text) in [
+            ("%Y-%j", "2026-366"),
+            ("%Y-%U", "2026-22"),
+            ("%G-W%V", "2026-W22"),
+            ("%Y %d", "2026 30"),
+            ("%a %Y", "Mon 2026"),
+            ("%a %Y-%m-%d", "Mon 2026-06-02"),
+            ("%Y-%m-%d %H:%S", "2026-06-01 10:30"),
+            ("%Y-%m-%d %M", "2026-06-01 30"),
+            ("%Y-%m-%d %H:%M %Q", "2026-06-01 10:30 Europe/Nowhere"),
+            ("%Y-%m-%d %H:%M %Q", "2026-10-25 02:30 Europe/Berlin"),
+            ("%Y-%m-%d %H:%M %z %Q", "2026-06-01 10:30 +0500 Europe/Berlin"),
+            ("%s.%f", "-1.5"),
+        ] {
+            let found = times(Some(form), None).parse(text);
+            assert!(found.is_err(), "{form}: {text} is {found:?}");
+        }
     }
 
     #[test]
