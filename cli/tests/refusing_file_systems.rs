@@ -83,6 +83,31 @@ fn a_full_disk_is_an_error_and_work_goes_on_when_it_is_freed() {
     bench.control(&["--stop"]).succeeds();
 }
 
+/// The disk has room for the rows, and none to compress them.
+#[test]
+fn an_import_that_cannot_be_sealed_is_complete() {
+    let Some(mounted) = Mounted::new("size=1500k") else { return };
+    let bench = &mounted.0;
+    // Numbers that are not compressed to much less.
+    let value = |n: u64| {
+        let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 11
+    };
+    let rows = (0..70_000).map(|n| format!("{},{}\n", 1_780_315_200 + n, value(n)));
+    let outside = tempfile::tempdir().unwrap();
+    let file = outside.path().join("rows.csv");
+    fs::write(&file, rows.collect::<String>()).unwrap();
+    let mut import = program::program(program::TOOL);
+    import.arg("import").arg(&bench.store).arg(&file).args(["--time", "1", "--value", "2"]);
+    let ran = Ran::of(import);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.stdout.contains("70,000 observations imported"), "{ran:?}");
+    for part in ["warning: all rows are stored", "No space left", "gaugelog seal"] {
+        assert!(ran.stderr.contains(part), "no {part:?} in {ran:?}");
+    }
+    assert_eq!(bench.size(), 70_000);
+}
+
 /// So many blocks of 512 bytes: less than the space that an append writes ahead.
 const BLOCKS: u32 = 8;
 

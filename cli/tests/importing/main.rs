@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cells_and_headings;
+mod interrupted;
 #[path = "../program/mod.rs"]
 mod program;
 mod refused;

@@ -233,9 +233,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     }
     let store = Options::new().sync(SyncPolicy::Never).open_or_create(&arguments.store);
     let store = store.map_err(|error| in_words(&error))?;
-    let mut import = Import::begin(&store, arguments.skip).map_err(|error| in_words(&error))?;
+    let mut import = Import::begin(&store, arguments.skip);
     let ended = rows.each(arguments.skip, &mut |row| import.take(row));
-    import.conclude(&store, arguments, ended)
+    import.conclude(arguments, ended)
 }
 
 /// Says what is understood of a file, and reads all of its rows.

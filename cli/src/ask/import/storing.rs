@@ -1,42 +1,40 @@
 //! Rows on their way into a store, and how to go on where they end early.
 
-use std::path::Path;
 use std::time::Instant;
 
-use gaugelog::{Store, Writer};
+use gaugelog::{Observation, Store};
 
 use super::{Arguments, Failure, Refused, Row};
 use crate::exit::Exit;
 use crate::explain::explained;
 use crate::figures::{count, figure, plural};
 use crate::output;
-use crate::verify::in_words;
 
 /// Rows on their way into a store.
-pub(super) struct Import {
-    writer: Writer,
-    /// The sequence number of the first.
-    first: u64,
+pub(super) struct Import<'s> {
+    store: &'s Store,
     skip: u64,
     /// Rows of the file so far.
     seen: u64,
-    /// Observations that the writer has stored, and the rows of the file up to them.
-    flushed: (u64, u64),
-    /// For each observation since, the rows of the file up to it.
-    batch: Vec<u64>,
+    /// Observations that are stored, and the rows of the file up to them.
+    stored: (u64, u64),
+    /// Those that are not stored yet. Other writers of the store have its lock meanwhile.
+    batch: Vec<Observation>,
+    /// For each of them, the rows of the file up to it.
+    rows: Vec<u64>,
     missing: u64,
     begun: Instant,
 }
 
-/// Observations between two flushes.
-const BATCH: usize = 1 << 16;
+/// Observations that are stored at once. An append compresses full chunks and replaces the
+/// log, which takes no time beside this number of rows.
+const BATCH: usize = 1 << 19;
 
-impl Import {
-    pub(super) fn begin(store: &Store, skip: u64) -> gaugelog::Result<Self> {
-        let writer = store.writer()?;
-        let first = store.snapshot()?.end_sequence();
-        let (flushed, batch) = ((0, skip), Vec::with_capacity(BATCH));
-        Ok(Self { writer, first, skip, seen: 0, flushed, batch, missing: 0, begun: Instant::now() })
+impl<'s> Import<'s> {
+    pub(super) fn begin(store: &'s Store, skip: u64) -> Self {
+        let (stored, batch, rows) = ((0, skip), Vec::new(), Vec::new());
+        let (seen, missing, begun) = (0, 0, Instant::now());
+        Self { store, skip, seen, stored, batch, rows, missing, begun }
     }
 
     pub(super) fn take(&mut self, row: Row) -> Result<(), Failure> {
@@ -45,55 +43,58 @@ impl Import {
             Row::Skipped => {}
             Row::Missing => self.missing += 1,
             Row::Observation(observation) => {
-                self.writer.push(observation).map_err(Failure::Store)?;
-                self.batch.push(self.seen);
+                self.batch.push(observation);
+                self.rows.push(self.seen);
                 if self.batch.len() == BATCH {
-                    self.flush().map_err(Failure::Store)?;
+                    self.append().map_err(Failure::Store)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn flush(&mut self) -> gaugelog::Result<()> {
-        self.writer.flush()?;
-        self.flushed = (self.flushed.0 + self.batch.len() as u64, self.seen);
+    fn append(&mut self) -> gaugelog::Result<()> {
+        if !self.batch.is_empty() {
+            self.store.append_batch(&self.batch)?;
+        }
+        self.stored = (self.stored.0 + self.batch.len() as u64, self.seen);
         self.batch.clear();
+        self.rows.clear();
         Ok(())
-    }
-
-    /// How many rows of the file are done with when the store holds this many of them.
-    fn rows_done(&self, stored: u64) -> u64 {
-        let of_batch = usize::try_from(stored.saturating_sub(self.flushed.0)).unwrap_or(usize::MAX);
-        let last = of_batch.checked_sub(1).and_then(|last| self.batch.get(last));
-        last.copied().unwrap_or(self.flushed.1)
     }
 
     /// Makes durable what was read, and says what came of it.
     pub(super) fn conclude(
         mut self,
-        store: &Store,
         arguments: &Arguments,
         ended: Result<(), Failure>,
     ) -> Result<(), Exit> {
         let ended = match ended {
             Err(Failure::Store(error)) => Err(Failure::Store(error)),
             ended => {
-                let synced = self.flush().and_then(|()| self.writer.sync());
+                let synced = self.append().and_then(|()| self.store.sync());
                 synced.map_err(Failure::Store).and(ended)
             }
         };
-        match ended {
-            Ok(()) => {
-                self.writer.seal().map_err(|error| in_words(&error))?;
-                output::print(self.sentence(store.path()).as_bytes())
-            }
-            Err(failure) => Err(Exit::Error(self.way_on(store, arguments, failure))),
+        if let Err(failure) = ended {
+            return Err(Exit::Error(self.way_on(arguments, failure)));
         }
+        output::print(self.sentence().as_bytes())?;
+        if let Err(error) = self.store.seal() {
+            let store = output::shown(self.store.path());
+            output::say(
+                "gaugelog",
+                &format!(
+                    "warning: all rows are stored, but not all are compressed: {error}; `gaugelog \
+                     seal {store}` tries it again"
+                ),
+            );
+        }
+        Ok(())
     }
 
     /// Why it ended early, what is stored, and how to go on.
-    fn way_on(&mut self, store: &Store, arguments: &Arguments, failure: Failure) -> String {
+    fn way_on(&self, arguments: &Arguments, failure: Failure) -> String {
         let file = arguments.file.display();
         let rows = self.seen.max(self.skip);
         match failure {
@@ -122,20 +123,14 @@ impl Import {
                 format!("{file}: cannot read it to its end: {error}; {way_on}")
             }
             Failure::Store(error) => {
-                drop(self.writer.flush());
-                let end = store.snapshot().map(|it| it.end_sequence());
-                let way_on = match end.map(|end| end.saturating_sub(self.first)) {
-                    Ok(0) => format!("nothing of {file} is stored"),
-                    Ok(stored) => format!(
+                let of_batch = error.stored().min(self.rows.len());
+                let way_on = match self.stored.0 + of_batch as u64 {
+                    0 => format!("nothing of {file} is stored"),
+                    stored => format!(
                         "{} observation{} of {file} are stored: go on with --skip {}",
                         count(stored),
                         plural(stored),
-                        self.rows_done(stored)
-                    ),
-                    Err(_) => format!(
-                        "what of {file} is stored begins at sequence number {}: look with \
-                         `gaugelog tail`",
-                        self.first
+                        of_batch.checked_sub(1).map_or(self.stored.1, |last| self.rows[last])
                     ),
                 };
                 format!("{}; {way_on}", explained(&error))
@@ -143,8 +138,8 @@ impl Import {
         }
     }
 
-    fn sentence(&self, store: &Path) -> String {
-        let (store, imported) = (output::shown(store), self.flushed.0);
+    fn sentence(&self) -> String {
+        let (store, imported) = (output::shown(self.store.path()), self.stored.0);
         let mut text =
             format!("{store}: {} observation{} imported", count(imported), plural(imported));
         if self.missing > 0 {
