@@ -1,4 +1,4 @@
-//! What comes between an import and its end: other writers.
+//! What comes between an import and its end: other writers, a file that is cut.
 
 use std::io::Write;
 use std::process::{Child, Stdio};
@@ -40,4 +40,53 @@ fn an_import_that_waits_for_input_keeps_no_other_writer_out() {
     let stored = files.stored();
     assert_eq!(stored.len(), ROWS as usize + 2);
     assert_eq!(stored[0].1, 5.0, "it was added before the rows");
+}
+
+#[test]
+fn a_quote_that_is_not_closed_is_refused_with_its_line() {
+    let files = Files::new();
+    let open = "line 3: a quote begins a cell here, and is not closed";
+    let begin = "time,value,note\n1970-01-01,1,\"\n\"\"\n1970-01-02,2,\n";
+    files.import(begin, &[]).fails_naming(&["line 2: a quote begins a cell here"]);
+    let begin = "time,value,note\n1970-01-01,1,x\n1970-01-02,2,\"y\n";
+    files.import(begin, &[]).fails_naming(&[open]);
+    files.import("\"v\"\n1\n\"2\n3\n", &["--start", "now", "--every", "1s"]).fails_naming(&[open]);
+    files.import("v,n\n1,\"a\nb\n", &["--dry-run"]).fails_naming(&["line 2: a quote"]);
+    assert!(!files.store.exists());
+
+    // After the part of the file that is looked at first.
+    let rows = |n: usize| "1970-01-02,2,\n".repeat(n);
+    let late = begin.replace("\"y", "y") + &rows(6_000) + "1970-01-02,2,\"" + &rows(20);
+    let ran = files.import(&late, &[]).fails_naming(&["line 6004: a quote", "the 6,002 rows"]);
+    assert!(!ran.stderr.contains("leave it out"), "{ran:?}");
+    let long = begin.replace("\"y", "y") + "1970-01-02,2,\"" + &rows(200_000);
+    files.import(&long, &[]).fails_naming(&["line 4: a row that begins here has more than 1 MiB"]);
+    let paced = "v\n1\n".to_owned() + &"2".repeat(5 << 20);
+    files
+        .import(&paced, &["--start", "now", "--every", "1s"])
+        .fails_naming(&["line 3: a row that begins here has more than 1 MiB"]);
+    files.import("\"x".repeat(50_000), &[]).fails_naming(&["first row has more than 64 KiB"]);
+}
+
+/// A row that the csv crate keeps whole, in its lines too.
+#[test]
+fn quotes_within_a_cell_end_no_file() {
+    let text = "time,value,note\n1970-01-01,1,5\" pipe\n1970-01-02,2,\"a \"\"b\"\"\n\"";
+    imports(text, &[], &[(0, 1.0), (DAY, 2.0)]);
+}
+
+#[test]
+fn a_pipe_that_ends_within_a_line_is_reported() {
+    let warning = "gaugelog: warning: line 3: \"1970-01-02,12\" has no line end: it is stored, \
+                   and may be half of a line\n";
+    for (end, expected) in [("", warning), ("\n", ""), ("\r", "")] {
+        let files = Files::new();
+        let text = format!("time,value\n1970-01-01,1\n1970-01-02,12{end}");
+        let output = files.importing(&text).wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
+        assert_eq!(files.stored().len(), 2);
+        // Many files have no line end at their end.
+        Files::new().import(&text, &[]).succeeds();
+    }
 }

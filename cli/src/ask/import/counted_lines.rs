@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use super::csv_input::ROW_BYTES_MAX;
+
 /// A CSV file in which a blank line among the data is a row with one empty cell, which the
 /// csv crate would drop. `#` begins a comment only above the heading, or above the
 /// first row where there is none.
@@ -29,7 +31,9 @@ impl CountedLines {
     fn next_line(&mut self) -> io::Result<()> {
         self.line.clear();
         self.given = 0;
-        self.input.read_until(b'\n', &mut self.line)?;
+        // A line that is longer is refused after this part of it.
+        let most = 2 * ROW_BYTES_MAX as u64;
+        self.input.by_ref().take(most).read_until(b'\n', &mut self.line)?;
         if self.is_quoted {
             self.is_quoted = self.ends_quoted();
             return Ok(());

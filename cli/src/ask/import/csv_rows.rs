@@ -1,14 +1,17 @@
 //! Rows of a CSV file.
 
 use std::io::Read;
+use std::path::Path;
 
 use csv::{ByteRecord, StringRecord};
 use gaugelog::Observation;
 
 use super::counted_lines::CountedLines;
+use super::csv_input::{self, CsvInput};
 use super::layout::{Layout, csv_reader};
 use super::paced::Paced;
-use super::{Failure, Refused, Row, Rows};
+use super::{Arguments, Failure, Refused, Row, Rows};
+use crate::output;
 
 /// A CSV file whose layout is known.
 pub(super) struct CsvRows {
@@ -16,11 +19,20 @@ pub(super) struct CsvRows {
     layout: Layout,
     /// How times are made, where the file has none.
     paced: Option<Paced>,
+    /// Whether to report a last line without a line end. Files often have one; in a pipe it
+    /// may be cut.
+    warns: bool,
 }
 
 impl CsvRows {
-    pub(super) fn new(input: Box<dyn Read>, layout: Layout, paced: Option<Paced>) -> Self {
-        Self { input, layout, paced }
+    pub(super) fn new(
+        input: Box<dyn Read>,
+        layout: Layout,
+        arguments: &Arguments,
+        paced: Option<Paced>,
+    ) -> Self {
+        let warns = arguments.file == Path::new("-") && !arguments.dry_run;
+        Self { input, layout, paced, warns }
     }
 
     /// What a row says. `number` counts rows from 0.
@@ -56,6 +68,37 @@ impl CsvRows {
         };
         Ok(Row::Observation(Observation::new(time_ns, value)))
     }
+
+    fn reader(&mut self) -> CsvInput {
+        let input = std::mem::replace(&mut self.input, Box::new(std::io::empty()));
+        let mut builder = csv_reader(self.layout.delimiter);
+        builder.buffer_capacity(1 << 18);
+        if self.paced.is_none() {
+            return CsvInput::new(&builder, input);
+        }
+        builder.comment(None);
+        let lines = CountedLines::new(input, self.layout.delimiter, self.heading());
+        CsvInput::new(&builder, Box::new(lines))
+    }
+
+    /// Reports a last line without a line end, which a pipe that broke off leaves.
+    fn warn(&self, row: &ByteRecord) {
+        let cells: Vec<_> = row.iter().map(String::from_utf8_lossy).collect();
+        let (line, delimiter) = (csv_input::line(row), char::from(self.layout.delimiter));
+        let text = cells.join(&delimiter.to_string());
+        output::say(
+            "gaugelog",
+            &format!(
+                "warning: line {line}: \"{text}\" has no line end: it is stored, and may be half \
+                 of a line"
+            ),
+        );
+    }
+
+    /// How many rows are before the data.
+    fn heading(&self) -> usize {
+        self.layout.preamble + usize::from(self.layout.heading.is_some())
+    }
 }
 
 impl Rows for CsvRows {
@@ -64,37 +107,34 @@ impl Rows for CsvRows {
         skip: u64,
         take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let input = std::mem::replace(&mut self.input, Box::new(std::io::empty()));
-        let heading = self.layout.preamble + usize::from(self.layout.heading.is_some());
-        let delimiter = self.layout.delimiter;
-        let mut builder = csv_reader(delimiter);
-        builder.buffer_capacity(1 << 18);
-        let input: Box<dyn Read> = match self.paced {
-            None => input,
-            Some(_) => {
-                builder.comment(None);
-                Box::new(CountedLines::new(input, delimiter, heading))
-            }
-        };
-        let mut reader = builder.from_reader(input);
+        let mut reader = self.reader();
         // Bytes, as what is not read need not be UTF-8.
-        let mut unread = ByteRecord::new();
-        for _ in 0..heading {
-            reader.read_byte_record(&mut unread).map_err(refused_by_csv)?;
+        let mut row = ByteRecord::new();
+        for _ in 0..self.heading() {
+            reader.next(&mut row)?;
         }
-        for _ in 0..skip {
-            if !reader.read_byte_record(&mut unread).map_err(refused_by_csv)? {
-                return Ok(());
+        for rows in 0..skip {
+            if !reader.next(&mut row)? {
+                return Err(Failure::SkipsMore { rows });
             }
             take(Row::Skipped)?;
         }
-        let (mut cells, mut joined) = (StringRecord::new(), String::new());
+        let (mut last, mut joined) = ((Row::Skipped, ByteRecord::new()), String::new());
         let mut number = skip;
-        while reader.read_record(&mut cells).map_err(refused_by_csv)? {
-            let line = cells.position().map_or(0, csv::Position::line);
-            let row = self.row(&cells, number, &mut joined);
-            take(row.map_err(|why| Failure::Refused(Refused::row(line, why)))?)?;
+        while reader.next(&mut row)? {
+            let line = csv_input::line(&row);
+            let refused = |why| Failure::Refused(Refused::row(line, why));
+            let cells =
+                StringRecord::from_byte_record(row).map_err(|_| refused(NO_TEXT.to_owned()))?;
+            let found = self.row(&cells, number, &mut joined).map_err(refused)?;
+            take(found)?;
             number += 1;
+            // The next row is read into the memory of the one before the last.
+            last.0 = found;
+            row = std::mem::replace(&mut last.1, cells.into_byte_record());
+        }
+        if self.warns && reader.lacks_line_end() && matches!(last.0, Row::Observation(_)) {
+            self.warn(&last.1);
         }
         Ok(())
     }
@@ -104,15 +144,4 @@ impl Rows for CsvRows {
     }
 }
 
-fn refused_by_csv(error: csv::Error) -> Failure {
-    let line = error.position().map_or(0, csv::Position::line);
-    let why = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => Failure::Input(error),
-        csv::ErrorKind::Utf8 { .. } => {
-            let why = "it is no text in UTF-8; convert the file, such as with iconv".to_owned();
-            Failure::Refused(Refused::row(line, why))
-        }
-        _ => Failure::Refused(Refused::row(line, why)),
-    }
-}
+const NO_TEXT: &str = "it is no text in UTF-8; convert the file, such as with iconv";

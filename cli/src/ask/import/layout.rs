@@ -1,10 +1,13 @@
 //! What a CSV file looks like: its delimiter, its heading, and which columns are wanted.
 
-use csv::{ReaderBuilder, StringRecord};
+use std::io::Cursor;
 
-use super::Arguments;
+use csv::{ByteRecord, ReaderBuilder, StringRecord};
+
 use super::cells::{Numbers, Times};
 use super::columns::Columns;
+use super::csv_input::CsvInput;
+use super::{Arguments, Failure, Refused};
 use crate::figures::plural;
 use crate::listing::quoted;
 
@@ -54,8 +57,11 @@ pub(super) fn understand(
     let numbers = Numbers::of(arguments);
     let sample = if is_whole { sample } else { without_cut_character(sample) };
     let delimiter = delimiter.unwrap_or_else(|| delimiter_of(sample));
+    if is_whole {
+        check_quotes(sample, delimiter)?;
+    }
     let mut rows = sample_rows(sample, is_whole, delimiter, arguments.skip > 0)?;
-    if rows.is_empty() {
+    if rows.is_empty() && is_whole {
         return Err("there is no row in it; name a file with observations".to_owned());
     }
     let preamble = preamble(&rows, &times, &numbers);
@@ -66,6 +72,9 @@ pub(super) fn understand(
     let skip = usize::try_from(arguments.skip).unwrap_or(usize::MAX);
     if skip < rows.len() {
         rows.drain(..skip);
+    }
+    if rows.is_empty() && !is_whole {
+        return Err(LONG_ROW.to_owned());
     }
     let columns = Columns { heading, rows, times: &times, numbers: &numbers };
     let time = match (&arguments.time[..], &arguments.start) {
@@ -81,6 +90,24 @@ pub(super) fn understand(
     let width = columns.width(&time, value);
     let Columns { heading, .. } = columns;
     Ok(Layout { delimiter, preamble, heading, width, time, value, times, numbers, example })
+}
+
+const LONG_ROW: &str = "its first row has more than 64 KiB, perhaps because a quote is not closed; \
+                        close or remove it";
+
+/// Refuses a file in which a quote is not closed, before its rows are looked at.
+fn check_quotes(sample: &[u8], delimiter: u8) -> Result<(), String> {
+    let mut input = CsvInput::new(&csv_reader(delimiter), Box::new(Cursor::new(sample.to_vec())));
+    let mut row = ByteRecord::new();
+    loop {
+        match input.next(&mut row) {
+            Ok(true) => {}
+            Err(Failure::Refused(Refused { line, why, .. })) => {
+                return Err(format!("line {line}: {why}"));
+            }
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// The delimiter that is in the most lines one after another, which lines about the file

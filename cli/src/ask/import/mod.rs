@@ -3,6 +3,7 @@
 mod cells;
 mod columns;
 mod counted_lines;
+mod csv_input;
 mod csv_rows;
 mod json_object;
 mod json_rows;
@@ -158,6 +159,10 @@ impl Refused {
 enum Failure {
     Refused(Refused),
     Input(io::Error),
+    /// `--skip` passes more rows than there are.
+    SkipsMore {
+        rows: u64,
+    },
     Store(gaugelog::Error),
 }
 
@@ -180,10 +185,10 @@ struct NoRows;
 impl Rows for NoRows {
     fn each(
         self: Box<Self>,
-        _skip: u64,
+        skip: u64,
         _take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        Ok(())
+        if skip > 0 { Err(Failure::SkipsMore { rows: 0 }) } else { Ok(()) }
     }
 
     fn description(&self) -> String {
@@ -226,7 +231,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         let layout =
             layout::understand(&begin, is_whole, arguments.delimiter.or(separator), arguments)
                 .map_err(named)?;
-        Box::new(csv_rows::CsvRows::new(all, layout, paced))
+        Box::new(csv_rows::CsvRows::new(all, layout, arguments, paced))
     };
     if arguments.dry_run {
         return check(rows, arguments);
@@ -262,6 +267,7 @@ fn check(rows: Box<dyn Rows>, arguments: &Arguments) -> Result<(), Exit> {
             Err(Exit::Error(format!("{file}, line {line}: {why}; the rows before it: {rows}")))
         }
         Err(Failure::Input(error)) => Err(unreadable(&arguments.file, &error)),
+        Err(Failure::SkipsMore { rows }) => Err(Exit::Error(storing::skips_more(arguments, rows))),
         Err(Failure::Store(error)) => Err(in_words(&error)),
     }
 }

@@ -26,8 +26,8 @@ pub(super) struct Import<'s> {
     begun: Instant,
 }
 
-/// Observations that are stored at once. An append compresses full chunks and replaces the
-/// log, which takes no time beside this number of rows.
+/// Observations that are stored at once. An append also compresses full chunks and replaces
+/// the log, which takes less than a hundredth of the time of so long a batch.
 const BATCH: usize = 1 << 19;
 
 impl<'s> Import<'s> {
@@ -118,10 +118,16 @@ impl<'s> Import<'s> {
             Failure::Input(error) => {
                 let way_on = match rows {
                     0 => "nothing was imported".to_owned(),
-                    _ => format!("go on with --skip {rows}"),
+                    _ => format!(
+                        "its first {} row{} {} done: go on with --skip {rows}",
+                        count(rows),
+                        plural(rows),
+                        if rows == 1 { "is" } else { "are" }
+                    ),
                 };
                 format!("{file}: cannot read it to its end: {error}; {way_on}")
             }
+            Failure::SkipsMore { rows } => skips_more(arguments, rows),
             Failure::Store(error) => {
                 let of_batch = error.stored().min(self.rows.len());
                 let way_on = match self.stored.0 + of_batch as u64 {
@@ -153,4 +159,15 @@ impl<'s> Import<'s> {
         }
         text + "\n"
     }
+}
+
+/// Why `--skip` cannot be done in a file of this number of rows.
+pub(super) fn skips_more(arguments: &Arguments, rows: u64) -> String {
+    format!(
+        "{}: it has {} row{}, and --skip {} passes more than that; nothing was imported",
+        arguments.file.display(),
+        count(rows),
+        plural(rows),
+        arguments.skip
+    )
 }

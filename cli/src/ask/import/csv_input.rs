@@ -1,0 +1,114 @@
+//! The rows of a CSV file, with what the csv crate does not say: whether the file ends in a
+//! quoted cell, or in the middle of a line.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use csv::{ByteRecord, Position, Reader, ReaderBuilder};
+
+use super::{Failure, Refused};
+
+/// The longest row. A quote that is not closed takes no more memory than this.
+pub(super) const ROW_BYTES_MAX: usize = 1 << 20;
+
+/// Comes after the file: a row of its own, or the end of a cell whose quote is not closed.
+const END: &[u8] = b"\n\0\x01\0\x01\0\x01\0\x01";
+const END_CELL: &[u8] = b"\0\x01\0\x01\0\x01\0\x01";
+
+/// Reads row after row.
+pub(super) struct CsvInput {
+    reader: Reader<Bytes>,
+    taken: Rc<Taken>,
+}
+
+/// What the csv crate has taken of the file.
+#[derive(Debug, Default)]
+struct Taken {
+    /// Bytes since it returned a row.
+    since_row: Cell<usize>,
+    last: Cell<Option<u8>>,
+    is_all: Cell<bool>,
+}
+
+impl CsvInput {
+    pub(super) fn new(builder: &ReaderBuilder, input: Box<dyn Read>) -> Self {
+        let taken = Rc::default();
+        let bytes = Bytes { input, end: END, taken: Rc::clone(&taken) };
+        Self { reader: builder.from_reader(bytes), taken }
+    }
+
+    /// Reads the next row; false at the end of the file.
+    pub(super) fn next(&mut self, row: &mut ByteRecord) -> Result<bool, Failure> {
+        self.taken.since_row.set(0);
+        let read = self.reader.read_byte_record(row);
+        if self.taken.since_row.get() > ROW_BYTES_MAX {
+            let why = "a row that begins here has more than 1 MiB, perhaps because a quote is not \
+                       closed; close or remove it";
+            return Err(refused(line(row), why));
+        }
+        if !read.map_err(failed)? {
+            return Ok(false);
+        }
+        let last = row.iter().next_back().unwrap_or_default();
+        if !self.taken.is_all.get() || !last.ends_with(END_CELL) {
+            return Ok(true);
+        }
+        if row.len() == 1 && last == END_CELL {
+            return Ok(false);
+        }
+        let before = row.iter().take(row.len() - 1).flatten().filter(|byte| **byte == b'\n');
+        let why = "a quote begins a cell here, and is not closed before the end of the file; close \
+                   or remove it";
+        Err(refused(line(row) + before.count() as u64, why))
+    }
+
+    /// Whether the file, which was read to its end, ends in the middle of a line.
+    pub(super) fn lacks_line_end(&self) -> bool {
+        self.taken.last.get().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'))
+    }
+}
+
+/// The line at which a row begins, counted from 1.
+pub(super) fn line(row: &ByteRecord) -> u64 {
+    row.position().map_or(0, Position::line)
+}
+
+fn refused(line: u64, why: &str) -> Failure {
+    Failure::Refused(Refused { line, why: why.to_owned(), can_be_skipped: false })
+}
+
+fn failed(error: csv::Error) -> Failure {
+    let line = error.position().map_or(0, Position::line);
+    let why = error.to_string();
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => Failure::Input(error),
+        _ => Failure::Refused(Refused::row(line, why)),
+    }
+}
+
+struct Bytes {
+    input: Box<dyn Read>,
+    /// What is left of `END`.
+    end: &'static [u8],
+    taken: Rc<Taken>,
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let taken = &self.taken;
+        if taken.since_row.get() > ROW_BYTES_MAX {
+            return Err(io::Error::other("a row is too long"));
+        }
+        if !taken.is_all.get() {
+            let read = self.input.read(buffer)?;
+            taken.since_row.set(taken.since_row.get() + read);
+            if let Some(last) = read.checked_sub(1) {
+                taken.last.set(Some(buffer[last]));
+                return Ok(read);
+            }
+            taken.is_all.set(true);
+        }
+        self.end.read(buffer)
+    }
+}
