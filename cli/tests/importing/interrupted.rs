@@ -1,7 +1,9 @@
-//! What comes between an import and its end: other writers, a file that is cut.
+//! What comes between an import and its end: other writers, a signal, a file that is cut.
 
 use std::io::Write;
 use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
 
@@ -40,6 +42,28 @@ fn an_import_that_waits_for_input_keeps_no_other_writer_out() {
     let stored = files.stored();
     assert_eq!(stored.len(), ROWS as usize + 2);
     assert_eq!(stored[0].1, 5.0, "it was added before the rows");
+}
+
+#[test]
+fn a_signal_ends_an_import_which_says_how_to_go_on() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let files = Files::new();
+        let text = rows();
+        let mut import = files.importing(&text);
+        let input = import.stdin.take().unwrap();
+        kill_process(Pid::from_child(&import), signal).unwrap();
+        let output = import.wait_with_output().unwrap();
+        drop(input);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("-: a signal ended the import; its first "), "{stderr}");
+        let (_, skip) = stderr.trim_end().rsplit_once("go on with --skip ").unwrap();
+        let done = files.stored().len();
+        assert_eq!(skip, done.to_string());
+        assert!(done > 60_000, "{done} rows are stored");
+        files.import(&text, &["--time", "1", "--skip", skip]).succeeds();
+        assert_eq!(files.stored().len(), ROWS as usize);
+    }
 }
 
 #[test]

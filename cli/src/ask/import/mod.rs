@@ -5,6 +5,7 @@ mod columns;
 mod counted_lines;
 mod csv_input;
 mod csv_rows;
+mod input;
 mod json_object;
 mod json_rows;
 mod layout;
@@ -22,6 +23,7 @@ use clap::{ArgGroup, Args};
 use gaugelog::{Observation, Options, SyncPolicy};
 use gaugelog_sources::{Ambiguous, TimeUnit, Zone};
 
+use input::Input;
 use paced::Paced;
 use storing::Import;
 
@@ -29,6 +31,7 @@ use crate::duration;
 use crate::exit::Exit;
 use crate::figures::count;
 use crate::output;
+use crate::signals::{self, Hangup, Second};
 use crate::verify::in_words;
 
 const EXAMPLES: &str = "\
@@ -198,7 +201,7 @@ impl Rows for NoRows {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let paced = Paced::of(arguments)?;
-    let mut input = open(&arguments.file)?;
+    let mut input = open(arguments)?;
     #[cfg(feature = "progress")]
     if !arguments.dry_run {
         input = progress::shown(input, &arguments.file);
@@ -272,23 +275,27 @@ fn check(rows: Box<dyn Rows>, arguments: &Arguments) -> Result<(), Exit> {
     }
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, Exit> {
-    if path == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
-    }
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+fn open(arguments: &Arguments) -> Result<Box<dyn Read>, Exit> {
+    let path = &arguments.file;
+    let opened = if path == Path::new("-") { Input::stdin() } else { File::open(path) };
+    let file = opened.map_err(|error| unreadable(path, &error))?;
     if file.metadata().is_ok_and(|it| it.is_dir()) {
         return Err(Exit::Error(format!(
             "{}: this is a directory; name a file, or use `gaugelog copy` for a store",
             path.display()
         )));
     }
-    Ok(Box::new(file))
+    let stop = match arguments.dry_run {
+        true => None,
+        false => Some(signals::stop_flag(Hangup::Ends, Second::Ends)?),
+    };
+    Ok(Box::new(Input::new(file, stop)))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Exit {
-    Exit::Error(format!(
-        "{}: cannot read it: {error}; name a file that can be read",
-        path.display()
-    ))
+    let path = path.display();
+    if input::is_stopped(error) {
+        return Exit::Error(format!("{path}: a signal ended the import; nothing was imported"));
+    }
+    Exit::Error(format!("{path}: cannot read it: {error}; name a file that can be read"))
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use gaugelog::{Observation, Store};
 
-use super::{Arguments, Failure, Refused, Row};
+use super::{Arguments, Failure, Refused, Row, input};
 use crate::exit::Exit;
 use crate::explain::explained;
 use crate::figures::{count, figure, plural};
@@ -125,7 +125,7 @@ impl<'s> Import<'s> {
                         if rows == 1 { "is" } else { "are" }
                     ),
                 };
-                format!("{file}: cannot read it to its end: {error}; {way_on}")
+                format!("{file}: {}; {way_on}", input::explained(&error))
             }
             Failure::SkipsMore { rows } => skips_more(arguments, rows),
             Failure::Store(error) => {
