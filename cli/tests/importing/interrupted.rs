@@ -114,3 +114,19 @@ fn a_pipe_that_ends_within_a_line_is_reported() {
         Files::new().import(&text, &[]).succeeds();
     }
 }
+
+#[test]
+fn more_rows_than_there_are_cannot_be_skipped() {
+    let json = "{\"time\":\"1970-01-01\",\"value\":1}";
+    for text in [
+        "time,value\n1970-01-01,1\n1970-01-02,2\n",
+        &format!("{json}\n{json}\n"),
+        &format!("[{json},{json}]"),
+    ] {
+        let files = Files::new();
+        let parts = &["it has 2 rows", "--skip 3 passes more", "nothing was imported"];
+        files.import(text, &["--skip", "3"]).fails_naming(parts);
+        files.import(text, &["--skip", "2"]).succeeds();
+    }
+    Files::new().import("", &["--skip", "1"]).fails_naming(&["it has 0 rows"]);
+}

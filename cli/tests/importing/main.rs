@@ -4,6 +4,7 @@
 
 mod cells_and_headings;
 mod interrupted;
+mod json;
 #[path = "../program/mod.rs"]
 mod program;
 mod refused;

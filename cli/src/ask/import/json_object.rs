@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::Arguments;
 use super::cells::Numbers;
@@ -89,7 +90,9 @@ impl<'de> Visitor<'de> for &mut Object<'_> {
         let mut others = Vec::new();
         while let Some(key) = map.next_key_seed(KeyOf(self.keys))? {
             match key {
-                Key::Time if self.time.is_none() => self.time = Some(map.next_value_seed(Time)?),
+                Key::Time if self.time.is_none() => {
+                    self.time = Some(time_text(&map.next_value::<Box<RawValue>>()?)?);
+                }
                 Key::Value if self.value.is_none() => {
                     self.value = Some(map.next_value_seed(Value(self.numbers))?);
                 }
@@ -153,38 +156,24 @@ impl Visitor<'_> for KeyOf<'_> {
     }
 }
 
-/// A time: text, or a number as digits.
-struct Time;
+/// More digits than these a float may change.
+const FLOAT_DIGITS: usize = 15;
 
-impl<'de> DeserializeSeed<'de> for Time {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for Time {
-    type Value = String;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<String, E> {
-        Ok(text.to_owned())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<String, E> {
-        Ok(number.to_string())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<String, E> {
-        Ok(number.to_string())
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<String, E> {
-        Ok(number.to_string())
+/// The text of a time: that of a string, or the digits of a number, which a float would change.
+fn time_text<E: Error>(json: &RawValue) -> Result<String, E> {
+    let json = json.get();
+    match json.as_bytes() {
+        [b'"', ..] => serde_json::from_str(json).map_err(E::custom),
+        [b'-' | b'0'..=b'9', ..] => match json.split_once(['e', 'E']) {
+            None => Ok(json.to_owned()),
+            Some((digits, _)) => {
+                let few = digits.bytes().filter(u8::is_ascii_digit).count() <= FLOAT_DIGITS;
+                let number = json.parse::<f64>().ok().filter(|_| few);
+                let why = || E::custom(format!("write the time {json} without an exponent"));
+                number.map(|it| it.to_string()).ok_or_else(why)
+            }
+        },
+        _ => Err(E::custom("the time is neither text nor a number")),
     }
 }
 

@@ -2,7 +2,7 @@
 //! them.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use gaugelog::Observation;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, SeqAccess, Visitor};
@@ -49,7 +49,9 @@ impl Rows for JsonRows {
         take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut input = BufReader::with_capacity(1 << 18, self.input);
-        let is_array = first_byte(&mut input).map_err(Failure::Input)? == Some(b'[');
+        // Nothing is consumed, as lines are counted in errors.
+        let begin = input.fill_buf().map_err(Failure::Input)?;
+        let is_array = begin.trim_ascii_start().first() == Some(&b'[');
         let object = Object::new(&self.keys, &self.numbers);
         let (times, paced) = (&self.times, self.paced);
         let mut taking = Taking { object, times, paced, skip, take, failure: None };
@@ -61,18 +63,20 @@ impl Rows for JsonRows {
                 (None, read) => read.map_err(failed),
             };
         }
-        for line in 1.. {
-            match json.end() {
+        for number in 0.. {
+            // The error is that an object follows, and says where.
+            let line = match json.end() {
+                Ok(()) if number < skip => return Err(Failure::SkipsMore { rows: number }),
                 Ok(()) => break,
                 Err(error) if error.is_io() => return Err(failed(error)),
-                Err(_) => {}
-            }
-            let row = if line <= skip {
+                Err(error) => error.line() as u64,
+            };
+            let row = if number < skip {
                 IgnoredAny::deserialize(&mut json).map_err(failed)?;
                 Row::Skipped
             } else {
                 taking.object.deserialize(&mut json).map_err(failed)?;
-                let row = taking.row(line - 1);
+                let row = taking.row(number);
                 row.map_err(|why| Failure::Refused(Refused::row(line, why)))?
             };
             (taking.take)(row)?;
@@ -82,19 +86,6 @@ impl Rows for JsonRows {
 
     fn description(&self) -> String {
         self.keys.description()
-    }
-}
-
-/// The first byte that is not blank, which stays to be read.
-fn first_byte(input: &mut impl BufRead) -> io::Result<Option<u8>> {
-    loop {
-        let buffer = input.fill_buf()?;
-        let blank = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let (first, all) = (buffer.get(blank).copied(), buffer.len());
-        input.consume(blank);
-        if first.is_some() || all == 0 {
-            return Ok(first);
-        }
     }
 }
 
@@ -146,7 +137,12 @@ impl<'de> Visitor<'de> for &mut Taking<'_> {
                 let object = rows.next_element_seed(&mut self.object)?;
                 object.map(|()| self.row(number)).transpose().map_err(A::Error::custom)?
             };
-            let Some(row) = row else { break };
+            let Some(row) = row else {
+                if number < self.skip {
+                    self.failure = Some(Failure::SkipsMore { rows: number });
+                }
+                break;
+            };
             if let Err(failure) = (self.take)(row) {
                 self.failure = Some(failure);
                 return Err(A::Error::custom("stopped"));
