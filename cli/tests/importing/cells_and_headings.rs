@@ -55,3 +55,18 @@ fn a_dry_run_names_no_time_where_it_is_made() {
     let ran = files.import("v\n5\n", &[&DAILY[..], &["--dry-run"]].concat()).succeeds();
     assert!(ran.stdout.contains("first row  \"5\" is the value\n"), "{ran:?}");
 }
+
+#[test]
+fn a_decimal_comma_stands_between_no_cells() {
+    let expected = [(0, 1.5), (DAY, 2.5)];
+    for text in [
+        "1970-01-01;1,5\n1970-01-02;2,5\n",
+        "1970-01-01,\"1,5\"\n1970-01-02,\"2,5\"\n",
+        "day;v;w\n1970-01-01;1,5;\"a, b, c\"\n1970-01-02;2,5;\n",
+    ] {
+        imports(text, &["--decimal-comma"], &expected);
+    }
+    imports("value\n1,5\n2,5\n", &[&DAILY[..], &["--decimal-comma"]].concat(), &expected);
+    let bare = "1970-01-01;1,5\n1970-01-02;2,5\n";
+    refuses(bare, &[], &["no column has times", "another --delimiter"]);
+}

@@ -113,8 +113,8 @@ impl Columns<'_> {
             )),
             _ => Err(format!(
                 "no column has times that are understood; name it with --time and say how it is \
-                 written with --time-format or --time-unit, or give --start and --rate or --every; \
-                 the columns are {}",
+                 written with --time-format or --time-unit, or give another --delimiter, or --start \
+                 and --rate or --every; the columns are {}",
                 self.list()
             )),
         }

@@ -56,7 +56,7 @@ pub(super) fn understand(
     let times = Times::of(arguments);
     let numbers = Numbers::of(arguments);
     let sample = if is_whole { sample } else { without_cut_character(sample) };
-    let delimiter = delimiter.unwrap_or_else(|| delimiter_of(sample));
+    let delimiter = delimiter.unwrap_or_else(|| delimiter_of(sample, arguments.decimal_comma));
     if is_whole {
         check_quotes(sample, delimiter)?;
     }
@@ -111,8 +111,9 @@ fn check_quotes(sample: &[u8], delimiter: u8) -> Result<(), String> {
 }
 
 /// The delimiter that is in the most lines one after another, which lines about the file
-/// need not have; then the one that divides them into the most cells.
-fn delimiter_of(sample: &[u8]) -> u8 {
+/// need not have; then the one that divides them into the most cells. A decimal comma stands
+/// between cells only in files that quote the numbers.
+fn delimiter_of(sample: &[u8], decimal_comma: bool) -> u8 {
     let lines = sample.split(|byte| *byte == b'\n').filter(|line| {
         let line = line.trim_ascii();
         !line.is_empty() && !line.starts_with(b"#")
@@ -125,10 +126,16 @@ fn delimiter_of(sample: &[u8]) -> u8 {
             whole.iter().map(|line| line.iter().filter(|byte| **byte == delimiter).count());
         let counts: Vec<usize> = counts.collect();
         let runs = counts.split(|count| *count == 0);
-        runs.map(|run| (run.len(), run.iter().min().copied().unwrap_or(0))).max()
+        let cells = |run: &[usize]| run.iter().min().copied().filter(|_| !decimal_comma);
+        runs.map(|run| (run.len(), cells(run).unwrap_or(0))).max()
     };
     // Of equally good ones the first.
-    [b',', b'\t', b';', b'|'].into_iter().rev().max_by_key(|it| run(*it)).unwrap_or(b',')
+    let candidates: &[u8] = match (decimal_comma, sample.contains(&b'"')) {
+        (false, _) => b",\t;|",
+        (true, true) => b";\t|,",
+        (true, false) => b";\t|",
+    };
+    candidates.iter().copied().rev().max_by_key(|it| run(*it)).unwrap_or(b',')
 }
 
 /// Takes the delimiter from a first line such as `sep=;`, which Excel writes. The line stays,
