@@ -85,6 +85,7 @@ fn what_is_not_understood_is_refused_before_anything_is_stored() {
     let packed = [b"\x1f\x8b\x08\0".to_vec(), vec![0xff; 40]].concat();
     files.import(packed, &[]).fails_naming(&["compressed by gzip", "zcat", "gaugelog import"]);
     files.import(b"PK\x03\x04\xff", &[]).fails_naming(&["save it as CSV"]);
+    files.import(b"PAR1\x15\x04\xff", &[]).fails_naming(&["it is Parquet", "convert it to CSV"]);
     files.import(b"t,a\n1970-01-01,1\xff\n", &[]).fails_naming(&["UTF-8"]);
     files
         .import_file(&files.dir.path().join("none"), &[])

@@ -149,20 +149,21 @@ pub(super) fn take_separator(begin: &mut Vec<u8>) -> Option<u8> {
     Some(delimiter)
 }
 
-/// How files begin that hold a text compressed: by which program, and how to read them.
-const COMPRESSED: [(&[u8], &str, &str); 4] = [
+/// How files begin that hold no text yet: what they are, and the program that reads them.
+const NO_TEXT: [(&[u8], &str, &str); 5] = [
     (b"\x1f\x8b", "compressed by gzip", "zcat"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "zstdcat"),
     (b"\xfd7zXZ\0", "compressed by xz", "xzcat"),
-    (b"PK\x03\x04", "an archive or a spreadsheet", ""),
+    (b"PK\x03\x04", "an archive or a spreadsheet; unpack it, or save it as CSV", ""),
+    (b"PAR1\x15", "Parquet, and only CSV and JSON are read; convert it to CSV", ""),
 ];
 
 /// What to do about a file that is no text yet.
-pub(super) fn compressed(begin: &[u8], arguments: &Arguments) -> Option<String> {
-    let (_, what, program) = COMPRESSED.iter().find(|(magic, ..)| begin.starts_with(magic))?;
+pub(super) fn no_text(begin: &[u8], arguments: &Arguments) -> Option<String> {
+    let (_, what, program) = NO_TEXT.iter().find(|(magic, ..)| begin.starts_with(magic))?;
     let [file, store] = [&arguments.file, &arguments.store].map(|it| quoted(&it.to_string_lossy()));
     Some(match *program {
-        "" => format!("it is {what}; unpack it, or save it as CSV"),
+        "" => format!("it is {what}"),
         program => {
             format!("it is {what}; decompress it: {program} {file} | gaugelog import {store} -")
         }

@@ -46,10 +46,14 @@ Examples:
 
 It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading, also
 below a line or two about the file, and the columns; --dry-run shows what it understood,
-reads all rows and imports nothing. In JSON, --time and --value name keys. An empty cell, NA, NaN and null are a
-missing value: the row is skipped and counted. Any other cell that is no number, and any time
-that is none, ends the import with an error. The rows before it are in the store; the error says
-how to go on.
+reads all rows and imports nothing. In JSON, --time and --value name keys. The first row is a
+heading if none of its cells is a number or a time.
+
+An empty cell, NA, NaN and null are a missing value: the row is skipped and counted. Any other
+cell that is no number, and any time that is none, ends the import with an error. So does a row
+with more cells than the heading; without a heading, each row has as many cells as the first.
+The rows before it are in the store; the error says how to go on. It does so too if a signal
+ends the import. A last line without a line end is stored; of standard input, with a warning.
 
 Lines that begin with # are comments. With --start they are comments only above the heading, or
 above the first row if there is none; below, a blank line is a missing value, as each row counts.";
@@ -72,7 +76,8 @@ pub(crate) struct Arguments {
     /// The column of the value, by name or by number from 1.
     #[arg(long, value_name = "COL")]
     value: Option<String>,
-    /// How times are written, as strftime has it, such as %d.%m.%Y or %Y.
+    /// How times are written, as strftime has it, such as %d.%m.%Y or %Y. A year or a month
+    /// alone stands for its first day.
     #[arg(long, value_name = "FORMAT")]
     time_format: Option<String>,
     /// What a time that is a bare number counts since 1970: s, ms, us or ns.
@@ -82,14 +87,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     tz: Option<Zone>,
     /// Which one a time is that the clock of --tz shows twice, as when summer time ends:
-    /// earlier or later. Rows of both hours then have the times of that one [default: such a
-    /// time ends the import with an error].
+    /// earlier or later. The second hour's rows get the same times as the first's [default:
+    /// such a time ends the import with an error].
     #[arg(long, value_name = "WHICH", requires = "tz")]
     ambiguous: Option<Ambiguous>,
     /// What stands between cells [default: found, of comma, semicolon, tab and bar].
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     delimiter: Option<u8>,
-    /// Numbers have a comma for the point.
+    /// Numbers have a comma for the point. Then a comma is found between cells only if the
+    /// file has quotes.
     #[arg(long)]
     decimal_comma: bool,
     /// Cells that stand for a missing value, besides empty ones, NA, NaN and null. It can be
@@ -221,7 +227,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let is_json = matches!(begin.trim_ascii_start().first(), Some(b'[' | b'{'));
     let all: Box<dyn Read> = Box::new(io::Cursor::new(begin.clone()).chain(input));
     let named = |why: String| Exit::Error(format!("{}: {why}", arguments.file.display()));
-    if let Some(why) = layout::compressed(&begin, arguments) {
+    if let Some(why) = layout::no_text(&begin, arguments) {
         return Err(named(why));
     }
     // An export of an empty store as JSON Lines is an empty file.
