@@ -40,7 +40,11 @@ fn a_first_row_with_a_number_or_a_time_is_no_heading() {
     refuses(broken, &["--time", "1", "--value", "2"], &["line 1", "\"1970-01-01T00:00:0O\""]);
     let expected = [(0, 5.0), (DAY, 6.0), (2 * DAY, 7.0)];
     let second = [&DAILY[..], &["--value", "2"]].concat();
-    imports(",5\n1,6\n2,7\n", &second, &expected);
+    // Here a row more or less would shift all times.
+    let either = ["line 1: this row may be a heading or not", "complete it", "by words"];
+    refuses(",5\n1,6\n2,7\n", &second, &either);
+    refuses(",0\n0,5\n1,6\n2,7\n", &second, &either);
+    imports(",5\nx,6\n2,7\n", &second, &expected);
     imports("n,v\n,5\n1,6\n2,7\n", &second, &expected);
     imports("\"\"\n6\n7\n", &DAILY, &expected[1..]);
     // A heading with a number in it is no heading, until the command says so.

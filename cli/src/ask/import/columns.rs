@@ -81,7 +81,6 @@ impl Columns<'_> {
         if let Some(at) = named.clone().find(|at| is_time(at) || self.rows.is_empty()) {
             return Ok(at);
         }
-        let is_number = |cell: &str| cell.trim().parse::<f64>().is_ok();
         let found: Vec<usize> = columns().filter(is_time).collect();
         if let Some(at) = found.iter().find(|at| !self.all(**at, is_number)) {
             return Ok(*at);
@@ -91,11 +90,7 @@ impl Columns<'_> {
         let of_our_times: Vec<usize> =
             found.iter().copied().filter(|at| self.all(*at, is_of_our_times)).collect();
         let named = named.clone().next();
-        let has_times = |at: &usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(*at));
-            cells.filter(|cell| !is_number(cell)).any(|cell| self.times.fits(cell))
-        };
-        let meant = named.or_else(|| columns().find(has_times));
+        let meant = named.or_else(|| columns().find(|at| self.has_times(*at)));
         if let Some(why) = meant.and_then(|at| self.first_wrong(at, |it| self.times.wrong(it))) {
             return Err(format!(
                 "no column has times that are understood: {why}; or name another column with \
@@ -118,6 +113,12 @@ impl Columns<'_> {
                 self.list()
             )),
         }
+    }
+
+    /// Whether a column has times of the calendar, perhaps beside other texts.
+    fn has_times(&self, at: usize) -> bool {
+        let cells = self.rows.iter().filter_map(|row| row.get(at));
+        cells.filter(|cell| !is_number(cell)).any(|cell| self.times.fits(cell))
     }
 
     /// The column of the time. If it has days alone, the one with the time of the day belongs
@@ -207,6 +208,10 @@ impl Columns<'_> {
         let time = time.iter().map(|at| cell(*at)).collect::<Vec<_>>().join(" ");
         format!("{time:?} is the time, {:?} the value", cell(value))
     }
+}
+
+fn is_number(cell: &str) -> bool {
+    cell.trim().parse::<f64>().is_ok()
 }
 
 fn is_value_name(name: &str) -> bool {

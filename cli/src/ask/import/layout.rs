@@ -66,7 +66,8 @@ pub(super) fn understand(
     }
     let preamble = preamble(&rows, &times, &numbers);
     rows.drain(..preamble);
-    let heading = is_heading(&rows, &times, &numbers)
+    let are_counted = arguments.start.is_some() && arguments.skip == 0;
+    let heading = is_heading(&rows, &times, &numbers, are_counted)?
         .then(|| rows.remove(0).iter().map(|cell| cell.trim().to_owned()).collect());
     // What is skipped tells nothing about the columns, unless there is nothing else.
     let skip = usize::try_from(arguments.skip).unwrap_or(usize::MAX);
@@ -205,11 +206,30 @@ fn sample_rows(
 }
 
 /// The first row is one if it has a text, and no number or time. Otherwise a first row with a
-/// mistake in it would be lost.
-fn is_heading(rows: &[StringRecord], times: &Times, numbers: &Numbers) -> bool {
-    let Some(first) = rows.first() else { return false };
-    let texts = || first.iter().map(str::trim).filter(|cell| !cell.is_empty());
-    texts().next().is_some() && !texts().any(|cell| numbers.fits(cell) || times.fits(cell))
+/// mistake in it would be lost. If rows are counted for their times, one more or less shifts
+/// all of them: a row that may be either is refused.
+fn is_heading(
+    rows: &[StringRecord],
+    times: &Times,
+    numbers: &Numbers,
+    are_counted: bool,
+) -> Result<bool, String> {
+    let Some((first, rest)) = rows.split_first() else { return Ok(false) };
+    let texts = |row: &StringRecord| row.iter().filter(|cell| !cell.trim().is_empty()).count();
+    let is_datum = |cell: &&str| {
+        let cell = cell.trim();
+        !cell.is_empty() && (numbers.fits(cell) || times.fits(cell))
+    };
+    let data = |row: &StringRecord| row.iter().filter(is_datum).count();
+    let (found, next) = (data(first), rest.first().map_or(0, data));
+    if are_counted && found > 0 && found < next.min(2) {
+        let line = first.position().map_or(0, csv::Position::line);
+        return Err(format!(
+            "line {line}: this row may be a heading or not, as it has fewer numbers than the next; \
+             complete it, or name its columns by words"
+        ));
+    }
+    Ok(found == 0 && texts(first) > 0)
 }
 
 /// How many rows are about the file: those shorter than the heading after them, which has

@@ -97,16 +97,15 @@ impl<'s> Import<'s> {
     fn way_on(&self, arguments: &Arguments, failure: Failure) -> String {
         let file = arguments.file.display();
         let rows = self.seen.max(self.skip);
+        let are = if rows == 1 { "is" } else { "are" };
+        let done = format!("{} row{}", count(rows), plural(rows));
         match failure {
             Failure::Refused(Refused { line, why, can_be_skipped }) => {
                 let way_on = match rows {
                     0 => "nothing was imported: mend the line and import the file again".to_owned(),
                     _ => format!(
-                        "the {} row{} before it {} done, and would be stored twice without --skip: \
-                         mend the line and go on with --skip {rows}",
-                        count(rows),
-                        plural(rows),
-                        if rows == 1 { "is" } else { "are" }
+                        "the {done} before it {are} done, and would be stored twice without \
+                         --skip: mend the line and go on with --skip {rows}"
                     ),
                 };
                 let or = match can_be_skipped {
@@ -118,30 +117,28 @@ impl<'s> Import<'s> {
             Failure::Input(error) => {
                 let way_on = match rows {
                     0 => "nothing was imported".to_owned(),
-                    _ => format!(
-                        "its first {} row{} {} done: go on with --skip {rows}",
-                        count(rows),
-                        plural(rows),
-                        if rows == 1 { "is" } else { "are" }
-                    ),
+                    _ => format!("its first {done} {are} done: go on with --skip {rows}"),
                 };
                 format!("{file}: {}; {way_on}", input::explained(&error))
             }
             Failure::SkipsMore { rows } => skips_more(arguments, rows),
-            Failure::Store(error) => {
-                let of_batch = error.stored().min(self.rows.len());
-                let way_on = match self.stored.0 + of_batch as u64 {
-                    0 => format!("nothing of {file} is stored"),
-                    stored => format!(
-                        "{} observation{} of {file} are stored: go on with --skip {}",
-                        count(stored),
-                        plural(stored),
-                        of_batch.checked_sub(1).map_or(self.stored.1, |last| self.rows[last])
-                    ),
-                };
-                format!("{}; {way_on}", explained(&error))
-            }
+            Failure::Store(error) => self.after_failed_append(arguments, &error),
         }
+    }
+
+    fn after_failed_append(&self, arguments: &Arguments, error: &gaugelog::Error) -> String {
+        let file = arguments.file.display();
+        let of_batch = error.stored().min(self.rows.len());
+        let way_on = match self.stored.0 + of_batch as u64 {
+            0 => format!("nothing of {file} is stored"),
+            stored => format!(
+                "{} observation{} of {file} are stored: go on with --skip {}",
+                count(stored),
+                plural(stored),
+                of_batch.checked_sub(1).map_or(self.stored.1, |last| self.rows[last])
+            ),
+        };
+        format!("{}; {way_on}", explained(error))
     }
 
     fn sentence(&self) -> String {
