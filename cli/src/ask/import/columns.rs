@@ -2,7 +2,8 @@
 
 use csv::StringRecord;
 
-use super::cells::{Numbers, Times};
+use super::numbers::Numbers;
+use super::times::Times;
 
 /// 1980 to 2100 in nanoseconds: times of data lie between them.
 const PLAUSIBLE: std::ops::Range<i64> = 315_532_800_000_000_000..4_102_444_800_000_000_000;

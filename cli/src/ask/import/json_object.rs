@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Arguments;
-use super::cells::Numbers;
+use super::numbers::Numbers;
 
 /// Which keys hold the time and the value.
 #[derive(Debug)]

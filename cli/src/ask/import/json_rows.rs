@@ -8,9 +8,10 @@ use gaugelog::Observation;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::cells::{Numbers, Times};
 use super::json_object::{Keys, Object};
+use super::numbers::Numbers;
 use super::paced::Paced;
+use super::times::Times;
 use super::{Arguments, Failure, Refused, Row, Rows};
 
 /// A JSON file.

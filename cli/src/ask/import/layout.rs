@@ -4,9 +4,10 @@ use std::io::Cursor;
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
-use super::cells::{Numbers, Times};
 use super::columns::Columns;
 use super::csv_input::CsvInput;
+use super::numbers::Numbers;
+use super::times::Times;
 use super::{Arguments, Failure, Refused};
 use crate::figures::plural;
 use crate::listing::quoted;

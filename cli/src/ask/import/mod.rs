@@ -1,6 +1,5 @@
 //! `gaugelog import`: a file of observations into a store.
 
-mod cells;
 mod columns;
 mod counted_lines;
 mod csv_input;
@@ -9,10 +8,12 @@ mod input;
 mod json_object;
 mod json_rows;
 mod layout;
+mod numbers;
 mod paced;
 #[cfg(feature = "progress")]
 mod progress;
 mod storing;
+mod times;
 
 use std::fs::File;
 use std::io::{self, Read};
