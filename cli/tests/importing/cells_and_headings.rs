@@ -74,3 +74,23 @@ fn a_decimal_comma_stands_between_no_cells() {
     let bare = "1970-01-01;1,5\n1970-01-02;2,5\n";
     refuses(bare, &[], &["no column has times", "another --delimiter"]);
 }
+
+#[test]
+fn an_error_names_the_line_of_its_row() {
+    let named = ["--time", "t", "--value", "v"];
+    for text in [
+        "# of a logger\n\nt,v\n\n# a battery\n1970-01-01,5\n1970-01-02,x\n",
+        "t,v,n\n1970-01-01,5,\"a\n\nb\"\n\n\n1970-01-02,x,\"c\nd\"\n",
+        "\n\n\nt,v\n1970-01-01,5\n\n1970-01-02,x",
+    ] {
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            refuses(&text, &named, &["line 7: \"x\""]);
+            refuses(&text.replace("-01,5", "-01,"), &[], &["line 7, column 2: \"x\""]);
+        }
+    }
+    let counted = "# of a logger\n\nt,v\n1,5\n\n\n2,x\n";
+    let paced = [&DAILY[..], &["--value", "v"]].concat();
+    for text in [counted.to_owned(), counted.replace('\n', "\r\n")] {
+        refuses(&text, &paced, &["line 7: \"x\""]);
+    }
+}

@@ -45,7 +45,8 @@ impl CountedLines {
             }
         } else if self.line.starts_with(b"#") {
             // The line end stays, as lines are counted in errors.
-            self.line.splice(.., *b"\n");
+            let text = self.line.trim_ascii_end().len();
+            self.line.drain(..text);
         } else if !is_blank {
             self.before -= 1;
         }

@@ -13,8 +13,8 @@ use super::{Failure, Refused};
 pub(super) const ROW_BYTES_MAX: usize = 1 << 20;
 
 /// Comes after the file: a row of its own, or the end of a cell whose quote is not closed.
-const END: &[u8] = b"\n\0\x01\0\x01\0\x01\0\x01";
-const END_CELL: &[u8] = b"\0\x01\0\x01\0\x01\0\x01";
+const END: &[u8] = b"\r\n\0\x01\0\x01\0\x01\0\x01";
+const END_CELL: &[u8] = END.split_at(2).1;
 
 /// Reads row after row.
 pub(super) struct CsvInput {
@@ -28,6 +28,8 @@ struct Taken {
     /// Bytes since it returned a row.
     since_row: Cell<usize>,
     last: Cell<Option<u8>>,
+    /// The first byte of the first line end.
+    line_end: Cell<Option<u8>>,
     is_all: Cell<bool>,
 }
 
@@ -45,7 +47,8 @@ impl CsvInput {
         if self.taken.since_row.get() > ROW_BYTES_MAX {
             let why = "a row that begins here has more than 1 MiB, perhaps because a quote is not \
                        closed; close or remove it";
-            return Err(refused(line(row), why));
+            let begun = row.position().map_or(0, Position::line);
+            return Err(refused(begun + u64::from(self.taken.ends_at_cr()), why));
         }
         if !read.map_err(failed)? {
             return Ok(false);
@@ -57,10 +60,17 @@ impl CsvInput {
         if row.len() == 1 && last == END_CELL {
             return Ok(false);
         }
-        let before = row.iter().take(row.len() - 1).flatten().filter(|byte| **byte == b'\n');
         let why = "a quote begins a cell here, and is not closed before the end of the file; close \
                    or remove it";
-        Err(refused(line(row) + before.count() as u64, why))
+        Err(refused(self.reader.position().line() - line_feeds(last), why))
+    }
+
+    /// The line at which the row that was read last begins, counted from 1. The position that
+    /// the csv crate gives it is before blank lines and comments.
+    pub(super) fn line(&self, row: &ByteRecord) -> u64 {
+        let own_end = u64::from(!self.taken.ends_at_cr());
+        let end = self.reader.position().line();
+        end.saturating_sub(own_end + row.iter().map(line_feeds).sum::<u64>()).max(1)
     }
 
     /// Whether the file, which was read to its end, ends in the middle of a line.
@@ -69,9 +79,16 @@ impl CsvInput {
     }
 }
 
-/// The line at which a row begins, counted from 1.
-pub(super) fn line(row: &ByteRecord) -> u64 {
-    row.position().map_or(0, Position::line)
+fn line_feeds(cell: &[u8]) -> u64 {
+    cell.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+impl Taken {
+    /// Whether rows end at a carriage return. The csv crate counts a line feed after it only
+    /// with the next row.
+    fn ends_at_cr(&self) -> bool {
+        self.line_end.get() == Some(b'\r')
+    }
 }
 
 fn refused(line: u64, why: &str) -> Failure {
@@ -105,9 +122,15 @@ impl Read for Bytes {
             taken.since_row.set(taken.since_row.get() + read);
             if let Some(last) = read.checked_sub(1) {
                 taken.last.set(Some(buffer[last]));
+                if taken.line_end.get().is_none() {
+                    let mut bytes = buffer[..read].iter().copied();
+                    taken.line_end.set(bytes.find(|byte| matches!(byte, b'\n' | b'\r')));
+                }
                 return Ok(read);
             }
             taken.is_all.set(true);
+            // The same line end as in the file.
+            self.end = &END[usize::from(!taken.ends_at_cr())..];
         }
         self.end.read(buffer)
     }

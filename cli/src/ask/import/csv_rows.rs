@@ -7,7 +7,7 @@ use csv::{ByteRecord, StringRecord};
 use gaugelog::Observation;
 
 use super::counted_lines::CountedLines;
-use super::csv_input::{self, CsvInput};
+use super::csv_input::CsvInput;
 use super::layout::{Layout, csv_reader};
 use super::paced::Paced;
 use super::{Arguments, Failure, Refused, Row, Rows};
@@ -82,10 +82,9 @@ impl CsvRows {
     }
 
     /// Reports a last line without a line end, which a pipe that broke off leaves.
-    fn warn(&self, row: &ByteRecord) {
+    fn warn(&self, line: u64, row: &ByteRecord) {
         let cells: Vec<_> = row.iter().map(String::from_utf8_lossy).collect();
-        let (line, delimiter) = (csv_input::line(row), char::from(self.layout.delimiter));
-        let text = cells.join(&delimiter.to_string());
+        let text = cells.join(&char::from(self.layout.delimiter).to_string());
         output::say(
             "gaugelog",
             &format!(
@@ -99,6 +98,10 @@ impl CsvRows {
     fn heading(&self) -> usize {
         self.layout.preamble + usize::from(self.layout.heading.is_some())
     }
+}
+
+fn refused(line: u64, why: String) -> Failure {
+    Failure::Refused(Refused::row(line, why))
 }
 
 impl Rows for CsvRows {
@@ -119,22 +122,23 @@ impl Rows for CsvRows {
             }
             take(Row::Skipped)?;
         }
-        let (mut last, mut joined) = ((Row::Skipped, ByteRecord::new()), String::new());
+        let (mut last, mut joined) = ((Row::Skipped, 0, ByteRecord::new()), String::new());
         let mut number = skip;
         while reader.next(&mut row)? {
-            let line = csv_input::line(&row);
-            let refused = |why| Failure::Refused(Refused::row(line, why));
-            let cells =
-                StringRecord::from_byte_record(row).map_err(|_| refused(NO_TEXT.to_owned()))?;
-            let found = self.row(&cells, number, &mut joined).map_err(refused)?;
+            let cells = StringRecord::from_byte_record(row).map_err(|error| {
+                refused(reader.line(&error.into_byte_record()), NO_TEXT.to_owned())
+            })?;
+            let found = self.row(&cells, number, &mut joined);
+            let found = found.map_err(|why| refused(reader.line(cells.as_byte_record()), why))?;
             take(found)?;
             number += 1;
             // The next row is read into the memory of the one before the last.
-            last.0 = found;
-            row = std::mem::replace(&mut last.1, cells.into_byte_record());
+            let line = if self.warns { reader.line(cells.as_byte_record()) } else { 0 };
+            (last.0, last.1) = (found, line);
+            row = std::mem::replace(&mut last.2, cells.into_byte_record());
         }
         if self.warns && reader.lacks_line_end() && matches!(last.0, Row::Observation(_)) {
-            self.warn(&last.1);
+            self.warn(last.1, &last.2);
         }
         Ok(())
     }

@@ -189,16 +189,24 @@ fn sample_rows(
     are_some_skipped: bool,
 ) -> Result<Vec<StringRecord>, String> {
     let mut rows = Vec::new();
-    for row in csv_reader(delimiter).from_reader(sample).into_byte_records().take(SAMPLE_ROWS + 1) {
-        let row = row.map(|row| match are_some_skipped {
-            true => Ok(StringRecord::from_byte_record_lossy(row)),
-            false => StringRecord::from_byte_record(row),
-        });
-        match row {
-            Ok(Ok(row)) => rows.push(row),
-            Ok(Err(error)) => return Err(format!("{error}; only text in UTF-8 is read")),
-            Err(error) => return Err(error.to_string()),
+    let mut input = CsvInput::new(&csv_reader(delimiter), Box::new(Cursor::new(sample.to_vec())));
+    let mut bytes = ByteRecord::new();
+    while rows.len() <= SAMPLE_ROWS {
+        match input.next(&mut bytes) {
+            Ok(true) => {}
+            Ok(false) => break,
+            // The sample ends in a quoted cell.
+            Err(_) => return Ok(rows),
         }
+        let mut position = csv::Position::new();
+        position.set_line(input.line(&bytes));
+        bytes.set_position(Some(position));
+        let row = match are_some_skipped {
+            true => StringRecord::from_byte_record_lossy(bytes.clone()),
+            false => StringRecord::from_byte_record(bytes.clone())
+                .map_err(|error| format!("{error}; only text in UTF-8 is read"))?,
+        };
+        rows.push(row);
     }
     if !is_whole && rows.len() <= SAMPLE_ROWS {
         rows.pop();
