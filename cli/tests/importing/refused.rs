@@ -76,6 +76,9 @@ fn what_is_not_understood_is_refused_before_anything_is_stored() {
         let text = format!("time,place,t\n1970-01-01,Kew,{cell}\n1970-01-02,Kew,2\n");
         files.import(text, &[]).fails_naming(&parts);
     }
+    files
+        .import("at,t\nMon 2026-06-02,2\n", &["--time-format", "%a %Y-%m-%d"])
+        .fails_naming(&["line 2, column 1", "\"Mon 2026-06-02\" is no time of the form"]);
     let dotted = "time,t\n01.06.2026,2\n";
     files.import(dotted, &[]).fails_naming(&[
         "line 2, column 1",

@@ -22,7 +22,7 @@ impl Columns<'_> {
         of_rows.max(self.heading.as_ref().map_or(0, Vec::len))
     }
 
-    /// How many cells a row is to have, of which a heading may leave the last unnamed.
+    /// How many cells a row is to have. A heading may leave the last ones unnamed.
     pub(super) fn width(&self, time: &[usize], value: usize) -> usize {
         let Some(names) = &self.heading else {
             return self.rows.first().map_or(0, StringRecord::len);
@@ -91,7 +91,9 @@ impl Columns<'_> {
         let of_our_times: Vec<usize> =
             found.iter().copied().filter(|at| self.all(*at, is_of_our_times)).collect();
         let named = named.clone().next();
+        let is_text = |at: &usize| self.times.have_form() && !self.all(*at, is_number);
         let meant = named.or_else(|| columns().find(|at| self.has_times(*at)));
+        let meant = meant.or_else(|| columns().find(is_text));
         if let Some(why) = meant.and_then(|at| self.first_wrong(at, |it| self.times.wrong(it))) {
             return Err(format!(
                 "no column has times that are understood: {why}; or name another column with \
