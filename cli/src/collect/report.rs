@@ -39,7 +39,8 @@ pub(super) fn print(
     output::print(table(&rows).as_bytes())?;
     let drawn = pictures(store, &snapshot, out);
     let printed = drawn.and_then(|pictures| output::print(table(&pictures).as_bytes()));
-    reported(&snapshot).and(printed)
+    let reported = reported(&snapshot);
+    printed.and(reported)
 }
 
 /// Draws the store over time and the distribution of its values; both pictures are named

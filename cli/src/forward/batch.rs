@@ -173,7 +173,10 @@ impl Batch {
     /// The last milliseconds without a gap, with those before the batch that they continue.
     fn last_run(&self, before: Occupied) -> Occupied {
         let last = self.samples.last().map(|it| it.sample.time_ms);
-        let Some(last) = last else { return before };
+        // Late samples say nothing about those after them.
+        let Some(last) = last.filter(|last| before.is_none_or(|(_, end)| end <= *last)) else {
+            return before;
+        };
         let mut first = last;
         for it in self.samples.iter().rev().skip(1) {
             if it.sample.time_ms != first.saturating_sub(1) {

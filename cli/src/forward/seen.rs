@@ -1,6 +1,7 @@
 //! How far a store was sent, for who looks at it from outside.
 
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use gaugelog::{Options, Snapshot};
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub(crate) struct Forwarded {
     pub(crate) behind: Option<u64>,
     /// How long ago the oldest of them was measured.
     pub(crate) behind_seconds: Option<f64>,
+    /// For how long something could have been sent and was not.
+    #[serde(skip)]
+    pub(crate) waiting_seconds: Option<f64>,
     pub(crate) failing_since: Option<String>,
     pub(crate) last_error_time: Option<String>,
     pub(crate) last_error: Option<String>,
@@ -78,13 +82,6 @@ impl Forwarded {
         }
     }
 
-    /// How long ago the oldest observation was measured that could be sent and is not.
-    pub(crate) fn waiting_seconds(&self) -> Option<f64> {
-        // What fills no Parquet file yet waits for more.
-        let least = if self.destination.starts_with("parquet:") { CHUNK } else { 1 };
-        self.behind_seconds.filter(|_| self.behind >= Some(least))
-    }
-
     fn add_behind(&mut self, cursor: &Cursor, snapshot: &Snapshot) {
         let (first, end) = (snapshot.first_sequence(), snapshot.durable_end());
         let next = if cursor.store == id_text(snapshot.store_id()) { cursor.next } else { first };
@@ -92,8 +89,61 @@ impl Forwarded {
         self.counts.removed += first.saturating_sub(next);
         let next = next.max(first);
         self.behind = Some(end.saturating_sub(next));
-        let oldest = snapshot.by_sequence(next..end).next().and_then(Result::ok);
-        self.behind_seconds = oldest
-            .map(|(_, oldest)| now_ns().saturating_sub(oldest.timestamp_ns).max(0) as f64 / 1e9);
+        let time_of = |sequence| {
+            let row = snapshot.by_sequence(sequence..end).next().and_then(Result::ok);
+            row.map(|(_, row)| row.timestamp_ns)
+        };
+        self.behind_seconds = time_of(next).map(seconds_since);
+        // What fills no Parquet file yet waits for more.
+        let last_of_file = (next / CHUNK + 1) * CHUNK - 1;
+        let is_parquet = self.destination.starts_with("parquet:");
+        let measured = time_of(if is_parquet { last_of_file } else { next });
+        // What was measured long ago may have been stored since a process last forwarded.
+        self.waiting_seconds =
+            measured.map(|time_ns| seconds_since(time_ns.max(saved_ns(&self.cursor))));
+    }
+}
+
+/// When the file of a cursor was last written.
+fn saved_ns(cursor: &Path) -> i64 {
+    let saved = std::fs::metadata(cursor).and_then(|it| it.modified()).ok();
+    let since = saved.and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+    since.and_then(|it| i64::try_from(it.as_nanos()).ok()).unwrap_or(0)
+}
+
+fn seconds_since(time_ns: i64) -> f64 {
+    now_ns().saturating_sub(time_ns).max(0) as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use gaugelog::{Observation, Store};
+
+    use super::*;
+
+    /// Of observations of 1970, and a cursor that was saved two hours ago.
+    fn waiting(destination: &str, observations: u32) -> Option<f64> {
+        let dir = tempfile::tempdir().unwrap();
+        let cursor = dir.path().join("forward-hub.json");
+        let file = std::fs::File::create(&cursor).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+        let store = Store::create(dir.path().join("store")).unwrap();
+        let rows = (0..observations).map(|n| Observation::new(n.into(), 1.0));
+        store.append_batch(&rows.collect::<Vec<_>>()).unwrap();
+        let destination = destination.to_owned();
+        let mut seen = Forwarded { destination, cursor, ..Forwarded::default() };
+        seen.add_behind(&Cursor::default(), &store.snapshot().unwrap());
+        seen.waiting_seconds
+    }
+
+    #[test]
+    fn what_could_be_sent_waits_since_a_process_last_forwarded() {
+        let is_two_hours = |found: Option<f64>| found.is_some_and(|it| it.round() == 7200.0);
+        assert!(is_two_hours(waiting("http://hub/", 1)));
+        assert!(is_two_hours(waiting("parquet:lake", 65_536)));
+        assert_eq!(waiting("parquet:lake", 65_535), None);
+        assert_eq!(waiting("http://hub/", 0), None);
     }
 }

@@ -50,7 +50,9 @@ pub(crate) struct Arguments {
     /// that for one to which no process forwards.
     #[arg(long)]
     check: bool,
-    /// How long a source may be silent, with --check [default: three polls, at least 1m].
+    /// How long a source may be silent, and observations may wait for a process that forwards,
+    /// with --check [default: three polls, at least 1m]. If a timer forwards, give more than its
+    /// period.
     #[arg(long, value_name = "DUR", value_parser = duration::parse, requires = "check", allow_hyphen_values = true)]
     max_age: Option<Duration>,
 }

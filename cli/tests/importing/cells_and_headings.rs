@@ -94,3 +94,28 @@ fn an_error_names_the_line_of_its_row() {
         refuses(&text, &paced, &["line 7: \"x\""]);
     }
 }
+
+/// A column of texts, or of few times, does not speak against the one that is of times.
+#[test]
+fn a_column_whose_cells_are_all_times_is_the_time() {
+    let form = ["--time-format", "%Y%m%d"];
+    imports("station,day,temp\nKew,19700101,14.5\n", &form, &[(0, 14.5)]);
+    imports("day,temp\n19700101,14.5\n19700102,\n", &form, &[(0, 14.5)]);
+    let minute = 1_780_315_200_000_000_000;
+    imports(
+        "1780315200,5,\n1780315260,6,2026-06-01\n",
+        &["--value", "2"],
+        &[(minute, 5.0), (minute + 60_000_000_000, 6.0)],
+    );
+}
+
+#[test]
+fn a_comment_with_a_blank_at_its_end_is_no_row() {
+    imports("# of a logger \n5\n6\n", &DAILY, &[(0, 5.0), (DAY, 6.0)]);
+    imports("# of a logger\t\r\nv\r\n5\r\n", &DAILY, &[(0, 5.0)]);
+}
+
+#[test]
+fn any_control_character_may_end_cells() {
+    imports("t\x01v\n1970-01-01\x015\n", &["--delimiter", "\x01"], &[(0, 5.0)]);
+}

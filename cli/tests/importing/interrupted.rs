@@ -103,7 +103,7 @@ fn quotes_within_a_cell_end_no_file() {
 fn a_pipe_that_ends_within_a_line_is_reported() {
     let warning = "gaugelog: warning: line 3: \"1970-01-02,12\" has no line end: it is stored, \
                    and may be half of a line\n";
-    for (end, expected) in [("", warning), ("\n", ""), ("\r", "")] {
+    for (end, expected) in [("", warning), ("\n", ""), ("\r", ""), ("\n# the end", "")] {
         let files = Files::new();
         let text = format!("time,value\n1970-01-01,1\n1970-01-02,12{end}");
         let output = files.importing(&text).wait_with_output().unwrap();

@@ -92,8 +92,9 @@ impl Columns<'_> {
             found.iter().copied().filter(|at| self.all(*at, is_of_our_times)).collect();
         let named = named.clone().next();
         let is_text = |at: &usize| self.times.have_form() && !self.all(*at, is_number);
-        let meant = named.or_else(|| columns().find(|at| self.has_times(*at)));
-        let meant = meant.or_else(|| columns().find(is_text));
+        let mut others = columns().filter(|_| found.is_empty());
+        let meant = named.or_else(|| others.clone().find(|at| self.has_times(*at)));
+        let meant = meant.or_else(|| others.find(is_text));
         if let Some(why) = meant.and_then(|at| self.first_wrong(at, |it| self.times.wrong(it))) {
             return Err(format!(
                 "no column has times that are understood: {why}; or name another column with \
@@ -196,7 +197,8 @@ impl Columns<'_> {
         self.rows.iter().find_map(|row| {
             let line = row.position().map_or(0, csv::Position::line);
             let why = wrong(row.get(at)?)?;
-            let is_first = self.heading.is_none() && self.rows.first() == Some(row);
+            // Not below --skip, which counts rows.
+            let is_first = self.heading.is_none() && line <= 1 && self.rows.first() == Some(row);
             let heading = if is_first { "; if it is a heading, pass it with --skip 1" } else { "" };
             Some(format!("line {line}, column {}: {why}{heading}", at + 1))
         })

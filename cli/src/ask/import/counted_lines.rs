@@ -45,8 +45,11 @@ impl CountedLines {
             }
         } else if self.line.starts_with(b"#") {
             // The line end stays, as lines are counted in errors.
-            let text = self.line.trim_ascii_end().len();
-            self.line.drain(..text);
+            let end = match self.line.ends_with(b"\r\n") {
+                true => 2,
+                false => usize::from(self.line.ends_with(b"\n")),
+            };
+            self.line.drain(..self.line.len() - end);
         } else if !is_blank {
             self.before -= 1;
         }
@@ -56,12 +59,16 @@ impl CountedLines {
 
     /// Whether a quoted cell goes on after the line.
     fn ends_quoted(&self) -> bool {
-        let mut is_quoted = self.is_quoted;
+        let (mut is_quoted, mut has_closed) = (self.is_quoted, false);
         let mut last = self.delimiter;
         for byte in &self.line {
             if *byte == b'"' {
                 // Quotes in the middle of a cell are text; two in a quoted one are one.
-                is_quoted = !is_quoted && (last == self.delimiter || last == b'"');
+                let was_quoted = is_quoted;
+                is_quoted = !was_quoted && (last == self.delimiter || has_closed);
+                has_closed = was_quoted;
+            } else {
+                has_closed = false;
             }
             last = *byte;
         }
@@ -96,6 +103,8 @@ mod tests {
     fn a_blank_line_among_the_data_is_a_row() {
         counts(0, "1\n\n2\n\r\n#3\n", "1\n\"\"\n2\n\"\"\r\n#3\n");
         counts(0, "# of\n\n1\n\n2", "\n\n1\n\"\"\n2");
+        counts(0, "# of \n#\t\r\n1\n#", "\n\r\n1\n#");
+        counts(0, "# of", "");
         counts(1, "# of\n\nv\n\n#N/A\n1\n\n2", "\n\nv\n\"\"\n#N/A\n1\n\"\"\n2");
         counts(0, "", "");
     }
@@ -105,6 +114,7 @@ mod tests {
         counts(0, "1,\"a\n\nb\"\n\n2\n", "1,\"a\n\nb\"\n\"\"\n2\n");
         counts(0, "1,\"a\"\"\n\n\"\n\n", "1,\"a\"\"\n\n\"\n\"\"\n");
         counts(0, "1,5\" pipe\n\n2\n", "1,5\" pipe\n\"\"\n2\n");
+        counts(0, "1,5\"\" pipe\n\n2\n", "1,5\"\" pipe\n\"\"\n2\n");
         counts(1, "\"a\n\nb\"\n\n1\n\n", "\"a\n\nb\"\n\"\"\n1\n\"\"\n");
     }
 }

@@ -13,7 +13,8 @@ use super::{Failure, Refused};
 pub(super) const ROW_BYTES_MAX: usize = 1 << 20;
 
 /// Comes after the file: a row of its own, or the end of a cell whose quote is not closed.
-const END: &[u8] = b"\r\n\0\x01\0\x01\0\x01\0\x01";
+/// No delimiter is one of its bytes.
+const END: &[u8] = b"\r\n\xFF\xFE\xFF\xFE\xFF\xFE\xFF\xFE";
 const END_CELL: &[u8] = END.split_at(2).1;
 
 /// Reads row after row.
@@ -73,9 +74,10 @@ impl CsvInput {
         end.saturating_sub(own_end + row.iter().map(line_feeds).sum::<u64>()).max(1)
     }
 
-    /// Whether the file, which was read to its end, ends in the middle of a line.
+    /// Whether the row that was read last is that of a last line without a line end.
     pub(super) fn lacks_line_end(&self) -> bool {
-        self.taken.last.get().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'))
+        self.taken.is_all.get()
+            && self.taken.last.get().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'))
     }
 }
 

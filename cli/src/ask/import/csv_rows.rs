@@ -122,7 +122,8 @@ impl Rows for CsvRows {
             }
             take(Row::Skipped)?;
         }
-        let (mut last, mut joined) = ((Row::Skipped, 0, ByteRecord::new()), String::new());
+        let (mut last, mut joined) = (ByteRecord::new(), String::new());
+        let mut cut_at = None;
         let mut number = skip;
         while reader.next(&mut row)? {
             let cells = StringRecord::from_byte_record(row).map_err(|error| {
@@ -132,13 +133,14 @@ impl Rows for CsvRows {
             let found = found.map_err(|why| refused(reader.line(cells.as_byte_record()), why))?;
             take(found)?;
             number += 1;
+            if self.warns && reader.lacks_line_end() && matches!(found, Row::Observation(_)) {
+                cut_at = Some(reader.line(cells.as_byte_record()));
+            }
             // The next row is read into the memory of the one before the last.
-            let line = if self.warns { reader.line(cells.as_byte_record()) } else { 0 };
-            (last.0, last.1) = (found, line);
-            row = std::mem::replace(&mut last.2, cells.into_byte_record());
+            row = std::mem::replace(&mut last, cells.into_byte_record());
         }
-        if self.warns && reader.lacks_line_end() && matches!(last.0, Row::Observation(_)) {
-            self.warn(last.1, &last.2);
+        if let Some(line) = cut_at {
+            self.warn(line, &last);
         }
         Ok(())
     }

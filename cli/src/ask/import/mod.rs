@@ -48,7 +48,7 @@ Examples:
 It reads CSV, and JSON as export and --dump write it. It finds the delimiter, the heading, also
 below a line or two about the file, and the columns; --dry-run shows what it understood,
 reads all rows and imports nothing. In JSON, --time and --value name keys. The first row is a
-heading if none of its cells is a number or a time.
+heading if none of its cells is a number, a time or a word for a missing value.
 
 An empty cell, NA, NaN and null are a missing value: the row is skipped and counted. Any other
 cell that is no number, and any time that is none, ends the import with an error. So does a row

@@ -130,6 +130,9 @@ impl<'s> Import<'s> {
         let file = arguments.file.display();
         let of_batch = error.stored().min(self.rows.len());
         let way_on = match self.stored.0 + of_batch as u64 {
+            0 if arguments.skip > 0 => {
+                format!("nothing more of {file} is stored: go on with --skip {}", arguments.skip)
+            }
             0 => format!("nothing of {file} is stored"),
             stored => format!(
                 "{} observation{} of {file} are stored: go on with --skip {}",
