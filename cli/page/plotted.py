@@ -13,6 +13,7 @@ def check(browser, folder):
     check_usual_distance(browser, folder)
     check_largest_values(browser, folder)
     check_repeated_hour(browser, folder)
+    check_texts(browser)
 
 
 def ink_at(page, time, value):
@@ -126,13 +127,15 @@ def check_largest_values(browser, folder):
         ("apart", [-1e308, 1e308], "values too far apart to draw"),
         ("largest", [1.7976931348623157e308] * 2, None),
         ("large", [1e34, 4e34], None),
+        ("neighbours", [20, 20.000000000000004], None),
+        ("large_neighbours", [1e16, 1e16 + 2], None),
     ]:
         rows = [(START + s, values[s % 2]) for s in range(20)]
         page = opened(browser, folder, name, stores=[(name, rows)])
         found = page.browser.evaluate("document.querySelector('.empty')?.textContent")
         assert found == expected, (name, found)
         labels = page.browser.evaluate("plots[0]?.axes[1]._values") or []
-        assert expected or len(labels) > 2, (name, labels)
+        assert expected or len(set(labels)) > 1, (name, labels)
         assert not any("0e" in label for label in labels), (name, labels)
 
 
@@ -145,3 +148,18 @@ def check_repeated_hour(browser, folder):
     assert len(set(labels)) == len(labels), labels
     assert any("02:30\nGMT+2" in label for label in labels), labels
     assert any("02:30\nGMT+1" in label for label in labels), labels
+
+
+def check_texts(browser):
+    """Times to the last digit, labels of small steps, and hours beside a change of the clock."""
+    wrong = browser.evaluate("""[...Array(1000).keys()].filter((ms) =>
+        !timeText(1780315200 + ms / 1000, "UTC", 3).endsWith(`.${String(ms).padStart(3, "0")}`))""")
+    assert wrong == [], wrong
+    labels = browser.evaluate("[0, 1e-6, 1.25e-6, 1.5e-6].map((it) => roundedText(it, 2.5e-7))")
+    assert labels == ["0", "1e−6", "1.25e−6", "1.5e−6"], labels
+    browser.zone("Europe/Berlin")
+    hours = browser.evaluate("""[0, 1, 2, 3].map((hour) => {
+        const date = shownAt(Date.UTC(2026, 9, 25, hour, 30) / 1000, { zone: "UTC", ownZone: "Europe/Berlin" });
+        return [date.getDate(), date.getHours(), date.getMinutes()].join(" ");
+    })""")
+    assert hours == ["25 0 30", "25 1 30", "25 2 30", "25 3 30"], hours

@@ -203,3 +203,13 @@ fn a_damaged_store_is_drawn_as_far_as_it_can_be_read() {
     assert!(found.stderr.contains(log.as_str()), "{found:?}");
     assert_eq!(size(&dir.path().join("house.png")), (1200, 675));
 }
+
+#[test]
+fn a_store_without_observations_in_the_range_has_no_outline() {
+    let dir = house();
+    ran(dir.path(), &["add", "later", "1", "--time", "2030-01-01", "--create"]).succeeds();
+    let arguments = ["plot", "attic", "later", "--dist", "--since", "2029-01-01", "-o", "d.svg"];
+    ran(dir.path(), &arguments).succeeds();
+    let picture = fs::read_to_string(dir.path().join("d.svg")).unwrap();
+    assert!(!picture.contains("d=\"z\"") && !picture.contains("d=\"h0\""), "{picture}");
+}

@@ -82,17 +82,23 @@ impl Dots {
 
     pub(super) fn lines(&self, paper: Paper) -> Vec<String> {
         let line = |letters: &[(u8, usize)]| {
-            let runs = letters.chunk_by(|left, right| left.1 == right.1 || right.0 == 0);
+            // A blank is of the series before it, so that few colours are set.
+            let mut last = 0;
+            let letters: Vec<(u8, usize)> = letters
+                .iter()
+                .map(|(bits, series)| {
+                    last = if *bits > 0 { *series } else { last };
+                    (*bits, last)
+                })
+                .collect();
             let run = |run: &[(u8, usize)]| {
                 let letter = |(bits, _): &(u8, usize)| match bits {
                     0 => ' ',
                     bits => char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' '),
                 };
-                let series =
-                    run.iter().find(|(bits, _)| *bits > 0).map_or(0, |(_, series)| *series);
-                paper.coloured(series, &run.iter().map(letter).collect::<String>())
+                paper.coloured(run[0].1, &run.iter().map(letter).collect::<String>())
             };
-            let line: String = runs.map(run).collect();
+            let line: String = letters.chunk_by(|left, right| left.1 == right.1).map(run).collect();
             if paper.has_colours { line } else { line.trim_end().to_owned() }
         };
         self.letters.chunks(self.width / 2).map(line).collect()
@@ -105,4 +111,21 @@ fn nearest(part: f64, count: usize) -> usize {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to last")]
     let nearest = (part.clamp(0.0, 1.0) * last as f64).round() as usize;
     nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_letter_has_the_colour_of_its_own_series() {
+        let mut dots = Dots::new(6, 1);
+        dots.dot(0, 0, 1);
+        dots.dot(6, 0, 0);
+        dots.dot(10, 0, 1);
+        let paper = Paper { columns: 6, rows: 1, has_colours: true };
+        let parts = [(1, "⠁  "), (0, "⠁ "), (1, "⠁")];
+        let expected = parts.map(|(series, text)| paper.coloured(series, text)).concat();
+        assert_eq!(dots.lines(paper), [expected]);
+    }
 }

@@ -243,6 +243,7 @@ impl Bars<'_> {
             .iter()
             .map(|histogram| self.outline(page, heights, histogram))
             .zip(colours)
+            .filter(|(outline, _)| !outline.is_empty())
             .collect();
         for (outline, colour) in &outlines {
             page.drawing.area(outline.clone(), *colour, PALE);

@@ -32,9 +32,11 @@ function valueBounds(low, high) {
   return canSpan(...bounds) ? bounds : [0, 1];
 }
 
-// A little less than `low`, and a little more than `high`.
+// A little less than `low`, and a little more than `high`. uPlot cannot count up to the end of an
+// axis of a few neighbouring numbers.
 function marginal(low, high) {
-  const margin = low === high ? Math.abs(low) * 0.1 || 1 : (high - low) * 0.06;
+  const finest = Math.max(Math.abs(low), Math.abs(high)) * 2 ** -46;
+  const margin = low === high ? Math.abs(low) * 0.1 || 1 : Math.max((high - low) * 0.06, finest);
   return [Math.max(low - margin, -Number.MAX_VALUE), Math.min(high + margin, Number.MAX_VALUE)];
 }
 
@@ -73,7 +75,7 @@ function chart(element, stores, page) {
     series,
     bands,
     legend: { show: false },
-    tzDate: (time) => page.zone === page.ownZone ? new Date(time * 1000) : uPlot.tzDate(new Date(time * 1000), page.zone),
+    tzDate: (time) => shownAt(time, page),
     scales: {
       x: { range: () => [page.window.from, page.window.to] },
       y: { range: (_, low, high) => valueBounds(low, high) },
@@ -99,6 +101,21 @@ function chart(element, stores, page) {
   const plot = new uPlot(options, data, element);
   moveable(plot, page);
   return plot;
+}
+
+// What uPlot asks a date for, as the clock of the page's zone shows it. Its own tzDate is an hour
+// wrong around a change of the browser's clock.
+function shownAt(time, page) {
+  const own = new Date(Math.round(time * 1000));
+  if (page.zone === page.ownZone) return own;
+  const [year, month, day, hour, minute, second] = timeText(Math.floor(time), page.zone, 0).split(/[- :]/).map(Number);
+  const midnight = new Date(year, month - 1, day);
+  const milliseconds = own.getMilliseconds();
+  return {
+    getFullYear: () => year, getMonth: () => month - 1, getDate: () => day, getDay: () => midnight.getDay(),
+    getHours: () => hour, getMinutes: () => minute, getSeconds: () => second, getMilliseconds: () => milliseconds,
+    valueOf: () => Number(midnight) + ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds,
+  };
 }
 
 // Tables with times of their own as one. A gap covers the times of the others within it.

@@ -5,6 +5,8 @@ const SPANS = [["1 h", 3600], ["6 h", 21600], ["1 d", 86400], ["1 w", 604800], [
 // Nothing is finer than what a number of seconds can say.
 const SPAN_LEAST = 0.002;
 const FOLLOW_EVERY = 1000;
+// And after a first look that failed.
+const START_AGAIN = 5000;
 // Where nothing is followed, only what the list of stores says may change.
 const LIST_EVERY = 10;
 const LOAD_AFTER = 60;
@@ -26,6 +28,9 @@ let loadTimer = 0;
 let plots = [];
 let isLive = false;
 let looks = 0;
+let isLooking = false;
+// Whether the server did not answer the last look.
+let wasLost = false;
 let isTogether = false;
 let isPrinting = false;
 
@@ -145,19 +150,34 @@ async function refresh() {
   title = found.title;
   const isNew = before !== stores.map(({ name }) => name).join("\n");
   listStores();
-  return grew || isNew;
+  return { grew, isNew };
 }
 
 async function follow() {
   looks += 1;
-  if (document.hidden || (!isLive && looks % LIST_EVERY > 0)) return;
+  if (isLooking || document.hidden || (!isLive && looks % LIST_EVERY > 0)) return;
+  isLooking = true;
   try {
-    const wasEmpty = extent(stores) === null;
-    const hasMore = await refresh();
-    if (wasEmpty) showAll();
-    else if (hasMore && isLive) showLatest(page.window.to - page.window.from);
+    const [wasEmpty, wasLive] = [extent(stores) === null, isLive];
+    const { grew, isNew } = await refresh();
+    const isEmpty = extent(stores) === null;
+    if (wasEmpty && !isEmpty) {
+      showAll();
+      setLive(wasLive);
+    } else if (isLive && (grew || isNew) && !isEmpty) {
+      showLatest(page.window.to - page.window.from);
+    }
+    if (isNew || wasLost) {
+      describeWindow();
+      draw();
+      loadSoon();
+    }
+    wasLost = false;
   } catch (error) {
+    wasLost = true;
     tell(`The server does not answer: ${error.message}`);
+  } finally {
+    isLooking = false;
   }
 }
 
@@ -289,7 +309,7 @@ function setTogether(yes) {
 
 function setZone(isUtc) {
   page.zone = isUtc ? "UTC" : source.zone ?? ownZone;
-  press("utc", isUtc);
+  press("utc", page.zone === "UTC");
   listStores();
   draw();
 }
@@ -353,7 +373,7 @@ function print(yes) {
   draw();
 }
 
-async function begin() {
+function begin() {
   spanButtons();
   element("live").onclick = toggleLive;
   for (const id of ["live", "saving", "live-key"]) element(id).hidden = !source.isLive;
@@ -369,11 +389,18 @@ async function begin() {
   addEventListener("afterprint", () => print(false));
   darkness.addEventListener("change", () => { listStores(); draw(); });
   page.width = element("charts").clientWidth;
+  start();
+}
+
+async function start() {
   try {
     await refresh();
   } catch (error) {
-    return tell(`The server does not answer: ${error.message}`);
+    tell(`The server does not answer: ${error.message}`);
+    if (source.isLive) setTimeout(start, START_AGAIN);
+    return;
   }
+  tell("");
   // A saved page has the stores that somebody chose.
   if (source.isLive) for (const { name } of stores.slice(SHOWN_FIRST)) hidden.add(name);
   listStores();

@@ -10,8 +10,10 @@ function numberText(value) {
 function roundedText(value, resolution) {
   if (!(resolution > 0) || !Number.isFinite(value)) return numberText(value);
   const size = Math.abs(value);
+  if (size === 0 && resolution < 1e-5) return "0";
   if (size >= 1e15 || (size > 0 && size < 1e-5)) {
-    const digits = Math.ceil(Math.log10(Math.max(size / resolution, 1)));
+    // One more, for steps of 2.5.
+    const digits = Math.ceil(Math.log10(Math.max(size / resolution, 1))) + 1;
     const text = value.toExponential(Math.min(Math.max(digits, 0), 15));
     return text.replace(/\.?0+(?=e)/, "").replaceAll("-", "\u2212");
   }
@@ -54,7 +56,9 @@ function timeText(seconds, zone, digits) {
   const parts = clockIn(zone).formatToParts(new Date(whole * 1000));
   const part = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
   const text = `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second}`;
-  const fraction = Math.min(Math.floor((seconds - whole) * 10 ** digits), 10 ** digits - 1);
+  // A number of seconds is up to half a microsecond less than the time that it stands for.
+  const microseconds = Math.round((seconds - whole) * 1e6);
+  const fraction = Math.min(Math.floor(microseconds / 10 ** (6 - digits)), 10 ** digits - 1);
   return digits > 0 ? `${text}.${String(fraction).padStart(digits, "0")}` : text;
 }
 
