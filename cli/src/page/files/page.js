@@ -32,6 +32,9 @@ let isLooking = false;
 // Whether the server did not answer the last look.
 let wasLost = false;
 let isTogether = false;
+// Whether somebody drags over a chart, which drawing would replace.
+let isHeld = false;
+let isDrawDue = false;
 let isPrinting = false;
 
 const page = {
@@ -164,7 +167,7 @@ async function follow() {
     if (wasEmpty && !isEmpty) {
       showAll();
       setLive(wasLive);
-    } else if (isLive && (grew || isNew) && !isEmpty) {
+    } else if (isLive && !isHeld && (grew || isNew) && !isEmpty) {
       showLatest(page.window.to - page.window.from);
     }
     if (isNew || wasLost) {
@@ -195,6 +198,8 @@ function redraw() {
 }
 
 function draw() {
+  isDrawDue = isHeld;
+  if (isHeld) return;
   const shown = shownStores();
   const main = element("charts");
   for (const plot of plots) plot.destroy();
@@ -299,6 +304,18 @@ function press(id, yes) {
   element(id).setAttribute("aria-pressed", String(yes));
 }
 
+function hold(event) {
+  isHeld = event.target.closest?.(".u-over") != null;
+}
+
+// After uPlot's own answer, which would be that of a chart that is gone.
+function release() {
+  setTimeout(() => {
+    isHeld = false;
+    if (isDrawDue) draw();
+  });
+}
+
 // ---- controls
 
 function setTogether(yes) {
@@ -384,6 +401,9 @@ function begin() {
   element("zoom-in").onclick = () => zoom(0.5);
   element("zoom-out").onclick = () => zoom(2);
   addEventListener("keydown", onKey);
+  addEventListener("pointerdown", hold);
+  addEventListener("pointerup", release);
+  addEventListener("pointercancel", release);
   addEventListener("resize", () => { if (!isPrinting) { draw(); loadSoon(); } });
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));
