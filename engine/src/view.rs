@@ -172,7 +172,7 @@ impl View {
 /// list 2^32, for which that would take a day.
 const CHUNKS_MISSING_MAX: u64 = 1 << 17;
 
-/// Refuses a manifest that lists many chunks, most of which are not there.
+/// Refuses a manifest that lists many more chunks than there are.
 pub(crate) fn check_chunks(directory: &Directory, record: &Record) -> Result<()> {
     let listed = u64::from(record.sealed_end - record.first_chunk);
     if listed <= CHUNKS_MISSING_MAX {

@@ -26,7 +26,7 @@ fn a_frame_whose_number_cannot_follow_is_no_part_of_the_log() {
     assert_holds(&path, &observations(0..12));
 }
 
-/// A manifest that lists 2^32 - 1 chunks, none of which is there.
+/// A manifest that lists 2^32 - 1 chunks, and there is none.
 #[test]
 fn chunks_that_are_not_there_are_not_looked_for_one_by_one() {
     let (_guard, path) = place();

@@ -16,7 +16,7 @@ use crate::os::lock::Lock;
 use crate::view::View;
 
 /// An attempt to seal a full log may take long, and write all of its chunks in vain.
-const FULL_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 10 });
+const FULL_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 3600 } else { 10 });
 
 /// What one holder of the lock leaves for the next in the same process.
 #[derive(Debug, Default)]
@@ -233,6 +233,9 @@ impl Session {
         }
         let (appending, lock) = self.parts();
         let result = work(appending, lock);
+        if result.is_ok() && !appending.is_full() {
+            self.memory.full = None;
+        }
         if result.is_err() {
             self.memory.appending = None;
         }
