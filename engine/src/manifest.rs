@@ -110,7 +110,12 @@ pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Re
     let temporary = format!("{MANIFEST}.tmp");
     let written = directory.write_new(&temporary, &bytes).and_then(|file| {
         lock.sync_directory()?;
-        directory.rename(MANIFEST)?;
+        // A network file system may report that a rename failed which it has done.
+        if let Err(error) = directory.rename(MANIFEST)
+            && directory.identity(MANIFEST).ok().flatten() != Some(file.identity())
+        {
+            return Err(error);
+        }
         // Nothing after this may fail, since the new manifest is found already.
         Ok(Manifest { record: record.clone(), file, damage: None })
     });

@@ -1,8 +1,8 @@
 //! Which files that no manifest lists are removed, and which are kept.
 
-use super::disk_watch::{Event, no_space, record as record_operations};
+use super::disk_watch::{Event, io_error, no_space, record as record_operations};
 use super::*;
-use crate::format::names::chunk_name;
+use crate::format::names::{MANIFEST, chunk_name};
 use crate::os::disk::Operation;
 
 #[test]
@@ -39,6 +39,48 @@ fn sealing_that_fails_leaves_no_temporary_files() {
         assert_eq!(record(&path).sealed_end, 4);
         assert_holds(&path, &observations(0..9_000));
     }
+}
+
+/// What lies beside the store may be all that is left of it, so a repair that fails removes
+/// only what it wrote itself.
+#[test]
+fn repair_that_fails_leaves_no_temporary_files() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    let refuse = |name: &'static str| {
+        move |_: &Path, event: &Event| match event.operation {
+            Operation::Write { .. } if event.file == name => Err(no_space()),
+            _ => Ok(()),
+        }
+    };
+    let append = || store.append_batch(&observations(0..9_000)).expect("appended");
+    record_operations(refuse("0000000000.chunk.tmp"), append);
+    flip(&log_path(&path), FIRST_FRAME + 20);
+    let before = names(&path);
+    let (repair, _) = record_operations(refuse("0000000002.chunk.tmp"), || Store::repair(&path));
+    assert!(repair.is_err_and(|error| error.is_lack_of_room()));
+    assert_eq!(names(&path), before);
+}
+
+/// A network file system may report this where the answer to its first request was lost.
+#[test]
+fn a_listed_log_is_kept_although_the_rename_that_listed_it_was_reported_as_failed() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    let rename = |manifest: &Path, event: &Event| match event.operation {
+        Operation::Rename if event.file == MANIFEST => {
+            std::fs::rename(manifest.with_extension("tmp"), manifest).expect("renamed");
+            Err(io_error())
+        }
+        _ => Ok(()),
+    };
+    let (sealed, _) = record_operations(rename, || store.append_batch(&observations(5..2_100)));
+    sealed.expect("appended");
+    assert_eq!(record(&path).sealed_end, 1);
+    assert_holds(&path, &observations(0..2_100));
+    let kept = names(&path);
+    assert_eq!(kept.iter().filter(|name| name.ends_with(".log")).count(), 1, "{kept:?}");
 }
 
 #[test]
