@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod buckets;
+mod damaged;
+mod exported;
 #[path = "../program/mod.rs"]
 mod program;
 
@@ -191,92 +193,6 @@ fn a_table_names_each_store_once() {
 }
 
 #[test]
-fn exported_rows_are_everything_in_order_of_arrival() {
-    let mut draws = Draws(3);
-    let observations = weather(&mut draws, 2_000);
-    let dir = house(&[("room", observations.clone())]);
-    let room = dir.path().join("room");
-    let row = |it: &Observation| {
-        (rfc_3339(it.timestamp_ns).parse::<jiff::Timestamp>().unwrap(), it.value.to_bits())
-    };
-    let expected: Vec<_> = observations.iter().map(row).collect();
-    let csv = tool(&["export"], &[&room]).succeeds().stdout;
-    let (heading, rows) = csv.split_once('\n').unwrap();
-    assert_eq!(heading, "time,value");
-    let read = |line: &str| {
-        let (time, value) = line.split_once(',').unwrap();
-        (time.parse().unwrap(), value.parse::<f64>().unwrap().to_bits())
-    };
-    assert_eq!(rows.lines().map(read).collect::<Vec<_>>(), expected);
-    let read = |row: &Value| {
-        (row["time"].as_str().unwrap().parse().unwrap(), row["value"].as_f64().unwrap().to_bits())
-    };
-    let jsonl = tool(&["export", "--format", "jsonl"], &[&room]).succeeds();
-    assert_eq!(lines(&jsonl).iter().map(read).collect::<Vec<_>>(), expected);
-    let json = tool(&["export", "--format", "json"], &[&room]).succeeds().json();
-    assert_eq!(json.as_array().unwrap().iter().map(read).collect::<Vec<_>>(), expected);
-    let since = rfc_3339(NOON + 600 * SECOND);
-    let part = tool(&["export", "--since", &since], &[&room]).succeeds().stdout;
-    let later = observations.iter().filter(|it| it.timestamp_ns >= NOON + 600 * SECOND).count();
-    assert_eq!(part.lines().count(), later + 1);
-}
-
-#[test]
-fn line_protocol_has_nanoseconds() {
-    let dir = house(&[("living room.log", vec![Observation::new(NOON + 1, 21.5)])]);
-    let room = dir.path().join("living room.log");
-    let influx = ["export", "--format", "influx"];
-    let ran = tool(&influx, &[&room]).succeeds();
-    assert_eq!(ran.stdout, "living\\ room value=21.5 1780315200000000001\n");
-    let ran = tool(&[&influx[..], &["--every", "1h"]].concat(), &[&room]);
-    assert_eq!(ran.status, Some(2), "{ran:?}");
-    assert!(ran.stderr.contains("use csv or jsonl with --every"), "{ran:?}");
-}
-
-#[test]
-fn an_exported_file_is_whole_or_not_there() {
-    let dir = house(&[("room", vec![Observation::new(NOON, 2.5)])]);
-    let (room, file) = (dir.path().join("room"), dir.path().join("room.csv"));
-    let name = file.to_str().unwrap();
-    tool(&["export", "-o", name], &[&room]).succeeds();
-    assert_eq!(fs::read_to_string(&file).unwrap(), "time,value\n2026-06-01T12:00:00Z,2.5\n");
-    let ran = tool(&["export", "--every", "1h", "--quantile", ".5", "-o", name], &[&room]);
-    ran.succeeds();
-    let expected =
-        "time,count,min,max,mean,std_dev,p50\n2026-06-01T12:00:00Z,1,2.5,2.5,2.5,0.0,2.5\n";
-    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
-    let nowhere = dir.path().join("none/room.csv");
-    tool(&["export", "-o", nowhere.to_str().unwrap()], &[&room])
-        .fails_naming(&["none/room.csv", "create the directory above it first"]);
-    assert_eq!(names_in(dir.path()), ["room", "room.csv"]);
-    tool(&["export"], &[dir.path()]).succeeds();
-    Store::create(dir.path().join("hall")).unwrap();
-    tool(&["export"], &[dir.path()]).fails_naming(&["a folder of several stores"]);
-}
-
-#[test]
-fn a_pipe_is_written_to_and_a_link_stays_one() {
-    let dir = house(&[("room", vec![Observation::new(NOON, 2.5)])]);
-    let at = |name: &str| dir.path().join(name);
-    let expected = "time,value\n2026-06-01T12:00:00Z,2.5\n";
-    fs::write(at("linked.csv"), "").unwrap();
-    std::os::unix::fs::symlink("linked.csv", at("link.csv")).unwrap();
-    tool(&["export", "-o", at("link.csv").to_str().unwrap()], &[&at("room")]).succeeds();
-    assert!(at("link.csv").is_symlink());
-    assert_eq!(fs::read_to_string(at("linked.csv")).unwrap(), expected);
-
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), mode).unwrap();
-    let pipe = at("pipe");
-    let reader = std::thread::spawn(move || fs::read_to_string(pipe).unwrap());
-    tool(&["export", "-o", at("pipe").to_str().unwrap()], &[&at("room")]).succeeds();
-    assert_eq!(reader.join().unwrap(), expected);
-    tool(&["export", "-o", "/dev/null"], &[&at("room")]).succeeds();
-    assert!(!Path::new("/dev/null").is_file());
-    assert_eq!(names_in(dir.path()), ["link.csv", "linked.csv", "pipe", "room"]);
-}
-
-#[test]
 fn the_latest_are_printed_and_followed() {
     let all = (0..20).map(|n| Observation::new(NOON - n * SECOND, n as f64)).collect();
     let dir = house(&[("room", all)]);
@@ -384,66 +300,6 @@ fn what_stores_take_is_a_line_each() {
     assert_eq!(infos[1]["observations"], 1);
     assert!(infos[1]["bytes"].as_u64().unwrap() >= 4096, "{infos:?}");
     assert_eq!(infos[1]["damaged"], false);
-}
-
-/// Flips a bit in the log of a store.
-fn damage(store: &Path) {
-    let names = names_in(store);
-    let log: PathBuf = store.join(names.iter().find(|name| name.ends_with(".log")).unwrap());
-    let file = fs::OpenOptions::new().read(true).write(true).open(log).unwrap();
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, 40_000).unwrap();
-    file.write_all_at(&[byte[0] ^ 0x10], 40_000).unwrap();
-}
-
-#[test]
-fn damage_is_reported_and_costs_what_it_hit() {
-    let all: Vec<_> = (0..10_000).map(|n| Observation::new(NOON + n * SECOND, n as f64)).collect();
-    let dir = house(&[("attic", all.clone()), ("hall", all)]);
-    damage(&dir.path().join("attic"));
-    for arguments in
-        [&["stats", "--json"][..], &["export"], &["tail", "-n", "10000"], &["info", "--json"]]
-    {
-        let store = dir.path().join("attic");
-        let ran = tool(arguments, &[&store]);
-        assert_eq!(ran.status, Some(1), "{arguments:?} {}", ran.stderr);
-        assert!(ran.stderr.contains(".log, byte "), "{arguments:?} {}", ran.stderr);
-        let rows = ran.stdout.lines().count();
-        let expected = if arguments.contains(&"--json") { 1..2 } else { 7_000..10_000 };
-        assert!(expected.contains(&rows), "{arguments:?} {rows}");
-    }
-    let ran = tool(&["stats", "--json"], &[dir.path()]);
-    assert_eq!(ran.status, Some(1));
-    let rows = lines(&ran);
-    assert_eq!(rows[1]["count"], 10_000, "the other is whole");
-    assert!((7_000..10_000).contains(&rows[0]["count"].as_u64().unwrap()));
-}
-
-#[test]
-fn a_store_that_cannot_be_read_costs_no_other() {
-    let one = || vec![Observation::new(NOON, 1.5)];
-    let dir = house(&[("attic", one()), ("hall", one()), ("room", one())]);
-    fs::write(dir.path().join("hall/manifest"), "gone").unwrap();
-    let picture = dir.path().join("house.svg");
-    for arguments in [
-        &["stats"][..],
-        &["stats", "--merge"],
-        &["info"],
-        &["tail"],
-        &["plot"],
-        &["plot", "-o", picture.to_str().unwrap()],
-    ] {
-        let ran = tool(arguments, &[dir.path()]);
-        assert_eq!((ran.status, ran.stderr.lines().count()), (Some(1), 1), "{ran:?}");
-        assert!(ran.stderr.contains("hall/manifest"), "{ran:?}");
-        let text = ran.stdout + &fs::read_to_string(&picture).unwrap_or_default();
-        let both = text.contains("attic") && text.contains("room");
-        assert!(both || text.contains("2 stores"), "{text}");
-    }
-    // Alone, there is nothing else to say.
-    for command in ["stats", "tail", "plot"] {
-        tool(&[command], &[&dir.path().join("hall")]).fails_naming(&["hall/manifest"]);
-    }
 }
 
 #[test]

@@ -32,3 +32,44 @@ fn an_error_names_the_line_of_its_object() {
     files.import(text, &[]).fails_naming(&["line 5: ", "\"noon\"", "--skip 2"]);
     files.import(text, &["--skip", "1"]).fails_naming(&["line 5: "]);
 }
+
+#[test]
+fn json_heeds_the_options_or_refuses_them() {
+    let temp =
+        "{\"time\":\"1970-01-01 00:00:00\",\"temp\":1.5}\n{\"time\":\"1970-01-02\",\"temp\":-2}\n";
+    let two = [(0, 1.5), (DAY, -2.0)];
+    imports(temp, &["--value", "temp"], &two);
+    imports(
+        "[{\"n\":1,\"ms\":0,\"value\":1.5},{\"n\":2,\"ms\":86400000,\"value\":-2}]",
+        &["--time", "ms", "--time-unit", "ms"],
+        &two,
+    );
+    imports(
+        "{\"val\":1.5}\n{\"val\":null}\n{\"val\":2}\n",
+        &["--start", "1970-01-01", "--every", "1d"],
+        &[(0, 1.5), (2 * DAY, 2.0)],
+    );
+    let missing = "{\"time\":\"1970-01-01\",\"value\":1.5}\n{\"time\":\"\",\"value\":-9999}\n\
+                   {\"time\":\"\",\"value\":\"off\"}\n{\"time\":\"\",\"value\":null}\n";
+    imports(missing, &["--missing", "-9999,off"], &[(0, 1.5)]);
+
+    let files = Files::new();
+    for (options, parts) in [
+        (&[][..], &["line 1", "no key \"value\" or \"val\"", "--value: \"temp\""][..]),
+        (&["--value", "hum"], &["no key \"hum\"", "--value: \"temp\""]),
+        (&["--time", "t", "--value", "temp"], &["no key \"t\"", "--time"]),
+        (&["--time", "t,u"], &["JSON", "--time names one key"]),
+        (&["--delimiter", ";"], &["JSON", "--delimiter is for CSV"]),
+        (&["--decimal-comma"], &["JSON", "--decimal-comma is for CSV"]),
+    ] {
+        files.import(temp, options).fails_naming(parts);
+    }
+    let both = "{\"time\":\"1970-01-01\",\"value\":1,\"val\":2}\n";
+    files.import(both, &[]).fails_naming(&["\"value\" or \"val\" twice", "with --value"]);
+}
+
+#[test]
+fn json_with_a_byte_order_mark_is_json() {
+    let text = "\u{feff}[{\"time\":\"1970-01-01\",\"value\":1.5}]";
+    imports(text, &[], &[(0, 1.5)]);
+}
