@@ -52,7 +52,7 @@ pub use collector::{
 };
 pub use exec::Program;
 pub use http::{Answer, Fingerprint, Headers, Identity, Page, Post};
-pub use line::{Ambiguous, LineFormat, TimeColumn, TimeFormat, TimeUnit, Zone};
+pub use line::{Ambiguous, LineFormat, TimeColumn, TimeError, TimeFormat, TimeUnit, Zone};
 pub use normal::RandomNormal;
 pub use own_file::{Access, open_own};
 pub use quote::escaped;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::source::{Reading, SourceError};
-pub use moment::{Ambiguous, TimeFormat};
+pub use moment::{Ambiguous, TimeError, TimeFormat};
 
 /// The format of the lines of a text.
 ///
@@ -118,6 +118,25 @@ impl Zone {
     pub fn time_zone(&self) -> &TimeZone {
         &self.0
     }
+
+    /// `Europe/Berlin`, `UTC`, or an offset such as `+02:00`. `None` for the one of a machine
+    /// that states only rules, such as `TZ=CET-1CEST,M3.5.0,M10.5.0/3`.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        if let Some(name) = self.0.iana_name() {
+            return Some(name.to_owned());
+        }
+        let offset = self.0.to_fixed_offset().ok()?;
+        let minutes = offset.seconds().abs() / 60;
+        let sign = if offset.is_negative() { '-' } else { '+' };
+        Some(format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
+    }
+}
+
+impl From<TimeZone> for Zone {
+    fn from(zone: TimeZone) -> Self {
+        Self(zone)
+    }
 }
 
 impl Default for Zone {
@@ -150,16 +169,7 @@ impl FromStr for Zone {
 /// As it is read.
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.iana_name(), self.0.to_fixed_offset()) {
-            (Some(name), _) => f.write_str(name),
-            (None, Ok(offset)) => {
-                let minutes = offset.seconds().abs() / 60;
-                let sign = if offset.is_negative() { '-' } else { '+' };
-                write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
-            }
-            // Only `local` can be read as one, by rules such as TZ=CET-1CEST,M3.5.0,M10.5.0/3.
-            (None, Err(_)) => f.write_str("local"),
-        }
+        f.write_str(self.name().as_deref().unwrap_or("local"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A point in time on a command line: `-1h`, `today`, `2026-11-28`, `14:00`, RFC 3339.
 
-use gaugelog_sources::{TimeFormat, Zone};
+use gaugelog_sources::{TimeError, TimeFormat, Zone};
 use jiff::civil::Date;
 use jiff::{Span, SpanRelativeTo, Timestamp, ZonedDateTime};
 
@@ -42,12 +42,10 @@ pub(crate) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, Stri
         return Err(FORMS.to_owned());
     };
     let format = TimeFormat { zone: zone.clone(), ..TimeFormat::default() };
-    // It says what a time is that cannot be meant, or the forms that it knows, which are fewer.
-    format.parse(&full).map_err(|why| match why.starts_with("a time ") {
-        // It has a way out of its own.
-        true if why.contains("; ") => format!("this is {why}"),
-        true => format!("this is {why}; {FORMS}"),
-        false => FORMS.to_owned(),
+    format.parse(&full).map_err(|why| match why {
+        TimeError::Twice(_) => format!("this is {why}"),
+        TimeError::Range | TimeError::Skipped(_) => format!("this is {why}; {FORMS}"),
+        _ => FORMS.to_owned(),
     })
 }
 

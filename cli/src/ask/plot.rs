@@ -213,7 +213,7 @@ fn look(arguments: &Arguments, range: &Range) -> Look {
         width,
         height,
         is_dark: arguments.dark,
-        zone: range.zone.time_zone().clone(),
+        zone: range.zone.clone(),
         title: text(arguments.title.as_deref()),
         unit: text(unit(arguments)),
         since: range.since,

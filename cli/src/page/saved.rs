@@ -80,11 +80,7 @@ impl Saved<'_> {
 
     /// A zone that a browser knows too: `UTC` for one with rules and without a name.
     fn zone_name(&self) -> String {
-        let zone = self.zone.time_zone();
-        match zone.iana_name().is_some() || zone.to_fixed_offset().is_ok() {
-            true => self.zone.to_string(),
-            false => "UTC".to_owned(),
-        }
+        self.zone.name().unwrap_or_else(|| "UTC".to_owned())
     }
 
     fn store(&self, at: usize, name: &str, columns: usize) -> gaugelog::Result<Value> {

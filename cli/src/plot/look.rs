@@ -1,8 +1,8 @@
 //! How a picture is to look, and what it says of its series.
 
 use gaugelog::{Observation, Summary, Window};
+use gaugelog_sources::Zone;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::number;
 use super::theme::{self, Theme};
@@ -32,7 +32,7 @@ pub struct Look {
     /// Light marks on dark paper.
     pub is_dark: bool,
     /// The zone of times.
-    pub zone: TimeZone,
+    pub zone: Zone,
     /// Takes the place of the title that names the series.
     pub title: Option<String>,
     /// The unit of the values.
@@ -51,7 +51,7 @@ impl Default for Look {
             width: WIDTH,
             height: HEIGHT,
             is_dark: false,
-            zone: TimeZone::UTC,
+            zone: Zone::default(),
             title: None,
             unit: None,
             since: None,
@@ -117,7 +117,7 @@ impl Look {
     /// A time in words, in the zone, with as many digits as it needs.
     pub(super) fn time(&self, time_ns: i64) -> String {
         let time = Timestamp::from_nanosecond(time_ns.into()).unwrap_or_default();
-        let local = self.zone.to_datetime(time);
+        let local = self.zone.time_zone().to_datetime(time);
         let seconds = number::trimmed(local.strftime("%Y-%m-%d %H:%M:%S.%9f").to_string());
         format!("{seconds} {}", self.zone_name(time_ns))
     }
@@ -125,10 +125,7 @@ impl Look {
     /// `UTC`, `Europe/Berlin`, or an offset.
     pub(super) fn zone_name(&self, time_ns: i64) -> String {
         let time = Timestamp::from_nanosecond(time_ns.into()).unwrap_or_default();
-        match self.zone.iana_name() {
-            Some(name) => name.to_owned(),
-            None => self.zone.to_offset(time).to_string(),
-        }
+        self.zone.name().unwrap_or_else(|| self.zone.time_zone().to_offset(time).to_string())
     }
 }
 

@@ -1,8 +1,9 @@
 //! An axis of time. Ticks fall where a calendar or a clock of its zone has round numbers.
 
+use gaugelog_sources::Zone;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset};
 
 use super::look::Look;
 use super::number;
@@ -51,7 +52,7 @@ pub(super) struct TimeAxis {
     last: i128,
     low: i128,
     high: i128,
-    zone: TimeZone,
+    zone: Zone,
     zone_name: String,
 }
 
@@ -182,11 +183,11 @@ impl TimeAxis {
 
     /// What the clock's time is called there, if it shows this time twice: `CEST`, or `+02`.
     fn repeated(&self, ns: i128) -> Option<String> {
-        let is_repeated = self.zone.to_ambiguous_timestamp(self.civil(ns)).offset();
+        let is_repeated = self.zone.time_zone().to_ambiguous_timestamp(self.civil(ns)).offset();
         if !matches!(is_repeated, AmbiguousOffset::Fold { .. }) {
             return None;
         }
-        Some(self.zone.to_offset_info(timestamp(ns)).abbreviation().to_owned())
+        Some(self.zone.time_zone().to_offset_info(timestamp(ns)).abbreviation().to_owned())
     }
 
     fn plain_label(&self, ns: i128, step: Step) -> String {
@@ -235,11 +236,10 @@ impl TimeAxis {
             return format!("time after {time}{part} {zone}");
         }
         let (first, last) = (self.civil(self.first).date(), self.civil(self.last).date());
-        let has_one_name = self.zone.iana_name().is_some() || self.zone.to_fixed_offset().is_ok();
-        let time = match has_one_name {
-            true => format!("time ({})", self.zone_name),
+        let time = match self.zone.name() {
+            Some(name) => format!("time ({name})"),
             // Its offset is not the same all year.
-            false => "local time".to_owned(),
+            None => "local time".to_owned(),
         };
         if first == last {
             format!("{time} on {first}")
@@ -249,17 +249,17 @@ impl TimeAxis {
     }
 
     fn civil(&self, ns: i128) -> DateTime {
-        self.zone.to_datetime(timestamp(ns))
+        self.zone.time_zone().to_datetime(timestamp(ns))
     }
 
     fn offset_at(&self, ns: i128) -> i128 {
-        i128::from(self.zone.to_offset(timestamp(ns)).seconds()) * SECOND
+        i128::from(self.zone.time_zone().to_offset(timestamp(ns)).seconds()) * SECOND
     }
 
     /// When clocks of the zone show a time, given as if it were one of UTC.
     fn instant(&self, local: i128) -> i128 {
         let shown = Offset::UTC.to_datetime(timestamp(local));
-        let instant = self.zone.to_timestamp(shown);
+        let instant = self.zone.time_zone().to_timestamp(shown);
         instant.map_or(local, |instant| instant.as_nanosecond())
     }
 
@@ -268,7 +268,7 @@ impl TimeAxis {
         let year = i16::try_from(months.div_euclid(12)).ok()?;
         let month = i8::try_from(months.rem_euclid(12) + 1).ok()?;
         let midnight = Date::new(year, month, 1).ok()?.at(0, 0, 0, 0);
-        Some(self.zone.to_timestamp(midnight).ok()?.as_nanosecond())
+        Some(self.zone.time_zone().to_timestamp(midnight).ok()?.as_nanosecond())
     }
 }
 

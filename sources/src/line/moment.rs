@@ -1,5 +1,6 @@
 //! Reading times from text.
 
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -8,9 +9,6 @@ use jiff::tz::AmbiguousOffset;
 
 use super::{TimeUnit, Zone};
 use crate::source::SourceError;
-
-const RANGE: &str = "a time outside the years 1678 to 2261";
-const NO_TIME: &str = "a text that is no time like 2026-06-01T12:00:00Z or seconds since 1970";
 
 /// 1980-01-01 and 2100-01-01 in seconds: times of data lie between them.
 const PLAUSIBLE: std::ops::Range<i128> = 315_532_800..4_102_444_800;
@@ -22,7 +20,8 @@ const PLAUSIBLE: std::ops::Range<i128> = 315_532_800..4_102_444_800;
 /// let format = TimeFormat::default();
 /// assert_eq!(format.parse("2026-06-01 12:00:00.25"), Ok(1_780_315_200_250_000_000));
 /// assert_eq!(format.parse("1780315200"), Ok(1_780_315_200_000_000_000));
-/// assert!(format.parse("1780315200250").is_err_and(|why| why.contains("milliseconds")));
+/// let why = format.parse("1780315200250").unwrap_err();
+/// assert_eq!(why.to_string(), "what looks like milliseconds since 1970; use --time-unit ms");
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct TimeFormat {
@@ -35,6 +34,50 @@ pub struct TimeFormat {
     /// is refused.
     pub ambiguous: Option<Ambiguous>,
 }
+
+/// What a text is that is not read as a time. In words, it is a noun:
+/// `a time outside the years 1678 to 2261`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// Written in no form that is known.
+    Form,
+    /// A time outside the years 1678 to 2261.
+    Range,
+    /// A time that the clocks of this zone pass over.
+    Skipped(Zone),
+    /// A time that the clocks of this zone show twice.
+    Twice(Zone),
+    /// A number that is a time of our days in this unit, which was not stated.
+    Unit(TimeUnit),
+    /// A number that is no time since 1980 in seconds, without a unit.
+    Number,
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |zone: &Zone| zone.name().unwrap_or_else(|| "local time".to_owned());
+        match self {
+            Self::Form => f.write_str(
+                "a text that is no time like 2026-06-01T12:00:00Z or seconds since 1970",
+            ),
+            Self::Range => f.write_str("a time outside the years 1678 to 2261"),
+            Self::Skipped(zone) => write!(f, "a time that does not exist in {}", words(zone)),
+            Self::Twice(zone) => {
+                write!(f, "a time that occurs twice in {}; write its offset too", words(zone))
+            }
+            Self::Unit(unit) => {
+                let (name, words) = unit.names();
+                write!(f, "what looks like {words} since 1970; use --time-unit {name}")
+            }
+            Self::Number => f.write_str(
+                "a number that is no time since 1980 in seconds; give its unit with --time-unit",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TimeError {}
 
 /// Which one a time is that a clock shows twice, as when summer time ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,74 +105,60 @@ impl TimeFormat {
     /// from a bare number.
     ///
     /// # Errors
-    /// What the text is instead: `a time outside the years 1678 to 2261`.
-    pub fn parse(&self, text: &str) -> Result<i64, String> {
+    /// What the text is instead.
+    pub fn parse(&self, text: &str) -> Result<i64, TimeError> {
         if let Some(unit) = self.unit
             && let Some(nanoseconds) = in_nanoseconds(text, unit)
         {
-            return i64::try_from(nanoseconds).map_err(|_| RANGE.to_owned());
+            return i64::try_from(nanoseconds).map_err(|_| TimeError::Range);
         }
         if let Some(nanoseconds) = in_nanoseconds(text, TimeUnit::Seconds) {
             return of_seconds(text, nanoseconds);
         }
-        let offset_at = offset_at(text).ok_or(NO_TIME)?;
+        let offset_at = offset_at(text).ok_or(TimeError::Form)?;
         // Digits after the nanoseconds are ignored.
         let digits = &text[SECOND_ENDS..offset_at];
         let fraction = digits.get(..digits.len().min(10)).unwrap_or(digits);
         let moment = [&text[..SECOND_ENDS], fraction, &text[offset_at..]].concat();
         if offset_at == text.len() {
-            return self.local(moment.parse().map_err(|_| NO_TIME)?);
+            return self.local(moment.parse().map_err(|_| TimeError::Form)?);
         }
-        nanoseconds(moment.parse().map_err(|_| NO_TIME)?)
+        nanoseconds(moment.parse().map_err(|_| TimeError::Form)?)
     }
 
     /// Nanoseconds since 1970, UTC, of a time without an offset, in the zone of the format.
     ///
     /// # Errors
-    /// What it is instead: `a time that occurs twice in Europe/Berlin; write its offset too`.
-    pub fn local(&self, civil: DateTime) -> Result<i64, String> {
-        let zone = || match self.zone.to_string() {
-            local if local == "local" => "local time".to_owned(),
-            named => named,
-        };
+    /// [`TimeError::Skipped`], [`TimeError::Twice`] and [`TimeError::Range`].
+    pub fn local(&self, civil: DateTime) -> Result<i64, TimeError> {
         let ambiguous = self.zone.0.to_ambiguous_timestamp(civil);
         let stamp = match (ambiguous.offset(), self.ambiguous) {
             (AmbiguousOffset::Unambiguous { .. }, _) => ambiguous.unambiguous(),
             (AmbiguousOffset::Gap { .. }, _) => {
-                return Err(format!("a time that does not exist in {}", zone()));
+                return Err(TimeError::Skipped(self.zone.clone()));
             }
             (AmbiguousOffset::Fold { .. }, None) => {
-                return Err(format!(
-                    "a time that occurs twice in {}; write its offset too",
-                    zone()
-                ));
+                return Err(TimeError::Twice(self.zone.clone()));
             }
             (AmbiguousOffset::Fold { .. }, Some(Ambiguous::Earlier)) => ambiguous.earlier(),
             (AmbiguousOffset::Fold { .. }, Some(Ambiguous::Later)) => ambiguous.later(),
         };
-        nanoseconds(stamp.map_err(|_| RANGE.to_owned())?)
+        nanoseconds(stamp.map_err(|_| TimeError::Range)?)
     }
 }
 
-fn nanoseconds(stamp: Timestamp) -> Result<i64, String> {
-    i64::try_from(stamp.as_nanosecond()).map_err(|_| RANGE.to_owned())
+fn nanoseconds(stamp: Timestamp) -> Result<i64, TimeError> {
+    i64::try_from(stamp.as_nanosecond()).map_err(|_| TimeError::Range)
 }
 
 /// A bare number without a unit: seconds, if it looks like them.
-fn of_seconds(text: &str, nanoseconds: i128) -> Result<i64, String> {
+fn of_seconds(text: &str, nanoseconds: i128) -> Result<i64, TimeError> {
     if nanoseconds >= PLAUSIBLE.start * 1_000_000_000
         && let Ok(nanoseconds) = i64::try_from(nanoseconds)
     {
         return Ok(nanoseconds);
     }
-    Err(match looks_like(text) {
-        Some(unit) => {
-            let (name, words) = unit.names();
-            format!("what looks like {words} since 1970; use --time-unit {name}")
-        }
-        None => "a number that is no time since 1980 in seconds; give its unit with --time-unit"
-            .to_owned(),
-    })
+    Err(looks_like(text).map_or(TimeError::Number, TimeError::Unit))
 }
 
 /// The unit in which a bare number is a time between 1980 and 2100.
@@ -205,7 +234,7 @@ mod tests {
         TimeFormat { unit, zone: zone.parse().unwrap(), ambiguous: None }
     }
 
-    fn parse(text: &str) -> Result<i64, String> {
+    fn parse(text: &str) -> Result<i64, TimeError> {
         moments(None, "UTC").parse(text)
     }
 
@@ -261,7 +290,7 @@ mod tests {
         ] {
             assert_eq!(berlin.parse(text), Ok(nanoseconds), "{text}");
         }
-        let said = |text| berlin.parse(text).unwrap_err();
+        let said = |text| berlin.parse(text).unwrap_err().to_string();
         assert_eq!(said("2026-03-29 02:30:00"), "a time that does not exist in Europe/Berlin");
         assert_eq!(
             said("2026-10-25 02:30:00"),
@@ -304,7 +333,7 @@ mod tests {
             "1780315200 5",
             "2026-06-01T12:00:00é",
         ] {
-            assert_eq!(parse(text), Err(NO_TIME.to_owned()), "{text}");
+            assert_eq!(parse(text), Err(TimeError::Form), "{text}");
         }
         for (text, unit) in [
             ("9999-01-01T00:00:00Z", None),
@@ -312,7 +341,7 @@ mod tests {
             ("9223372036.854775808", Some(TimeUnit::Seconds)),
             (&*"9".repeat(4000), Some(TimeUnit::Nanoseconds)),
         ] {
-            assert_eq!(moments(unit, "UTC").parse(text), Err(RANGE.to_owned()));
+            assert_eq!(moments(unit, "UTC").parse(text), Err(TimeError::Range));
         }
     }
 
@@ -327,7 +356,7 @@ mod tests {
             ("-1780315200", "a number that is no time since 1980 in seconds"),
             ("99999999999", "a number that is no time since 1980 in seconds"),
         ] {
-            let found = parse(text).unwrap_err();
+            let found = parse(text).unwrap_err().to_string();
             assert!(found.contains(said), "{text}: {found}");
         }
     }

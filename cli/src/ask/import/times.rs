@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use gaugelog_sources::{Ambiguous, SourceError, TimeFormat, Zone};
+use gaugelog_sources::{Ambiguous, SourceError, TimeError, TimeFormat, Zone};
 use jiff::civil::Date;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::{Timestamp, ToSpan};
@@ -89,13 +89,13 @@ impl Times {
             && text.bytes().filter(|byte| *byte == b'-').count() == 2
             && let Ok(date) = text.parse()
         {
-            return self.beginning(date).map_err(|why| no_time(text, &why));
+            return self.beginning(date).map_err(|why| no_time(text, why));
         }
         // As spreadsheets write it.
         if text.len() == 16 && text.as_bytes()[13] == b':' {
-            return self.known.parse(&format!("{text}:00")).map_err(|why| no_time(text, &why));
+            return self.known.parse(&format!("{text}:00")).map_err(|why| no_time(text, why));
         }
-        self.known.parse(text).map_err(|why| no_time(text, &why))
+        self.known.parse(text).map_err(|why| no_time(text, why))
     }
 
     fn of_form(&self, text: &str, form: &str) -> Result<i64, String> {
@@ -121,7 +121,7 @@ impl Times {
             None => times.beginning(date),
             Some(_) => times.known.local(date.to_datetime(clock)),
         };
-        time.map_err(|why| no_time(text, &why))
+        time.map_err(|why| no_time(text, why))
     }
 
     /// The same in a zone that a text names.
@@ -131,11 +131,11 @@ impl Times {
     }
 
     /// A day alone is its beginning: not always midnight, which some clocks leave out.
-    fn beginning(&self, date: Date) -> Result<i64, String> {
+    fn beginning(&self, date: Date) -> Result<i64, TimeError> {
         let zone = self.known.zone.time_zone().clone();
         let begun = date.to_zoned_datetime(zone).and_then(|day| day.start_of_day()).ok();
         let begun = begun.and_then(|day| nanoseconds(day.timestamp()));
-        begun.ok_or_else(|| "a time outside the years 1678 to 2261".to_owned())
+        begun.ok_or(TimeError::Range)
     }
 }
 
@@ -175,7 +175,7 @@ fn nanoseconds(time: Timestamp) -> Option<i64> {
     i64::try_from(time.as_nanosecond()).ok()
 }
 
-fn no_time(text: &str, why: &str) -> String {
+fn no_time(text: &str, why: TimeError) -> String {
     format!("the time {text:?} is {why}")
 }
 

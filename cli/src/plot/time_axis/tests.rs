@@ -1,3 +1,5 @@
+use jiff::tz::TimeZone;
+
 use super::*;
 
 /// 2021-06-01T12:00:00Z.
@@ -70,7 +72,7 @@ fn the_whole_of_64_bits_is_an_axis() {
 #[test]
 fn ticks_are_round_on_the_clocks_of_the_zone() {
     let zone = TimeZone::get("Europe/Berlin").expect("zones are built in");
-    let look = Look { zone, ..Look::default() };
+    let look = Look { zone: zone.into(), ..Look::default() };
     let hour = i64::try_from(HOUR).expect("fits");
     // Clocks go back from 03:00 to 02:00 in this night.
     let evening = 1_792_864_800 * 1_000_000_000;
@@ -82,7 +84,8 @@ fn ticks_are_round_on_the_clocks_of_the_zone() {
     let labels: Vec<_> = axis.ticks(4).into_iter().map(|(_, label)| label).collect();
     assert_eq!(labels.join(" "), "20:00 21:00 22:00 23:00");
     let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").expect("a zone without a name");
-    let axis = TimeAxis::new(evening, evening + hour, &Look { zone, ..Look::default() });
+    let axis =
+        TimeAxis::new(evening, evening + hour, &Look { zone: zone.into(), ..Look::default() });
     assert_eq!(axis.title(4), "local time on 2026-10-24");
 }
 
@@ -107,7 +110,7 @@ fn times_that_the_clock_shows_twice_have_labels_of_their_own() {
         let from: Timestamp = from.parse().expect("a time");
         let first = i64::try_from(from.as_nanosecond()).expect("fits");
         let last = first + i64::try_from(minutes * MINUTE).expect("fits");
-        let axis = TimeAxis::new(first, last, &Look { zone, ..Look::default() });
+        let axis = TimeAxis::new(first, last, &Look { zone: zone.into(), ..Look::default() });
         let labels: Vec<_> = axis.ticks(8).into_iter().map(|(_, label)| label).collect();
         assert_eq!(labels.join(" "), expected);
     }
