@@ -186,7 +186,8 @@ impl Error {
 
     /// Whether the device failed, for these bytes or altogether.
     pub(crate) fn is_device_failure(&self) -> bool {
-        self.errno() == Some(Errno::IO)
+        // The latter two are a file system's, about what it cannot read of itself.
+        matches!(self.errno(), Some(Errno::IO | Errno::UCLEAN | Errno::BADMSG))
     }
 
     fn errno(&self) -> Option<Errno> {
@@ -238,6 +239,8 @@ impl Error {
                         | Errno::NOENT
                         | Errno::NOTDIR
                         | Errno::ISDIR
+                        | Errno::UCLEAN
+                        | Errno::BADMSG
                 )
             ),
             _ => false,

@@ -133,11 +133,16 @@ pub(crate) fn with_ballast<T>(
     mut work: impl FnMut() -> Result<T>,
 ) -> Result<T> {
     let result = match work() {
-        Err(error) if lacks_room(&error) && directory.remove(BALLAST).is_ok() => work(),
+        Err(error) if lacks_room(&error) && gives_up_ballast(directory) => work(),
         result => result,
     };
     make_ballast(directory);
     result
+}
+
+/// Whether there is room now that there was not before.
+fn gives_up_ballast(directory: &Directory) -> bool {
+    matches!(directory.identity(BALLAST), Ok(Some(_))) && directory.remove(BALLAST).is_ok()
 }
 
 /// Not for a chunk: most are larger than the ballast, and sealing is tried again.

@@ -162,7 +162,9 @@ impl View {
             let detail = "retention has removed this chunk; take another snapshot";
             return Err(Error::new(ErrorKind::Removed, &path, detail));
         }
-        get_or_try(&self.has_most_chunks, || check_chunks(&self.directory, &self.record))?;
+        get_or_try(&self.has_most_chunks, || {
+            check_chunks(&self.directory, &self.record, MANIFEST_AWAY)
+        })?;
         let detail = format!("the chunk {} is missing", chunk_name(number));
         Err(Damage { path, offset: 0, lost: first..first + CHUNK, detail }.into())
     }
@@ -172,8 +174,11 @@ impl View {
 /// list 2^32, for which that would take a day.
 const CHUNKS_MISSING_MAX: u64 = 1 << 17;
 
-/// Refuses a manifest that lists many more chunks than there are.
-pub(crate) fn check_chunks(directory: &Directory, record: &Record) -> Result<()> {
+pub(crate) const MANIFEST_AWAY: &str = "move the manifest away, and `gaugelog repair` makes it \
+                                        again from the other files";
+
+/// Refuses a record that lists many more chunks than there are.
+pub(crate) fn check_chunks(directory: &Directory, record: &Record, way_out: &str) -> Result<()> {
     let listed = u64::from(record.sealed_end - record.first_chunk);
     if listed <= CHUNKS_MISSING_MAX {
         return Ok(());
@@ -184,10 +189,7 @@ pub(crate) fn check_chunks(directory: &Directory, record: &Record) -> Result<()>
     if listed <= present as u64 + CHUNKS_MISSING_MAX {
         return Ok(());
     }
-    let detail = format!(
-        "the manifest lists {listed} chunks, and only {present} are there; move the manifest \
-         away, and `gaugelog repair` makes it again from the other files"
-    );
+    let detail = format!("{listed} chunks are listed, and only {present} are there; {way_out}");
     Err(Error::new(ErrorKind::Invalid, directory.path(), detail))
 }
 

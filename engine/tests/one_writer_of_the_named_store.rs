@@ -319,6 +319,34 @@ fn a_process_that_changes_its_directory_goes_on_appending() {
     Process::start(command.current_dir(guard.path())).succeeds();
 }
 
+/// The path is never made absolute, so what lies above the working directory does not matter.
+#[test]
+fn a_process_goes_on_below_a_directory_that_has_another_name_now() {
+    let (guard, _) = place();
+    let (above, now) = (guard.path().join("above"), guard.path().join("now"));
+    std::fs::create_dir(&above).expect("a directory");
+    Store::create(above.join("store")).expect("created");
+    let mut command = again("appends_after_a_change_above", &above.join("store"), "");
+    let mut process = Process::start(command.current_dir(&above));
+    process.expect_line("opened");
+    std::fs::rename(&above, &now).expect("renamed");
+    process.go_on();
+    process.succeeds();
+    let store = Store::open(now.join("store")).expect("opened");
+    assert_eq!(store.snapshot().expect("a snapshot").len(), 2);
+}
+
+/// Not a test by itself.
+#[test]
+fn appends_after_a_change_above() {
+    let Some((path, _)) = called() else { return };
+    let store = Store::open(path.file_name().expect("a name")).expect("opened");
+    store.append(observation(0, 0)).expect("appended");
+    report("opened");
+    support::processes::wait_for_go();
+    store.append(observation(0, 1)).expect("appended");
+}
+
 /// Not a test by itself: its process has a working directory of its own.
 #[test]
 fn appends_under_a_relative_path() {

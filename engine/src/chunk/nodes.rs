@@ -54,7 +54,7 @@ impl Chunk {
         if own.is_some_and(|own| !has_same_bits(own, &self.header.nodes[0].summary)) {
             let detail = "the summaries of the chunk's leaves are not those of the chunk";
             let fault = Fault::Damaged(detail.into());
-            return Err(fault.into_error(&self.bytes, 0, self.header.place.sequences()));
+            return Err(fault.into_error(self.bytes.path(), 0, self.header.place.sequences()));
         }
         Ok(merged)
     }

@@ -4,6 +4,7 @@
 //! An unreadable sector counts as damage to what lies in it.
 
 use std::ops::Range;
+use std::path::Path;
 
 use crate::error::{Damage, Error, ErrorKind};
 use crate::format::chunk::{Header, PREFIX_BYTES};
@@ -24,11 +25,9 @@ pub(super) enum Fault {
 impl Fault {
     /// The error about the part at `offset`. Because of it the observations `lost` cannot
     /// be read.
-    pub(super) fn into_error(self, bytes: &Bytes, offset: u64, lost: Range<u64>) -> Error {
+    pub(super) fn into_error(self, path: &Path, offset: u64, lost: Range<u64>) -> Error {
         match self {
-            Self::Damaged(detail) => {
-                Damage { path: bytes.path().to_owned(), offset, lost, detail }.into()
-            }
+            Self::Damaged(detail) => Damage { path: path.to_owned(), offset, lost, detail }.into(),
             Self::Unread(error) => error,
         }
     }

@@ -78,21 +78,33 @@ impl Chunk {
         number: u32,
         positioned_reads: bool,
     ) -> Result<Self> {
-        let file = directory.open_file(&chunk_name(number))?;
-        let bytes = Bytes::new(Arc::new(file), positioned_reads);
-        let header = parts::header(&bytes).and_then(|header| {
-            let stated = header.place.number;
-            if stated != number {
-                let detail = format!("the chunk states that its number is {stated}");
-                return Err(Fault::Damaged(detail));
-            }
-            if header.place.store != store {
-                return Err(Fault::Damaged("the chunk belongs to another store".into()));
-            }
-            Ok(header)
-        });
+        let chunk = Self::open_of_any_store(directory, number, positioned_reads)?;
+        let place = chunk.header.place;
+        if place.store != store {
+            let fault = Fault::Damaged("the chunk belongs to another store".into());
+            return Err(fault.into_error(chunk.bytes.path(), 0, place.sequences()));
+        }
+        Ok(chunk)
+    }
+
+    /// As [`open`](Self::open), whatever store it belongs to.
+    pub(crate) fn open_of_any_store(
+        directory: &Directory,
+        number: u32,
+        positioned_reads: bool,
+    ) -> Result<Self> {
         let first = u64::from(number) * CHUNK;
-        let header = header.map_err(|fault| fault.into_error(&bytes, 0, first..first + CHUNK))?;
+        let lost = first..first + CHUNK;
+        let file = directory.open_file(&chunk_name(number)).map_err(|error| {
+            let path = error.path().to_owned();
+            Fault::from(error).into_error(&path, 0, lost.clone())
+        })?;
+        let bytes = Bytes::new(Arc::new(file), positioned_reads);
+        let header = parts::header(&bytes).and_then(|header| match header.place.number {
+            stated if stated == number => Ok(header),
+            stated => Err(Fault::Damaged(format!("the chunk states that its number is {stated}"))),
+        });
+        let header = header.map_err(|fault| fault.into_error(bytes.path(), 0, lost))?;
         let (leaves, merged) = (OnceLock::new(), OnceLock::new());
         let (times, values) = (OnceLock::new(), OnceLock::new());
         Ok(Self { bytes, header, leaves, merged, times, values })
@@ -113,7 +125,7 @@ impl Chunk {
         self.leaf_or_damaged(leaf)?.ok_or_else(|| {
             let fault = Fault::Damaged("a leaf's summary and its page are damaged".into());
             let lost = self.header.place.leaf_sequences(leaf);
-            fault.into_error(&self.bytes, self.header.leaf_offset(leaf), lost)
+            fault.into_error(self.bytes.path(), self.header.leaf_offset(leaf), lost)
         })
     }
 
@@ -167,7 +179,7 @@ impl Chunk {
             let sketch = Sketch::decode(&bytes, self.header.rows());
             sketch.ok_or_else(|| Fault::Damaged("the sketch contradicts itself".into()))
         });
-        sketch.map_err(|fault| fault.into_error(&self.bytes, self.header.sketch.offset, 0..0))
+        sketch.map_err(|fault| fault.into_error(self.bytes.path(), self.header.sketch.offset, 0..0))
     }
 
     pub(super) fn sketch_bytes(&self) -> parts::Result<Vec<u8>> {
@@ -179,7 +191,7 @@ impl Chunk {
     fn read_column(&self, column: Column, leaf: u64, into: &mut Page) -> Result<()> {
         self.decode_column(column, leaf, into).map_err(|fault| {
             let offset = self.header.page(column, leaf).offset;
-            fault.into_error(&self.bytes, offset, self.header.place.leaf_sequences(leaf))
+            fault.into_error(self.bytes.path(), offset, self.header.place.leaf_sequences(leaf))
         })
     }
 

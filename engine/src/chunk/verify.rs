@@ -97,7 +97,7 @@ impl Chunk {
         each: &mut dyn FnMut(Damage),
     ) -> Result<()> {
         let Err(fault) = outcome else { return Ok(()) };
-        let error = fault.into_error(&self.bytes, offset, 0..0);
+        let error = fault.into_error(self.bytes.path(), offset, 0..0);
         each(error.damage().ok_or(error)?);
         Ok(())
     }

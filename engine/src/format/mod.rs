@@ -18,3 +18,9 @@ pub(crate) const CHUNK: u64 = LEAF * CHUNK_LEAVES;
 pub(crate) const CHUNK_LEVEL: u32 = CHUNK_LEAVES.ilog2();
 /// [`CHUNK_LEAVES`] as a length.
 pub(crate) const LEAVES: usize = 1 << CHUNK_LEVEL;
+
+/// The last chunk of a node of whole chunks.
+pub(crate) fn last_chunk(level: u32, index: u64) -> u32 {
+    let last = ((index + 1) << (level - CHUNK_LEVEL)) - 1;
+    u32::try_from(last).expect("the manifest's numbers have 32 bits")
+}

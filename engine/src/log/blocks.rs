@@ -8,8 +8,6 @@ use crate::format::frame::BLOCK_BYTES;
 use crate::os::disk::DiskFile;
 
 const BLOCK: usize = 32 * 1024;
-/// The unit of reading where a block cannot be read as a whole.
-pub(super) const SECTOR: usize = 512;
 
 /// One block of a log at a time.
 #[derive(Debug)]
@@ -49,12 +47,7 @@ impl Blocks {
         self.start = u64::MAX;
     }
 
-    /// The furthest sector that could not be read, and why.
-    pub(crate) fn into_unreadable(self) -> Option<(u64, Error)> {
-        self.unreadable
-    }
-
-    /// Takes the unreadable sector that was met since the last call.
+    /// Takes the furthest sector that could not be read since the last call, and why.
     pub(crate) fn take_unreadable(&mut self) -> Option<(u64, Error)> {
         self.unreadable.take()
     }
@@ -62,33 +55,13 @@ impl Blocks {
     fn load(&mut self, start: u64) -> Result<()> {
         self.bytes.resize(BLOCK, 0);
         self.start = u64::MAX;
-        self.filled = match self.file.read(start, &mut self.bytes) {
-            Ok(filled) => filled,
-            Err(error) if error.is_device_failure() => self.load_sectors(start)?,
-            Err(error) => return Err(error),
-        };
-        self.start = start;
-        Ok(())
-    }
-
-    fn load_sectors(&mut self, start: u64) -> Result<usize> {
-        let mut filled = 0;
-        let length = self.file.len()?.saturating_sub(start);
-        let wanted = usize::try_from(length).unwrap_or(BLOCK).min(BLOCK);
-        for (number, sector) in self.bytes[..wanted].chunks_mut(SECTOR).enumerate() {
-            let offset = start + (number * SECTOR) as u64;
-            match self.file.read(offset, sector) {
-                Ok(read) => filled += read,
-                Err(error) if error.is_device_failure() => {
-                    sector.fill(0);
-                    filled += sector.len();
-                    if self.unreadable.as_ref().is_none_or(|(furthest, _)| *furthest < offset) {
-                        self.unreadable = Some((offset, error));
-                    }
-                }
-                Err(error) => return Err(error),
-            }
+        let (filled, met) = self.file.read_around(start, &mut self.bytes)?;
+        if let Some((offset, _)) = met
+            && self.unreadable.as_ref().is_none_or(|(furthest, _)| *furthest < offset)
+        {
+            self.unreadable = met;
         }
-        Ok(filled)
+        (self.start, self.filled) = (start, filled);
+        Ok(())
     }
 }

@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use super::blocks::{Blocks, SECTOR};
+use super::blocks::Blocks;
 use super::resync::{Resync, could_follow};
 use super::walk::{Frame, frame_at, walk};
 use super::{Head, Place};
 use crate::error::{Error, Result};
 use crate::format::frame::{BLOCK_BYTES, Kind, LOG_BYTES_MAX, UNIT, next_place};
-use crate::os::disk::DiskFile;
+use crate::os::disk::{DiskFile, SECTOR};
 
 /// How a log ends.
 #[derive(Debug)]
@@ -93,8 +93,8 @@ impl Tail {
             }
         };
         let watermark = search.watermark_place(&end)?;
-        let Search { blocks, gaps, .. } = search;
-        let unreadable = blocks.into_unreadable();
+        let Search { mut blocks, gaps, .. } = search;
+        let unreadable = blocks.take_unreadable();
         Ok(Self {
             end: end.place,
             watermark,

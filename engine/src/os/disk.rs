@@ -15,7 +15,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, StatxFlags};
 
 pub(crate) use self::directory::Directory;
-pub(crate) use self::file::DiskFile;
+pub(crate) use self::file::{DiskFile, SECTOR};
 #[cfg(test)]
 pub(crate) use self::watch::announce;
 #[cfg(test)]

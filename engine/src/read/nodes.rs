@@ -18,7 +18,7 @@ use crate::chunk::reader::Chunk;
 use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::names::chunk_name;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAF, last_chunk};
 use crate::options::Options;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{self, Node as Known};
@@ -192,7 +192,9 @@ impl Tree {
             && let Some(parent) = &node.summary
         {
             if !has_same_bits(&left.merge(right), parent) {
-                return Err(self.diverged(last_number(node), node.sequences()).into());
+                return Err(self
+                    .diverged(last_chunk(node.level, node.index), node.sequences())
+                    .into());
             }
             if !self.is_of_log(node) {
                 self.remembered.add(node, [left, right]);
@@ -249,7 +251,7 @@ impl Tree {
         if let Some(known) = among(self.view.record().edge.nodes()) {
             return Ok(Some(known.summary.clone()));
         }
-        match self.chunk(last_number(node)) {
+        match self.chunk(last_chunk(node.level, node.index)) {
             Ok(chunk) => Ok(among(&chunk.header.nodes).map(|known| known.summary.clone())),
             // It may not be wanted at all. If it is, its parts are looked for.
             Err(error) if error.damage().is_some() || error.kind() == ErrorKind::Removed => {
@@ -271,7 +273,7 @@ impl Tree {
                 continue;
             }
             let found = if node.level == CHUNK_LEVEL {
-                self.chunk(last_number(&node)).map(|chunk| {
+                self.chunk(last_chunk(node.level, node.index)).map(|chunk| {
                     chunk.losses(0..CHUNK_LEAVES).for_each(|damage| losses.add(damage));
                 })
             } else {
@@ -308,11 +310,6 @@ impl Tree {
     pub(crate) fn invalid(&self, detail: String) -> Error {
         Error::new(ErrorKind::Invalid, self.view.directory().path(), detail)
     }
-}
-
-/// The last chunk of a node of whole chunks.
-fn last_number(node: &Node) -> u32 {
-    number_of(((node.index + 1) << (node.level - CHUNK_LEVEL)) - 1)
 }
 
 fn number_of(chunk: u64) -> u32 {

@@ -75,11 +75,7 @@ impl Store {
 /// now stays.
 fn remove_copied(copy: &Directory, lock: &Lock) {
     // Durable before what it lists goes.
-    let is_unlisted = copy.remove(MANIFEST).or_else(|error| match error.is_not_found() {
-        true => Ok(()),
-        false => Err(error),
-    });
-    if is_unlisted.and_then(|()| lock.sync_directory()).is_err() {
+    if copy.remove(MANIFEST).and_then(|()| lock.sync_directory()).is_err() {
         return;
     }
     for name in copy.names().unwrap_or_default() {
@@ -128,7 +124,8 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
     };
     let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length.min(CHUNK_BYTES_MAX)];
-    let read = source.read(0, &mut bytes)?;
+    // What the device cannot read is damage in the copy, as it is here.
+    let (read, _) = source.read_around(0, &mut bytes)?;
     bytes.truncate(read);
     copy.replace_file(&name, &bytes).map(drop)
 }

@@ -4,12 +4,16 @@ use std::path::Path;
 
 use super::Store;
 use super::create::open_directory;
+use crate::chunk::reader::Chunk;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::CHUNK_LEAVES;
 use crate::format::names::{Name, classify};
 use crate::format::record::Record;
 use crate::log::reader::Log;
 use crate::log::{Head, header};
 use crate::os::disk::Directory;
+use crate::stats::tree::Edge;
+use crate::write::rotate::draw_identity;
 
 impl Store {
     /// Whether files of a store lie at `path`, even without the manifest, which
@@ -61,7 +65,7 @@ pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
     let (mut candidates, mut chunks) = (Vec::new(), Vec::new());
     for name in &names {
         match classify(name) {
-            Name::Log(id) => candidates.extend(candidate(directory, id)),
+            Name::Log(id) => candidates.extend(candidate(directory, id)?),
             Name::Chunk(number) => chunks.push(number),
             _ => {}
         }
@@ -74,18 +78,51 @@ pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
     candidates.retain(|candidate| !replaced.contains(&candidate.record.log));
     let listed = candidates.into_iter().max_by_key(|it| (it.end_sequence, it.was_listed));
     let Some(Candidate { record, .. }) = listed else {
-        let detail = "neither a manifest nor a log can be read here, so there is nothing to \
-                      make a store of; restore a copy";
-        return Err(Error::new(ErrorKind::NotAStore, directory.path(), detail));
+        return of_chunks(directory, chunks);
     };
     let kept = |number: &u32| (record.first_chunk..record.sealed_end).contains(number);
     let first_chunk = chunks.into_iter().filter(kept).min().unwrap_or(record.sealed_end);
     Ok(Record { first_chunk, ..record })
 }
 
-fn candidate(directory: &Directory, id: u64) -> Option<Candidate> {
-    let record = header(directory, id).ok().flatten().filter(|record| record.log == id)?;
-    let log = Log::open(directory, Head::of(&record)).ok()?;
-    let (end_sequence, was_listed) = (log.end_sequence(), log.tail().is_appended_to);
-    Some(Candidate { record, end_sequence, was_listed })
+fn candidate(directory: &Directory, id: u64) -> Result<Option<Candidate>> {
+    let Some(record) = header(directory, id)?.filter(|record| record.log == id) else {
+        return Ok(None);
+    };
+    match Log::open(directory, Head::of(&record)) {
+        Ok(log) => {
+            let (end_sequence, was_listed) = (log.end_sequence(), log.tail().is_appended_to);
+            Ok(Some(Candidate { record, end_sequence, was_listed }))
+        }
+        Err(error) if error.damage().is_some() || error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A record of the chunks alone, from the first to the last that belongs to the same store,
+/// and of a log that is missing.
+fn of_chunks(directory: &Directory, mut numbers: Vec<u32>) -> Result<Record> {
+    numbers.sort_unstable();
+    let mut record = Record { log: draw_identity(directory)?, ..Record::empty() };
+    for number in numbers.into_iter().rev() {
+        let place = match Chunk::open_of_any_store(directory, number, true) {
+            Ok(chunk) => chunk.header.place,
+            Err(error) if error.damage().is_some() || error.is_not_found() => continue,
+            Err(error) => return Err(error),
+        };
+        if record.store == 0 {
+            (record.store, record.last_seal) = (place.store, place.seal);
+            record.sealed_end = number + 1;
+        }
+        if place.store == record.store {
+            record.first_chunk = number;
+        }
+    }
+    if record.store == 0 {
+        let detail = "no manifest, log or chunk can be read here, so there is nothing to make \
+                      a store of; restore a copy";
+        return Err(Error::new(ErrorKind::NotAStore, directory.path(), detail));
+    }
+    record.edge = Edge::starting_at(u64::from(record.first_chunk) * CHUNK_LEAVES);
+    Ok(record)
 }

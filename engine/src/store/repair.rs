@@ -21,7 +21,7 @@ use crate::os::disk::Directory;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
-use crate::view::check_chunks;
+use crate::view::{MANIFEST_AWAY, check_chunks};
 use crate::write::held::{Held, Losses};
 use crate::write::rotate::{draw_identity, make_log, seal_and_make_log};
 
@@ -61,8 +61,8 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotAStore`] if neither a manifest nor a
-    /// log can be read; [`ErrorKind::Locked`] while a writer is held;
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::NotAStore`] if no manifest, log or chunk can be
+    /// read; [`ErrorKind::Locked`] while a writer is held;
     /// [`ErrorKind::Io`] if the file system refuses.
     pub fn repair(path: impl AsRef<std::path::Path>) -> Result<Repair> {
         Options::new().repair(path)
@@ -78,9 +78,11 @@ impl Options {
         let directory = super::create::open_directory(path.as_ref())?;
         let lock = Lock::take(&directory, self.lock_wait)?;
         let mut repairing = Repairing::begin(&directory, &lock)?;
-        if !repairing.repair.is_manifest_rebuilt {
-            check_chunks(&directory, &repairing.record)?;
-        }
+        let way_out = match repairing.repair.is_manifest_rebuilt {
+            true => "move the chunks of the lowest numbers away",
+            false => MANIFEST_AWAY,
+        };
+        check_chunks(&directory, &repairing.record, way_out)?;
         if repairing.record.log != 0 {
             repairing.chunks()?;
             repairing.log()?;
@@ -297,7 +299,7 @@ impl<'a> Repairing<'a> {
         for name in self.directory.names()? {
             let record = &self.record;
             match classify(&name) {
-                Name::Damaged(_) | Name::Temporary => self.remove(&name)?,
+                Name::Damaged(_) | Name::Temporary => self.directory.remove(&name)?,
                 Name::Log(id) if self.replaced_log == Some(id) => self.remove_log(&name)?,
                 Name::Log(id) if id != record.log => self.orphan(&name),
                 Name::Chunk(number)
@@ -321,14 +323,7 @@ impl<'a> Repairing<'a> {
                 self.orphan(&format!("{name}{ASIDE}"));
                 Ok(())
             }
-            _ => self.remove(name),
-        }
-    }
-
-    fn remove(&self, name: &str) -> Result<()> {
-        match self.directory.remove(name) {
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
+            _ => self.directory.remove(name),
         }
     }
 

@@ -55,3 +55,31 @@ fn chunks_that_are_not_there_are_not_looked_for_one_by_one() {
         assert!(error.to_string().contains("only 0 are there"), "{error}");
     }
 }
+
+/// Nor where the header of a log states them, and the manifest is lost.
+#[test]
+fn chunks_that_the_header_of_a_log_states_are_not_all_replaced() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..5_000)).expect("appended");
+    std::fs::remove_file(manifest_path(&path)).expect("removed");
+    let sealed_end = u32::MAX;
+    let leaves = 0..u64::from(sealed_end) * CHUNK_LEAVES;
+    let empty = |(level, index)| Node { level, index, summary: Summary::EMPTY };
+    let nodes = cover(leaves.clone()).map(empty).collect();
+    let edge = Edge::from_nodes(leaves, nodes).expect("the nodes of the cover");
+    let log = std::fs::read_dir(&path).expect("a directory").find_map(|entry| {
+        let name = entry.expect("a name").path();
+        name.extension().is_some_and(|ending| ending == "log").then_some(name)
+    });
+    let log = log.expect("a log");
+    edit(&log, |bytes| {
+        let own = Record::decode(&bytes[..RECORD_BYTES]).expect("a header");
+        bytes[..RECORD_BYTES].copy_from_slice(&Record { sealed_end, edge, ..own }.encode());
+    });
+    let before = names(&path);
+    let error = Store::repair(&path).expect_err("most chunks are missing");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.to_string().contains("only 2 are there; move the chunks"), "{error}");
+    assert_eq!(names(&path), before);
+}

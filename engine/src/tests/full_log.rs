@@ -48,6 +48,28 @@ fn a_full_log_is_tried_again_after_a_pause_or_once_it_is_sealed() {
     assert_holds(&path, &observations(0..end + BATCH));
 }
 
+/// Whoever closes a writer or asks it to seal has no later attempt.
+#[test]
+fn the_last_attempt_of_a_writer_waits_for_no_pause() {
+    let (_guard, path) = place();
+    let (store, in_the_way) = unsealable(&path);
+    let (end, _) = append_until_refused(&store, 1);
+    let mut writer = store.writer().expect("a writer");
+    writer.push(observation(end)).expect("pushed");
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    writer.seal().expect("sealed");
+    assert_eq!(u64::from(record(&path).sealed_end), end / CHUNK);
+    drop(writer);
+
+    std::fs::create_dir(&in_the_way).expect("a directory");
+    let (end, _) = append_until_refused(&store, end + 1);
+    let mut writer = store.writer().expect("a writer");
+    writer.push(observation(end)).expect("pushed");
+    std::fs::remove_dir(&in_the_way).expect("removed");
+    writer.close().expect("stored");
+    assert_holds(&path, &observations(0..end + 1));
+}
+
 /// As after a crash during sealing, the log has a mark at its end.
 #[test]
 fn a_full_log_is_sealed_by_the_first_append_of_a_process() {
@@ -64,6 +86,31 @@ fn a_full_log_is_sealed_by_the_first_append_of_a_process() {
     append_each(&store, end..end + 1);
     assert_eq!(u64::from(record(&path).sealed_end), end / CHUNK);
     assert_holds(&path, &observations(0..end + 1));
+}
+
+/// The room for it is that of the old log.
+#[test]
+fn ballast_that_was_given_up_is_made_again_after_the_old_log_is_removed() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..1);
+    let (old, ballast) = (log_path(&path), path.join(BALLAST));
+    let is_full = move |_: &Path, event: &Event| match event.operation {
+        Operation::Write { .. } if event.file.ends_with(".log.tmp") && ballast.exists() => {
+            Err(no_space())
+        }
+        Operation::Write { .. } if event.file.starts_with(BALLAST) && old.exists() => {
+            Err(no_space())
+        }
+        _ => Ok(()),
+    };
+    let append = || store.append_batch(&observations(1..5_000)).expect("appended");
+    let (_, events) = record_operations(is_full, append);
+    assert!(
+        events.iter().any(|it| (it.file.as_str(), it.operation) == (BALLAST, Operation::Remove))
+    );
+    assert_eq!(record(&path).sealed_end, 2);
+    assert!(path.join(BALLAST).exists(), "{:?}", names(&path));
 }
 
 /// Otherwise retention would find a full disk without it.

@@ -22,6 +22,7 @@ mod orphans;
 mod possibly_stored;
 mod power_cut;
 mod read_while_written;
+mod rebuilt;
 mod restored;
 mod torn_or_corrupt;
 mod unconfirmed;

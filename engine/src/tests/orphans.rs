@@ -3,7 +3,7 @@
 use super::disk_watch::{Event, io_error, no_space, record as record_operations};
 use super::*;
 use crate::format::names::{MANIFEST, chunk_name};
-use crate::os::disk::Operation;
+use crate::os::disk::{Operation, watch};
 
 #[test]
 fn what_a_killed_process_left_is_removed_at_the_next_rotation() {
@@ -62,25 +62,65 @@ fn repair_that_fails_leaves_no_temporary_files() {
     assert_eq!(names(&path), before);
 }
 
-/// A network file system may report this where the answer to its first request was lost.
+/// Does a rename of the manifest and reports it as failed, as a network file system may where
+/// the answer to its first request was lost.
+fn misreport(manifest: &Path, event: &Event) -> std::io::Result<()> {
+    let temporary = manifest.with_extension("tmp");
+    match event.operation {
+        Operation::Rename if event.file == MANIFEST && temporary.exists() => {
+            std::fs::rename(temporary, manifest).expect("renamed");
+            Err(io_error())
+        }
+        _ => Ok(()),
+    }
+}
+
 #[test]
 fn a_listed_log_is_kept_although_the_rename_that_listed_it_was_reported_as_failed() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
     append_each(&store, 0..5);
-    let rename = |manifest: &Path, event: &Event| match event.operation {
-        Operation::Rename if event.file == MANIFEST => {
-            std::fs::rename(manifest.with_extension("tmp"), manifest).expect("renamed");
-            Err(io_error())
-        }
-        _ => Ok(()),
-    };
-    let (sealed, _) = record_operations(rename, || store.append_batch(&observations(5..2_100)));
-    sealed.expect("appended");
+    let append = || store.append_batch(&observations(5..2_100)).expect("appended");
+    record_operations(misreport, append);
     assert_eq!(record(&path).sealed_end, 1);
     assert_holds(&path, &observations(0..2_100));
-    let kept = names(&path);
-    assert_eq!(kept.iter().filter(|name| name.ends_with(".log")).count(), 1, "{kept:?}");
+    assert_eq!(count_files(&path, ".log"), 1, "{:?}", names(&path));
+}
+
+/// Nor can it be seen afterwards whether the rename was done.
+#[test]
+fn a_listed_log_is_kept_although_a_failed_rename_listed_it_and_the_manifest_cannot_be_seen() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..5);
+    let mut is_renamed = false;
+    let refuse = move |file: &Path, operation: Operation, _: &[u8]| {
+        let event = Event { file: MANIFEST.to_owned(), operation };
+        if !file.ends_with(MANIFEST) {
+            return Ok(());
+        }
+        if std::mem::take(&mut is_renamed) && operation == Operation::Look {
+            return Err(io_error());
+        }
+        misreport(file, &event).inspect_err(|_| is_renamed = true)
+    };
+    let append = || store.append_batch(&observations(5..2_100)).expect("appended");
+    watch::with(refuse, append);
+    assert_eq!(record(&path).sealed_end, 1);
+    assert_holds(&path, &observations(0..2_100));
+}
+
+/// The log is replaced in the middle of the append.
+#[test]
+fn nothing_more_is_written_to_a_log_whose_replacement_was_reported_as_failed() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Never).create(&path).expect("created");
+    append_each(&store, 0..1);
+    let all = observations(1..4_500_000);
+    record_operations(misreport, || store.append_batch(&all).expect("appended"));
+    drop(store);
+    let summary = Store::open(&path).expect("opened").snapshot().expect("a snapshot").summary();
+    assert_eq!(summary.expect("read").count, 4_500_000);
 }
 
 #[test]
@@ -205,26 +245,6 @@ fn missing_newest_files_are_reported() {
     let found = contents(&path);
     let lost: Vec<_> = found.damage.iter().map(|damage| damage.lost.clone()).collect();
     assert_eq!((found.served(), lost), (vec![0..2_048], vec![2_048..4_096, 4_096..5_000]));
-    std::fs::remove_file(manifest_path(&path)).expect("removed");
-    Store::open(&path).expect_err("no manifest");
-    Store::repair(&path).expect_err("neither a manifest nor a log: nothing states the store");
-}
-
-#[test]
-fn a_lost_manifest_is_made_again_from_the_other_files() {
-    for (count, removed) in [(1, 0), (2_100, 0), (5_000, 2_048), (9_000, 4_096)] {
-        let (_guard, path) = place();
-        let store = Store::create(&path).expect("created");
-        store.append_batch(&observations(0..count)).expect("appended");
-        append_each(&store, count..count + 2);
-        store.remove_before(observation(removed).timestamp_ns).expect("removed");
-        let before = record(&path);
-        std::fs::remove_file(manifest_path(&path)).expect("removed");
-        let repair = Store::repair(&path).expect("repaired");
-        assert!(repair.is_manifest_rebuilt && repair.lost == 0, "{repair:?}");
-        assert_eq!(record(&path).first_chunk, before.first_chunk);
-        assert_holds_from(&path, removed, &observations(removed..count + 2));
-    }
 }
 
 /// A rotation was killed, and then an older copy of manifest and log was put back.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::os::disk::watch;
+use crate::os::disk::{Operation, watch};
 
 /// A store whose log has some unreadable rows, and how many rows it has.
 fn unreadable() -> (TempDir, PathBuf, u64) {
@@ -56,4 +56,23 @@ fn a_repair_accepts_what_the_device_refuses_to_read() {
     watch::set_unreadable(Vec::new());
     let verified = Store::open(&path).expect("opened").verify().expect("verified");
     assert_eq!((verified.damage.len(), verified.readable), (0, count - repair.lost));
+}
+
+/// The file system cannot read what it needs to open the file.
+#[test]
+fn a_chunk_that_cannot_be_opened_for_the_device_is_lost_alone() {
+    for errno in [5, 74, 117] {
+        let (_guard, path) = place();
+        let store = Store::create(&path).expect("created");
+        store.append_batch(&observations(0..5_000)).expect("appended");
+        let refuse = move |file: &Path, operation, _: &[u8]| match operation == Operation::Open
+            && file.ends_with("0000000001.chunk")
+        {
+            true => Err(std::io::Error::from_raw_os_error(errno)),
+            false => Ok(()),
+        };
+        let found = watch::with(refuse, || contents(&path));
+        let lost: Vec<_> = found.damage.iter().map(|damage| damage.lost.clone()).collect();
+        assert_eq!((found.served(), lost), (vec![0..2_048, 4_096..5_000], vec![2_048..4_096]));
+    }
 }

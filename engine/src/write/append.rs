@@ -166,13 +166,14 @@ impl Appending {
         self.has_unconfirmed || self.log.durable() != self.log.end()
     }
 
-    /// Replaces the log if its end cannot be written to.
+    /// Replaces the log if its end cannot be written to, or if it is full.
     ///
     /// Also if an append of `rows` is going to sync, since that replaces a log with frames
     /// that are not confirmed: if it failed after they were written, they would stay.
     fn prepare(&mut self, lock: &Lock, rows: usize, how: How) -> Result<()> {
         self.leave_failed(lock)?;
-        if self.is_not_continuable || (self.has_unconfirmed && self.will_sync(rows, how)) {
+        let is_at_its_end = self.is_not_continuable || self.is_full();
+        if is_at_its_end || (self.has_unconfirmed && self.will_sync(rows, how)) {
             self.sync_and_rotate(lock)?;
         }
         self.confirm_listing(lock)
@@ -180,8 +181,8 @@ impl Appending {
 
     /// Whether an append of this many rows may sync.
     fn will_sync(&self, rows: usize, how: How) -> bool {
-        // With at most a header for each row.
-        let end = self.log.end().offset + 2 * UNIT * rows as u64;
+        // With at most a header for each row, and a block's rest that is too short for one.
+        let end = self.log.end().offset + 2 * UNIT * (rows as u64 + 1);
         how.durable
             || end - self.log.durable().offset >= UNSYNCED_BYTES_MAX
             || end >= how.seal_from_bytes.max(LARGE_LOG_BYTES)
@@ -213,10 +214,6 @@ impl Appending {
     /// Appends `rows`. After an error, `kept` says which of them are stored.
     pub(crate) fn append(&mut self, lock: &Lock, rows: &[Observation], how: How) -> Result<()> {
         self.prepare(lock, rows.len(), how)?;
-        if self.is_full() {
-            self.sync_and_rotate(lock)?;
-            self.confirm_listing(lock)?;
-        }
         let before = self.log.end().sequence;
         for portion in rows.chunks(PORTION) {
             if let Err(error) = self.log.write(portion, how.ahead_bytes) {

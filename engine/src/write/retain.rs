@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::format::names::chunk_name;
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, last_chunk};
 use crate::manifest;
 use crate::os::lock::Lock;
 use crate::stats::summary::Summary;
@@ -74,7 +74,7 @@ impl Appending {
         if !has_same_bits(&left.summary.merge(&right.summary), &parent.summary) {
             let detail = "the statistics in this chunk do not belong to those of the manifest; \
                           `gaugelog repair` computes them again";
-            let number = last_number(level + 1, index / 2);
+            let number = last_chunk(level + 1, index / 2);
             let path = self.directory.file_path(&chunk_name(number));
             return Err(Error::damaged(&path, 0, detail));
         }
@@ -86,7 +86,7 @@ impl Appending {
         if let Some(node) = tree::find(self.manifest.record.edge.nodes(), level, index) {
             return Ok(node.clone());
         }
-        let number = last_number(level, index);
+        let number = last_chunk(level, index);
         let chunk = self.open_chunk(number)?;
         tree::find(&chunk.header.nodes, level, index).cloned().ok_or_else(|| {
             let path = self.directory.file_path(&chunk_name(number));
@@ -119,22 +119,11 @@ impl Appending {
         self.is_listing_durable = false;
         lock.sync_directory()?;
         self.is_listing_durable = true;
-        for number in before {
-            match self.directory.remove(&chunk_name(number)) {
-                Err(error) if !error.is_not_found() => return Err(error),
-                _ => {}
-            }
-        }
+        before.into_iter().try_for_each(|number| self.directory.remove(&chunk_name(number)))?;
         // On a full disk there is room for it only now.
         manifest::make_ballast(&self.directory);
         Ok(())
     }
-}
-
-/// The last chunk of a node of whole chunks.
-fn last_number(level: u32, index: u64) -> u32 {
-    let last = ((index + 1) << (level - CHUNK_LEVEL)) - 1;
-    u32::try_from(last).expect("the number of a chunk that is listed")
 }
 
 /// A listed chunk that is not there will not come back by itself.

@@ -43,7 +43,7 @@ impl Appending {
                 ..Record::empty()
             };
             let file = make_log(directory, &mut record, &Held::default())?;
-            Ok((list(directory, lock, &record)?, file))
+            Ok((manifest::replace(directory, lock, &record)?, file))
         })?;
         Ok(Self::listed(directory, lock, manifest, file))
     }
@@ -96,11 +96,11 @@ impl Appending {
             let ends = (sealable.sequence, end.sequence);
             let (file, has_losses) =
                 seal_and_make_log(&directory, lock, &old, ends, Losses::Corrupt, &mut record)?;
-            Ok((list(&directory, lock, &record)?, file, has_losses))
+            Ok((manifest::replace(&directory, lock, &record)?, file, has_losses))
         };
         let (manifest, file, has_losses) = manifest::with_ballast(&directory, || {
             // Chunks that were finished would take the room that the disk lacks.
-            replace().inspect_err(|_| drop(remove_orphans(&directory, lock, listed)))
+            replace().inspect_err(|_| remove_unlisted(&directory, lock))
         })?;
         *self = Self::listed(&directory, lock, manifest, file);
         if self.is_listing_durable {
@@ -111,9 +111,18 @@ impl Appending {
             } else {
                 directory.remove(&name)
             });
+            // On a full disk there is room for it only now.
+            manifest::make_ballast(&directory);
         }
         Ok(())
     }
+}
+
+/// Removes what an attempt has left that failed, as far as that succeeds.
+fn remove_unlisted(directory: &Directory, lock: &Lock) {
+    // Read again: it may be that only the report of the rename failed.
+    let listed = manifest::read(directory);
+    drop(listed.and_then(|listed| remove_orphans(directory, lock, &listed.record)));
 }
 
 /// Seals the full chunks of `old` before the first of `ends`, and makes the log of `record`
@@ -131,15 +140,6 @@ pub(crate) fn seal_and_make_log(
     let held = Held::read(old, record.log_first_sequence()..end, losses)?;
     let file = make_log(directory, record, &held)?;
     Ok((file, has_losses || !held.is_accepted()))
-}
-
-/// Replaces the manifest to list the log of `record`. If that fails, the log is removed.
-fn list(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
-    let listed = manifest::replace(directory, lock, record);
-    if listed.is_err() {
-        drop(directory.remove(&log_name(record.log)));
-    }
-    listed
 }
 
 /// Makes the log of `record` with what is `held`, and records its extent in `record`.

@@ -201,6 +201,11 @@ impl Session {
         }
     }
 
+    /// Lets the next append try to seal a full log, whenever that failed last.
+    pub(crate) fn end_pause(&mut self) {
+        self.memory.full = None;
+    }
+
     /// Makes everything that was appended durable.
     pub(crate) fn sync(&mut self) -> Result<()> {
         // If it fails, what an append before it may have stored stays known.

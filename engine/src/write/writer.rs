@@ -176,6 +176,7 @@ impl Writer {
     /// # Errors
     /// As [`flush`](Writer::flush).
     pub fn seal(&mut self) -> Result<()> {
+        self.session().end_pause();
         self.flush()?;
         self.session().with(|appending, lock| appending.seal(lock))
     }
@@ -203,6 +204,8 @@ impl Writer {
     /// # Errors
     /// As [`flush`](Writer::flush). What could not be stored is lost with the writer.
     pub fn close(mut self) -> Result<()> {
+        // There is no later attempt.
+        self.session().end_pause();
         let stored = match self.shared.options().sync {
             SyncPolicy::Never => self.flush(),
             SyncPolicy::Always | SyncPolicy::Every(_) => self.sync(),

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags};
@@ -21,8 +21,8 @@ use crate::error::{Error, Result};
 pub(crate) struct Directory {
     descriptor: OwnedFd,
     path: PathBuf,
-    /// The same path, wherever the process changes its working directory to.
-    absolute: PathBuf,
+    /// The working directory in which a relative path was opened.
+    base: Option<OwnedFd>,
     identity: Identity,
 }
 
@@ -34,9 +34,10 @@ impl Directory {
             .map_err(|error| Error::io(path, "open the directory", error))?;
         let identity = call(path, Operation::Look, || Identity::of(&descriptor))
             .map_err(|error| Error::io(path, "look at the directory", error))?;
-        let absolute = std::path::absolute(path)
-            .map_err(|error| Error::io(path, "find the working directory", error))?;
-        Ok(Self { descriptor, path: path.to_owned(), absolute, identity })
+        let open = || Ok(rustix::fs::open(".", flags, Mode::empty())?);
+        let base = path.is_relative().then(|| call(path, Operation::Open, open)).transpose();
+        let base = base.map_err(|error| Error::io(path, "open the working directory", error))?;
+        Ok(Self { descriptor, path: path.to_owned(), base, identity })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -50,12 +51,8 @@ impl Directory {
     /// Whether the path still leads to the directory that is open.
     pub(crate) fn is_named(&self) -> Result<bool> {
         let look = || {
-            let found = rustix::fs::statx(
-                rustix::fs::CWD,
-                &self.absolute,
-                AtFlags::empty(),
-                StatxFlags::INO,
-            )?;
+            let base = self.base.as_ref().map_or(rustix::fs::CWD, AsFd::as_fd);
+            let found = rustix::fs::statx(base, &self.path, AtFlags::empty(), StatxFlags::INO)?;
             Ok(Identity::found(&found))
         };
         match call(&self.path, Operation::Look, look) {
@@ -223,12 +220,16 @@ impl Directory {
             .map_err(|error| Error::io(&path, "rename the file", error))
     }
 
-    /// Removes a file that is no longer needed.
+    /// Removes a file that is no longer needed, if it is there.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.file_path(name);
         let remove = || Ok(rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())?);
-        call(&path, Operation::Remove, remove)
-            .map_err(|error| Error::io(&path, "remove the file", error))
+        match call(&path, Operation::Remove, remove) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::io(&path, "remove the file", error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The names in the directory, sorted. Needs permission to list it.

@@ -12,6 +12,13 @@ use super::{Identity, Operation, announce_write, call, refuse_unreadable, uninte
 use crate::error::{Error, Result};
 use crate::os::map::start_write_out;
 
+/// The unit of reading where the device cannot read all.
+pub(crate) const SECTOR: usize = 512;
+
+/// The number of bytes read, and the furthest sector that the device cannot read, with the
+/// reason.
+type Around = (usize, Option<(u64, Error)>);
+
 /// An open file of a store.
 #[derive(Debug)]
 pub(crate) struct DiskFile {
@@ -95,6 +102,31 @@ impl DiskFile {
             }
         }
         Ok(filled)
+    }
+
+    /// As [`read`](Self::read). Sectors that the device cannot read are zeros; the furthest
+    /// of them is returned too, with the reason.
+    pub(crate) fn read_around(&self, offset: u64, into: &mut [u8]) -> Result<Around> {
+        match self.read(offset, into) {
+            Err(error) if error.is_device_failure() => {}
+            read => return Ok((read?, None)),
+        }
+        let length = usize::try_from(self.len()?.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (mut filled, mut unreadable) = (0, None);
+        let wanted = length.min(into.len());
+        for (number, sector) in into[..wanted].chunks_mut(SECTOR).enumerate() {
+            let at = offset + (number * SECTOR) as u64;
+            match self.read(at, sector) {
+                Ok(read) => filled += read,
+                Err(error) if error.is_device_failure() => {
+                    sector.fill(0);
+                    filled += sector.len();
+                    unreadable = Some((at, error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((filled, unreadable))
     }
 
     /// The offset of the first byte at or after `offset` that is not in a hole of the
