@@ -64,9 +64,10 @@ fn way_out(error: &Error) -> Option<&'static str> {
         }
         ErrorKind::NotAStore => Some("name another place with --log DIR"),
         ErrorKind::Version => Some("use a gaugelog of the version that wrote it"),
-        ErrorKind::Damaged => {
-            Some("`gaugelog verify DIR` lists all of it, `simple_service --dump` prints the rest")
-        }
+        ErrorKind::Damaged => Some(
+            "`gaugelog verify DIR` lists all of it; `gaugelog export DIR`, or \
+                  `simple_service --dump`, prints the rest",
+        ),
         ErrorKind::Io => error.io_error().and_then(|cause| match may_be_read(error.path()) {
             true => way_out_of_io(cause),
             false => way_out_of_reading(cause),

@@ -1,14 +1,13 @@
 //! `gaugelog trim`: removes the oldest observations of a store.
 
 #[cfg(feature = "forward")]
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-#[cfg(feature = "forward")]
-use std::time::SystemTime;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use clap::{ArgGroup, Args};
 use gaugelog::Store;
 use gaugelog_sources::Retention;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::each::Stores;
@@ -25,7 +24,6 @@ Examples:
   gaugelog trim house --keep 365d --keep-bytes 500MB    # each store in the folder";
 
 /// The observations of a chunk: it is removed as a whole.
-#[cfg(feature = "forward")]
 const CHUNK: u64 = 65_536;
 
 /// What to keep.
@@ -65,31 +63,44 @@ impl Keep {
         retention
     }
 
-    /// The cursors of `gaugelog forward` without which the oldest chunk would be removed for
-    /// its age, by their names.
-    #[cfg(feature = "forward")]
-    fn held_by(self, store: &Store) -> gaugelog::Result<Vec<String>> {
-        let Some(age) = self.keep else { return Ok(Vec::new()) };
+    /// What keeps the oldest chunk from being removed for its age, and is easily overlooked.
+    fn held_by(self, store: &Store) -> gaugelog::Result<HeldBy> {
+        let Some(age) = self.keep else { return Ok(HeldBy::default()) };
         let snapshot = store.snapshot()?.skip_damage();
         let first = snapshot.first_sequence();
         let end = first.saturating_add(CHUNK);
         if end > snapshot.end_sequence() {
-            return Ok(Vec::new());
+            return Ok(HeldBy::default());
         }
-        let oldest = SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut latest = SystemTime::UNIX_EPOCH;
         for found in snapshot.by_sequence(first..end) {
-            if found?.1.time() >= oldest {
-                return Ok(Vec::new());
-            }
+            latest = latest.max(found?.1.time());
         }
-        let name = |file: PathBuf| shown(Path::new(file.file_name().unwrap_or_default()));
-        Ok(crate::forward::wanting_before(store, end).into_iter().map(name).collect())
+        let now = SystemTime::now();
+        if latest < now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH) {
+            return Ok(HeldBy { cursors: cursors_before(store, end), future: None });
+        }
+        Ok(HeldBy { cursors: Vec::new(), future: Some(latest).filter(|latest| *latest > now) })
     }
+}
 
-    #[cfg(not(feature = "forward"))]
-    fn held_by(self, _: &Store) -> gaugelog::Result<Vec<String>> {
-        Ok(Vec::new())
-    }
+#[derive(Default)]
+struct HeldBy {
+    /// The names of cursors of `gaugelog forward`.
+    cursors: Vec<String>,
+    /// A time that has not come yet.
+    future: Option<SystemTime>,
+}
+
+#[cfg(feature = "forward")]
+fn cursors_before(store: &Store, end: u64) -> Vec<String> {
+    let name = |file: std::path::PathBuf| shown(Path::new(file.file_name().unwrap_or_default()));
+    crate::forward::wanting_before(store, end).into_iter().map(name).collect()
+}
+
+#[cfg(not(feature = "forward"))]
+fn cursors_before(_: &Store, _: u64) -> Vec<String> {
+    Vec::new()
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
@@ -100,14 +111,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         let held_by = arguments.keep.held_by(&store).map_err(|error| in_words(&error))?;
         let mut text =
             format!("{}: {} observation{} removed", shown(path), count(removed), plural(removed));
-        if !held_by.is_empty() {
-            let files = held_by.join(", ");
+        let HeldBy { cursors, future } = held_by;
+        if !cursors.is_empty() {
+            let files = cursors.join(", ");
             text.push_str(&format!(
                 "; older ones are kept, because they are not sent yet: {files}"
             ));
         }
+        let future = future.and_then(|time| Some(Timestamp::try_from(time).ok()?.to_string()));
+        if let Some(time) = &future {
+            text.push_str(&format!(
+                "; the oldest chunk is kept, because it has a time that has not come yet, {time}; \
+                 --keep-bytes removes it"
+            ));
+        }
         let path = path.to_string_lossy();
-        let object = json!({ "store": path, "removed": removed, "held_by": held_by });
+        let object =
+            json!({ "store": path, "removed": removed, "held_by": cursors, "future": future });
         stores.form.print(&(text + "\n"), &object)
     })
 }

@@ -32,10 +32,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     stores.each(|path| {
         let opened = Options::new().positioned_reads(true).open_read_only(path);
         let verified = opened.and_then(|store| store.verify()).map_err(|error| {
+            let exit = match error.kind() {
+                // This is the command that lists all of it. Without a manifest it cannot.
+                ErrorKind::Damaged => Exit::Error(error.to_string()),
+                _ => in_words(&error),
+            };
             let why = explain::explained(&error);
             let object = json!({ "store": path.to_string_lossy(), "unreadable": why });
-            let printed = stores.form.print("", &object);
-            printed.err().unwrap_or_else(|| in_words(&error))
+            stores.form.print("", &object).err().unwrap_or(exit)
         })?;
         stores.form.print(&report(path, &verified), &object(path, &verified))?;
         match verified.is_sound() {
@@ -62,7 +66,13 @@ fn object(path: &Path, verified: &Verification) -> serde_json::Value {
 fn report(path: &Path, verified: &Verification) -> String {
     let mut text = format!("{}: {}\n", shown(path), contents(verified));
     if verified.is_sound() {
-        text.push_str("every checksum matches, and every statistic is that of the observations\n");
+        let left_out = match verified.accepted {
+            0 => "",
+            _ => "; those of a page count what was lost from it later",
+        };
+        text.push_str(&format!(
+            "every checksum matches, and every statistic is that of the observations{left_out}\n"
+        ));
     }
     for damage in &verified.damage {
         text.push_str(&format!("{}\n", escaped(&damage.to_string())));
@@ -79,8 +89,8 @@ fn verdict(path: &Path, verified: &Verification) -> String {
     }
     let path = shown(path);
     verdict.push_str(&format!(
-        "; `simple_service --log {path} --dump` prints what can be read, \
-         `gaugelog repair {path}` accepts the loss"
+        "; `gaugelog export {path}` prints what can be read, `gaugelog repair {path}` accepts \
+         the loss"
     ));
     verdict
 }

@@ -8,10 +8,11 @@ mod program;
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gaugelog::{Observation, Store};
 use program::{Bench, Ran, TOOL, install, names_in, program};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -112,6 +113,53 @@ fn all_stores_that_are_named_are_sealed_and_trimmed() {
     let trimmed = lines(&tool(&["trim", "--json", "--keep-bytes", "1kB"], &[&house]).succeeds());
     let removed: Vec<u64> = trimmed.iter().map(|it| it["removed"].as_u64().unwrap()).collect();
     assert_eq!(removed, [0, 131_072]);
+}
+
+/// A store of observations of 1970, of which the eleventh may have another time.
+fn old(path: &Path, time_ns: i64) {
+    let mut rows: Vec<_> =
+        (0..140_000).map(|n| Observation::new(n, (n * 7_919 % 1_013) as f64 / 7.0)).collect();
+    rows[10].timestamp_ns = time_ns;
+    let store = Store::create(path).unwrap();
+    store.append_batch(&rows).unwrap();
+    store.seal().unwrap();
+}
+
+/// As of a machine whose clock was wrong once.
+#[test]
+fn a_time_in_the_future_that_keeps_old_observations_is_named() {
+    let (_dir, house) = house(&[]);
+    let (room, shed) = (house.join("room"), house.join("shed"));
+    old(&room, 10);
+    old(&shed, 7_258_118_400_000_000_000);
+    let ran = tool(&["trim", "--keep", "1d"], &[&room, &shed]).succeeds();
+    let printed: Vec<&str> = ran.stdout.lines().collect();
+    assert!(printed[0].ends_with("room: 131,072 observations removed"), "{ran:?}");
+    let why = "shed: 0 observations removed; the oldest chunk is kept, because it has a time that \
+               has not come yet, 2200-01-01T00:00:00Z; --keep-bytes removes it";
+    assert!(printed[1].ends_with(why), "{ran:?}");
+}
+
+#[test]
+fn a_repair_says_what_it_cannot_know_and_what_stays() {
+    let (_dir, house) = house(&[]);
+    let room = house.join("room");
+    old(&room, 10);
+    let chunk = room.join("0000000001.chunk");
+    let bytes = fs::metadata(&chunk).unwrap().len();
+    let file = fs::File::options().write(true).open(&chunk).unwrap();
+    file.write_all_at(&[0x55; 64], bytes / 2).unwrap();
+    let text = tool(&["repair"], &[&room]).succeeds().stdout;
+    assert!(text.contains("what was computed of a page before it was lost stays"), "{text}");
+    let text = tool(&["verify"], &[&room]).succeeds().stdout;
+    assert!(text.contains("those of a page count what was lost from it later"), "{text}");
+
+    fs::remove_file(room.join("0000000000.chunk")).unwrap();
+    fs::remove_file(room.join("manifest")).unwrap();
+    let text = tool(&["repair"], &[&room]).succeeds().stdout;
+    let line = "it begins with observation 65,536: those before it were removed by retention, or \
+                are lost\n";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]

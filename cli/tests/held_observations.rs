@@ -62,3 +62,20 @@ fn what_is_too_old_is_removed_when_a_chunk_is_full() {
         assert_eq!((&seen["stored"], &seen["observations"]), (&200_000.into(), &left.into()));
     }
 }
+
+/// Who restarts a collector because the card is full cannot wait for the next chunk.
+#[test]
+fn what_is_too_old_is_removed_at_the_start() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let mut command = tool(dir, &["collect", "stdin", "-q", "--log", "log"]);
+    command.stdin(old_lines(200_000));
+    Ran::of(command).succeeds();
+    let collect = ["collect", "normal", "-q", "--log", "log", "--every", "100ms", "--keep", "1d"];
+    let mut running = Running::of(tool(dir, &collect));
+    let observations = || status(dir, "log")[0]["observations"].as_u64();
+    wait_until(|| observations() < Some(10_000));
+    running.signal(Signal::TERM);
+    wait_until(|| running.0.try_wait().unwrap().is_some());
+    assert!(observations() > Some(200_000 - 3 * 65_536), "what is new stays");
+}

@@ -54,10 +54,10 @@ pub fn distribution(
     let title = look.title("distribution of ", &names, "");
     let page = Page::new(look, &title, &in_words(&figures, look));
     let windows: Vec<&Window> = sources.iter().map(|it| &it.window).collect();
-    let Some((low, high)) = values(&figures) else { return Ok(page.notice(look.nothing())) };
+    let Some((low, high)) = values(&figures) else { return Ok(page.notice(look.nothing(), None)) };
     if low == high && binning == Binning::Round {
         let count = figures.iter().map(|it| it.count).sum();
-        return Ok(page.notice(&equal(count, low, look)));
+        return Ok(page.notice(&equal(count, low, look), None));
     }
     let histograms = match binning {
         Binning::Equal(count) => equal_bins(&windows, count)?,

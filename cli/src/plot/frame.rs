@@ -5,6 +5,7 @@ use super::lines::{cut, shortened, words, wrapped};
 use super::look::Look;
 use super::shapes::{Align, Drawing, Point, Style};
 use super::theme::{Rgb, Theme};
+use super::time_axis::TimeAxis;
 
 /// Pictures narrower than this have narrow margins.
 const WIDE: u32 = 800;
@@ -294,8 +295,8 @@ impl Page {
         rows
     }
 
-    /// A sentence in place of data.
-    pub(super) fn notice(mut self, text: &str) -> Drawing {
+    /// A sentence in place of data, over the times in which there is none.
+    pub(super) fn notice(mut self, text: &str, times: Option<&TimeAxis>) -> Drawing {
         let width = f64::from(self.drawing.width);
         let (top, bottom) = ((self.below + LEGEND).round(), self.bottom());
         self.frame = Frame { left: self.margin, top, right: width - self.margin, bottom };
@@ -305,7 +306,10 @@ impl Page {
             let at = (width / 2.0, first + f64::from(below) * 28.0);
             self.drawing.text(at, Align::Centre, self.styles.notice, line);
         }
-        self.horizontal_axis(&[], "");
+        let across = self.frame.ticks_across();
+        let axis = times.map(|times| (times.ticks(across), times.title(across)));
+        let (ticks, title) = axis.unwrap_or_default();
+        self.horizontal_axis(&ticks, &title);
         self.drawing
     }
 }

@@ -1,5 +1,7 @@
 //! The series: values over time.
 
+use std::time::SystemTime;
+
 use gaugelog::Observation;
 
 use super::axis::ValueAxis;
@@ -39,7 +41,10 @@ pub fn series(sources: &[Source], look: &Look) -> gaugelog::Result<Drawing> {
     let names: Vec<Option<&str>> = sources.iter().map(|it| it.name.as_deref()).collect();
     let Some(plan) = Plan::new(&names, &figures, look) else {
         let title = look.title("", &names, " over time");
-        return Ok(Page::new(look, &title, &[]).notice(look.nothing()));
+        let now = || Observation::at(SystemTime::now(), 0.0).timestamp_ns;
+        let until = || look.until.unwrap_or_else(now);
+        let times = look.since.map(|since| TimeAxis::new(since, until(), look));
+        return Ok(Page::new(look, &title, &[]).notice(look.nothing(), times.as_ref()));
     };
     let columns = |source: &Source| plan.grid.columns(&source.window);
     let columns: Vec<Vec<Column>> = sources.iter().map(columns).collect::<gaugelog::Result<_>>()?;

@@ -37,8 +37,7 @@ pub(super) fn collect(
     collector.stop.wake(sender.clone());
     let mut context = Context::new(collector, sender, on_event);
     let suspended = context.clock.suspended();
-    let mut scheduler =
-        Scheduler { lanes: Vec::new(), numbers: 0.., suspended, trim_ns: nanoseconds(TRIM) };
+    let mut scheduler = Scheduler { lanes: Vec::new(), numbers: 0.., suspended, trim_ns: 0 };
     for feed in feeds {
         scheduler.add(feed, 0, &mut context);
     }
@@ -143,6 +142,9 @@ impl Scheduler {
 
     fn add(&mut self, feed: Feed, start_ns: u64, context: &mut Context<'_>) {
         let lane = feed.begin(self.lanes.len(), start_ns, &mut self.numbers, context);
+        if lane.removes_old {
+            self.trim_ns = start_ns;
+        }
         self.lanes.push(lane);
     }
 
