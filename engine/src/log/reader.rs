@@ -4,7 +4,7 @@
 //! holds a valid frame or is corrupt.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::blocks::Blocks;
 use super::resync::Resync;
@@ -24,6 +24,9 @@ pub(crate) struct Log {
     file: Arc<DiskFile>,
     head: Head,
     tail: Tail,
+    /// The last corrupt place that was passed over, and what follows it. Reading a long one
+    /// piece by piece must not search all of it for each piece.
+    passed: Mutex<Option<(Place, Place)>>,
 }
 
 /// What a log holds, in order of sequence number.
@@ -48,7 +51,7 @@ impl Log {
     /// The log in an open file.
     pub(crate) fn of(file: Arc<DiskFile>, head: Head) -> Result<Self> {
         let tail = Tail::find(&file, &head)?;
-        Ok(Self { file, head, tail })
+        Ok(Self { file, head, tail, passed: Mutex::default() })
     }
 
     pub(crate) fn tail(&self) -> &Tail {
@@ -137,6 +140,10 @@ impl Log {
         reading.flush()
     }
 
+    fn passed(&self) -> MutexGuard<'_, Option<(Place, Place)>> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lost(&self, offset: u64, lost: Range<u64>, why: Option<&Error>) -> Damage {
         let detail = match why {
             Some(error) => format!("the log cannot be read: {}", error.detail_with_source()),
@@ -195,6 +202,13 @@ impl Reading<'_> {
         let end = self.log.tail.end.offset.min(self.log.tail.length);
         let (mut low, mut high) = (1, end.div_ceil(BLOCK_BYTES));
         let mut found = first;
+        match *self.log.passed() {
+            Some((_, next)) if next.sequence <= self.wanted.start => {
+                (found, low) = (next, next.offset.div_ceil(BLOCK_BYTES).max(1));
+            }
+            Some((from, _)) if from.sequence <= self.wanted.start => return Ok(from),
+            _ => {}
+        }
         while low < high {
             let middle = low + (high - low) / 2;
             // A corrupt start of a block gives no number: use the block before it.
@@ -264,10 +278,18 @@ impl Reading<'_> {
         if self.frame(place)?.is_some() {
             return Ok(place);
         }
+        let passed = *self.log.passed();
+        if let Some((_, next)) = passed.filter(|(from, _)| *from == place) {
+            self.lose(place, next.sequence, None)?;
+            return Ok(next);
+        }
         let end = self.log.tail.end;
         let next = self.resync.next(&mut self.blocks, &self.log.head, place, end.offset)?;
         let next = next.map_or(end, |frame| frame.place);
         let why = self.blocks.take_unreadable().map(|(_, error)| error);
+        if why.is_none() {
+            *self.log.passed() = Some((place, next));
+        }
         self.lose(place, next.sequence, why.as_ref())?;
         Ok(next)
     }

@@ -1,9 +1,13 @@
 //! Promise 8: what is stated under a correct checksum costs neither memory nor time beyond
 //! what is there.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use super::*;
 use crate::error::ErrorKind;
 use crate::format::frame::{BLOCK_BYTES, encode_rows};
+use crate::os::disk::{Operation, watch};
 use crate::stats::tree::{Node, cover};
 
 /// Between two frames there is at most one row in each 16 bytes.
@@ -82,4 +86,30 @@ fn chunks_that_the_header_of_a_log_states_are_not_all_replaced() {
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert!(error.to_string().contains("only 2 are there; move the chunks"), "{error}");
     assert_eq!(names(&path), before);
+}
+
+/// Each chunk is read from the log by itself.
+#[test]
+fn a_log_without_frames_is_not_searched_again_for_each_chunk() {
+    let (_guard, path) = place();
+    append_each(&Store::create(&path).expect("created"), 0..1);
+    let (chunks, blocks) = (200, 32);
+    let made_bytes = blocks * BLOCK_BYTES;
+    let made = Record { made_observations: chunks * CHUNK, made_bytes, ..record(&path) }.encode();
+    std::fs::write(manifest_path(&path), made.repeat(2)).expect("written");
+    edit(&log_path(&path), |bytes| {
+        bytes[..RECORD_BYTES].copy_from_slice(&made);
+        bytes.resize(usize::try_from(made_bytes).expect("small"), 0x5a);
+    });
+    let reads = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&reads);
+    let count = move |file: &Path, operation, _: &[u8]| {
+        let is_log = file.extension().is_some_and(|ending| ending == "log");
+        counted.set(counted.get() + u64::from(is_log && operation == Operation::Read));
+        Ok(())
+    };
+    let store = Store::open(&path).expect("opened");
+    watch::with(count, || store.seal()).expect("sealed");
+    assert_eq!(u64::from(record(&path).sealed_end), chunks);
+    assert!(reads.get() < 10 * chunks, "{}", reads.get());
 }
