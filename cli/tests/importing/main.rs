@@ -7,6 +7,7 @@ mod interrupted;
 mod json;
 #[path = "../program/mod.rs"]
 mod program;
+mod quotes_and_lines;
 mod refused;
 
 use std::fs;

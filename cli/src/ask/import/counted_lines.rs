@@ -3,17 +3,16 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use super::csv_input::ROW_BYTES_MAX;
+use super::row_scan::RowScan;
 
 /// A CSV file in which a blank line among the data is a row with one empty cell, which the
 /// csv crate would drop. `#` begins a comment only above the heading, or above the
 /// first row where there is none.
 pub(super) struct CountedLines {
     input: BufReader<Box<dyn Read>>,
-    delimiter: u8,
+    scan: RowScan,
     /// Rows that are still to come before all lines count.
     before: usize,
-    /// Whether the next line continues a quoted cell.
-    is_quoted: bool,
     line: Vec<u8>,
     /// How much of `line` was handed over.
     given: usize,
@@ -25,7 +24,7 @@ impl CountedLines {
         let input = BufReader::with_capacity(1 << 18, input);
         // Without a heading, the first row is what shows that the data has begun.
         let (line, before) = (Vec::new(), heading.max(1));
-        Self { input, delimiter, before, is_quoted: false, line, given: 0 }
+        Self { input, scan: RowScan::new(delimiter, false), before, line, given: 0 }
     }
 
     fn next_line(&mut self) -> io::Result<()> {
@@ -34,10 +33,16 @@ impl CountedLines {
         // A line that is longer is refused after this part of it.
         let most = 2 * ROW_BYTES_MAX as u64;
         self.input.by_ref().take(most).read_until(b'\n', &mut self.line)?;
-        if self.is_quoted {
-            self.is_quoted = self.ends_quoted();
-            return Ok(());
+        if !self.scan.is_quoted() {
+            self.count_line();
         }
+        // The CSV reader finds the same misplaced quote, and refuses its row.
+        let _ = self.scan.follow(&self.line);
+        Ok(())
+    }
+
+    /// Makes a blank line a row, and a comment a blank line.
+    fn count_line(&mut self) {
         let is_blank = matches!(&self.line[..], b"\n" | b"\r\n");
         if self.before == 0 {
             if is_blank {
@@ -53,26 +58,6 @@ impl CountedLines {
         } else if !is_blank {
             self.before -= 1;
         }
-        self.is_quoted = self.ends_quoted();
-        Ok(())
-    }
-
-    /// Whether a quoted cell goes on after the line.
-    fn ends_quoted(&self) -> bool {
-        let (mut is_quoted, mut has_closed) = (self.is_quoted, false);
-        let mut last = self.delimiter;
-        for byte in &self.line {
-            if *byte == b'"' {
-                // Quotes in the middle of a cell are text; two in a quoted one are one.
-                let was_quoted = is_quoted;
-                is_quoted = !was_quoted && (last == self.delimiter || has_closed);
-                has_closed = was_quoted;
-            } else {
-                has_closed = false;
-            }
-            last = *byte;
-        }
-        is_quoted
     }
 }
 

@@ -1,139 +1,127 @@
-//! The rows of a CSV file, with what the csv crate does not say: whether the file ends in a
-//! quoted cell, or in the middle of a line.
+//! The rows of a CSV file, with what the csv crate does not say: whether a quote is not closed,
+//! in which line a row is, and whether the file ends in the middle of a line.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use csv::{ByteRecord, Position, Reader, ReaderBuilder};
+use csv::{ByteRecord, Reader, ReaderBuilder};
 
+use super::row_scan::{RowScan, line_ends};
 use super::{Failure, Refused};
 
 /// The longest row. A quote that is not closed takes no more memory than this.
 pub(super) const ROW_BYTES_MAX: usize = 1 << 20;
 
-/// Comes after the file: a row of its own, or the end of a cell whose quote is not closed.
-/// No delimiter is one of its bytes.
-const END: &[u8] = b"\r\n\xFF\xFE\xFF\xFE\xFF\xFE\xFF\xFE";
-const END_CELL: &[u8] = END.split_at(2).1;
-
 /// Reads row after row.
 pub(super) struct CsvInput {
     reader: Reader<Bytes>,
-    taken: Rc<Taken>,
+    taken: Rc<RefCell<Taken>>,
 }
 
 /// What the csv crate has taken of the file.
-#[derive(Debug, Default)]
 struct Taken {
-    /// Bytes since it returned a row.
-    since_row: Cell<usize>,
-    last: Cell<Option<u8>>,
-    /// The first byte of the first line end.
-    line_end: Cell<Option<u8>>,
-    is_all: Cell<bool>,
+    scan: RowScan,
+    /// What it took last: in it is the end of the row that it returned last.
+    part: Vec<u8>,
+    /// The byte of the file at which that begins, the line there, and the byte before.
+    begin: u64,
+    line: u64,
+    before: Option<u8>,
+    /// Why it gets no more of the file.
+    refused: Option<Refused>,
+    is_all: bool,
 }
 
 impl CsvInput {
-    pub(super) fn new(builder: &ReaderBuilder, input: Box<dyn Read>) -> Self {
-        let taken = Rc::default();
-        let bytes = Bytes { input, end: END, taken: Rc::clone(&taken) };
+    /// Of a reader that skips comments if `has_comments`.
+    pub(super) fn new(
+        builder: &ReaderBuilder,
+        input: Box<dyn Read>,
+        delimiter: u8,
+        has_comments: bool,
+    ) -> Self {
+        let scan = RowScan::new(delimiter, has_comments);
+        let (begin, line, before, is_all) = (0, 1, None, false);
+        let taken = Taken { scan, part: Vec::new(), begin, line, before, refused: None, is_all };
+        let taken = Rc::new(RefCell::new(taken));
+        let bytes = Bytes { input, taken: Rc::clone(&taken) };
         Self { reader: builder.from_reader(bytes), taken }
     }
 
     /// Reads the next row; false at the end of the file.
     pub(super) fn next(&mut self, row: &mut ByteRecord) -> Result<bool, Failure> {
-        self.taken.since_row.set(0);
-        let read = self.reader.read_byte_record(row);
-        if self.taken.since_row.get() > ROW_BYTES_MAX {
-            let why = "a row that begins here has more than 1 MiB, perhaps because a quote is not \
-                       closed; close or remove it";
-            let begun = row.position().map_or(0, Position::line);
-            return Err(refused(begun + u64::from(self.taken.ends_at_cr()), why));
-        }
-        if !read.map_err(failed)? {
-            return Ok(false);
-        }
-        let last = row.iter().next_back().unwrap_or_default();
-        if !self.taken.is_all.get() || !last.ends_with(END_CELL) {
-            return Ok(true);
-        }
-        if row.len() == 1 && last == END_CELL {
-            return Ok(false);
-        }
-        let why = "a quote begins a cell here, and is not closed before the end of the file; close \
-                   or remove it";
-        Err(refused(self.reader.position().line() - line_feeds(last), why))
+        self.reader.read_byte_record(row).map_err(|error| {
+            let why = error.to_string();
+            match error.into_kind() {
+                csv::ErrorKind::Io(error) => Failure::from(error),
+                _ => Failure::Refused(Refused::row(self.line(row), why)),
+            }
+        })
     }
 
     /// The line at which the row that was read last begins, counted from 1. The position that
-    /// the csv crate gives it is before blank lines and comments.
+    /// the csv crate gives it is before blank lines and comments, and counts line feeds.
     pub(super) fn line(&self, row: &ByteRecord) -> u64 {
-        let own_end = u64::from(!self.taken.ends_at_cr());
-        let end = self.reader.position().line();
-        end.saturating_sub(own_end + row.iter().map(line_feeds).sum::<u64>()).max(1)
+        let taken = self.taken.borrow();
+        let end = self.reader.position().byte().saturating_sub(taken.begin);
+        let end = usize::try_from(end).map_or(taken.part.len(), |end| end.min(taken.part.len()));
+        let up_to_end = &taken.part[..end];
+        // Of the line end of the row, the csv crate takes the line feed with the next row.
+        let row_end = up_to_end.strip_suffix(b"\n").or(up_to_end.strip_suffix(b"\r"));
+        let within: u64 = row.iter().map(|cell| line_ends(None, cell)).sum();
+        taken.line + line_ends(taken.before, row_end.unwrap_or(up_to_end)) - within
     }
 
     /// Whether the row that was read last is that of a last line without a line end.
     pub(super) fn lacks_line_end(&self) -> bool {
-        self.taken.is_all.get()
-            && self.taken.last.get().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'))
-    }
-}
-
-fn line_feeds(cell: &[u8]) -> u64 {
-    cell.iter().filter(|byte| **byte == b'\n').count() as u64
-}
-
-impl Taken {
-    /// Whether rows end at a carriage return. The csv crate counts a line feed after it only
-    /// with the next row.
-    fn ends_at_cr(&self) -> bool {
-        self.line_end.get() == Some(b'\r')
-    }
-}
-
-fn refused(line: u64, why: &str) -> Failure {
-    Failure::Refused(Refused { line, why: why.to_owned(), can_be_skipped: false })
-}
-
-fn failed(error: csv::Error) -> Failure {
-    let line = error.position().map_or(0, Position::line);
-    let why = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => Failure::Input(error),
-        _ => Failure::Refused(Refused::row(line, why)),
+        let taken = self.taken.borrow();
+        taken.is_all && taken.scan.last().is_some_and(|byte| !matches!(byte, b'\n' | b'\r'))
     }
 }
 
 struct Bytes {
     input: Box<dyn Read>,
-    /// What is left of `END`.
-    end: &'static [u8],
-    taken: Rc<Taken>,
+    taken: Rc<RefCell<Taken>>,
 }
 
 impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let taken = &self.taken;
-        if taken.since_row.get() > ROW_BYTES_MAX {
-            return Err(io::Error::other("a row is too long"));
+        let taken = &mut *self.taken.borrow_mut();
+        if let Some(refused) = taken.refused.take() {
+            return Err(io::Error::other(refused));
         }
-        if !taken.is_all.get() {
-            let read = self.input.read(buffer)?;
-            taken.since_row.set(taken.since_row.get() + read);
-            if let Some(last) = read.checked_sub(1) {
-                taken.last.set(Some(buffer[last]));
-                if taken.line_end.get().is_none() {
-                    let mut bytes = buffer[..read].iter().copied();
-                    taken.line_end.set(bytes.find(|byte| matches!(byte, b'\n' | b'\r')));
-                }
-                return Ok(read);
+        if taken.scan.row_bytes() > ROW_BYTES_MAX {
+            let why = "a row that begins here has more than 1 MiB, perhaps because a quote is not \
+                       closed; close or remove it";
+            return Err(io::Error::other(Refused::without_end(taken.scan.row_line(), why.into())));
+        }
+        let read = self.input.read(buffer)?;
+        if read == 0 {
+            let was_all = std::mem::replace(&mut taken.is_all, true);
+            // The csv crate takes a comment without a line end for a row.
+            if taken.scan.is_comment() && !was_all {
+                buffer[0] = b'\n';
+                return Ok(1);
             }
-            taken.is_all.set(true);
-            // The same line end as in the file.
-            self.end = &END[usize::from(!taken.ends_at_cr())..];
+            return taken.scan.ends_open().map_or(Ok(0), |refused| Err(io::Error::other(refused)));
         }
-        self.end.read(buffer)
+        let part = &buffer[..read];
+        taken.begin += taken.part.len() as u64;
+        (taken.line, taken.before) = (taken.scan.line(), taken.scan.last());
+        let right = match taken.scan.follow(part) {
+            Ok(()) => part,
+            // The rows before it are still read.
+            Err(misquoted) => {
+                taken.refused = Some(misquoted.why);
+                &part[..misquoted.at]
+            }
+        };
+        taken.part.clear();
+        taken.part.extend_from_slice(right);
+        match taken.refused.take_if(|_| right.is_empty()) {
+            Some(refused) => Err(io::Error::other(refused)),
+            None => Ok(right.len()),
+        }
     }
 }

@@ -71,14 +71,15 @@ impl CsvRows {
 
     fn reader(&mut self) -> CsvInput {
         let input = std::mem::replace(&mut self.input, Box::new(std::io::empty()));
-        let mut builder = csv_reader(self.layout.delimiter);
+        let delimiter = self.layout.delimiter;
+        let mut builder = csv_reader(delimiter);
         builder.buffer_capacity(1 << 18);
         if self.paced.is_none() {
-            return CsvInput::new(&builder, input);
+            return CsvInput::new(&builder, input, delimiter, true);
         }
         builder.comment(None);
-        let lines = CountedLines::new(input, self.layout.delimiter, self.heading());
-        CsvInput::new(&builder, Box::new(lines))
+        let lines = CountedLines::new(input, delimiter, self.heading());
+        CsvInput::new(&builder, Box::new(lines), delimiter, false)
     }
 
     /// Reports a last line without a line end, which a pipe that broke off leaves.

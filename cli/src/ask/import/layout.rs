@@ -4,11 +4,12 @@ use std::io::Cursor;
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
+use super::Arguments;
 use super::columns::Columns;
 use super::csv_input::CsvInput;
 use super::numbers::Numbers;
+use super::row_scan::RowScan;
 use super::times::Times;
-use super::{Arguments, Failure, Refused};
 use crate::figures::plural;
 use crate::listing::quoted;
 
@@ -58,9 +59,7 @@ pub(super) fn understand(
     let numbers = Numbers::of(arguments);
     let sample = if is_whole { sample } else { without_cut_character(sample) };
     let delimiter = delimiter.unwrap_or_else(|| delimiter_of(sample, arguments.decimal_comma));
-    if is_whole {
-        check_quotes(sample, delimiter)?;
-    }
+    check_quotes(sample, is_whole, delimiter)?;
     let mut rows = sample_rows(sample, is_whole, delimiter, arguments.skip > 0)?;
     if rows.is_empty() && is_whole {
         return Err("there is no row in it; name a file with observations".to_owned());
@@ -76,7 +75,7 @@ pub(super) fn understand(
         rows.drain(..skip);
     }
     if rows.is_empty() && !is_whole {
-        return Err(LONG_ROW.to_owned());
+        return Err(NO_ROW.to_owned());
     }
     let columns = Columns { heading, rows, times: &times, numbers: &numbers };
     let time = match (&arguments.time[..], &arguments.start) {
@@ -94,22 +93,14 @@ pub(super) fn understand(
     Ok(Layout { delimiter, preamble, heading, width, time, value, times, numbers, example })
 }
 
-const LONG_ROW: &str = "its first row has more than 64 KiB, perhaps because a quote is not closed; \
-                        close or remove it";
+const NO_ROW: &str = "its first 64 KiB hold no whole row of data; shorten the comments or the row, \
+                      or close or remove a quote that is not closed";
 
 /// Refuses a file in which a quote is not closed, before its rows are looked at.
-fn check_quotes(sample: &[u8], delimiter: u8) -> Result<(), String> {
-    let mut input = CsvInput::new(&csv_reader(delimiter), Box::new(Cursor::new(sample.to_vec())));
-    let mut row = ByteRecord::new();
-    loop {
-        match input.next(&mut row) {
-            Ok(true) => {}
-            Err(Failure::Refused(Refused { line, why, .. })) => {
-                return Err(format!("line {line}: {why}"));
-            }
-            _ => return Ok(()),
-        }
-    }
+fn check_quotes(sample: &[u8], is_whole: bool, delimiter: u8) -> Result<(), String> {
+    let mut scan = RowScan::new(delimiter, true);
+    scan.follow(sample).map_err(|misquoted| misquoted.why.to_string())?;
+    scan.ends_open().filter(|_| is_whole).map_or(Ok(()), |why| Err(why.to_string()))
 }
 
 /// The delimiter that is in the most lines one after another, which lines about the file
@@ -189,7 +180,8 @@ fn sample_rows(
     are_some_skipped: bool,
 ) -> Result<Vec<StringRecord>, String> {
     let mut rows = Vec::new();
-    let mut input = CsvInput::new(&csv_reader(delimiter), Box::new(Cursor::new(sample.to_vec())));
+    let sample = Box::new(Cursor::new(sample.to_vec()));
+    let mut input = CsvInput::new(&csv_reader(delimiter), sample, delimiter, true);
     let mut bytes = ByteRecord::new();
     while rows.len() <= SAMPLE_ROWS {
         match input.next(&mut bytes) {

@@ -12,9 +12,11 @@ mod numbers;
 mod paced;
 #[cfg(feature = "progress")]
 mod progress;
+mod row_scan;
 mod storing;
 mod times;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -162,7 +164,20 @@ impl Refused {
     fn row(line: u64, why: String) -> Self {
         Self { line, why, can_be_skipped: true }
     }
+
+    /// A row whose end cannot be found.
+    fn without_end(line: u64, why: String) -> Self {
+        Self { line, why, can_be_skipped: false }
+    }
 }
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.why)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// Why rows came to an end early.
 #[derive(Debug)]
@@ -174,6 +189,13 @@ enum Failure {
         rows: u64,
     },
     Store(gaugelog::Error),
+}
+
+/// Parsers hand on what a reader below them refuses.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        error.downcast().map_or_else(Self::Input, Self::Refused)
+    }
 }
 
 /// Takes rows, one after another.
