@@ -119,3 +119,15 @@ fn a_comment_with_a_blank_at_its_end_is_no_row() {
 fn any_control_character_may_end_cells() {
     imports("t\x01v\n1970-01-01\x015\n", &["--delimiter", "\x01"], &[(0, 5.0)]);
 }
+
+#[test]
+fn rows_that_are_skipped_have_as_many_cells_as_the_others() {
+    let text = "1970-01-01,999.5\n1970-01-02,1,234\n1970-01-03,2,345\n";
+    let (second, third) = (["--value", "2", "--skip", "1"], ["--value", "2", "--skip", "2"]);
+    let width = ["3 cells, and the first row has 2", "commas between thousands"];
+    refuses(text, &["--value", "2"], &["line 2", width[0], width[1]]);
+    refuses(text, &second, &["line 2", width[0], width[1]]);
+    refuses(text, &third, &["line 3", width[0], width[1]]);
+    // A row about the file is none of them.
+    imports("5\n1970-01-01,1\n1970-01-02,2\n", &second, &[(0, 1.0), (DAY, 2.0)]);
+}

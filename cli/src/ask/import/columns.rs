@@ -11,6 +11,8 @@ const PLAUSIBLE: std::ops::Range<i64> = 315_532_800_000_000_000..4_102_444_800_0
 /// The sample of a file, while its columns are found.
 pub(super) struct Columns<'a> {
     pub(super) heading: Option<Vec<String>>,
+    /// Rows before `rows` that `--skip` passes.
+    pub(super) skipped: Vec<StringRecord>,
     pub(super) rows: Vec<StringRecord>,
     pub(super) times: &'a Times,
     pub(super) numbers: &'a Numbers,
@@ -22,13 +24,23 @@ impl Columns<'_> {
         of_rows.max(self.heading.as_ref().map_or(0, Vec::len))
     }
 
-    /// How many cells a row is to have. A heading may leave the last ones unnamed.
+    /// How many cells a row is to have. A heading may leave the last ones unnamed. Without one,
+    /// the first row says it, so that an import goes on with `--skip` as it began; what is no
+    /// row of data may be skipped too.
     pub(super) fn width(&self, time: &[usize], value: usize) -> usize {
         let Some(names) = &self.heading else {
-            return self.rows.first().map_or(0, StringRecord::len);
+            let mut rows = self.skipped.iter().filter(|row| self.is_datum(row, time, value));
+            return rows.next().or(self.rows.first()).map_or(0, StringRecord::len);
         };
         let named = names.iter().rposition(|name| !name.is_empty());
         named.into_iter().chain(time.iter().copied()).fold(value, usize::max) + 1
+    }
+
+    /// Whether a row has a time and a value.
+    fn is_datum(&self, row: &StringRecord, time: &[usize], value: usize) -> bool {
+        let cells: Option<Vec<&str>> = time.iter().map(|at| row.get(*at).map(str::trim)).collect();
+        let is_time = |cells: Vec<&str>| cells.is_empty() || self.times.fits(&cells.join(" "));
+        cells.is_some_and(is_time) && row.get(value).is_some_and(|cell| self.numbers.fits(cell))
     }
 
     /// The column of this name, or of this number from 1.

@@ -29,7 +29,7 @@ pub(super) struct Layout {
     /// The names of the columns, if the file has them.
     pub(super) heading: Option<Vec<String>>,
     /// How many cells a row has: those of the heading up to its last name, or else those of
-    /// the first row.
+    /// the first row, also where it is skipped.
     pub(super) width: usize,
     /// The columns whose cells, joined by a blank, are the time; none, if there is no time.
     pub(super) time: Vec<usize>,
@@ -71,13 +71,11 @@ pub(super) fn understand(
         .then(|| rows.remove(0).iter().map(|cell| cell.trim().to_owned()).collect());
     // What is skipped tells nothing about the columns, unless there is nothing else.
     let skip = usize::try_from(arguments.skip).unwrap_or(usize::MAX);
-    if skip < rows.len() {
-        rows.drain(..skip);
-    }
+    let skipped = if skip < rows.len() { rows.drain(..skip).collect() } else { Vec::new() };
     if rows.is_empty() && !is_whole {
         return Err(NO_ROW.to_owned());
     }
-    let columns = Columns { heading, rows, times: &times, numbers: &numbers };
+    let columns = Columns { heading, skipped, rows, times: &times, numbers: &numbers };
     let time = match (&arguments.time[..], &arguments.start) {
         (_, Some(_)) => Vec::new(),
         ([], None) => columns.with_clock(columns.find_time()?)?,
