@@ -131,3 +131,15 @@ fn rows_that_are_skipped_have_as_many_cells_as_the_others() {
     // A row about the file is none of them.
     imports("5\n1970-01-01,1\n1970-01-02,2\n", &second, &[(0, 1.0), (DAY, 2.0)]);
 }
+
+#[test]
+fn a_row_that_ends_before_the_value_or_the_time_is_named() {
+    let value = "time,value\n1970-01-01,5\n1970-01-02\n";
+    let why = "line 3: it has 1 cell, and none in column 2; complete it";
+    refuses(value, &[], &["no column has numbers alone", why]);
+    refuses(value, &["--value", "value"], &[why]);
+    let time = "n,value,time\nx,5,1970-01-01\nx,6\n";
+    let why = "line 3: it has 2 cells, and none in column 3; complete it";
+    refuses(time, &[], &["no column has times", why]);
+    refuses(time, &["--time", "time"], &[why]);
+}

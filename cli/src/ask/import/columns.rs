@@ -4,6 +4,7 @@ use csv::StringRecord;
 
 use super::numbers::Numbers;
 use super::times::Times;
+use crate::figures::plural;
 
 /// 1980 to 2100 in nanoseconds: times of data lie between them.
 const PLAUSIBLE: std::ops::Range<i64> = 315_532_800_000_000_000..4_102_444_800_000_000_000;
@@ -208,11 +209,15 @@ impl Columns<'_> {
     fn first_wrong(&self, at: usize, wrong: impl Fn(&str) -> Option<String>) -> Option<String> {
         self.rows.iter().find_map(|row| {
             let line = row.position().map_or(0, csv::Position::line);
-            let why = wrong(row.get(at)?)?;
+            let place = format!("line {line}, column {}", at + 1);
+            let why = match row.get(at) {
+                Some(cell) => format!("{place}: {}", wrong(cell)?),
+                None => format!("line {line}: {}", lacks(row, at)),
+            };
             // Not below --skip, which counts rows.
             let is_first = self.heading.is_none() && line <= 1 && self.rows.first() == Some(row);
             let heading = if is_first { "; if it is a heading, pass it with --skip 1" } else { "" };
-            Some(format!("line {line}, column {}: {why}{heading}", at + 1))
+            Some(why + heading)
         })
     }
 
@@ -225,6 +230,12 @@ impl Columns<'_> {
         let time = time.iter().map(|at| cell(*at)).collect::<Vec<_>>().join(" ");
         format!("{time:?} is the time, {:?} the value", cell(value))
     }
+}
+
+/// What to say of a row that ends before a column.
+pub(super) fn lacks(row: &StringRecord, column: usize) -> String {
+    let (cells, s) = (row.len(), plural(row.len() as u64));
+    format!("it has {cells} cell{s}, and none in column {}; complete it", column + 1)
 }
 
 fn is_number(cell: &str) -> bool {

@@ -6,6 +6,7 @@ use std::path::Path;
 use csv::{ByteRecord, StringRecord};
 use gaugelog::Observation;
 
+use super::columns::lacks;
 use super::counted_lines::CountedLines;
 use super::csv_input::CsvInput;
 use super::layout::{Layout, csv_reader};
@@ -41,9 +42,7 @@ impl CsvRows {
         if !is_blank {
             self.layout.check_width(cells)?;
         }
-        let cell = |at: usize| {
-            cells.get(at).ok_or_else(|| format!("it has {} cells, and not {}", cells.len(), at + 1))
-        };
+        let cell = |at: usize| cells.get(at).ok_or_else(|| lacks(cells, at));
         let value = match cells.get(self.layout.value) {
             // A blank line among values that are counted.
             None if is_blank => "",
