@@ -143,3 +143,13 @@ fn a_row_that_ends_before_the_value_or_the_time_is_named() {
     refuses(time, &[], &["no column has times", why]);
     refuses(time, &["--time", "time"], &[why]);
 }
+
+#[test]
+fn a_heading_with_a_number_in_it_is_passed_and_its_columns_have_numbers() {
+    let text = "date,temp,7\n1970-01-01,1.5,3\n1970-01-02,2.5,4\n";
+    let named = ["--time", "date", "--value", "temp"];
+    let why = "the first row is taken for data, as it has a number or a time";
+    refuses(text, &named, &["no column \"date\"", why, "by number", "--skip 1"]);
+    let numbered = ["--time", "1", "--value", "2", "--skip", "1"];
+    imports(text, &numbered, &[(0, 1.5), (DAY, 2.5)]);
+}

@@ -55,8 +55,21 @@ impl Columns<'_> {
         }
         match text.parse::<usize>() {
             Ok(number) if (1..=self.count()).contains(&number) => Ok(number - 1),
-            _ => Err(format!("there is no column {text:?}; the columns are {}", self.list())),
+            _ => Err(format!(
+                "there is no column {text:?}; the columns are {}{}",
+                self.list(),
+                self.no_heading()
+            )),
         }
+    }
+
+    /// Why there are no names, where a row was not skipped for it already.
+    fn no_heading(&self) -> &'static str {
+        if self.heading.is_some() || !self.skipped.is_empty() {
+            return "";
+        }
+        "; the first row is taken for data, as it has a number or a time: if it is a heading, name \
+         columns by number and pass it with --skip 1"
     }
 
     fn list(&self) -> String {
