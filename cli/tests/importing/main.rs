@@ -220,6 +220,7 @@ fn the_column_of_the_time_is_named_or_written_like_one() {
     );
     imports("1000000001,1.5\n", &[], &[(1_000_000_001 * second, 1.5)]);
     imports("7,1000000001\n", &["--time-unit", "s"], &[(1_000_000_001 * second, 7.0)]);
+    imports("7,1000000001\n", &["--time-format", "%s"], &[(1_000_000_001 * second, 7.0)]);
 
     let files = Files::new();
     for (text, options, parts) in [
@@ -233,6 +234,12 @@ fn the_column_of_the_time_is_named_or_written_like_one() {
         ),
         ("when,n\n1.7803152E+12,7\n", &["--time-unit", "ms"], &["may be times", "with --time;"]),
         ("a,b\n1000000001,1000000002\n", &[], &["may be times", "with --time;"]),
+        // Only the values are written as the form has it.
+        (
+            "1767225600.25,5\n1767225601.25,6\n",
+            &["--time-format", "%s"],
+            &["may be times", "with --time;"],
+        ),
     ] {
         files.import(text, options).fails_naming(parts);
         assert!(!files.store.exists());

@@ -130,7 +130,7 @@ impl Columns<'_> {
         }
         match (&found[..], &of_our_times[..], named) {
             (_, [only], None) => Ok(*only),
-            ([only], _, None) if self.times.have_form() => Ok(*only),
+            ([only], _, None) if self.times.have_calendar_form() => Ok(*only),
             ([_, ..], _, None) => Err(format!(
                 "the numbers of a column may be times or not; name the time with --time; the \
                  columns are {}",

@@ -30,6 +30,12 @@ impl Times {
         self.strftime.is_some()
     }
 
+    /// Whether a form of the calendar was given, which few numbers have by accident. Any number
+    /// may count seconds.
+    pub(super) fn have_calendar_form(&self) -> bool {
+        self.strftime.as_ref().is_some_and(|form| !form.replace("%%", "").contains("%s"))
+    }
+
     /// The time of a cell, in nanoseconds since 1970; the error is in words.
     pub(super) fn parse(&self, text: &str) -> Result<i64, String> {
         let text = text.trim();
