@@ -60,12 +60,17 @@ fn json_heeds_the_options_or_refuses_them() {
         (&["--time", "t", "--value", "temp"], &["no key \"t\"", "--time"]),
         (&["--time", "t,u"], &["JSON", "--time names one key"]),
         (&["--delimiter", ";"], &["JSON", "--delimiter is for CSV"]),
-        (&["--decimal-comma"], &["JSON", "--decimal-comma is for CSV"]),
     ] {
         files.import(temp, options).fails_naming(parts);
     }
-    let both = "{\"time\":\"1970-01-01\",\"value\":1,\"val\":2}\n";
-    files.import(both, &[]).fails_naming(&["\"value\" or \"val\" twice", "with --value"]);
+}
+
+#[test]
+fn a_text_in_json_may_have_a_decimal_comma() {
+    let text =
+        "{\"time\":\"1970-01-01\",\"value\":\"1,5\"}\n{\"time\":\"1970-01-02\",\"value\":-2}\n";
+    Files::new().import(text, &[]).fails_naming(&["line 1", "\"1,5\"", "--decimal-comma"]);
+    imports(text, &["--decimal-comma"], &[(0, 1.5), (DAY, -2.0)]);
 }
 
 #[test]

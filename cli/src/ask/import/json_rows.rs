@@ -31,12 +31,8 @@ impl JsonRows {
         arguments: &Arguments,
         paced: Option<Paced>,
     ) -> Result<Self, String> {
-        let of_cells = [
-            ("--delimiter", arguments.delimiter.is_some()),
-            ("--decimal-comma", arguments.decimal_comma),
-        ];
-        if let Some((option, _)) = of_cells.iter().find(|(_, given)| *given) {
-            return Err(format!("this is JSON, and {option} is for CSV; leave it out"));
+        if arguments.delimiter.is_some() {
+            return Err("this is JSON, and --delimiter is for CSV; leave it out".to_owned());
         }
         let (times, numbers) = (Times::of(arguments), Numbers::of(arguments));
         Ok(Self { input, keys: Keys::of(arguments)?, times, numbers, paced })

@@ -97,8 +97,8 @@ pub(crate) struct Arguments {
     /// What stands between cells [default: found, of comma, semicolon, tab and bar].
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     delimiter: Option<u8>,
-    /// Numbers have a comma for the point. Then a comma is found between cells only if the
-    /// file has quotes.
+    /// Numbers have a comma for the point, in JSON those in quotes. Then a comma is found
+    /// between cells of CSV only if the file has quotes.
     #[arg(long)]
     decimal_comma: bool,
     /// Cells that stand for a missing value, besides empty ones, NA, NaN and null. It can be
