@@ -78,3 +78,17 @@ fn json_with_a_byte_order_mark_is_json() {
     let text = "\u{feff}[{\"time\":\"1970-01-01\",\"value\":1.5}]";
     imports(text, &[], &[(0, 1.5)]);
 }
+
+#[test]
+fn a_key_that_an_object_has_twice_is_refused() {
+    for (object, options, parts) in [
+        ("\"value\":1,\"val\":2", &[][..], ["keys \"value\" and \"val\"", "with --value"]),
+        ("\"value\":1,\"value\":2", &[], ["key \"value\" twice", "remove one"]),
+        ("\"val\":1,\"time\":\"noon\"", &[], ["key \"time\" twice", "remove one"]),
+        ("\"val\":1,\"time_added\":0", &[], ["keys \"time\" and \"time_added\"", "with --time"]),
+        ("\"a\":1,\"a\":1", &["--value", "a"], ["key \"a\" twice", "remove one"]),
+    ] {
+        let text = format!("{{\"time\":\"1970-01-01\",{object}}}\n");
+        Files::new().import(text, options).fails_naming(&parts);
+    }
+}

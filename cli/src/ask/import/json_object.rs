@@ -88,16 +88,18 @@ impl<'de> Visitor<'de> for &mut Object<'_> {
         (self.time, self.value) = (None, None);
         // Empty where there are but the two, which costs nothing.
         let mut others = Vec::new();
+        // Which of the known names the object has.
+        let (mut time, mut value) = (None, None);
         while let Some(key) = map.next_key_seed(KeyOf(self.keys))? {
             match key {
-                Key::Time if self.time.is_none() => {
+                Key::Time(name) => {
+                    only("time", &self.keys.time, &mut time, name)?;
                     self.time = Some(time_text(&map.next_value::<Box<RawValue>>()?)?);
                 }
-                Key::Value if self.value.is_none() => {
+                Key::Value(name) => {
+                    only("value", &self.keys.value, &mut value, name)?;
                     self.value = Some(map.next_value_seed(Value(self.numbers))?);
                 }
-                Key::Time => return Err(twice("time", &self.keys.time)),
-                Key::Value => return Err(twice("value", &self.keys.value)),
                 Key::Other(name) => {
                     others.push(name);
                     map.next_value::<IgnoredAny>()?;
@@ -118,14 +120,32 @@ impl<'de> Visitor<'de> for &mut Object<'_> {
     }
 }
 
-fn twice<E: Error>(what: &str, names: &[String]) -> E {
-    let names = quoted(names, " or ");
-    E::custom(format!("it has {names} twice; name the key of the {what} with --{what}"))
+/// Refuses an object with two keys of the same meaning. `found` is the first of them.
+fn only<E: Error>(
+    what: &str,
+    names: &[String],
+    found: &mut Option<usize>,
+    name: usize,
+) -> Result<(), E> {
+    let name_of = |at: usize| names.get(at).map(String::as_str).unwrap_or_default();
+    match found.replace(name) {
+        None => Ok(()),
+        Some(first) if first == name => {
+            let name = name_of(name);
+            Err(E::custom(format!("it has the key {name:?} twice; remove one of them")))
+        }
+        Some(first) => Err(E::custom(format!(
+            "it has the keys {:?} and {:?}; name the key of the {what} with --{what}",
+            name_of(first),
+            name_of(name)
+        ))),
+    }
 }
 
+/// A key, by its place among the names for the same.
 enum Key {
-    Time,
-    Value,
+    Time(usize),
+    Value(usize),
     Other(String),
 }
 
@@ -147,12 +167,10 @@ impl Visitor<'_> for KeyOf<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Key, E> {
-        let is_one_of = |names: &[String]| names.iter().any(|known| known == name);
-        Ok(match () {
-            () if is_one_of(&self.0.time) => Key::Time,
-            () if is_one_of(&self.0.value) => Key::Value,
-            () => Key::Other(name.to_owned()),
-        })
+        let among = |names: &[String]| names.iter().position(|known| known == name);
+        let time = among(&self.0.time).map(Key::Time);
+        let known = time.or_else(|| among(&self.0.value).map(Key::Value));
+        Ok(known.unwrap_or_else(|| Key::Other(name.to_owned())))
     }
 }
 
