@@ -92,3 +92,27 @@ fn a_key_that_an_object_has_twice_is_refused() {
         Files::new().import(text, options).fails_naming(&parts);
     }
 }
+
+#[test]
+fn an_object_of_more_than_1_mib_is_refused() {
+    let good = "{\"time\":\"1970-01-01\",\"value\":1}";
+    let open = format!("{{\"time\":\"{}", "x".repeat(4 << 20));
+    let why = "here is an object of more than 1 MiB";
+    for (text, line) in [
+        (format!("{good}\n{good}\n{open}"), "line 3"),
+        (format!("[{good},\n{good},{open}\"}}]"), "line 2"),
+    ] {
+        let files = Files::new();
+        let parts = &[line, why, "the 2 rows before it are done"];
+        let ran = files.import(&text, &[]).fails_naming(parts);
+        assert!(!ran.stderr.contains("leave it out"), "{ran:?}");
+        Files::new().import(&text, &["--skip", "3"]).fails_naming(&[line, why]);
+    }
+    // Many objects, and one that is long, are read.
+    let objects = format!("{good}\n").repeat(100_000);
+    let note = "x".repeat(500_000);
+    let long = format!("{{\"note\":\"{note}\",\"time\":\"1970-01-01\",\"value\":2}}\n");
+    let files = Files::new();
+    files.import(objects + &long, &["--value", "value"]).succeeds();
+    assert_eq!(files.stored().len(), 100_001);
+}

@@ -1,13 +1,17 @@
 //! Rows of JSON: an array of objects, or an object a line, as `export` and `--dump` write
 //! them.
 
+use std::cell::Cell;
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::rc::Rc;
 
 use gaugelog::Observation;
+use memchr::memchr_iter;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::csv_input::ROW_BYTES_MAX;
 use super::json_object::{Keys, Object};
 use super::numbers::Numbers;
 use super::paced::Paced;
@@ -45,13 +49,16 @@ impl Rows for JsonRows {
         skip: u64,
         take: &mut dyn FnMut(Row) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let mut input = BufReader::with_capacity(1 << 18, self.input);
+        let object_bytes = Rc::new(Cell::new(0));
+        let bounded =
+            Bounded { input: self.input, object_bytes: Rc::clone(&object_bytes), line: 1 };
+        let mut input = BufReader::with_capacity(1 << 18, bounded);
         // Nothing is consumed, as lines are counted in errors.
         let begin = input.fill_buf().map_err(Failure::Input)?;
         let is_array = begin.trim_ascii_start().first() == Some(&b'[');
         let object = Object::new(&self.keys, &self.numbers);
         let (times, paced) = (&self.times, self.paced);
-        let mut taking = Taking { object, times, paced, skip, take, failure: None };
+        let mut taking = Taking { object, times, paced, skip, object_bytes, take, failure: None };
         let mut json = serde_json::Deserializer::from_reader(input);
         if is_array {
             let read = json.deserialize_seq(&mut taking).and_then(|()| json.end());
@@ -76,7 +83,7 @@ impl Rows for JsonRows {
                 let row = taking.row(number);
                 row.map_err(|why| Failure::Refused(Refused::row(line, why)))?
             };
-            (taking.take)(row)?;
+            taking.take(row)?;
         }
         Ok(())
     }
@@ -88,26 +95,56 @@ impl Rows for JsonRows {
 
 fn failed(error: serde_json::Error) -> Failure {
     if error.is_io() {
-        return Failure::Input(error.into());
+        return io::Error::from(error).into();
     }
     // Where an object is broken, the next one cannot be found.
     let can_be_skipped = error.is_data();
     Failure::Refused(Refused { line: error.line() as u64, why: error.to_string(), can_be_skipped })
 }
 
-/// Hands over each object of an array as it is read.
+/// Ends where an object has more than 1 MiB: a text that is not closed takes no more memory.
+struct Bounded {
+    input: Box<dyn Read>,
+    /// Bytes since the last object.
+    object_bytes: Rc<Cell<usize>>,
+    /// The line of the next byte.
+    line: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.object_bytes.get() > ROW_BYTES_MAX {
+            let why = "here is an object of more than 1 MiB; write one for each value, or close a \
+                       text that is not closed";
+            return Err(io::Error::other(Refused::without_end(self.line, why.to_owned())));
+        }
+        let read = self.input.read(buffer)?;
+        self.object_bytes.set(self.object_bytes.get() + read);
+        self.line += memchr_iter(b'\n', &buffer[..read]).count() as u64;
+        Ok(read)
+    }
+}
+
+/// Hands over each object as it is read.
 struct Taking<'t> {
     object: Object<'t>,
     times: &'t Times,
     paced: Option<Paced>,
     /// How many rows are not parsed.
     skip: u64,
+    /// Bytes that were read since the last one.
+    object_bytes: Rc<Cell<usize>>,
     take: &'t mut dyn FnMut(Row) -> Result<(), Failure>,
     /// Why it ended, if that was no fault of the JSON.
     failure: Option<Failure>,
 }
 
 impl Taking<'_> {
+    fn take(&mut self, row: Row) -> Result<(), Failure> {
+        self.object_bytes.set(0);
+        (self.take)(row)
+    }
+
     /// What the object read last says. `number` counts rows from 0.
     fn row(&self, number: u64) -> Result<Row, String> {
         let Some(value) = self.object.value() else { return Ok(Row::Missing) };
@@ -140,7 +177,7 @@ impl<'de> Visitor<'de> for &mut Taking<'_> {
                 }
                 break;
             };
-            if let Err(failure) = (self.take)(row) {
+            if let Err(failure) = self.take(row) {
                 self.failure = Some(failure);
                 return Err(A::Error::custom("stopped"));
             }
