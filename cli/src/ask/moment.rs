@@ -28,7 +28,7 @@ pub(crate) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, Stri
         _ => {}
     }
     if is_form(text, "0000-00-00") {
-        return beginning(&here, text.parse().map_err(|_| FORMS.to_owned())?);
+        return beginning(&here, text.parse().map_err(|_| no_such(text))?);
     }
     let full = if is_form(text, "00:00") || is_form(text, "00:00:00") {
         let seconds = if text.len() == 5 { ":00" } else { "" };
@@ -45,8 +45,26 @@ pub(crate) fn parse(text: &str, now: Timestamp, zone: &Zone) -> Result<i64, Stri
     format.parse(&full).map_err(|why| match why {
         TimeError::Twice(_) => format!("this is {why}"),
         TimeError::Range | TimeError::Skipped(_) => format!("this is {why}; {FORMS}"),
+        _ if is_written_whole(text) => no_such(text),
         _ => FORMS.to_owned(),
     })
+}
+
+/// Whether a text has one of the forms: it is no time only where the calendar or the clock has
+/// no such day or hour.
+fn is_written_whole(text: &str) -> bool {
+    let clock = match text.get(..10).filter(|day| is_form(day, "0000-00-00")) {
+        Some(_) if text[10..].starts_with([' ', 'T']) => &text[11..],
+        Some(_) => return false,
+        None => text,
+    };
+    let clock = clock.strip_suffix('Z').unwrap_or(clock);
+    is_form(clock, "00:00") || is_form(clock, "00:00:00")
+}
+
+/// What to say of a text of the right form.
+fn no_such(text: &str) -> String {
+    format!("there is no {text}; {FORMS}")
 }
 
 fn before(now: Timestamp, ago: &str) -> Result<i64, String> {
@@ -141,11 +159,22 @@ mod tests {
             "12",
             "1780315200",
             "2026-6-1",
-            "2026-02-30",
-            "25:00",
+            "2026-06-01 1:00",
+            "2026-06-01 noon:00",
         ] {
             let found = parse_in("UTC", text);
             assert_eq!(found, Err(FORMS.to_owned()), "{text}");
+        }
+        for text in [
+            "2026-11-31",
+            "25:00",
+            "12:60:00",
+            "2026-11-31 12:00",
+            "2026-11-30T24:00",
+            "2026-11-31T12:00:00Z",
+        ] {
+            let found = parse_in("UTC", text);
+            assert_eq!(found, Err(format!("there is no {text}; {FORMS}")));
         }
         let found = parse_in("Europe/Berlin", "2026-10-25 02:30").unwrap_err();
         assert_eq!(
