@@ -66,6 +66,34 @@ fn a_signal_ends_an_import_which_says_how_to_go_on() {
     }
 }
 
+fn catches(child: &Child, signal: Signal) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+    caught & 1 << (signal.as_raw() - 1) != 0
+}
+
+/// Its first 64 KiB only show what the file looks like.
+#[test]
+fn a_signal_at_the_beginning_of_a_pipe_imports_nothing() {
+    let files = Files::new();
+    let mut import = files.importing("1780315200,1\n1780315201,2\n");
+    let input = import.stdin.take().unwrap();
+    while !catches(&import, Signal::TERM) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&import), Signal::TERM).unwrap();
+    let output = import.wait_with_output().unwrap();
+    drop(input);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("a signal ended the import; nothing was imported"), "{stderr}");
+    assert!(!files.store.exists());
+    let mut help = program(TOOL);
+    help.args(["import", "--help"]);
+    let help = Ran::of(help).succeeds().stdout;
+    assert!(help.contains("a signal before 64 KiB or the end are read"), "{help}");
+}
+
 #[test]
 fn a_quote_that_is_not_closed_is_refused_with_its_line() {
     let files = Files::new();

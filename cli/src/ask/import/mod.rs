@@ -56,7 +56,8 @@ An empty cell, NA, NaN and null are a missing value: the row is skipped and coun
 cell that is no number, and any time that is none, ends the import with an error. So does a row
 with more cells than the heading; without a heading, each row has as many cells as the first.
 The rows before it are in the store; the error says how to go on. It does so too if a signal
-ends the import. A last line without a line end is stored; of standard input, with a warning.
+ends the import; a signal before 64 KiB or the end are read imports nothing. A last line without
+a line end is stored; of standard input, with a warning.
 
 Lines that begin with # are comments. With --start they are comments only above the heading, or
 above the first row if there is none; below, a blank line is a missing value, as each row counts.";
