@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use memchr::memchr;
+
 use super::csv_input::ROW_BYTES_MAX;
 use super::row_scan::RowScan;
 
@@ -36,8 +38,11 @@ impl CountedLines {
         if !self.scan.is_quoted() {
             self.count_line();
         }
-        // The CSV reader finds the same misplaced quote, and refuses its row.
-        let _ = self.scan.follow(&self.line);
+        // A line without a quote leaves it where it is, at the begin of a row or in a cell.
+        if memchr(b'"', &self.line).is_some() {
+            // The CSV reader finds the same misplaced quote, and refuses its row.
+            let _ = self.scan.follow(&self.line);
+        }
         Ok(())
     }
 
@@ -63,12 +68,22 @@ impl CountedLines {
 
 impl Read for CountedLines {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.given == self.line.len() {
-            self.next_line()?;
+        let mut read = 0;
+        loop {
+            if self.given == self.line.len() {
+                // As many lines as are here already: others may be long in coming.
+                if read > 0 && memchr(b'\n', self.input.buffer()).is_none() {
+                    return Ok(read);
+                }
+                self.next_line()?;
+            }
+            let given = (&self.line[self.given..]).read(&mut buffer[read..])?;
+            if given == 0 {
+                return Ok(read);
+            }
+            self.given += given;
+            read += given;
         }
-        let read = (&self.line[self.given..]).read(buffer)?;
-        self.given += read;
-        Ok(read)
     }
 }
 
