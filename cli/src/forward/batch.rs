@@ -27,7 +27,11 @@ pub(crate) enum Collisions {
 }
 
 /// Milliseconds without a gap that have a sample each, the first and the last of them.
-pub(super) type Occupied = Option<(i64, i64)>;
+pub(super) type Run = (i64, i64);
+
+/// How many runs are kept from one batch to the next. A sample that is one tick of its
+/// source's clock late falls into the run before the last.
+const RUNS_KEPT: usize = 2;
 
 /// A sample and the observation that it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,8 +54,8 @@ pub(super) struct Batch {
     pub(super) collided: u64,
     /// Those of an occupied millisecond that are not to be sent.
     pub(super) refused: Vec<Outgoing>,
-    /// The milliseconds up to the last one that have a sample each, where they are spread.
-    pub(super) occupied: Occupied,
+    /// The last runs in the order of their times, where samples are spread.
+    pub(super) occupied: Vec<Run>,
     /// How many observations cannot be read, and why.
     pub(super) unreadable: u64,
     pub(super) damage: Vec<Error>,
@@ -70,7 +74,7 @@ impl Batch {
         end: u64,
         fresh_ms: i64,
         collisions: Collisions,
-        occupied: Occupied,
+        occupied: &[Run],
     ) -> Result<Self, Error> {
         let mut batch = Self { next: start, ..Self::default() };
         for found in snapshot.by_sequence(start..end) {
@@ -130,7 +134,7 @@ impl Batch {
     }
 
     /// Brings the samples into the order of their times, and leaves one a millisecond.
-    fn resolve(&mut self, collisions: Collisions, occupied: Occupied) {
+    fn resolve(&mut self, collisions: Collisions, occupied: &[Run]) {
         if collisions == Collisions::Spread {
             return self.spread(occupied);
         }
@@ -153,39 +157,36 @@ impl Batch {
     }
 
     /// Moves each sample whose millisecond is occupied to the next one that is free.
-    fn spread(&mut self, occupied: Occupied) {
+    fn spread(&mut self, occupied: &[Run]) {
         self.samples.sort_by_key(|it| it.sample.time_ms);
         let mut next = i64::MIN;
         for Outgoing { sample, .. } in &mut self.samples {
             let mut free_ms = sample.time_ms.max(next);
-            if let Some((first, last)) = occupied
-                && (first..=last).contains(&free_ms)
-            {
-                free_ms = last.saturating_add(1);
+            for (first, last) in occupied {
+                if (*first..=*last).contains(&free_ms) {
+                    free_ms = last.saturating_add(1);
+                }
             }
             self.collided += u64::from(free_ms != sample.time_ms);
             sample.time_ms = free_ms;
             next = free_ms.saturating_add(1);
         }
-        self.occupied = self.last_run(occupied);
+        self.occupied = self.last_runs(occupied);
     }
 
-    /// The last milliseconds without a gap, with those before the batch that they continue.
-    fn last_run(&self, before: Occupied) -> Occupied {
-        let last = self.samples.last().map(|it| it.sample.time_ms);
-        // Late samples say nothing about those after them.
-        let Some(last) = last.filter(|last| before.is_none_or(|(_, end)| end <= *last)) else {
-            return before;
-        };
-        let mut first = last;
-        for it in self.samples.iter().rev().skip(1) {
-            if it.sample.time_ms != first.saturating_sub(1) {
-                return Some((first, last));
+    /// The last of the runs, those before the batch and those that it adds or continues.
+    fn last_runs(&self, before: &[Run]) -> Vec<Run> {
+        let added = self.samples.iter().map(|it| (it.sample.time_ms, it.sample.time_ms));
+        let mut all: Vec<Run> = before.iter().copied().chain(added).collect();
+        all.sort_unstable();
+        let mut runs: Vec<Run> = Vec::new();
+        for (first, last) in all {
+            match runs.last_mut() {
+                Some(run) if first <= run.1.saturating_add(1) => run.1 = run.1.max(last),
+                _ => runs.push((first, last)),
             }
-            first = it.sample.time_ms;
         }
-        let continued = before.filter(|(_, end)| end.saturating_add(1) == first);
-        Some((continued.map_or(first, |(begin, _)| begin), last))
+        runs.split_off(runs.len().saturating_sub(RUNS_KEPT))
     }
 }
 
@@ -209,7 +210,7 @@ mod tests {
         store.append_batch(&observations).unwrap();
         let end = observations.len() as u64;
         let snapshot = store.snapshot().unwrap();
-        let batch = Batch::gather(&snapshot, 0, end, i64::MAX, collisions, None).unwrap();
+        let batch = Batch::gather(&snapshot, 0, end, i64::MAX, collisions, &[]).unwrap();
         let samples = batch.samples.iter().map(|it| (it.sample.time_ms, it.sample.value));
         (samples.collect(), batch)
     }
@@ -254,11 +255,11 @@ mod tests {
             .append_batch(&times.iter().map(|ns| Observation::new(*ns, 0.0)).collect::<Vec<_>>())
             .unwrap();
         let (snapshot, end) = (store.snapshot().unwrap(), times.len() as u64);
-        let (mut next, mut occupied, mut sent, mut moved) = (0, None, Vec::new(), 0);
+        let (mut next, mut occupied, mut sent, mut moved) = (0, Vec::new(), Vec::new(), 0);
         while next < end {
             let until = if next == 0 { end } else { next + 1 };
             let batch =
-                Batch::gather(&snapshot, next, until, i64::MAX, Collisions::Spread, occupied)
+                Batch::gather(&snapshot, next, until, i64::MAX, Collisions::Spread, &occupied)
                     .unwrap();
             sent.extend(batch.samples.iter().map(|it| it.sample.time_ms));
             (next, occupied) = (batch.next, batch.occupied);
@@ -269,6 +270,46 @@ mod tests {
         assert!(distinct.contains(&-7) && distinct.contains(&(3 * most)));
     }
 
+    /// Sends what was measured at `times_ms`, a batch for each of the `lengths`, and returns
+    /// the times of the samples and the runs that each batch leaves.
+    fn spread(times_ms: &[i64], lengths: &[u64]) -> (Vec<i64>, Vec<Vec<Run>>) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = gaugelog::Store::create(dir.path().join("store")).unwrap();
+        let rows = times_ms.iter().map(|ms| Observation::new(ms * MS, 0.0));
+        store.append_batch(&rows.collect::<Vec<_>>()).unwrap();
+        let snapshot = store.snapshot().unwrap();
+        let (mut next, mut sent, mut left) = (0, Vec::new(), vec![Vec::new()]);
+        for length in lengths {
+            let (end, occupied) = (next + length, left.last().unwrap());
+            let spread = Collisions::Spread;
+            let batch = Batch::gather(&snapshot, next, end, i64::MAX, spread, occupied).unwrap();
+            sent.extend(batch.samples.iter().map(|it| it.sample.time_ms));
+            left.push(batch.occupied);
+            next = end;
+        }
+        left.remove(0);
+        (sent, left)
+    }
+
+    /// The second batch forgot the run that it continued, where a late sample began it.
+    #[test]
+    fn a_run_that_a_batch_continues_after_a_late_sample_stays_occupied() {
+        let (sent, runs) = spread(&[100, 100, 50, 100, 100], &[2, 2, 1]);
+        assert_eq!(sent, [100, 101, 50, 102, 103]);
+        assert_eq!(
+            runs,
+            [vec![(100, 101)], vec![(50, 50), (100, 102)], vec![(50, 50), (100, 103)]]
+        );
+    }
+
+    #[test]
+    fn a_sample_that_is_one_tick_late_replaces_none() {
+        let times = [100, 100, 110, 110, 100, 110, 120, 110];
+        let (sent, runs) = spread(&times, &[2, 2, 1, 1, 1, 1]);
+        assert_eq!(sent, [100, 101, 110, 111, 102, 112, 120, 113]);
+        assert_eq!(runs[5], [(110, 113), (120, 120)]);
+    }
+
     #[test]
     fn what_is_fresh_and_what_is_old_are_not_in_one_batch() {
         let dir = tempfile::tempdir().unwrap();
@@ -277,7 +318,7 @@ mod tests {
         store.append_batch(&times.map(|ms| Observation::new(ms * MS, 0.0))).unwrap();
         let (snapshot, mut next, mut batches) = (store.snapshot().unwrap(), 0, Vec::new());
         while next < 8 {
-            let batch = Batch::gather(&snapshot, next, 8, 100, Collisions::Last, None).unwrap();
+            let batch = Batch::gather(&snapshot, next, 8, 100, Collisions::Last, &[]).unwrap();
             batches.push(batch.samples.iter().map(|it| it.sample.time_ms).collect::<Vec<_>>());
             assert_eq!(batch.is_full, batch.next < 8);
             next = batch.next;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use gaugelog_sources::{Access, LastError, live_file, open_own};
 use serde::{Deserialize, Serialize};
 
-use super::batch::Occupied;
+use super::batch::Run;
 use crate::exit::Exit;
 use crate::explain::way_out_of_io;
 use crate::output::shown;
@@ -35,8 +35,8 @@ pub(super) struct Cursor {
     /// The first sequence number that is still to be sent.
     pub(super) next: u64,
     /// Where the last samples stand, with `--collisions spread`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) occupied: Occupied,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) occupied: Vec<Run>,
     #[serde(flatten)]
     pub(super) counts: Counts,
     #[serde(flatten)]

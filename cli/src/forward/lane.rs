@@ -194,7 +194,7 @@ impl Lane {
             if next >= end {
                 return Ok(None);
             }
-            let (fresh_ms, occupied) = (fresh_ms(), opened.cursor.occupied);
+            let (fresh_ms, occupied) = (fresh_ms(), &opened.cursor.occupied);
             let (from, collisions) = (&opened.snapshot, course.collisions);
             match Batch::gather(from, next, end, fresh_ms, collisions, occupied) {
                 Ok(batch) => return Ok(Some(batch)),
@@ -313,7 +313,7 @@ impl Lane {
         let all: Vec<(&Outgoing, &str)> = occupied.chain(refused).collect();
         opened.list.add(all.iter().copied())?;
         opened.cursor.next = batch.next;
-        opened.cursor.occupied = batch.occupied;
+        opened.cursor.occupied.clone_from(&batch.occupied);
         opened.is_saved = false;
         let path = shown(&opened.place.refused_path());
         if let Some((outgoing, why)) = all.first() {

@@ -295,3 +295,27 @@ fn collisions_are_counted_and_reported() {
         assert_eq!(listed, if how == "refuse" { vec![2, 3] } else { vec![] });
     }
 }
+
+/// The runs of samples without a gap are in the cursor.
+#[test]
+fn spread_samples_of_three_runs_replace_none() {
+    let bench = Bench::holding(0);
+    let receiver = Receiver::start(|_| Act::Take);
+    let mut value = 0.0;
+    for (times_ms, runs) in [
+        (&[100, 100][..], "[[100,101]]"),
+        (&[50, 100], "[[50,50],[100,102]]"),
+        (&[100], "[[50,50],[100,103]]"),
+    ] {
+        let store = Store::open(&bench.store).unwrap();
+        for ms in times_ms {
+            value += 1.0;
+            store.append(Observation::new(ms * 1_000_000, value)).unwrap();
+        }
+        drop(store);
+        succeeded(&bench.forward(&receiver, &["--once", "--collisions", "spread"]));
+        assert_eq!(bench.cursor(&receiver)["occupied"].to_string(), runs);
+    }
+    let expected = [(50, 3.0), (100, 1.0), (101, 2.0), (102, 4.0), (103, 5.0)];
+    assert_eq!((receiver.samples(), receiver.again()), (expected.to_vec(), 0));
+}

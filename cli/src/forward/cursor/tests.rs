@@ -5,7 +5,7 @@ fn cursor() -> Cursor {
         store: id_text(0x8f3a),
         destination: "http://h:9090/api/v1/write".to_owned(),
         next: 123_456,
-        occupied: Some((-5, 7)),
+        occupied: vec![(-5, 7), (9, 9)],
         counts: Counts { sent: 123_000, refused: 456, ..Counts::default() },
         reception: Reception {
             failing_since_ns: Some(1_780_315_200_000_000_000),
