@@ -89,18 +89,21 @@ impl Forwarded {
         self.counts.removed += first.saturating_sub(next);
         let next = next.max(first);
         self.behind = Some(end.saturating_sub(next));
+        // Of the first that can be read.
         let time_of = |sequence| {
-            let row = snapshot.by_sequence(sequence..end).next().and_then(Result::ok);
+            let row = snapshot.by_sequence(sequence..end).find_map(Result::ok);
             row.map(|(_, row)| row.timestamp_ns)
         };
         self.behind_seconds = time_of(next).map(seconds_since);
         // What fills no Parquet file yet waits for more.
         let last_of_file = (next / CHUNK + 1) * CHUNK - 1;
         let is_parquet = self.destination.starts_with("parquet:");
-        let measured = time_of(if is_parquet { last_of_file } else { next });
+        let wanted = if is_parquet { last_of_file } else { next };
         // What was measured long ago may have been stored since a process last forwarded.
-        self.waiting_seconds =
-            measured.map(|time_ns| seconds_since(time_ns.max(saved_ns(&self.cursor))));
+        self.waiting_seconds = (wanted < end).then(|| {
+            let saved = saved_ns(&self.cursor);
+            seconds_since(time_of(wanted).map_or(saved, |time_ns| time_ns.max(saved)))
+        });
     }
 }
 
@@ -123,8 +126,13 @@ mod tests {
 
     use super::*;
 
-    /// Of observations of 1970, and a cursor that was saved two hours ago.
     fn waiting(destination: &str, observations: u32) -> Option<f64> {
+        waiting_after(destination, observations, |_| {})
+    }
+
+    /// Of observations of 1970, after something happened to the store, and a cursor that was
+    /// saved two hours ago.
+    fn waiting_after(destination: &str, observations: u32, what: fn(&Path)) -> Option<f64> {
         let dir = tempfile::tempdir().unwrap();
         let cursor = dir.path().join("forward-hub.json");
         let file = std::fs::File::create(&cursor).unwrap();
@@ -134,7 +142,10 @@ mod tests {
         store.append_batch(&rows.collect::<Vec<_>>()).unwrap();
         let destination = destination.to_owned();
         let mut seen = Forwarded { destination, cursor, ..Forwarded::default() };
-        seen.add_behind(&Cursor::default(), &store.snapshot().unwrap());
+        let path = store.path().to_owned();
+        drop(store);
+        what(&path);
+        seen.add_behind(&Cursor::default(), &Options::new().snapshot(&path).unwrap());
         seen.waiting_seconds
     }
 
@@ -145,5 +156,22 @@ mod tests {
         assert!(is_two_hours(waiting("parquet:lake", 65_536)));
         assert_eq!(waiting("parquet:lake", 65_535), None);
         assert_eq!(waiting("http://hub/", 0), None);
+    }
+
+    #[test]
+    fn what_is_damaged_waits_too() {
+        let is_two_hours = |found: Option<f64>| found.is_some_and(|it| it.round() == 7200.0);
+        let damage = |store: &Path| {
+            let files = std::fs::read_dir(store).unwrap().map(|entry| entry.unwrap().path());
+            let is_chunk = |path: &PathBuf| path.extension().is_some_and(|it| it == "chunk");
+            let chunk = files.into_iter().find(is_chunk).unwrap();
+            let mut bytes = std::fs::read(&chunk).unwrap();
+            bytes.iter_mut().for_each(|byte| *byte ^= 1);
+            std::fs::write(chunk, bytes).unwrap();
+        };
+        assert!(is_two_hours(waiting_after("http://hub/", 65_536, damage)));
+        assert!(is_two_hours(waiting_after("http://hub/", 70_000, damage)));
+        assert!(is_two_hours(waiting_after("parquet:lake", 65_536, damage)));
+        assert_eq!(waiting_after("parquet:lake", 65_535, |_| {}), None);
     }
 }
