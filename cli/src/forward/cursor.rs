@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use gaugelog_sources::{Access, LastError, live_file, open_own};
 use serde::{Deserialize, Serialize};
@@ -216,6 +216,19 @@ impl Place {
             let way_out = way_out_of_io(&error).map_or(String::new(), |it| format!("; {it}"));
             Exit::Error(format!("{}: cannot write the cursor: {error}{way_out}", shown(&self.path)))
         })
+    }
+
+    /// Says that now nothing waits: `gaugelog status` takes the age of the file for the time
+    /// since a process last forwarded.
+    pub(super) fn touch(&self) {
+        if self.is_replaced() {
+            return;
+        }
+        let touched = open_own(&self.path, Access::Read)
+            .and_then(|file| file.set_modified(SystemTime::now()));
+        if let Err(error) = touched {
+            log::info!("{}: its time cannot be set: {error}", shown(&self.path));
+        }
     }
 
     fn replace(&self, line: &[u8]) -> io::Result<()> {

@@ -55,6 +55,8 @@ pub(super) fn run(arguments: &Arguments, folder: &str) -> Result<(), Exit> {
     service_manager::ready(&format!("forwarding to {}", to.shown));
     let outcome = to.write(&mut stores, newcomers, arguments, &stop);
     service_manager::stopping();
+    let opened = stores.iter().filter_map(|it| it.opened.as_ref());
+    opened.filter(|it| it.next().is_none()).for_each(|it| it.place.touch());
     to.conclude(&stores).and(outcome)
 }
 

@@ -155,7 +155,13 @@ impl Lane {
                 Ok(())
             }
             _ => self.save(),
+        }?;
+        if let Some(opened) = &self.opened
+            && opened.cursor.next >= opened.snapshot.durable_end()
+        {
+            opened.place.touch();
         }
+        Ok(())
     }
 
     /// Reports a failure of this store, once until it changes.

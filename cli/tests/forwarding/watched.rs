@@ -160,3 +160,28 @@ fn retention_waits_for_a_store_that_gets_observations_while_the_receiver_is_away
     let trim = ["trim", "hall.log", "--json", OLD[0], OLD[1], OLD[2], OLD[3]];
     assert_eq!(ran(bench.dir.path(), &trim).succeeds().json()["removed"], 0);
 }
+
+/// A run that sent nothing left a cursor whose file was as old as the run that last did.
+#[test]
+fn what_arrived_after_a_run_without_observations_has_not_waited_since_an_earlier_one() {
+    let bench = Bench::holding(3);
+    let receiver = Receiver::start(|_| Act::Take);
+    let lake = bench.dir.path().join("lake");
+    fs::create_dir(&lake).unwrap();
+    let forward = || {
+        succeeded(&bench.once(&receiver));
+        let to_files =
+            ["forward", "room.log", "--to", "parquet:lake", "--cursor", "lake", "--once"];
+        succeeded(&ran(bench.dir.path(), &to_files));
+    };
+    let check = || ran(bench.dir.path(), &["status", "--log", ".", "--check", "--max-age", "1h"]);
+    forward();
+    for cursor in [bench.cursor_path(&receiver), bench.store.join("forward-lake.json")] {
+        let file = fs::File::open(cursor).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    forward();
+    // Measured in 2026.
+    append(&bench.store, 3..70_000);
+    assert!(!check().stderr.contains("observations have waited"), "{:?}", check());
+}
