@@ -24,6 +24,10 @@ pub(crate) fn explained(error: &Error) -> String {
     if let Some(text) = without_manifest(error) {
         return text;
     }
+    if error.kind() == ErrorKind::Removed {
+        let path = shown(error.path());
+        return format!("{path}: retention removed this part of the store meanwhile; run it again");
+    }
     match way_out(error) {
         Some(way_out) => format!("{error}; {way_out}"),
         None => error.to_string(),
@@ -31,10 +35,14 @@ pub(crate) fn explained(error: &Error) -> String {
 }
 
 /// The same of a store that was there when the program began.
+#[cfg(any(feature = "forward", feature = "serve"))]
 pub(crate) fn explained_later(error: &Error) -> String {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotAStore if without_manifest(error).is_none() => {
-            format!("{error}; it has gone since this began: bring it back, or begin without it")
+            let path = shown(error.path());
+            format!(
+                "{path}: the store has gone since this began; bring it back, or begin without it"
+            )
         }
         _ => explained(error),
     }

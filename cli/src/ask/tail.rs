@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use gaugelog::{Options, Snapshot, Store};
+use gaugelog::{Error, ErrorKind, Observation, Options, Snapshot, Store};
 
 use super::range::Range;
 use super::reported;
@@ -13,7 +13,6 @@ use super::rows::Rows;
 use super::stores::{self, Named};
 use crate::each::each;
 use crate::exit::Exit;
-use crate::explain::explained_later;
 use crate::figures::{count, plural};
 use crate::json;
 use crate::output::{self, shown};
@@ -83,6 +82,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     }
 }
 
+/// Why a store that was there when this began cannot be looked at.
+fn refused(error: &Error) -> Exit {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotAStore => {
+            let path = shown(error.path());
+            Exit::Error(format!("{path}: the store has gone; begin again when it is back"))
+        }
+        _ => in_words(error),
+    }
+}
+
 /// A store and what of it was printed.
 struct Followed {
     store: Store,
@@ -95,32 +105,42 @@ struct Followed {
 impl Followed {
     /// Prints what is new; the inner result says whether all of it could be read.
     fn print(&mut self, arguments: &Arguments, range: &Range) -> Result<Result<(), Exit>, Exit> {
-        let has_gone = |error| Exit::Error(explained_later(&error));
-        let snapshot = self.store.snapshot().map_err(has_gone)?.skip_damage();
+        let snapshot = self.store.snapshot().map_err(|error| refused(&error))?.skip_damage();
         let first = match self.next {
             Some(next) if next > snapshot.end_sequence() => return Err(self.is_shorter(&snapshot)),
             Some(next) => self.after_removed(next, &snapshot),
             None => snapshot.end_sequence().saturating_sub(arguments.lines),
         };
+        let printed = self.print_from(first, &snapshot, arguments, range);
+        match printed? {
+            // The next snapshot shows how many were removed.
+            Err(error) if !arguments.follow || error.kind() != ErrorKind::Removed => {
+                return Err(error.into());
+            }
+            Err(_) => {}
+            Ok(()) => self.next = Some(snapshot.end_sequence()),
+        }
+        Ok(reported(&snapshot))
+    }
+
+    /// Prints from a sequence number on; the inner result says why that ended early.
+    fn print_from(
+        &mut self,
+        first: u64,
+        snapshot: &Snapshot,
+        arguments: &Arguments,
+        range: &Range,
+    ) -> Result<Result<(), Error>, Exit> {
         let (mut rows, mut buffer) = (Rows::new(range), Vec::new());
+        let mut outcome = Ok(());
+        self.next = Some(first);
         for found in snapshot.by_sequence(first..) {
-            let (_, observation) = found?;
-            if arguments.json {
-                if let Some(name) = &self.name {
-                    buffer.extend_from_slice(b"{\"store\": ");
-                    json::string(&mut buffer, name);
-                    buffer.extend_from_slice(b", \"observation\": ");
+            match found {
+                Ok((sequence, observation)) => {
+                    self.add_line(&mut buffer, &mut rows, observation, arguments.json);
+                    self.next = Some(sequence + 1);
                 }
-                rows.json(&mut buffer, observation);
-                buffer.extend_from_slice(if self.name.is_some() { b"}\n" } else { b"\n" });
-            } else {
-                if let Some(name) = &self.name {
-                    buffer.extend_from_slice(format!("{name}  ").as_bytes());
-                }
-                rows.time(&mut buffer, observation.timestamp_ns);
-                buffer.extend_from_slice(b"  ");
-                json::number(&mut buffer, observation.value);
-                buffer.push(b'\n');
+                Err(error) => outcome = Err(error),
             }
             if buffer.len() > 64 * 1024 {
                 output::print(&buffer)?;
@@ -128,8 +148,33 @@ impl Followed {
             }
         }
         output::print(&buffer)?;
-        self.next = Some(snapshot.end_sequence());
-        Ok(reported(&snapshot))
+        Ok(outcome)
+    }
+
+    fn add_line(
+        &self,
+        buffer: &mut Vec<u8>,
+        rows: &mut Rows<'_>,
+        observation: Observation,
+        is_json: bool,
+    ) {
+        if is_json {
+            if let Some(name) = &self.name {
+                buffer.extend_from_slice(b"{\"store\": ");
+                json::string(buffer, name);
+                buffer.extend_from_slice(b", \"observation\": ");
+            }
+            rows.json(buffer, observation);
+            buffer.extend_from_slice(if self.name.is_some() { b"}\n" } else { b"\n" });
+        } else {
+            if let Some(name) = &self.name {
+                buffer.extend_from_slice(format!("{name}  ").as_bytes());
+            }
+            rows.time(buffer, observation.timestamp_ns);
+            buffer.extend_from_slice(b"  ");
+            json::number(buffer, observation.value);
+            buffer.push(b'\n');
+        }
     }
 
     /// Where to go on; says how many retention has removed since the last look.

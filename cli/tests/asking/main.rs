@@ -7,6 +7,7 @@ mod damaged;
 mod exported;
 #[path = "../program/mod.rs"]
 mod program;
+mod removed;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
