@@ -5,6 +5,8 @@
 mod program;
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use program::tool::{Running, ran, status, tool, wait_until};
@@ -60,6 +62,31 @@ fn each_failure_at_the_end_is_reported() {
     assert_eq!(running.0.wait().unwrap().code(), Some(1));
     let said = fs::read_to_string(dir.join("said")).unwrap();
     assert!(said.contains("pictures") && said.contains("error: b: nothing was stored"), "{said}");
+}
+
+/// All values of a page said that it was the first of them that failed.
+#[test]
+fn a_page_that_fails_is_named_without_the_part_of_one_value() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let page = format!("http://{}/now", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map(Result::unwrap) {
+            let mut lines = BufReader::new(&stream).lines().map(Result::unwrap);
+            let _ = lines.find(String::is_empty);
+            let _ = (&stream).write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let sources = [format!("t={page}#/temp"), format!("w={page}#/wind")];
+    let arguments = ["collect", &sources[0], &sources[1], "--for", "1ms", "--quiet"];
+    let seen = ran(dir, &arguments);
+    for name in ["t", "w"] {
+        let said = format!("{name}: {page}: status 500");
+        assert!(seen.stderr.contains(&said), "no {said:?} in {seen:?}");
+    }
+    let only = ran(dir, &["collect", &sources[1], "--for", "1ms", "--quiet"]);
+    assert!(only.stderr.contains(&format!("{page}#/wind: status 500")), "{only:?}");
 }
 
 #[test]

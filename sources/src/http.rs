@@ -85,6 +85,8 @@ pub struct Page {
     wanted: Vec<Wanted>,
     /// The address of each value as it may be shown.
     shown: Vec<String>,
+    /// That of the page, which fails for all of them.
+    shown_page: String,
     /// The body that is sent by POST.
     body: Option<String>,
     limits: Limits,
@@ -146,6 +148,7 @@ impl Page {
             let whole = fragment.map_or(page.to_owned(), |fragment| format!("{page}#{fragment}"));
             escaped(&without_secrets(&whole)).into_owned()
         };
+        let shown_page = shown(if let [only] = fragments { only } else { &None });
         let shown: Vec<String> = fragments.iter().map(shown).collect();
         let trust = Trust::of(settings)?;
         if address.is_https() && matches!(trust, Trust::Anybody) {
@@ -160,18 +163,18 @@ impl Page {
         let limits =
             Limits { deadline: settings.deadline, page_bytes_max: settings.page_bytes_max };
         let body = settings.body.clone();
-        Ok(Self { agent, guard, address, wanted, shown, body, limits })
+        Ok(Self { agent, guard, address, wanted, shown, shown_page, body, limits })
     }
 
     /// Fetches the page once, and finds each value on it.
     fn read(&self) -> Result<Readings, SourceError> {
-        let failed = |at: usize, what| SourceError::new(format!("{}: {what}", self.shown[at]));
+        let failed = |address: &str, what| SourceError::new(format!("{address}: {what}"));
         let body = self.body.as_deref();
         let page = fetch::fetch(&self.agent, &self.guard, &self.address, body, self.limits)
-            .map_err(|what| failed(0, what))?;
+            .map_err(|what| failed(&self.shown_page, what))?;
         let find = |(at, wanted): (usize, &Wanted)| match wanted.find(&page) {
             Ok(value) => Ok(Some(Reading::new(value))),
-            Err(what) => Err(failed(at, what)),
+            Err(what) => Err(failed(&self.shown[at], what)),
         };
         Ok(self.wanted.iter().enumerate().map(find).collect())
     }
