@@ -8,9 +8,13 @@ use crate::output::shown;
 
 const DAY_SECONDS: f64 = 86_400.0;
 
-/// Names and values, below the address of the destination.
-pub(super) fn rows(seen: &Forwarded) -> Vec<(&'static str, String)> {
+/// Names and values, below the address of the destination. `others` are all of the store;
+/// several may have the same address, which has no query.
+pub(super) fn rows(seen: &Forwarded, others: &[Forwarded]) -> Vec<(&'static str, String)> {
     let mut rows = vec![("forwarded to", seen.destination.clone())];
+    if others.iter().filter(|other| other.destination == seen.destination).count() > 1 {
+        rows.push(("  cursor", cursor_name(seen)));
+    }
     if let Some(why) = &seen.corrupt {
         let file = shown(&seen.cursor);
         rows.push(("  corrupt", format!("{file}: {why}; everything is sent again")));
@@ -19,7 +23,7 @@ pub(super) fn rows(seen: &Forwarded) -> Vec<(&'static str, String)> {
     rows.push(("  sent", format!("{}{}", count(seen.counts.sent), behind(seen))));
     for (name, number, what) in [
         ("  collided", seen.counts.collided, "in the millisecond of another one"),
-        ("  refused", seen.counts.refused, "by the receiver"),
+        ("  refused", seen.counts.refused, &format!("listed in {}", refused_file(seen))),
         ("  unreadable", seen.counts.unreadable, "and not sent"),
         ("  removed", seen.counts.removed, "by retention before they were sent"),
     ] {
@@ -37,6 +41,17 @@ pub(super) fn rows(seen: &Forwarded) -> Vec<(&'static str, String)> {
         rows.push(("  last error", format!("{time} {text}")));
     }
     rows
+}
+
+/// The name in `forward-NAME.json`.
+fn cursor_name(seen: &Forwarded) -> String {
+    let stem = seen.cursor.file_stem().unwrap_or_default().to_string_lossy();
+    stem.strip_prefix("forward-").unwrap_or(&stem).to_owned()
+}
+
+/// The receiver need not have refused them: those of one millisecond are listed there too.
+fn refused_file(seen: &Forwarded) -> String {
+    shown(&seen.cursor.with_extension("refused.jsonl"))
 }
 
 fn behind(seen: &Forwarded) -> String {

@@ -63,7 +63,7 @@ pub(super) fn of(seen: &Seen) -> String {
     }
     #[cfg(feature = "forward")]
     for destination in &seen.forward {
-        for (name, value) in forward::rows(destination) {
+        for (name, value) in forward::rows(destination, &seen.forward) {
             text.push_str(&format!("  {name:<12}  {}\n", escaped(&value)));
         }
     }

@@ -185,3 +185,24 @@ fn what_arrived_after_a_run_without_observations_has_not_waited_since_an_earlier
     append(&bench.store, 3..70_000);
     assert!(!check().stderr.contains("observations have waited"), "{:?}", check());
 }
+
+/// They differ in their labels alone.
+#[test]
+fn cursors_for_one_address_are_named_and_so_is_the_list_of_what_was_refused() {
+    let bench = Bench::holding(1);
+    append(&bench.store, 0..1);
+    let receiver = Receiver::start(|_| Act::Take);
+    succeeded(&bench.once(&receiver));
+    assert!(!status_text(&bench).contains("cursor"), "{}", status_text(&bench));
+    let refusing = ["--once", "--collisions", "refuse", "--label", "a=b", "--cursor", "hub"];
+    assert_eq!(bench.forward(&receiver, &refusing).status, Some(1));
+    let text = status_text(&bench);
+    let name = receiver.cursor().replace("forward-", "");
+    for part in [
+        "\n    cursor      hub\n",
+        &format!("\n    cursor      {name}\n"),
+        "\n    refused     1 listed in room.log/forward-hub.refused.jsonl\n",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {text}");
+    }
+}
