@@ -119,7 +119,7 @@ impl Destination {
         arguments: &Arguments,
         stop: &Stop,
     ) -> Result<(), Exit> {
-        let mut outcome = Ok(());
+        let (mut outcome, mut all_added) = (Ok(()), Ok(()));
         'passes: while !stop.is_set() {
             let mut has_more = false;
             for store in stores.iter_mut() {
@@ -144,7 +144,9 @@ impl Destination {
             while !stop.is_set() && Instant::now() < until {
                 thread::sleep(until.saturating_duration_since(Instant::now()).min(PAUSE));
             }
-            newcomers.now().into_iter().for_each(|store| self.add_newcomer(stores, store));
+            for store in newcomers.now() {
+                all_added = all_added.and(self.add_newcomer(stores, store));
+            }
         }
         if arguments.once {
             say(&format!(
@@ -153,16 +155,20 @@ impl Destination {
             ));
             return Err(Exit::Told);
         }
-        Ok(())
+        all_added
     }
 
     /// Adds a store that has come into a folder. One that would be the series of another is
     /// reported, and left out.
-    fn add_newcomer(&self, stores: &mut Vec<Source>, store: Named) {
-        match add(stores, store) {
-            Err(Exit::Error(why)) => say(&format!("error: {why}")),
-            _ => stores.last().into_iter().for_each(|it| self.introduce(it)),
+    fn add_newcomer(&self, stores: &mut Vec<Source>, store: Named) -> Result<(), Exit> {
+        if let Err(failure) = add(stores, store) {
+            if let Exit::Error(why) = failure {
+                say(&format!("error: {why}"));
+            }
+            return Err(Exit::Told);
         }
+        stores.last().into_iter().for_each(|it| self.introduce(it));
+        Ok(())
     }
 
     fn introduce(&self, store: &Source) {

@@ -32,6 +32,8 @@ pub(crate) struct Forwarder {
     every: Duration,
     stop: Arc<AtomicBool>,
     outcome: Result<(), Exit>,
+    /// Whether a store was left out, which would be the series of another.
+    has_left_out: bool,
     /// None where the stores are given by the configuration.
     newcomers: Option<Newcomers>,
 }
@@ -55,6 +57,7 @@ impl Forwarder {
             every: destination.every,
             stop,
             outcome: Ok(()),
+            has_left_out: false,
             newcomers: None,
         })
     }
@@ -89,13 +92,14 @@ impl Forwarder {
     /// another is reported, and left out.
     fn add_newcomers(&mut self) {
         for store in self.newcomers.as_mut().map(Newcomers::now).unwrap_or_default() {
-            match self.add(vec![store]) {
-                Ok(()) => self.lanes.last().into_iter().for_each(|it| self.introduce_one(it)),
-                Err(Exit::Error(why)) => {
-                    self.lanes.pop();
+            if let Err(failure) = self.add(vec![store]) {
+                self.lanes.pop();
+                self.has_left_out = true;
+                if let Exit::Error(why) = failure {
                     say(&format!("error: {why}"));
                 }
-                Err(_) => drop(self.lanes.pop()),
+            } else {
+                self.lanes.last().into_iter().for_each(|it| self.introduce_one(it));
             }
         }
     }
@@ -195,7 +199,7 @@ impl Forwarder {
         }
         say(&format!("{}: {}", self.course.shown, in_words(&all, self.course.collisions)));
         match all.refused + all.unreadable + all.removed {
-            0 => self.outcome,
+            0 if !self.has_left_out => self.outcome,
             _ => Err(Exit::Told),
         }
     }

@@ -206,3 +206,23 @@ fn cursors_for_one_address_are_named_and_so_is_the_list_of_what_was_refused() {
         assert!(text.contains(part), "no {part:?} in {text}");
     }
 }
+
+/// At the start it ends the run.
+#[test]
+fn a_store_that_is_left_out_later_fails_the_run_too() {
+    for is_lake in [false, true] {
+        let bench = Bench::holding(3);
+        let receiver = Receiver::start(|_| Act::Take);
+        fs::create_dir(bench.dir.path().join("lake")).unwrap();
+        let to = if is_lake { "parquet:lake".to_owned() } else { receiver.url() };
+        let arguments = ["forward", ".", "--to", &to, "--every", "20ms", "--cursor", "hub"];
+        let mut running = Running::of(tool(bench.dir.path(), &arguments));
+        wait_until(|| bench.store.join("forward-hub.json").exists());
+        append(&bench.dir.path().join("room"), 0..3);
+        let stderr = std::io::BufReader::new(running.0.stderr.take().unwrap());
+        let mut said = std::io::BufRead::lines(stderr).map(Result::unwrap);
+        assert!(said.any(|line| line.contains("would both be the series room")));
+        running.signal(Signal::TERM);
+        assert_eq!(running.0.wait().unwrap().code(), Some(1), "{to}");
+    }
+}
