@@ -100,7 +100,11 @@ fn a_store_is_not_made_into_a_directory_of_stores_or_the_other_way_round() {
     }
     assert_eq!(names_in(&bench.store), before);
     ran(dir, &["collect", "a=normal", "--for", "1ms", "--log", "house", "--quiet"]).succeeds();
-    ran(dir, &["collect", "normal", "--for", "1ms", "--log", "house"]).fails_naming(&["house"]);
+    ran(dir, &["collect", "normal", "--for", "1ms", "--log", "house"]).fails_naming(&[
+        "house: this is a folder of stores (a)",
+        "NAME=SPEC",
+        "--log DIR",
+    ]);
     assert_eq!(names_in(&dir.join("house")), ["a"]);
 }
 
@@ -112,8 +116,12 @@ fn an_empty_directory_becomes_a_store_and_another_is_left_alone() {
     let arguments = ["collect", "normal", "--for", "1ms", "--quiet", "--log"];
     ran(dir, &[&arguments[..], &["made"]].concat()).succeeds();
     assert_eq!(status(dir, "made")[0]["observations"], 1);
-    ran(dir, &[&arguments[..], &["."]].concat()).fails_naming(&["not a store", "--log DIR"]);
-    assert_eq!(bench.names(), ["made"]);
+    ran(dir, &[&arguments[..], &["."]].concat()).fails_naming(&["stores (made)", "--log DIR"]);
+    fs::create_dir(dir.join("other")).unwrap();
+    fs::write(dir.join("other/notes"), "").unwrap();
+    ran(dir, &[&arguments[..], &["other"]].concat()).fails_naming(&["not a store", "--log DIR"]);
+    assert_eq!(names_in(&dir.join("other")), ["notes"]);
+    assert_eq!(bench.names(), ["made", "other"]);
 }
 
 #[test]

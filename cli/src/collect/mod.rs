@@ -167,6 +167,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     }
     let opened = stores::open(&inputs, &arguments.log)?;
     if let [Err(_)] = &opened[..] {
+        if inputs.iter().flat_map(|input| &input.values).all(|it| it.directory == arguments.log) {
+            stores::refuse_folder(&arguments.log)?;
+        }
         return opened.into_iter().try_for_each(|opened| opened.map(drop).map_err(Exit::from));
     }
     queue::begin(stop.clone())?;

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gaugelog::{ErrorKind, Options, Store};
@@ -11,6 +11,7 @@ use gaugelog_sources::escaped;
 use rustix::fs::{Access, access};
 
 use super::input::{Input, Value};
+use crate::ask::stores::{self, within};
 use crate::exit::Exit;
 use crate::explain::way_out_of_io;
 use crate::figures::{count, plural};
@@ -18,6 +19,9 @@ use crate::output::shown;
 
 /// Nothing else is stored while an append waits for another program's.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How many stores of a folder an error names.
+const NAMED_MOST: usize = 3;
 
 /// A store, and whether it is new; or why there is none.
 pub(super) type Opened = gaugelog::Result<(Store, bool)>;
@@ -49,6 +53,25 @@ fn refuse_store(log: &Path) -> Result<(), Exit> {
         ))),
         Err(_) => Ok(()),
     }
+}
+
+/// A folder of stores is no store for a source without a name.
+pub(super) fn refuse_folder(log: &Path) -> Result<(), Exit> {
+    let found = within(log).unwrap_or_default();
+    if found.is_empty() || found.iter().any(|path| path == log) {
+        return Ok(());
+    }
+    let shown_of = |path: &PathBuf| stores::name(path);
+    let mut names: Vec<String> = found.iter().take(NAMED_MOST).map(shown_of).collect();
+    if found.len() > names.len() {
+        names.push("…".to_owned());
+    }
+    Err(Exit::Error(format!(
+        "{}: this is a folder of stores ({}); to collect into a store in there, give the source \
+         a name, NAME=SPEC, or name another directory with --log DIR",
+        shown(log),
+        names.join(", ")
+    )))
 }
 
 /// Makes a directory and those above it, where they are not there.
