@@ -297,6 +297,7 @@ impl Source {
             _ => {
                 // Its lock goes first.
                 self.opened = None;
+                to.folder.claim(snapshot.store_id(), &self.path)?;
                 to.folder.clean(snapshot.store_id())?;
                 self.opened = Some(self.open(to, &id, snapshot)?);
             }

@@ -1,5 +1,7 @@
 //! A folder of Parquet files, each written once.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -7,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use gaugelog::Observation;
+use gaugelog::{Observation, Options};
 use gaugelog_sources::{Access, open_own};
 use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
 use tempfile::Builder;
@@ -20,6 +22,8 @@ use crate::parquet_file;
 
 /// In a file: the CRC-32 of its observations.
 const CHECKSUM: &str = "gaugelog.crc32";
+/// In a file: the series that its rows name.
+const SERIES: &str = "gaugelog.series";
 /// The ending of a file that is not whole. It begins with a dot, so that no reader of the
 /// folder takes it for data.
 const UNFINISHED: &str = ".new";
@@ -47,6 +51,8 @@ pub(super) enum Put {
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    /// The stores that write files here, by their ids.
+    owners: RefCell<HashMap<u64, PathBuf>>,
 }
 
 impl Folder {
@@ -59,13 +65,35 @@ impl Folder {
         };
         let path = fs::canonicalize(path).map_err(refused)?;
         match path.is_dir() {
-            true => Ok(Self { path }),
+            true => Ok(Self { path, owners: RefCell::default() }),
             false => Err(refused(ErrorKind::NotADirectory.into())),
         }
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Refuses a store whose id another one has: their files would have the same names.
+    ///
+    /// # Errors
+    /// Both stores are named.
+    pub(super) fn claim(&self, id: u64, store: &Path) -> Result<(), Exit> {
+        let mut owners = self.owners.borrow_mut();
+        let has_id = |other: &PathBuf| {
+            let snapshot = Options::new().positioned_reads(true).snapshot(other);
+            snapshot.is_ok_and(|snapshot| snapshot.store_id() == id)
+        };
+        if let Some(other) = owners.get(&id).filter(|other| *other != store && has_id(other)) {
+            return Err(Exit::Error(format!(
+                "{} and {} have the same id, so one is a copy of the other, and their files would \
+                 have the same names; forward one of them to a folder of its own",
+                shown(other),
+                shown(store)
+            )));
+        }
+        owners.insert(id, store.to_owned());
+        Ok(())
     }
 
     /// Writes the file of a part unless it is there. When this returns it is on the disk.
@@ -91,7 +119,10 @@ impl Folder {
             // A temporary file is its owner's alone by default.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(&self.path)?;
-        let about = vec![KeyValue::new(CHECKSUM.to_owned(), part.checksum())];
+        let about = vec![
+            KeyValue::new(CHECKSUM.to_owned(), part.checksum()),
+            KeyValue::new(SERIES.to_owned(), part.series.to_owned()),
+        ];
         let rows = part.rows.iter().copied().map(io::Result::Ok);
         parquet_file::write(file.as_file_mut(), part.series, about, rows)?;
         file.as_file().sync_all()?;
@@ -109,8 +140,20 @@ impl Folder {
             ))
         })?;
         let about = metadata.file_metadata().key_value_metadata();
-        let checksum = about.into_iter().flatten().find(|about| about.key == CHECKSUM);
-        let is_same = checksum.and_then(|it| it.value.as_ref()) == Some(&part.checksum());
+        let found = |key: &str| {
+            let about = about.into_iter().flatten().find(|about| about.key == key);
+            about.and_then(|about| about.value.as_deref())
+        };
+        if let Some(series) = found(SERIES).filter(|series| *series != part.series) {
+            return Err(Exit::Error(format!(
+                "{}: this file holds the series {series}, and the store with its id is the series \
+                 {} now; forward a copy of a store to a folder of its own, and give a renamed \
+                 store its old name",
+                shown(path),
+                part.series
+            )));
+        }
+        let is_same = found(CHECKSUM) == Some(part.checksum().as_str());
         match is_same || !part.is_complete() {
             true => Ok(()),
             false => Err(Exit::Error(format!(

@@ -77,7 +77,7 @@ fn whole_ranges_are_written_once() {
     succeeded(&bench.forward(), "0 observations written in 0 files, 10 wait");
     assert_eq!(bench.files(), files);
 
-    // Without a cursor, after sealing, and under another name.
+    // Without a cursor, and after sealing.
     bench.run(&["seal", "room.log"]);
     fs::remove_file(bench.cursor()).unwrap();
     succeeded(
@@ -85,8 +85,13 @@ fn whole_ranges_are_written_once() {
         "0 observations written in 0 files, 3 files were there already, 10 wait",
     );
     fs::write(bench.cursor(), "{}").unwrap();
+    succeeded(&bench.forward(), "3 files were there already, 10 wait");
+    // Under another name they would be of two series.
+    fs::write(bench.cursor(), "{}").unwrap();
     fs::rename(&bench.store, bench.path("attic")).unwrap();
-    succeeded(&bench.run(&with(1, "attic")), "3 files were there already, 10 wait");
+    let ran = bench.run(&with(1, "attic"));
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("this file holds the series room, and the store"), "{ran:?}");
     assert_eq!(bench.files(), files);
 }
 
@@ -184,6 +189,26 @@ fn an_older_copy_that_went_on_is_refused_and_overwrites_nothing() {
         assert!(ran.stderr.contains(said), "{ran:?}");
     }
     assert_eq!(bench.files(), files);
+}
+
+/// A copy has the id of its original: its files were taken for those of the other.
+#[test]
+fn a_copy_beside_its_original_is_refused() {
+    let bench = Bench::with_lake(ROWS);
+    fs::create_dir(bench.path("house")).unwrap();
+    bench.run(&["copy", "room.log", "house/r1"]).succeeds();
+    bench.run(&["copy", "house/r1", "house/r2"]).succeeds();
+    let ran = bench.run(&with(1, "house"));
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let said = "house/r1 and house/r2 have the same id, so one is a copy of the other";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+    assert!(ran.stderr.contains("65,536 observations written in 1 file\n"), "{ran:?}");
+    let ran = bench.run(&with(1, "house/r2"));
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("this file holds the series r1, and the store"), "{ran:?}");
+    fs::create_dir(bench.path("other")).unwrap();
+    let other = ["forward", "house/r2", "--to", "parquet:other", "--once"];
+    succeeded(&bench.run(&other), "1 file\n");
 }
 
 #[test]
