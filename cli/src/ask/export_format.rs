@@ -58,6 +58,7 @@ impl Format {
         match (given, Self::of_ending(&ending)) {
             // JSON lines are often named so.
             (Some(Self::Jsonl), Some(Self::Json)) => Ok(Self::Jsonl),
+            (Some(given), _) if ending == "txt" && given.is_text() => Ok(given),
             (Some(given), Some(its)) if given != its => Err(Exit::Usage(format!(
                 "error: a .{ending} file has the format {}; leave --format out, or name another \
                  file\n",
@@ -85,6 +86,14 @@ impl Format {
             #[cfg(feature = "parquet")]
             "parquet" => Some(Self::Parquet),
             _ => None,
+        }
+    }
+
+    fn is_text(self) -> bool {
+        match self {
+            Self::Csv | Self::Jsonl | Self::Json | Self::Influx => true,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => false,
         }
     }
 

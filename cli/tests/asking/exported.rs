@@ -87,3 +87,21 @@ fn a_pipe_is_written_to_and_a_link_stays_one() {
     assert!(!Path::new("/dev/null").is_file());
     assert_eq!(names_in(dir.path()), ["link.csv", "linked.csv", "pipe", "room"]);
 }
+
+#[test]
+fn a_txt_file_may_have_any_format_of_text() {
+    let dir = house(&[("room", vec![Observation::new(NOON, 2.5)])]);
+    let (room, file) = (dir.path().join("room"), dir.path().join("room.txt"));
+    let export = |format: &str, file: &Path| {
+        tool(&["export", "--format", format, "-o", file.to_str().unwrap()], &[&room])
+    };
+    for (format, begins) in [("influx", "room value=2.5"), ("jsonl", "{"), ("json", "[")] {
+        export(format, &file).succeeds();
+        assert!(fs::read_to_string(&file).unwrap().starts_with(begins), "{format}");
+    }
+    let ran = export("influx", &dir.path().join("room.csv"));
+    assert!(ran.stderr.contains("a .csv file has the format csv"), "{ran:?}");
+    if cfg!(feature = "parquet") {
+        assert_eq!(export("parquet", &file).status, Some(2));
+    }
+}
