@@ -1,12 +1,15 @@
 // Where the page gets its data: the server that it came from.
 "use strict";
 
+// A connection that died without a word answers never.
+const OVERVIEW_WITHIN = 20_000;
+
 const source = {
   isLive: true,
   zone: null,
 
   async overview() {
-    const { folder, stores } = await ask("api/v1/stores");
+    const { folder, stores } = await ask("api/v1/stores", AbortSignal.timeout(OVERVIEW_WITHIN));
     const described = stores.map((it) => ({
       name: it.store,
       observations: it.observations || 0,

@@ -62,6 +62,15 @@ function extent(of) {
   return [Math.min(...filled.map((it) => it.first)), Math.max(...filled.map((it) => it.last))];
 }
 
+// Where the latest ends. A clock that was wrong has left times that are to come, which would
+// hide what is measured now.
+function latestOf(of) {
+  const now = Date.now() / 1000;
+  const filled = of.filter((store) => store.observations > 0 && store.first <= now);
+  if (!source.isLive || filled.length === 0) return extent(of)[1];
+  return Math.max(...filled.map((it) => Math.min(it.last, now)));
+}
+
 function shownStores() {
   return stores.filter((store) => !hidden.has(store.name));
 }
@@ -88,11 +97,11 @@ function showAll() {
 }
 
 function showLatest(wanted) {
-  const all = extent(shownStores()) ?? extent(stores);
-  if (all === null) return;
+  const of = extent(shownStores()) === null ? stores : shownStores();
+  if (extent(of) === null) return;
   const span = Math.min(wanted, widest());
-  const margin = span * 0.01;
-  moveTo(all[1] + margin - span, all[1] + margin);
+  const end = latestOf(of) + span * 0.01;
+  moveTo(end - span, end);
 }
 
 function zoom(factor) {
@@ -305,7 +314,8 @@ function press(id, yes) {
 }
 
 function hold(event) {
-  isHeld = event.target.closest?.(".u-over") != null;
+  // No other button drags, and a menu that it opens may take its release.
+  if (event.button === 0) isHeld = event.target.closest?.(".u-over") != null;
 }
 
 // After uPlot's own answer, which would be that of a chart that is gone.
@@ -427,7 +437,7 @@ async function start() {
   describeWindow();
   const all = extent(shownStores());
   // Of a store that grows, the latest day; else all of it.
-  const isRecent = all !== null && source.isLive && Date.now() / 1000 - all[1] < 86400 && all[1] - all[0] > 86400;
+  const isRecent = all !== null && source.isLive && Date.now() / 1000 - latestOf(shownStores()) < 86400 && all[1] - all[0] > 86400;
   if (isRecent) showLatest(86400); else showAll();
   setLive(isRecent);
   if (source.isLive) setInterval(follow, FOLLOW_EVERY);
