@@ -32,45 +32,57 @@ pub(crate) struct Value {
 
 impl Entry {
     /// Reads the table of a source, for which these hold unless it says otherwise.
-    pub(super) fn read(source: &Field<'_>, defaults: &Terms) -> Result<Self, String> {
-        let name = source.key;
-        check_name(name).map_err(|why| source.wrong_key(why))?;
-        let fields = source.table()?;
-        let mut terms = defaults.clone();
-        let (mut spec, mut values) = (None, None);
+    ///
+    /// # Errors
+    /// All that is wrong with its keys and values, and that it cannot be opened.
+    pub(super) fn read(source: &Field<'_>, defaults: &Terms) -> Result<Self, Vec<String>> {
+        let only = |problem: String| vec![problem];
+        check_name(source.key).map_err(|why| only(source.wrong_key(why)))?;
+        let fields = source.table().map_err(only)?;
+        let mut keys = Keys { terms: defaults.clone(), spec: None, values: None };
+        let (mut heeded, mut problems) = (Vec::new(), Vec::new());
         for field in &fields {
-            match field.key {
-                "spec" | "url" if spec.is_some() => {
-                    return Err(field.wrong("there are spec and url; leave one of them out"));
-                }
-                "spec" => spec = Some((field, field.text()?)),
-                "url" => spec = Some((field, address(field)?)),
-                "values" => values = Some(field),
-                key if KEYS.iter().any(|known| known.name == key) => terms.heed(field)?,
-                _ => return Err(unknown(field, &KEYS.map(|key| key.name), "a source")),
+            match keys.heed(field) {
+                Ok(()) => heeded.push(*field),
+                Err(problem) => problems.push(problem),
             }
         }
-        let (spec_field, spec) = spec.ok_or_else(|| {
-            source.wrong_key("it says not what to collect; add url = \"…\" or spec = \"…\"")
-        })?;
-        check_kinds(&fields, spec)?;
-        if is_page(spec) {
-            terms.read_ca_file().map_err(|why| spec_field.wrong(why))?;
+        let Keys { terms, spec, values } = keys;
+        let has_spec = fields.iter().any(|field| matches!(field.key, "spec" | "url"));
+        let Some((spec_field, spec)) = spec else {
+            if !has_spec {
+                let why = "it says not what to collect; add url = \"…\" or spec = \"…\"";
+                problems.push(source.wrong_key(why));
+            }
+            return Err(problems);
+        };
+        problems.extend(wrong_kinds(&heeded, spec));
+        let values = match values {
+            Some(values) => several(values, spec, &terms.adjustment),
+            None => {
+                let (name, spec) = (source.key.to_owned(), spec.to_owned());
+                Ok(vec![Value { name, spec, adjustment: terms.adjustment.clone() }])
+            }
+        };
+        match values.map(|values| Self::checked(source.key, values, terms)) {
+            Ok(Ok(entry)) if problems.is_empty() => return Ok(entry),
+            Ok(Ok(_)) => {}
+            Ok(Err(why)) => problems.push(spec_field.wrong(why)),
+            Err(more) => problems.extend(more),
+        }
+        Err(problems)
+    }
+
+    /// What is wrong with the spec is known where its line is.
+    fn checked(name: &str, values: Vec<Value>, mut terms: Terms) -> Result<Self, String> {
+        if values.iter().any(|value| is_page(&value.spec)) {
+            terms.read_ca_file()?;
         } else {
             terms.ca_file = None;
         }
-        let values = match values {
-            Some(values) => several(values, spec, &terms.adjustment)?,
-            None => {
-                let (spec, adjustment) = (spec.to_owned(), terms.adjustment.clone());
-                vec![Value { name: name.to_owned(), spec, adjustment }]
-            }
-        };
         let entry = Self { name: name.to_owned(), values, terms };
-        // What is wrong with the spec is known where its line is.
         // That any certificate is believed is said when it is opened for use.
-        let settings = entry.terms.settings().insecure(false);
-        entry.open_with(&settings).map_err(|why| spec_field.wrong(why))?;
+        entry.open_with(&entry.terms.settings().insecure(false))?;
         Ok(entry)
     }
 
@@ -118,39 +130,74 @@ impl Entry {
     }
 }
 
+/// What the keys of a source say.
+struct Keys<'k> {
+    terms: Terms,
+    spec: Option<(&'k Field<'k>, &'k str)>,
+    values: Option<&'k Field<'k>>,
+}
+
+impl<'k> Keys<'k> {
+    fn heed(&mut self, field: &'k Field<'k>) -> Result<(), String> {
+        match field.key {
+            "spec" | "url" if self.spec.is_some() => {
+                return Err(field.wrong("there are spec and url; leave one of them out"));
+            }
+            "spec" => self.spec = Some((field, field.text()?)),
+            "url" => self.spec = Some((field, address(field)?)),
+            "values" => self.values = Some(field),
+            key if KEYS.iter().any(|known| known.name == key) => self.terms.heed(field)?,
+            _ => return Err(unknown(field, &KEYS.map(|key| key.name), "a source")),
+        }
+        Ok(())
+    }
+}
+
 /// The values of a page or a program: `NAME = "#/what"`, or a table with that as `at`.
-fn several(field: &Field<'_>, spec: &str, defaults: &Adjustment) -> Result<Vec<Value>, String> {
+fn several(
+    field: &Field<'_>,
+    spec: &str,
+    defaults: &Adjustment,
+) -> Result<Vec<Value>, Vec<String>> {
+    let wrong = |why: &str| Err(vec![field.wrong(why)]);
     if !is_page(spec) && scheme(spec) != "exec" {
-        return Err(field.wrong("they are for pages and for programs (exec:)"));
+        return wrong("they are for pages and for programs (exec:)");
     }
     let command = spec.strip_prefix(RATE).unwrap_or(spec).strip_prefix("exec:");
     if command.map_or(spec.contains('#'), Program::has_fragment) {
         let why = "the url or spec has a # of its own; leave it out there, or leave the values out";
-        return Err(field.wrong(why));
+        return wrong(why);
     }
-    let mut values = Vec::new();
-    for value in field.table()? {
-        check_name(value.key).map_err(|why| value.wrong_key(why))?;
-        let mut adjustment = defaults.clone();
-        let at = if value.is_table() {
-            let mut at = None;
-            for part in value.table()? {
-                match part.key {
-                    "at" => at = Some(part),
-                    _ => adjust(&mut adjustment, &part)?,
-                }
+    let fields = field.table().map_err(|problem| vec![problem])?;
+    if fields.is_empty() {
+        return wrong("name at least one, as in values = { temp = \"#/temp\" }");
+    }
+    let (mut values, mut problems) = (Vec::new(), Vec::new());
+    for it in &fields {
+        match value(it, spec, defaults) {
+            Ok(value) => values.push(value),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+fn value(field: &Field<'_>, spec: &str, defaults: &Adjustment) -> Result<Value, String> {
+    check_name(field.key).map_err(|why| field.wrong_key(why))?;
+    let mut adjustment = defaults.clone();
+    let at = if field.is_table() {
+        let mut at = None;
+        for part in field.table()? {
+            match part.key {
+                "at" => at = Some(part),
+                _ => adjust(&mut adjustment, &part)?,
             }
-            at.ok_or_else(|| value.wrong_key("it says not what to take; add at = \"#/…\""))?
-        } else {
-            value
-        };
-        let name = value.key.to_owned();
-        values.push(Value { name, spec: part(spec, &at)?, adjustment });
-    }
-    if values.is_empty() {
-        return Err(field.wrong("name at least one, as in values = { temp = \"#/temp\" }"));
-    }
-    Ok(values)
+        }
+        at.ok_or_else(|| field.wrong_key("it says not what to take; add at = \"#/…\""))?
+    } else {
+        *field
+    };
+    Ok(Value { name: field.key.to_owned(), spec: part(spec, &at)?, adjustment })
 }
 
 /// The spec of a value: of the whole page or program, this.
@@ -181,16 +228,14 @@ fn address<'d>(field: &Field<'d>) -> Result<&'d str, String> {
     Ok(url)
 }
 
-/// Refuses keys that mean nothing to such a source.
-fn check_kinds(fields: &[Field<'_>], spec: &str) -> Result<(), String> {
-    for field in fields {
-        let Some(Key { kind, .. }) = KEYS.iter().find(|key| key.name == field.key) else {
-            continue;
-        };
-        let Some(only_for) = kind.for_others_than(spec) else { continue };
-        return Err(field.wrong_key(format_args!("this is for {only_for}; leave it out here")));
-    }
-    Ok(())
+/// The keys that mean nothing to such a source.
+fn wrong_kinds(fields: &[Field<'_>], spec: &str) -> Vec<String> {
+    let wrong = |field: &Field<'_>| {
+        let Key { kind, .. } = KEYS.iter().find(|key| key.name == field.key)?;
+        let only_for = kind.for_others_than(spec)?;
+        Some(field.wrong_key(format_args!("this is for {only_for}; leave it out here")))
+    };
+    fields.iter().filter_map(wrong).collect()
 }
 
 fn is_page(spec: &str) -> bool {

@@ -49,15 +49,23 @@ pub(crate) struct Forward {
 
 impl Forward {
     /// Reads the table of a destination.
-    pub(super) fn read(forward: &Field<'_>) -> Result<Self, String> {
-        let fields = forward.table()?;
+    ///
+    /// # Errors
+    /// All that is wrong with its keys; if nothing is, what is wrong with them together.
+    pub(super) fn read(forward: &Field<'_>) -> Result<Self, Vec<String>> {
+        let only = |problem: String| vec![problem];
+        let fields = forward.table().map_err(only)?;
         let to = fields.iter().find(|field| field.key == "to").ok_or_else(|| {
-            forward.wrong_key("it says not where to; add to = \"http://…/api/v1/write\"")
+            let why = "it says not where to; add to = \"http://…/api/v1/write\"";
+            only(forward.wrong_key(why))
         })?;
+        let address = to.text().map_err(only)?;
         let mut read =
-            Self { destination: Destination::new(to.text()?), stores: None, files: Vec::new() };
-        for field in &fields {
-            read.heed(field)?;
+            Self { destination: Destination::new(address), stores: None, files: Vec::new() };
+        let heeded = fields.iter().map(|field| read.heed(field));
+        let problems: Vec<String> = heeded.filter_map(Result::err).collect();
+        if !problems.is_empty() {
+            return Err(problems);
         }
         let has = |key: &str| fields.iter().any(|field| field.key == key);
         let it = &mut read.destination;
@@ -65,7 +73,7 @@ impl Forward {
             // One of them is absent, and the other alone is of no use.
             (it.cert, it.key) = (None, None);
         }
-        read.check(has).map_err(|why| to.wrong(why))?;
+        read.check(has).map_err(|why| only(to.wrong(why)))?;
         Ok(read)
     }
 

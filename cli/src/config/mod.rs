@@ -139,7 +139,7 @@ fn read(
                 for table in tables {
                     match Forward::read(&table) {
                         Ok(forward) => forwards.push((forward, table.place())),
-                        Err(problem) => problems.push(problem),
+                        Err(all) => problems.extend(all),
                     }
                 }
             }
@@ -158,7 +158,7 @@ fn read(
                 for field in fields {
                     match Entry::read(&field, &defaults) {
                         Ok(entry) => sources.push(Configured { entry, place: field.place() }),
-                        Err(problem) => problems.push(problem),
+                        Err(all) => problems.extend(all),
                     }
                 }
             }

@@ -136,3 +136,22 @@ fn the_unit_of_systemd_says_what_the_program_takes() {
     ran(bench.dir.path(), &words).succeeds();
     assert!(status(bench.dir.path(), "stores/a")[0]["stored"].as_u64() >= Some(1));
 }
+
+#[test]
+fn every_wrong_key_and_value_is_named() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let text = "evry = '1s'\n[source.a]\nspec = 'normal'\noffset = '5'\nscal = 2\nbody = 'x'\n\
+                [source.c]\nspec = 'norml'\nevry = 1\n[source.b]\nspec = 'exec:date'\nevry = 1\n\
+                [source.b.values]\nx = '/x'\ny = { ad = '#/y' }\n\
+                [[forward]]\nto = 'http://h/'\nevry = '1s'\nmetrc = 'x'\n";
+    fs::write(dir.join("house.toml"), text).unwrap();
+    let said = ran(dir, &["config", "check", "house.toml"]);
+    let place = |line: &str| {
+        let line = line.strip_prefix("gaugelog: error: house.toml:").unwrap();
+        line.split(": ").next().unwrap().parse().unwrap()
+    };
+    let mut places: Vec<u32> = said.stderr.lines().map(place).collect();
+    places.sort_unstable();
+    assert_eq!(places, [1, 4, 5, 6, 8, 9, 12, 14, 15, 18, 19], "{said:?}");
+}
