@@ -58,7 +58,7 @@ fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
     let copied = Store::open_read_only(store)
         .and_then(|store| store.copy_to(destination))
         .map_err(|error| match error.kind() {
-            // A copy that was cut off has no manifest, and is no store to repair.
+            // A copy that was cut off has no manifest, and is made again, not repaired.
             ErrorKind::AlreadyExists => Exit::Error(error.to_string()),
             _ => in_words(&error),
         })?;

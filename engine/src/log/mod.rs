@@ -16,7 +16,11 @@ use crate::os::disk::{Directory, DiskFile};
 /// The record at the beginning of a log.
 pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
     let file = match directory.open_file(&log_name(id)) {
-        Err(error) if error.is_not_found() || error.damage().is_some() => return Ok(None),
+        Err(error)
+            if error.is_not_found() || error.damage().is_some() || error.is_device_failure() =>
+        {
+            return Ok(None);
+        }
         opened => opened?,
     };
     header_of(&file)

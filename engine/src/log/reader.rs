@@ -10,11 +10,11 @@ use super::blocks::Blocks;
 use super::resync::Resync;
 use super::tail::Tail;
 use super::walk::{Frame, expected_at, frame_at, rows_of};
-use super::{Head, Place};
+use super::{Head, Place, header_of};
 use crate::error::{Damage, Error, Result};
 use crate::format::frame::{BLOCK_BYTES, Kind, next_place};
 use crate::format::names::log_name;
-use crate::format::record::RECORD_BYTES;
+use crate::format::record::{RECORD_BYTES, Record};
 use crate::observation::Observation;
 use crate::os::disk::{Directory, DiskFile};
 
@@ -64,6 +64,11 @@ impl Log {
 
     pub(crate) fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Whether it repeats the record that first listed it.
+    pub(crate) fn has_header_of(&self, record: &Record) -> Result<bool> {
+        Ok(header_of(&self.file)?.is_some_and(|own| record.lists_log_of(&own)))
     }
 
     pub(crate) fn first_sequence(&self) -> u64 {

@@ -124,8 +124,7 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
     };
     let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length.min(CHUNK_BYTES_MAX)];
-    // What the device cannot read is damage in the copy, as it is here.
-    let (read, _) = source.read_around(0, &mut bytes)?;
+    let read = source.read(0, &mut bytes)?;
     bytes.truncate(read);
     copy.replace_file(&name, &bytes).map(drop)
 }

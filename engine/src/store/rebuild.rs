@@ -54,18 +54,22 @@ struct Candidate {
     was_listed: bool,
 }
 
-/// The record that the lost manifest held, as far as the other files state it. Its nodes
-/// are those of the log's header; repairing the chunks makes them again.
+/// The record that the lost manifest held, as far as the other files state it, and whether
+/// a log cannot be used, or none is there. Its nodes are those of the log's header; repairing
+/// the chunks makes them again.
 ///
 /// A log is not the listed one if a log that was certainly listed names it as its
 /// previous one. Of the others, the log whose frames reach furthest is taken. The first
 /// kept chunk is the first one present.
-pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
+pub(super) fn rebuild(directory: &Directory) -> Result<(Record, bool)> {
     let names = directory.names()?;
-    let (mut candidates, mut chunks) = (Vec::new(), Vec::new());
+    let (mut candidates, mut chunks, mut has_unusable) = (Vec::new(), Vec::new(), false);
     for name in &names {
         match classify(name) {
-            Name::Log(id) => candidates.extend(candidate(directory, id)?),
+            Name::Log(id) => match candidate(directory, id)? {
+                Some(candidate) => candidates.push(candidate),
+                None => has_unusable = true,
+            },
             Name::Chunk(number) => chunks.push(number),
             _ => {}
         }
@@ -78,11 +82,11 @@ pub(super) fn rebuild(directory: &Directory) -> Result<Record> {
     candidates.retain(|candidate| !replaced.contains(&candidate.record.log));
     let listed = candidates.into_iter().max_by_key(|it| (it.end_sequence, it.was_listed));
     let Some(Candidate { record, .. }) = listed else {
-        return of_chunks(directory, chunks);
+        return Ok((of_chunks(directory, chunks)?, true));
     };
     let kept = |number: &u32| (record.first_chunk..record.sealed_end).contains(number);
     let first_chunk = chunks.into_iter().filter(kept).min().unwrap_or(record.sealed_end);
-    Ok(Record { first_chunk, ..record })
+    Ok((Record { first_chunk, ..record }, has_unusable))
 }
 
 fn candidate(directory: &Directory, id: u64) -> Result<Option<Candidate>> {
@@ -94,7 +98,7 @@ fn candidate(directory: &Directory, id: u64) -> Result<Option<Candidate>> {
             let (end_sequence, was_listed) = (log.end_sequence(), log.tail().is_appended_to);
             Ok(Some(Candidate { record, end_sequence, was_listed }))
         }
-        Err(error) if error.damage().is_some() || error.is_not_found() => Ok(None),
+        Err(error) if is_unusable(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -107,12 +111,13 @@ fn of_chunks(directory: &Directory, mut numbers: Vec<u32>) -> Result<Record> {
     for number in numbers.into_iter().rev() {
         let place = match Chunk::open_of_any_store(directory, number, true) {
             Ok(chunk) => chunk.header.place,
-            Err(error) if error.damage().is_some() || error.is_not_found() => continue,
+            Err(error) if is_unusable(&error) => continue,
             Err(error) => return Err(error),
         };
         if record.store == 0 {
-            (record.store, record.last_seal) = (place.store, place.seal);
-            record.sealed_end = number + 1;
+            // No chunk has the highest number.
+            let Some(end) = number.checked_add(1) else { continue };
+            (record.store, record.last_seal, record.sealed_end) = (place.store, place.seal, end);
         }
         if place.store == record.store {
             record.first_chunk = number;
@@ -125,4 +130,9 @@ fn of_chunks(directory: &Directory, mut numbers: Vec<u32>) -> Result<Record> {
     }
     record.edge = Edge::starting_at(u64::from(record.first_chunk) * CHUNK_LEAVES);
     Ok(record)
+}
+
+/// Whether a file will not be readable later either.
+fn is_unusable(error: &Error) -> bool {
+    error.damage().is_some() || error.is_not_found() || error.is_device_failure()
 }

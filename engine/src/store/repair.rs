@@ -13,8 +13,8 @@ use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAVES};
+use crate::log::Head;
 use crate::log::reader::{Log, Piece};
-use crate::log::{Head, header};
 use crate::manifest;
 use crate::options::Options;
 use crate::os::disk::Directory;
@@ -33,8 +33,8 @@ pub struct Repair {
     pub is_manifest_rebuilt: bool,
     /// How many observations this repair has accepted as lost.
     pub lost: u64,
-    /// Whether an unknown number is lost besides: the log was missing, or bytes that may
-    /// have held its end could not be read.
+    /// Whether an unknown number is lost besides: the log was missing, bytes that may have
+    /// held its end could not be read, or the manifest was lost and a log cannot be used.
     pub is_loss_unknown: bool,
     /// Files that were rewritten.
     pub rewritten: Vec<PathBuf>,
@@ -109,7 +109,9 @@ impl<'a> Repairing<'a> {
             Ok(manifest) => (manifest.record, manifest.damage.is_some()),
             Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::NotAStore) => {
                 repair.is_manifest_rebuilt = true;
-                (rebuild(directory)?, true)
+                let (record, has_unusable) = rebuild(directory)?;
+                repair.is_loss_unknown = has_unusable;
+                (record, true)
             }
             Err(error) => return Err(error),
         };
@@ -255,11 +257,14 @@ impl<'a> Repairing<'a> {
         match Log::open(self.directory, head) {
             Ok(log) => {
                 let unaccepted = unaccepted(&log)?;
-                if unaccepted == 0 && self.is_header_right()? && log.tail().unreadable.is_none() {
+                if unaccepted == 0
+                    && log.has_header_of(&self.record)?
+                    && log.tail().unreadable.is_none()
+                {
                     return Ok(());
                 }
                 self.repair.lost += unaccepted;
-                self.repair.is_loss_unknown = log.tail().unreadable.is_some();
+                self.repair.is_loss_unknown |= log.tail().unreadable.is_some();
                 let ends = (log.end_sequence(), log.end_sequence());
                 let losses = Losses::Accepted;
                 seal_and_make_log(self.directory, self.lock, &log, ends, losses, &mut record)?;
@@ -280,11 +285,6 @@ impl<'a> Repairing<'a> {
         Ok(())
     }
 
-    fn is_header_right(&self) -> Result<bool> {
-        let own = header(self.directory, self.record.log)?;
-        Ok(own.is_some_and(|own| self.record.lists_log_of(&own)))
-    }
-
     fn finish(mut self) -> Result<Repair> {
         if self.is_changed {
             if self.replaced_log.is_none() {
@@ -296,9 +296,12 @@ impl<'a> Repairing<'a> {
         }
         // Synced even if nothing is changed: an earlier repair may have been cut off.
         self.lock.sync_directory()?;
+        let has_all = !(self.repair.is_manifest_rebuilt && self.repair.is_loss_unknown);
         for name in self.directory.names()? {
             let record = &self.record;
             match classify(&name) {
+                // It may hold what a log held that cannot be used.
+                Name::Damaged(_) if !has_all => self.orphan(&name),
                 Name::Damaged(_) | Name::Temporary => self.directory.remove(&name)?,
                 Name::Log(id) if self.replaced_log == Some(id) => self.remove_log(&name)?,
                 Name::Log(id) if id != record.log => self.orphan(&name),

@@ -10,7 +10,6 @@ use crate::error::{Damage, ErrorKind, Result};
 use crate::format::names::{MANIFEST, chunk_name};
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
-use crate::log::header_of;
 use crate::log::reader::{Log, Piece};
 use crate::stats::tree::{self, Edge, Node};
 use crate::view::View;
@@ -217,7 +216,7 @@ impl<'a> Verifying<'a> {
     /// Checks that the log repeats the record that first listed it.
     fn log_header(&mut self, log: &Log) -> Result<()> {
         let record = self.view.record();
-        if !header_of(log.file())?.is_some_and(|own| record.lists_log_of(&own)) {
+        if !log.has_header_of(record)? {
             let path = log.file().path().to_owned();
             let detail = "the log's header is corrupt, or not that of the listed log".into();
             self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });

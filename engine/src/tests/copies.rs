@@ -146,25 +146,3 @@ fn a_copy_that_failed_can_be_made_again() {
         assert_holds(&to, &observations(0..2_100));
     }
 }
-
-#[test]
-fn a_chunk_that_the_device_reads_in_part_is_copied_as_it_is() {
-    let (guard, path) = place();
-    let store = Store::create(&path).expect("created");
-    store.append_batch(&observations(0..5_000)).expect("appended");
-    let chunk = chunk_path(&path, 0);
-    let half = std::fs::metadata(&chunk).expect("a chunk").len() / 2;
-    crate::os::disk::watch::set_unreadable(vec![(chunk, half..half + 1)]);
-    let to = guard.path().join("copy");
-    assert_eq!(store.copy_to(&to).expect("copied"), 5_000);
-    crate::os::disk::watch::set_unreadable(Vec::new());
-    let verified = Store::open(&to).expect("opened").verify().expect("verified");
-    assert!(!verified.damage.is_empty());
-    let copied = chunk_path(&to, 0);
-    assert!(verified.damage.iter().all(|damage| damage.path == copied), "{:?}", verified.damage);
-    assert!(verified.readable >= 5_000 - CHUNK, "{}", verified.readable);
-    assert_eq!(
-        std::fs::read(chunk_path(&path, 1)).expect("a chunk"),
-        std::fs::read(chunk_path(&to, 1)).expect("a chunk")
-    );
-}

@@ -87,25 +87,28 @@ fn a_listed_log_is_kept_although_the_rename_that_listed_it_was_reported_as_faile
     assert_eq!(count_files(&path, ".log"), 1, "{:?}", names(&path));
 }
 
-/// Nor can it be seen afterwards whether the rename was done.
+/// As [`misreport`]. Nor can it be seen afterwards whether the rename was done.
+fn misreport_unseen() -> impl FnMut(&Path, Operation, &[u8]) -> std::io::Result<()> {
+    let mut is_renamed = false;
+    move |file, operation, _| {
+        let event = Event { file: MANIFEST.to_owned(), operation };
+        if !file.ends_with(MANIFEST) {
+            return Ok(());
+        }
+        if operation == Operation::Look && std::mem::take(&mut is_renamed) {
+            return Err(io_error());
+        }
+        misreport(file, &event).inspect_err(|_| is_renamed = true)
+    }
+}
+
 #[test]
 fn a_listed_log_is_kept_although_a_failed_rename_listed_it_and_the_manifest_cannot_be_seen() {
     let (_guard, path) = place();
     let store = Store::create(&path).expect("created");
     append_each(&store, 0..5);
-    let mut is_renamed = false;
-    let refuse = move |file: &Path, operation: Operation, _: &[u8]| {
-        let event = Event { file: MANIFEST.to_owned(), operation };
-        if !file.ends_with(MANIFEST) {
-            return Ok(());
-        }
-        if std::mem::take(&mut is_renamed) && operation == Operation::Look {
-            return Err(io_error());
-        }
-        misreport(file, &event).inspect_err(|_| is_renamed = true)
-    };
     let append = || store.append_batch(&observations(5..2_100)).expect("appended");
-    watch::with(refuse, append);
+    watch::with(misreport_unseen(), append);
     assert_eq!(record(&path).sealed_end, 1);
     assert_holds(&path, &observations(0..2_100));
 }
@@ -113,14 +116,22 @@ fn a_listed_log_is_kept_although_a_failed_rename_listed_it_and_the_manifest_cann
 /// The log is replaced in the middle of the append.
 #[test]
 fn nothing_more_is_written_to_a_log_whose_replacement_was_reported_as_failed() {
-    let (_guard, path) = place();
-    let store = options(SyncPolicy::Never).create(&path).expect("created");
-    append_each(&store, 0..1);
     let all = observations(1..4_500_000);
-    record_operations(misreport, || store.append_batch(&all).expect("appended"));
-    drop(store);
-    let summary = Store::open(&path).expect("opened").snapshot().expect("a snapshot").summary();
-    assert_eq!(summary.expect("read").count, 4_500_000);
+    for is_unseen in [false, true] {
+        let (_guard, path) = place();
+        let store = options(SyncPolicy::Never).create(&path).expect("created");
+        append_each(&store, 0..1);
+        let append = || store.append_batch(&all);
+        let stored = match is_unseen {
+            false => record_operations(misreport, append).0.map(|_| all.len()),
+            true => watch::with(misreport_unseen(), append).map(|_| all.len()),
+        };
+        let stored = stored.unwrap_or_else(|error| error.stored());
+        assert!(is_unseen || stored == all.len(), "{stored}");
+        drop(store);
+        let snapshot = Store::open(&path).expect("opened").snapshot().expect("a snapshot");
+        assert_eq!(snapshot.summary().expect("read").count, 1 + stored as u64);
+    }
 }
 
 #[test]

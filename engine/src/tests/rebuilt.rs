@@ -3,8 +3,11 @@
 use std::io;
 
 use super::*;
+use crate::chunk::writer::{Contents, encode, summarise};
 use crate::error::ErrorKind;
+use crate::format::chunk::Place;
 use crate::os::disk::{Operation, watch};
+use crate::stats::tree::Edge;
 
 #[test]
 fn a_lost_manifest_is_made_again_from_the_other_files() {
@@ -56,6 +59,51 @@ fn a_log_that_cannot_be_opened_now_is_not_passed_over() {
     let repair = Store::repair(&path).expect("repaired");
     assert_eq!((repair.lost, repair.is_loss_unknown), (0, false), "{repair:?}");
     assert_holds(&path, &observations(0..count));
+}
+
+/// Its observations are lost, and nothing states how many they are.
+#[test]
+fn a_log_that_is_damaged_is_passed_over_and_the_loss_said() {
+    for is_unreadable in [false, true] {
+        let (_guard, path, replaced, _) = with_two_logs();
+        let kept = path.join("0123456789abcdef.log.damaged");
+        std::fs::write(&kept, "may be all that is left").expect("written");
+        let is_newer = |file: &Path| {
+            file.extension().is_some_and(|ending| ending == "log") && file != replaced
+        };
+        if !is_unreadable {
+            let mut logs = names(&path).into_iter().map(|name| path.join(name));
+            flip(&logs.find(|file| is_newer(file)).expect("a log"), 20);
+        }
+        let replaced = replaced.clone();
+        let refuse = move |file: &Path, operation, _: &[u8]| {
+            let is_log = file.extension().is_some_and(|ending| ending == "log");
+            match is_unreadable && operation == Operation::Open && is_log && file != replaced {
+                true => Err(io::Error::from_raw_os_error(117)),
+                false => Ok(()),
+            }
+        };
+        let repair = watch::with(refuse, || Store::repair(&path)).expect("repaired");
+        assert!(repair.is_manifest_rebuilt && repair.is_loss_unknown, "{repair:?}");
+        assert!(repair.orphans.contains(&kept), "{repair:?}");
+        assert_holds(&path, &observations(0..10));
+    }
+}
+
+/// No manifest could list it.
+#[test]
+fn a_chunk_of_the_highest_number_is_no_part_of_a_store() {
+    let (_guard, path) = place();
+    std::fs::create_dir(&path).expect("a directory");
+    let place = Place { store: 7, number: u32::MAX, source_log: 1, seal: 2, predecessor: 0 };
+    let rows = observations(0..CHUNK);
+    let contents = Contents { place, observations: &rows, lost: &[], is_accepted: false };
+    let mut edge = Edge::starting_at(u64::from(u32::MAX) * CHUNK_LEAVES);
+    let bytes = encode(&contents, &summarise(&contents, &mut edge));
+    std::fs::write(chunk_path(&path, u32::MAX), bytes).expect("written");
+    let error = Store::repair(&path).expect_err("nothing can be made of it");
+    assert_eq!(error.kind(), ErrorKind::NotAStore, "{error}");
+    assert_eq!(count_files(&path, ".log"), 0, "{:?}", names(&path));
 }
 
 /// Nothing states what the log held.

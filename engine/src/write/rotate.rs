@@ -43,7 +43,7 @@ impl Appending {
                 ..Record::empty()
             };
             let file = make_log(directory, &mut record, &Held::default())?;
-            Ok((manifest::replace(directory, lock, &record)?, file))
+            Ok((list(directory, lock, &record)?, file))
         })?;
         Ok(Self::listed(directory, lock, manifest, file))
     }
@@ -96,7 +96,7 @@ impl Appending {
             let ends = (sealable.sequence, end.sequence);
             let (file, has_losses) =
                 seal_and_make_log(&directory, lock, &old, ends, Losses::Corrupt, &mut record)?;
-            Ok((manifest::replace(&directory, lock, &record)?, file, has_losses))
+            Ok((list(&directory, lock, &record)?, file, has_losses))
         };
         let (manifest, file, has_losses) = manifest::with_ballast(&directory, || {
             // Chunks that were finished would take the room that the disk lacks.
@@ -116,6 +116,15 @@ impl Appending {
         }
         Ok(())
     }
+}
+
+/// Replaces the manifest to list the log of `record`. If that fails, the log is removed.
+fn list(directory: &Directory, lock: &Lock, record: &Record) -> Result<Manifest> {
+    manifest::replace(directory, lock, record).inspect_err(|_| {
+        if manifest::read(directory).is_ok_and(|listed| listed.record.log != record.log) {
+            drop(directory.remove(&log_name(record.log)));
+        }
+    })
 }
 
 /// Removes what an attempt has left that failed, as far as that succeeds.

@@ -223,6 +223,7 @@ impl Drop for Writer {
     /// elsewhere.
     fn drop(&mut self) {
         if !self.has_failed {
+            self.session().end_pause();
             drop(match self.shared.options().sync {
                 SyncPolicy::Every(_) => self.sync(),
                 SyncPolicy::Always | SyncPolicy::Never => self.flush(),
