@@ -72,15 +72,20 @@ impl Keep {
         if end > snapshot.end_sequence() {
             return Ok(HeldBy::default());
         }
-        let mut latest = SystemTime::UNIX_EPOCH;
-        for found in snapshot.by_sequence(first..end) {
-            latest = latest.max(found?.1.time());
-        }
         let now = SystemTime::now();
-        if latest < now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH) {
-            return Ok(HeldBy { cursors: cursors_before(store, end), future: None });
+        // The latest time of the chunk that has come, and the latest that has not.
+        let (mut past, mut future) = (SystemTime::UNIX_EPOCH, None);
+        for found in snapshot.by_sequence(first..end) {
+            match found?.1.time() {
+                time if time > now => future = future.max(Some(time)),
+                time => past = past.max(time),
+            }
         }
-        Ok(HeldBy { cursors: Vec::new(), future: Some(latest).filter(|latest| *latest > now) })
+        if past >= now.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH) {
+            return Ok(HeldBy::default());
+        }
+        let cursors = if future.is_none() { cursors_before(store, end) } else { Vec::new() };
+        Ok(HeldBy { cursors, future })
     }
 }
 

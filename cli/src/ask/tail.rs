@@ -13,6 +13,7 @@ use super::rows::Rows;
 use super::stores::{self, Named};
 use crate::each::each;
 use crate::exit::Exit;
+use crate::explain;
 use crate::figures::{count, plural};
 use crate::json;
 use crate::output::{self, shown};
@@ -85,7 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
 /// Why a store that was there when this began cannot be looked at.
 fn refused(error: &Error) -> Exit {
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotAStore => {
+        ErrorKind::NotFound | ErrorKind::NotAStore
+            if explain::without_manifest(error).is_none() =>
+        {
             let path = shown(error.path());
             Exit::Error(format!("{path}: the store has gone; begin again when it is back"))
         }

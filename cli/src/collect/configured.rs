@@ -151,8 +151,9 @@ impl Running {
         // Those that end let go of the stores; those that begin need them.
         let ended = self.destinations.keep(&begun);
         self.remove(stay);
-        self.add(newcomers)?;
+        // Before retention of a source that begins can remove what they are to send.
         let forwarding = self.destinations.begin(begun)?;
+        self.add(newcomers)?;
         Ok(match forwarding + ended {
             0 => change,
             _ => format!("{change}; destinations: {ended} ended, {forwarding} begun"),

@@ -205,7 +205,7 @@ impl Forwarder {
     }
 
     /// Has retention wait for each store that has observations, while none is sent.
-    fn register(&mut self) {
+    pub(crate) fn register(&mut self) {
         for lane in &mut self.lanes {
             // It fails again when the lane's turn comes, and counts then.
             if let Err(failure) = lane.register(&self.course) {

@@ -29,7 +29,9 @@ impl Forwarding {
     ///
     /// # Errors
     /// There can be no thread.
-    pub(crate) fn begin(forwarder: Forwarder, stop: Arc<AtomicBool>) -> Result<Self, Exit> {
+    pub(crate) fn begin(mut forwarder: Forwarder, stop: Arc<AtomicBool>) -> Result<Self, Exit> {
+        // Before the collector goes on: it removes what is old and not waited for.
+        forwarder.register();
         let receiver = forwarder.receiver();
         let work = move || {
             // On Linux this is of the thread alone.

@@ -43,7 +43,8 @@ pub fn series(sources: &[Source], look: &Look) -> gaugelog::Result<Drawing> {
         let title = look.title("", &names, " over time");
         let now = || Observation::at(SystemTime::now(), 0.0).timestamp_ns;
         let until = || look.until.unwrap_or_else(now);
-        let times = look.since.map(|since| TimeAxis::new(since, until(), look));
+        let since = look.since.filter(|since| *since < until());
+        let times = since.map(|since| TimeAxis::new(since, until(), look));
         return Ok(Page::new(look, &title, &[]).notice(look.nothing(), times.as_ref()));
     };
     let columns = |source: &Source| plan.grid.columns(&source.window);

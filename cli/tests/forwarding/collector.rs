@@ -12,7 +12,10 @@ struct Collecting {
 
 impl Collecting {
     fn begin(text: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::begin_in(tempfile::tempdir().unwrap(), text)
+    }
+
+    fn begin_in(dir: TempDir, text: &str) -> Self {
         fs::write(dir.path().join("house.toml"), text).unwrap();
         let arguments = ["collect", "--config", "house.toml", "--log", "house", "--quiet"];
         let running = Running::of(tool(dir.path(), &arguments));
@@ -166,4 +169,39 @@ fn the_examples_of_the_documentation_are_understood() {
         let said = ran(dir.path(), &["config", "check", "house.toml"]).succeeds().stdout;
         assert!(said.contains(series) && said.contains("1 destination: nothing"), "{said}");
     }
+}
+
+/// Retention begins with the collector, and a destination of which there is no cursor yet
+/// with it.
+#[test]
+fn retention_at_the_start_and_at_a_reload_waits_for_a_new_destination() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows: Vec<_> = (0..210_000).map(|n| Observation::new(n, 1.0)).collect();
+    let room = dir.path().join("house/room");
+    fs::create_dir(dir.path().join("house")).unwrap();
+    Store::create(&room).unwrap().append_batch(&rows).unwrap();
+    let source = |keep: &str| {
+        // There is room enough, whatever the disk of the test has.
+        format!(
+            "[source.room]\nspec = 'normal'\nevery = '20ms'\nkeep = '{keep}'\nkeep_bytes = '1GB'\n"
+        )
+    };
+    let receiver = Receiver::start(|_| Act::Answer(500, "", ""));
+    let both = |keep: &str| source(keep) + &forward(&receiver, "");
+    let mut collecting = Collecting::begin_in(dir, &both("30d"));
+    let has_more = |collecting: &Collecting, than: u64| collecting.stored("room") > than;
+    wait_until(|| has_more(&collecting, 210_050) || !has_more(&collecting, 200_000));
+    assert!(has_more(&collecting, 210_000), "nothing is removed that is to be sent");
+    assert_eq!(collecting.end(), Some(0));
+
+    fs::remove_dir_all(&room).unwrap();
+    Store::create(&room).unwrap().append_batch(&rows).unwrap();
+    let mut collecting = Collecting::begin_in(collecting.dir, &source("30000d"));
+    wait_until(|| has_more(&collecting, 210_010));
+    collecting.reload(&both("30d"));
+    wait_until(|| receiver.messages() > 0);
+    let before = collecting.stored("room");
+    wait_until(|| has_more(&collecting, before + 50) || !has_more(&collecting, 200_000));
+    assert!(has_more(&collecting, 210_000), "nothing is removed that is to be sent");
+    assert_eq!(collecting.end(), Some(0));
 }

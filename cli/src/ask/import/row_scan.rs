@@ -35,6 +35,8 @@ enum State {
     Quoted,
     /// After a quote in a quoted cell: it closes the cell, or it is the first of two.
     Closed,
+    /// In blanks after a closing quote.
+    Padded,
     /// To the next line feed.
     Comment,
 }
@@ -117,11 +119,12 @@ impl RowScan {
                     row = end.map(|_| at).or(row);
                     self.state = end.map_or(State::Comment, |_| State::RowStart);
                 }
-                State::Closed => {
+                State::Closed | State::Padded => {
                     self.state = match rest[0] {
-                        QUOTE => State::Quoted,
+                        QUOTE if self.state == State::Closed => State::Quoted,
                         b'\r' | b'\n' => State::RowStart,
                         byte if byte == self.delimiter => State::CellStart,
+                        b' ' | b'\t' => State::Padded,
                         _ => return Err(self.misquoted(part, at, quote)),
                     };
                     at += 1;
@@ -175,8 +178,8 @@ impl RowScan {
         let begun = quote.map_or(self.quote_line, line);
         let why = format!(
             "a quote begins a cell here, and the next one, in line {}, does not end it, as other \
-             text follows; close the cell or remove its quote, and write a quote within a cell \
-             twice",
+             text follows; close the cell or remove its quote, write a quote within a cell twice, \
+             or give another --delimiter",
             line(at)
         );
         Misquoted { at, why: Refused::without_end(begun, why) }
@@ -230,7 +233,9 @@ mod tests {
     fn text_after_a_closing_quote_is_found_with_the_line_of_the_first() {
         finds("\n\"1\"2", Err((4, 2)));
         finds("a\n\"ok\",1\n2,\"valve 3\n\n4,\"ok\"\n", Err((24, 3)));
-        finds("\"a\" ,", Err((3, 1)));
+        finds("\"a\" x,", Err((4, 1)));
+        finds("\"a\" \"", Err((4, 1)));
+        finds("\"a\" \t,\"b\" \r\n", Ok((false, 2, 2)));
     }
 
     #[test]

@@ -66,9 +66,11 @@ function extent(of) {
 // hide what is measured now.
 function latestOf(of) {
   const now = Date.now() / 1000;
-  const filled = of.filter((store) => store.observations > 0 && store.first <= now);
+  // The browser's clock may be wrong as well, by less.
+  const isToCome = (time) => time > now + 86400;
+  const filled = of.filter((store) => store.observations > 0 && !isToCome(store.first));
   if (!source.isLive || filled.length === 0) return extent(of)[1];
-  return Math.max(...filled.map((it) => Math.min(it.last, now)));
+  return Math.max(...filled.map((it) => (isToCome(it.last) ? now : it.last)));
 }
 
 function shownStores() {
