@@ -190,9 +190,9 @@ def main() -> None:
         work = {"steps": (one_kind, bench.kinds), "starts": (starts_alone, small)}
         for _ in range(options.times):
             if options.only != "figures":
-                step, kinds = work[options.only or "steps"]
+                step, on = work[options.only or "steps"]
                 with ThreadPoolExecutor(2) as two:
-                    list(two.map(lambda kind: step(bench, kind), kinds))
+                    list(two.map(lambda kind: step(bench, kind), on))
             if options.only in (None, "figures"):
                 in_time(bench, small[-len(PROCESSORS)])
     print("all good")
