@@ -115,7 +115,7 @@ fn all_stores_that_are_named_are_sealed_and_trimmed() {
     assert_eq!(removed, [0, 131_072]);
 }
 
-/// A store of observations of 1970, of which the eleventh may have another time.
+/// A store of observations of 1970. The eleventh may have another time.
 fn old(path: &Path, time_ns: i64) {
     let mut rows: Vec<_> =
         (0..140_000).map(|n| Observation::new(n, (n * 7_919 % 1_013) as f64 / 7.0)).collect();

@@ -171,8 +171,7 @@ fn the_examples_of_the_documentation_are_understood() {
     }
 }
 
-/// Retention begins with the collector, and a destination of which there is no cursor yet
-/// with it.
+/// Retention begins with the collector, and so does a destination that has no cursor yet.
 #[test]
 fn retention_at_the_start_and_at_a_reload_waits_for_a_new_destination() {
     let dir = tempfile::tempdir().unwrap();

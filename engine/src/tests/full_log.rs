@@ -48,7 +48,7 @@ fn a_full_log_is_tried_again_after_a_pause_or_once_it_is_sealed() {
     assert_holds(&path, &observations(0..end + BATCH));
 }
 
-/// Whoever closes a writer or asks it to seal has no later attempt.
+/// A writer that is closed or asked to seal makes no later attempt.
 #[test]
 fn the_last_attempt_of_a_writer_waits_for_no_pause() {
     let (_guard, path) = place();
