@@ -174,6 +174,7 @@ impl View {
 /// list 2^32, for which that would take a day.
 const CHUNKS_MISSING_MAX: u64 = 1 << 17;
 
+/// The way out where the manifest states them.
 pub(crate) const MANIFEST_AWAY: &str = "move the manifest away, and `gaugelog repair` makes it \
                                         again from the other files";
 
