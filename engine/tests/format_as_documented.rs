@@ -119,36 +119,31 @@ fn the_chunk_is_as_documented() {
     // The node is that of the manifest, and the summaries of leaves follow the header.
     assert_eq!(header[86..174], manifest[104..192]);
     for leaf in 0..64_u64 {
-        let at = length + 92 * usize::try_from(leaf).unwrap();
+        let at = length + 80 * usize::try_from(leaf).unwrap();
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(&header[16..24]);
         checksum.update(&header[32..40]);
         checksum.update(&header[48..52]);
         checksum.update(&[0; 4]);
         checksum.update(&leaf.to_le_bytes());
-        checksum.update(&bytes[at + 4..at + 92]);
+        checksum.update(&bytes[at + 4..at + 80]);
         assert_eq!(u32_at(&bytes, at), checksum.finalize(), "leaf {leaf}");
-        assert_eq!(u64_at(&bytes, at + 4), 1_024);
+        assert_eq!((u16_at(&bytes, at + 4), u16_at(&bytes, at + 6)), (1_024, 0));
         let first = observation(leaf * 1_024);
-        assert_eq!(u64_at(&bytes, at + 12).cast_signed(), first.timestamp_ns);
+        assert_eq!(u64_at(&bytes, at + 8).cast_signed(), first.timestamp_ns);
     }
 }
 
 #[test]
 fn times_in_steps_are_as_documented() {
     let bytes = file("0000000000.chunk");
-    assert_eq!((u32_at(&bytes, 74), u16_at(&bytes, 78)), (3, 8));
+    assert_eq!((u32_at(&bytes, 74), u16_at(&bytes, 78)), (3, 16));
     // One node and no lost observations come before the metas.
-    assert_eq!(u64_at(&bytes, 86 + 88), 1_000_000_000);
-    let lengths = 86 + 88 + 8 + usize::from(u16_at(&bytes, 84));
-    let mut page = usize::try_from(u32_at(&bytes, 52)).unwrap() + 64 * 92;
-    for leaf in 0..64 {
-        let of_leaf = lengths + 12 * leaf;
-        assert_eq!(u16_at(&bytes, of_leaf), 8);
-        let first = observation(1_024 * u64::try_from(leaf).unwrap());
-        assert_eq!(u64_at(&bytes, page).cast_signed(), first.timestamp_ns);
-        page += 8 + usize::from(u16_at(&bytes, of_leaf + 6));
-    }
+    let meta = 86 + 88;
+    assert_eq!(u64_at(&bytes, meta).cast_signed(), observation(0).timestamp_ns);
+    assert_eq!(u64_at(&bytes, meta + 8), 1_000_000_000);
+    let lengths = meta + 16 + usize::from(u16_at(&bytes, 84));
+    assert!((0..64).all(|leaf| u16_at(&bytes, lengths + 12 * leaf) == 0));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use pco::metadata::{ChunkMeta, DeltaEncoding};
 use pco::wrapped::{ChunkDecompressor, FileCompressor, FileDecompressor};
 use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, PagingSpec};
 
-use super::{decimals, steps};
+use super::decimals;
+use super::steps::Steps;
 use crate::format::chunk::{Codec, META_BYTES_MAX, PCO_VERSION};
 
 /// Level 6 is a tenth faster, but takes five times the bytes where 100 floats repeat.
@@ -45,9 +46,9 @@ impl Encoded {
 
 /// `rows` are the numbers of rows of the leaves; they add up to the number of `times`.
 pub(super) fn encode_times(times: &[i64], rows: &[usize]) -> Encoded {
-    let in_steps = steps::of_times(times, rows).map(|step| {
-        let meta = step.to_le_bytes().to_vec();
-        Encoded { codec: Codec::Steps, meta, pages: steps::encode(times, rows) }
+    let in_steps = Steps::of(times).map(|steps| {
+        let pages = vec![Vec::new(); rows.len()];
+        Encoded { codec: Codec::Steps, meta: steps.encode(), pages }
     });
     in_steps
         .or_else(|| compress(times, rows))
@@ -66,9 +67,13 @@ pub(super) fn encode_values(values: &[f64], rows: &[usize]) -> Encoded {
     let floats = if is_small { None } else { compress(values, rows) };
     let mut candidates: Vec<Encoded> = integers.into_iter().chain(floats).collect();
     candidates.sort_by_key(Encoded::bytes);
+    let decode =
+        |decoder: &ValuesDecoder, _, page: &[u8], into: &mut [f64], scratch: &mut Scratch| {
+            decoder.decode(page, into, scratch)
+        };
     candidates
         .into_iter()
-        .find(|encoded| restores(encoded, values, rows, ValuesDecoder::new, ValuesDecoder::decode))
+        .find(|encoded| restores(encoded, values, rows, ValuesDecoder::new, decode))
         .unwrap_or_else(|| plain(values, rows))
 }
 
@@ -118,15 +123,15 @@ fn restores<T: Plain, D>(
     numbers: &[T],
     rows: &[usize],
     new: impl Fn(Codec, &[u8]) -> Option<D>,
-    decode: impl Fn(&D, &[u8], &mut [T], &mut Scratch) -> Option<()>,
+    decode: impl Fn(&D, u64, &[u8], &mut [T], &mut Scratch) -> Option<()>,
 ) -> bool {
     let Some(decoder) = new(encoded.codec, &encoded.meta) else { return false };
     let mut scratch = Scratch::default();
     let mut numbers = numbers;
-    encoded.pages.iter().zip(rows).all(|(page, rows)| {
+    encoded.pages.iter().zip(rows).zip(0..).all(|((page, rows), leaf)| {
         let mut decoded = vec![T::default(); *rows];
         let expected = numbers.split_off(..*rows).expect("the rows add up");
-        decode(&decoder, page, &mut decoded, &mut scratch).is_some()
+        decode(&decoder, leaf, page, &mut decoded, &mut scratch).is_some()
             && decoded.iter().zip(expected).all(|(a, b)| a.bits() == b.bits())
     })
 }
@@ -143,7 +148,7 @@ pub(super) struct Scratch {
 pub(super) enum TimesDecoder {
     Plain,
     Pco(Box<ChunkDecompressor<i64>>),
-    Steps(i64),
+    Steps(Steps),
 }
 
 impl TimesDecoder {
@@ -154,14 +159,15 @@ impl TimesDecoder {
             Codec::Pco { version } => {
                 decompressor(version, meta).map(|pco| Self::Pco(Box::new(pco)))
             }
-            Codec::Steps => steps::decode_step(meta).map(Self::Steps),
+            Codec::Steps => Steps::decode(meta).map(Self::Steps),
             Codec::Decimals { .. } => None,
         }
     }
 
-    /// Fills `into` with what a page holds; `None` if it holds something else.
+    /// Fills `into` with what the page of a leaf holds; `None` if it holds something else.
     pub(super) fn decode(
         &self,
+        leaf: u64,
         page: &[u8],
         into: &mut [i64],
         scratch: &mut Scratch,
@@ -169,7 +175,7 @@ impl TimesDecoder {
         match self {
             Self::Plain => decode_plain(page, into),
             Self::Pco(pco) => decompress(pco, page, into, &mut scratch.pco),
-            Self::Steps(step) => steps::decode(page, *step, into),
+            Self::Steps(steps) => steps.fill(leaf, page, into),
         }
     }
 }

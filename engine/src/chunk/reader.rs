@@ -206,7 +206,7 @@ impl Chunk {
                 times.resize(rows, 0);
                 let new = || TimesDecoder::new(header.codec, &header.meta);
                 let decoder = self.times.get_or_init(new).as_ref();
-                decoder.and_then(|decoder| decoder.decode(bytes, times, scratch))
+                decoder.and_then(|decoder| decoder.decode(leaf, bytes, times, scratch))
             }
             Column::Values => {
                 values.resize(rows, 0.0);

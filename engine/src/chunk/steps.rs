@@ -1,50 +1,48 @@
-//! Times that are one fixed step apart within each page, as an import or a simulator
-//! gives them: a page holds only its first.
+//! Times of a whole chunk that are one fixed step apart, as an import or a simulator gives
+//! them: the first and the step are all that is stored.
 
-/// The step from each time to the next within the pages, which have these `rows`; `None`
-/// if it is not always the same.
-pub(super) fn of_times(times: &[i64], rows: &[usize]) -> Option<i64> {
-    let mut step = None;
-    let mut times = times;
-    for rows in rows {
-        let page = times.split_off(..*rows).expect("the rows add up");
-        let [first, rest @ ..] = page else { continue };
-        let [second, ..] = rest else { continue };
-        let step = *step.get_or_insert(second.checked_sub(*first)?);
-        if !page.windows(2).all(|pair| pair[0].checked_add(step) == Some(pair[1])) {
-            return None;
+use crate::format::{CHUNK, LEAF};
+
+/// Times that are a fixed step apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Steps {
+    /// The time of the chunk's first observation.
+    first: i64,
+    /// From each time to the next.
+    step: i64,
+}
+
+impl Steps {
+    /// `None` unless these are the times of all observations of a chunk, and in steps.
+    pub(super) fn of(times: &[i64]) -> Option<Self> {
+        let [first, second, ..] = *times else { return None };
+        let step = second.checked_sub(first)?;
+        let is_step = |pair: &[i64]| pair[0].checked_add(step) == Some(pair[1]);
+        let is_whole = times.len() as u64 == CHUNK;
+        (is_whole && times.windows(2).all(is_step)).then_some(Self { first, step })
+    }
+
+    /// The meta of the column, whose pages are empty.
+    pub(super) fn encode(self) -> Vec<u8> {
+        [self.first.to_le_bytes(), self.step.to_le_bytes()].concat()
+    }
+
+    /// `None` if the times would go beyond the range of times.
+    pub(super) fn decode(meta: &[u8]) -> Option<Self> {
+        let (first, step) = meta.split_first_chunk()?;
+        let (first, step) = (i64::from_le_bytes(*first), i64::from_le_bytes(step.try_into().ok()?));
+        let last = i128::from(first) + i128::from(CHUNK - 1) * i128::from(step);
+        i64::try_from(last).ok().map(|_| Self { first, step })
+    }
+
+    /// Fills `into` with the times of a leaf; `None` if its page holds something.
+    pub(super) fn fill(self, leaf: u64, page: &[u8], into: &mut [i64]) -> Option<()> {
+        let before = (leaf * LEAF).cast_signed();
+        let mut next = self.first.wrapping_add(before.wrapping_mul(self.step));
+        for time in into {
+            *time = next;
+            next = next.wrapping_add(self.step);
         }
+        page.is_empty().then_some(())
     }
-    Some(step.unwrap_or(0))
-}
-
-/// The bytes of the pages.
-pub(super) fn encode(times: &[i64], rows: &[usize]) -> Vec<Vec<u8>> {
-    let mut times = times;
-    let page_of = |rows: &usize| {
-        let page = times.split_off(..*rows).expect("the rows add up");
-        page.first().map_or_else(Vec::new, |first| first.to_le_bytes().to_vec())
-    };
-    rows.iter().map(page_of).collect()
-}
-
-/// The step that `meta` states.
-pub(super) fn decode_step(meta: &[u8]) -> Option<i64> {
-    meta.try_into().ok().map(i64::from_le_bytes)
-}
-
-/// Fills `into` with the times of a page; `None` if they are beyond the range of times.
-pub(super) fn decode(page: &[u8], step: i64, into: &mut [i64]) -> Option<()> {
-    if into.is_empty() {
-        return page.is_empty().then_some(());
-    }
-    let first = i64::from_le_bytes(page.try_into().ok()?);
-    let steps = i128::try_from(into.len() - 1).ok()?;
-    i64::try_from(i128::from(first) + steps * i128::from(step)).ok()?;
-    let mut next = first;
-    for time in into {
-        *time = next;
-        next = next.wrapping_add(step);
-    }
-    Some(())
 }

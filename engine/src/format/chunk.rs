@@ -22,7 +22,7 @@ use crate::stats::summary::Summary;
 pub(crate) use header::{ColumnHeader, Header, LostRun, META_BYTES_MAX, PREFIX_BYTES};
 
 /// A summary of a leaf and its checksum.
-pub(crate) const LEAF_BYTES: usize = 4 + SUMMARY_BYTES;
+pub(crate) const LEAF_BYTES: usize = 80;
 
 /// Where a chunk belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ pub(crate) enum Codec {
     Pco { version: [u8; 2] },
     /// Each number is an integer divided by a power of ten; pco stores the integers.
     Decimals { decimals: u8, version: [u8; 2] },
-    /// Times that are a fixed step apart within each page, which holds the first.
+    /// Times of a chunk that are one fixed step apart.
     Steps,
 }
 
@@ -172,24 +172,30 @@ impl Codec {
 
 /// Appends the summary of a leaf and its checksum.
 pub(crate) fn encode_leaf(place: &Place, leaf: u64, summary: &Summary, into: &mut Vec<u8>) {
-    let mut bytes = [0; LEAF_BYTES];
-    summary::encode(summary, &mut bytes[4..]);
-    let checksum = place.checksum(Part::Summary(leaf), &bytes[4..]);
+    let mut bytes = [0; SUMMARY_BYTES];
+    summary::encode(summary, &mut bytes);
+    let count = u16::try_from(summary.count).expect("at most 1,024");
+    LE::write_u16(&mut bytes[4..], count);
+    LE::write_u16(&mut bytes[6..], summary.scale.into());
+    let checksum = place.checksum(Part::Summary(leaf), &bytes[4..LEAF_BYTES]);
     LE::write_u32(&mut bytes, checksum);
-    into.extend_from_slice(&bytes);
+    into.extend_from_slice(&bytes[..LEAF_BYTES]);
 }
 
 /// The summary of a leaf with `rows` rows, from [`LEAF_BYTES`] of a chunk; `None` if the
 /// bytes are damaged. `before` is [`Place::checksum_of_summaries`].
 pub(crate) fn decode_leaf(before: u32, leaf: u64, rows: u64, bytes: &[u8]) -> Option<Summary> {
-    let (stated, bytes) = bytes.split_at(LEAF_BYTES - SUMMARY_BYTES);
     // One sum of both takes half as long as two.
-    let mut summed = [0; 8 + SUMMARY_BYTES];
+    let mut summed = [0; 8 + LEAF_BYTES - 4];
     LE::write_u64(&mut summed, leaf);
-    summed[8..].copy_from_slice(bytes);
-    if LE::read_u32(stated) != checksum(before, &summed) {
+    summed[8..].copy_from_slice(&bytes[4..LEAF_BYTES]);
+    if LE::read_u32(bytes) != checksum(before, &summed) {
         return None;
     }
+    let mut whole = [0; SUMMARY_BYTES];
+    whole[8..LEAF_BYTES].copy_from_slice(&bytes[8..LEAF_BYTES]);
+    LE::write_u64(&mut whole, LE::read_u16(&bytes[4..]).into());
+    LE::write_u64(&mut whole[LEAF_BYTES..], LE::read_u16(&bytes[6..]).into());
     // The summary may count rows that a repair has given up.
-    summary::decode(bytes).filter(|summary| (rows..=LEAF).contains(&summary.count))
+    summary::decode(&whole).filter(|summary| (rows..=LEAF).contains(&summary.count))
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::format::LEAF;
-use crate::format::chunk::Column;
+use crate::format::chunk::{Column, LEAF_BYTES};
 use crate::os::disk::{Operation, watch};
 use crate::stats::summary::Summary;
 
@@ -85,14 +85,18 @@ fn a_flipped_byte_costs_one_page_at_most() {
 /// As the test before, with some bytes of each kind of part, so that it is quick.
 #[test]
 fn every_kind_of_part_is_under_a_checksum() {
-    let specimen = Specimen::new(&slow_sensor(), &[]);
+    // Times that have pages.
+    let uneven = slow_sensor().into_iter().zip(0..);
+    let uneven = uneven.map(|(it, n)| Observation::new(it.timestamp_ns + n * n % 7, it.value));
+    let specimen = Specimen::new(&uneven.collect::<Vec<_>>(), &[]);
     let whole = specimen.shelf.open_with(&specimen.bytes).expect("whole");
     let header = &whole.header;
     let pages = [Column::Times, Column::Values].map(|column| header.page(column, 1));
     let mut parts: Vec<(u64, u32)> = pages.map(|page| (page.offset, page.bytes)).into();
     parts.push((header.sketch.offset, header.sketch.bytes));
-    parts.push((header.leaf_offset(1), 92));
+    parts.push((header.leaf_offset(1), LEAF_BYTES as u32));
     for (offset, bytes) in parts {
+        assert!(bytes > 0);
         for at in (offset..offset + u64::from(bytes)).step_by(5) {
             let mut damaged = specimen.bytes.clone();
             damaged[usize::try_from(at).expect("small")] ^= 1;
@@ -223,7 +227,7 @@ fn summaries_are_valid_in_their_own_place_only() {
     let whole = specimen.shelf.open_with(&specimen.bytes).expect("whole");
     let range = |leaf: u64| {
         let start = usize::try_from(whole.header.leaf_offset(leaf)).expect("small");
-        start..start + 92
+        start..start + LEAF_BYTES
     };
     let mut swapped = specimen.bytes.clone();
     swapped[range(0)].copy_from_slice(&specimen.bytes[range(1)]);

@@ -7,7 +7,7 @@ use pco::{ChunkConfig, DeltaSpec, ModeSpec};
 use super::*;
 use crate::chunk::columns::{TimesDecoder, ValuesDecoder};
 use crate::error::ErrorKind;
-use crate::format::chunk::{Codec, Column, Header, Part};
+use crate::format::chunk::{Codec, Column, Header, LostRun, Part};
 
 /// How many chunks are made of each specimen.
 const ROUNDS: usize = 600;
@@ -169,32 +169,37 @@ fn values_that_are_not_finite_are_damage() {
     }
 }
 
-/// Times that a page's first and the step do not allow, and pages of another length.
+/// Times that the first and the step do not allow, pages that hold something, and rows that
+/// are not those of a whole chunk.
 #[test]
 fn steps_beyond_the_range_of_times_are_damage() {
     let shelf = Shelf::new();
     let specimen = sealed(&slow_sensor(), &[]);
-    let with_step = |step: i64| {
+    let with_meta = |first: i64, step: i64| {
         rebuilt(&specimen, |header, _| {
             assert_eq!(header.times.codec, Codec::Steps);
-            header.times.meta = step.to_le_bytes().to_vec();
+            header.times.meta = [first.to_le_bytes(), step.to_le_bytes()].concat();
         })
     };
-    for step in [i64::MAX, i64::MIN, i64::MAX / 1000] {
-        let chunk = shelf.open_with(&with_step(step)).expect("opened");
+    for (first, step) in [(0, i64::MAX), (0, i64::MIN), (0, i64::MAX / 2000), (i64::MAX, 1)] {
+        let chunk = shelf.open_with(&with_meta(first, step)).expect("opened");
         assert_eq!(rows_of(&chunk, 1).expect_err("refused").lost, PLACE.leaf_sequences(1));
     }
-    let chunk = shelf.open_with(&with_step(-1)).expect("opened");
+    let chunk = shelf.open_with(&with_meta(0, -1)).expect("opened");
     assert!(rows_of(&chunk, 1).is_ok());
-    for length in [0, 7, 9] {
+    for length in [1, 8] {
         let bytes = rebuilt(&specimen, |_, parts| parts[2].resize(length, 0));
         assert_eq!(shelf.open_with(&bytes).expect_err("refused").kind(), ErrorKind::Damaged);
     }
+    let with_loss = rebuilt(&specimen, |header, _| {
+        header.lost = vec![LostRun { first: 1024, last: 2047 }];
+    });
+    assert_eq!(shelf.open_with(&with_loss).expect_err("refused").kind(), ErrorKind::Damaged);
     let long = rebuilt(&specimen, |header, _| header.times.meta.push(0));
     let chunk = shelf.open_with(&long).expect("opened");
     assert!(rows_of(&chunk, 0).is_err());
-    assert!(TimesDecoder::new(Codec::Steps, &[0; 7]).is_none());
-    assert!(ValuesDecoder::new(Codec::Steps, &[0; 8]).is_none());
+    assert!(TimesDecoder::new(Codec::Steps, &[0; 15]).is_none());
+    assert!(ValuesDecoder::new(Codec::Steps, &[0; 16]).is_none());
 }
 
 /// A repair must not treat as damage what a later version wrote.

@@ -7,7 +7,7 @@ use byteorder::{ByteOrder, LittleEndian as LE};
 use super::*;
 use crate::chunk::columns::{Scratch, TimesDecoder, encode_times};
 use crate::format::chunk::Codec;
-use crate::format::{CHUNK_LEVEL, LEAF};
+use crate::format::{CHUNK_LEVEL, LEAF, LEAVES};
 use crate::stats::sketch::{Sketch, Unit};
 use crate::stats::summary::Summary;
 
@@ -238,12 +238,12 @@ fn the_sketch_is_in_the_columns_own_unit() {
 }
 
 #[test]
-fn times_are_stored_in_steps_if_every_leaf_has_the_same() {
+fn times_are_stored_in_steps_if_the_whole_chunk_has_the_same() {
     for (kind, step) in [
         (Times::Steady, Some(1_000_000_000)),
         (Times::Equal, Some(0)),
         (Times::Falling, Some(-3)),
-        (Times::GapBetweenLeaves, Some(60)),
+        (Times::GapBetweenLeaves, None),
         (Times::GapWithinALeaf, None),
         (Times::Jitter, None),
         (Times::Extremes, None),
@@ -253,28 +253,35 @@ fn times_are_stored_in_steps_if_every_leaf_has_the_same() {
         let shelf = Shelf::new();
         let chunk = shelf.open_with(&sealed(&all, &[])).expect("whole");
         let times = &chunk.header.times;
-        assert_eq!((times.codec == Codec::Steps).then(|| LE::read_i64(&times.meta)), step);
-        assert!(step.is_none() || times.pages.iter().all(|page| page.bytes == 8));
+        let stored = (times.codec == Codec::Steps).then(|| LE::read_i64(&times.meta[8..]));
+        assert_eq!(stored, step);
+        assert!(step.is_none() || times.pages.iter().all(|page| page.bytes == 0));
+        // A loss leaves a hole in the steps.
+        let chunk = shelf.open_with(&sealed(&all, &[9..10])).expect("whole");
+        assert_ne!(chunk.header.times.codec, Codec::Steps);
     }
 }
 
-/// The largest steps of a page, and one that no step can be.
+/// The largest steps of a chunk, and one that no step can be.
 #[test]
 fn steps_may_span_the_whole_range_of_times() {
-    for (first, step) in
-        [(i64::MAX - 1023, 1), (i64::MIN, i64::MAX / 600), (i64::MAX, -(i64::MAX / 600))]
-    {
-        let rows = usize::try_from(LEAF).expect("1,024");
-        let times: Vec<i64> = (0..1024).map(|n| first.wrapping_add(step.wrapping_mul(n))).collect();
-        let encoded = encode_times(&times, &[rows, 0]);
-        let mut decoded = vec![0; rows];
+    let (chunk, leaf) = (CHUNK.cast_signed(), usize::try_from(LEAF).expect("1,024"));
+    let rows = [leaf; LEAVES];
+    let widest = i64::MAX / (chunk / 2);
+    for (first, step) in [(i64::MAX - (chunk - 1), 1), (i64::MIN, widest), (i64::MAX, -widest)] {
+        let times = |numbers: Range<i64>| -> Vec<i64> {
+            numbers.map(|n| first.wrapping_add(step.wrapping_mul(n))).collect()
+        };
+        let encoded = encode_times(&times(0..chunk), &rows);
+        assert_eq!((encoded.codec, encoded.pages.concat().len()), (Codec::Steps, 0));
         let decoder = TimesDecoder::new(encoded.codec, &encoded.meta).expect("a decoder");
-        decoder.decode(&encoded.pages[0], &mut decoded, &mut Scratch::default()).expect("a page");
-        assert_eq!(decoded, times);
-        assert_eq!((encoded.codec, encoded.pages[0].len()), (Codec::Steps, 8));
+        let mut decoded = vec![0; leaf];
+        let last = CHUNK_LEAVES - 1;
+        decoder.decode(last, &[], &mut decoded, &mut Scratch::default()).expect("a page");
+        assert!(decoded == times(chunk - 1024..chunk));
     }
-    let far = [i64::MIN, i64::MAX, i64::MIN];
-    assert_ne!(encode_times(&far, &[3]).codec, Codec::Steps);
+    let far: Vec<i64> = (0..chunk).map(|n| if n % 2 == 0 { i64::MIN } else { i64::MAX }).collect();
+    assert_ne!(encode_times(&far, &rows).codec, Codec::Steps);
 }
 
 /// Sealing is deterministic: two processes that seal the same log write the same bytes.

@@ -281,7 +281,7 @@ impl Header {
             let bytes = u64::from(page.bytes);
             match codec {
                 Codec::Plain => bytes == 8 * rows,
-                Codec::Steps => bytes == if rows > 0 { 8 } else { 0 },
+                Codec::Steps => bytes == 0 && rows == LEAF,
                 Codec::Pco { .. } | Codec::Decimals { .. } => bytes == 0 || rows > 0,
             }
         };
