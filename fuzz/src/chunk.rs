@@ -100,7 +100,10 @@ fn make(number: u8) -> Specimen {
         .map(|sequence| (sequence, row(number, sequence)))
         .collect();
     let all: Vec<Observation> = rows.values().copied().collect();
-    Specimen { file: fuzzing::seal([STORE, 11, 12, 13], NUMBER, &all, lost), rows }
+    let file = fuzzing::seal([STORE, 11, 12, 13], NUMBER, &all, lost);
+    let parts = Parts::of(&file).expect("parts as they are sealed");
+    assert!(parts.assemble() == file, "the parts of a chunk are all of it");
+    Specimen { file, rows }
 }
 
 fn row(number: u8, n: u64) -> Observation {

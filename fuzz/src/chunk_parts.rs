@@ -8,7 +8,9 @@ use crate::signing::{sign, u16_at, u32_at};
 /// Leaves of a chunk in a build with `--cfg fuzzing`.
 pub(crate) const LEAVES: usize = 2;
 const FIXED: usize = 86;
-const SUMMARY: usize = 88;
+const NODE: usize = 88;
+/// The summary of a leaf and its checksum.
+const LEAF: usize = 80;
 const PAGE: usize = 6;
 
 /// The parts of a chunk in the order of its file.
@@ -46,7 +48,7 @@ pub(crate) fn places(bytes: &[u8]) -> Option<Places> {
         parts.push(at..at + length);
         at += length;
     };
-    (0..LEAVES).for_each(|_| add(4 + SUMMARY));
+    (0..LEAVES).for_each(|_| add(LEAF));
     (0..2 * LEAVES).for_each(|page| add(u16_at(bytes, table + PAGE * page).into()));
     add(usize::try_from(u32_at(bytes, 60)).ok()?);
     (at + header == bytes.len()).then_some(Places { header, parts, second: at..at + header })
@@ -63,7 +65,7 @@ impl Parts {
         };
         let fixed = take(FIXED)?;
         let length = |at| usize::from(u16_at(&fixed, at));
-        let (nodes, lost) = (take(length(68) * SUMMARY)?, take(length(70) * 4)?);
+        let (nodes, lost) = (take(length(68) * NODE)?, take(length(70) * 4)?);
         let metas = [take(length(78))?, take(length(84))?];
         let mut parts = places.parts.iter().map(|range| bytes[range.clone()].to_vec());
         let summaries = parts.by_ref().take(LEAVES).map(|mut it| it.split_off(4)).collect();
@@ -87,7 +89,7 @@ impl Parts {
     /// The file. Its lengths and checksums are those of the parts.
     pub(crate) fn assemble(&self) -> Vec<u8> {
         let mut header = self.fixed.clone();
-        put_u16(&mut header, 68, self.nodes.len() / SUMMARY);
+        put_u16(&mut header, 68, self.nodes.len() / NODE);
         put_u16(&mut header, 70, self.lost.len() / 4);
         put_u16(&mut header, 78, self.metas[0].len());
         put_u16(&mut header, 84, self.metas[1].len());
