@@ -119,10 +119,7 @@ pub(crate) fn replace(directory: &Directory, lock: &Lock, record: &Record) -> Re
         // Nothing after this may fail, since the new manifest is found already.
         Ok(Manifest { record: record.clone(), file, damage: None })
     });
-    if written.is_err() {
-        drop(directory.remove(&temporary));
-    }
-    written
+    written.inspect_err(|_| drop(directory.remove(&temporary)))
 }
 
 /// Runs `work`, which writes files and replaces the manifest. If it lacks room for the

@@ -59,9 +59,7 @@ impl Store {
         loop {
             let view = View::take(self.shared.directory(), true)?;
             let copied = copy_view(&view, &copy, &lock);
-            if copied.is_err() {
-                remove_copied(&copy, &lock);
-            }
+            let copied = copied.inspect_err(|_| remove_copied(&copy, &lock));
             attempts += 1;
             match copied {
                 Err(error) if error.kind() == ErrorKind::Removed && attempts < ATTEMPTS_MAX => {}

@@ -35,11 +35,8 @@ impl Options {
         let mut bytes = Record::empty().encode();
         bytes.extend_from_within(..);
         let made = directory.replace_file(MANIFEST, &bytes).and_then(|_| lock.sync_directory());
-        if let Err(error) = made {
-            // Reported as failed, so it shall not be there, as far as that is possible.
-            drop(directory.remove(MANIFEST));
-            return Err(error);
-        }
+        // Reported as failed, so it shall not be there, as far as that is possible.
+        made.inspect_err(|_| drop(directory.remove(MANIFEST)))?;
         drop(lock);
         // Not by opening it: what then failed would be reported of a store that is there.
         Ok(Store::new(directory, self.clone(), false, Recovery::default(), Memory::default()))

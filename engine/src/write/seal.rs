@@ -59,17 +59,11 @@ struct Unsynced<'a> {
 impl Unsynced<'_> {
     fn add(&mut self, name: String, bytes: &[u8]) -> Result<()> {
         let temporary = format!("{name}.tmp");
-        match self.directory.write_unsynced(&temporary, bytes) {
-            Ok(file) => {
-                file.start_write_out(0..bytes.len() as u64);
-                self.files.push_back((name, file));
-                Ok(())
-            }
-            Err(error) => {
-                drop(self.directory.remove(&temporary));
-                Err(error)
-            }
-        }
+        let written = self.directory.write_unsynced(&temporary, bytes);
+        let file = written.inspect_err(|_| drop(self.directory.remove(&temporary)))?;
+        file.start_write_out(0..bytes.len() as u64);
+        self.files.push_back((name, file));
+        Ok(())
     }
 
     /// Syncs the chunks and gives them their final names.

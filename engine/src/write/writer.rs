@@ -210,10 +210,7 @@ impl Writer {
             SyncPolicy::Never => self.flush(),
             SyncPolicy::Always | SyncPolicy::Every(_) => self.sync(),
         };
-        if stored.is_err() {
-            self.has_failed = true;
-        }
-        stored
+        stored.inspect_err(|_| self.has_failed = true)
     }
 }
 

@@ -164,12 +164,8 @@ impl Directory {
             self.rename(name)?;
             Ok(DiskFile { path: self.file_path(name), ..file })
         });
-        if written.is_err() {
-            // The first error is the one to report. The next attempt removes what is
-            // left.
-            drop(self.remove(&temporary));
-        }
-        written
+        // The first error is the one to report. The next attempt removes what is left.
+        written.inspect_err(|_| drop(self.remove(&temporary)))
     }
 
     /// Creates and syncs the file `name`, replacing what an earlier attempt left.
