@@ -190,7 +190,7 @@ impl Error {
         matches!(self.errno(), Some(Errno::IO | Errno::UCLEAN | Errno::BADMSG))
     }
 
-    fn errno(&self) -> Option<Errno> {
+    pub(crate) fn errno(&self) -> Option<Errno> {
         self.io_error().and_then(io::Error::raw_os_error).map(Errno::from_raw_os_error)
     }
 

@@ -90,27 +90,30 @@ impl Identity {
 }
 
 /// Makes a directory. Its name is not durable yet.
-pub(crate) fn create_directory(path: &Path) -> io::Result<()> {
-    call(path, Operation::CreateDirectory, || std::fs::create_dir(path))
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
+    let doing = "create the directory of the store";
+    call(path, Operation::CreateDirectory, doing, || std::fs::create_dir(path))
 }
 
 /// Forces the names in the directory at `path`, a store's parent, to the disk.
 pub(crate) fn sync_directory_at(path: &Path) -> Result<()> {
-    call(path, Operation::SyncDirectory, || File::open(path)?.sync_all())
-        .map_err(|error| Error::io(path, "sync the directory to disk", error))
+    let sync = || File::open(path)?.sync_all();
+    call(path, Operation::SyncDirectory, "sync the directory to disk", sync)
 }
 
 /// How often an interrupted call is made again. The limit makes a file system that
 /// answers nothing else an error.
 const INTERRUPTIONS_MAX: usize = 100;
 
-/// Makes one call to the file system.
+/// Makes one call to the file system. `doing` is for its error, as in [`Error::io`].
 pub(crate) fn call<T>(
     path: &Path,
     operation: Operation,
+    doing: &str,
     mut make: impl FnMut() -> io::Result<T>,
-) -> io::Result<T> {
+) -> Result<T> {
     uninterrupted(|| announce(path, operation).and_then(|()| make()))
+        .map_err(|error| Error::io(path, doing, error))
 }
 
 /// The standard library repeats some calls itself, without a limit.

@@ -62,9 +62,8 @@ impl Lock {
 
     /// Forces the names in the store's directory to the disk.
     pub(crate) fn sync_directory(&self) -> Result<()> {
-        let path = self.directory.path();
-        call(path, Operation::SyncDirectory, || self.opened.sync_all())
-            .map_err(|error| Error::io(path, "sync the directory to disk", error))
+        let (path, doing) = (self.directory.path(), "sync the directory to disk");
+        call(path, Operation::SyncDirectory, doing, || self.opened.sync_all())
     }
 
     /// The process that took it.

@@ -125,7 +125,7 @@ impl Bytes {
             return Ok(None);
         }
         let map = || Window::map(self.file.file(), offset, length);
-        match call(self.file.path(), Operation::Map, map) {
+        match call(self.file.path(), Operation::Map, "map the file", map) {
             Ok(window) if window.holds(offset, wanted) => {
                 let window = Arc::new(window);
                 mapped.window = Some(Arc::clone(&window));

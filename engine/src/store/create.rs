@@ -153,9 +153,8 @@ pub(super) fn open_directory(path: &Path) -> Result<Arc<Directory>> {
 /// Makes the directory, and makes its name durable; an empty one may be there.
 pub(super) fn make_directory(path: &Path) -> Result<()> {
     match create_directory(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => only_left_overs(path)?,
-        Err(error) => return Err(Error::io(path, "create the directory of the store", error)),
+        Err(error) if error.is_already_there() => only_left_overs(path)?,
+        made => made?,
     }
     // Also where it was there: the process that made it may not have waited for the disk.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());

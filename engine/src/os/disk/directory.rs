@@ -5,7 +5,6 @@
 //! error.
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -30,13 +29,12 @@ impl Directory {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = || Ok(rustix::fs::open(path, flags, Mode::empty())?);
-        let descriptor = call(path, Operation::Open, open)
-            .map_err(|error| Error::io(path, "open the directory", error))?;
-        let identity = call(path, Operation::Look, || Identity::of(&descriptor))
-            .map_err(|error| Error::io(path, "look at the directory", error))?;
+        let descriptor = call(path, Operation::Open, "open the directory", open)?;
+        let look = || Identity::of(&descriptor);
+        let identity = call(path, Operation::Look, "look at the directory", look)?;
         let open = || Ok(rustix::fs::open(".", flags, Mode::empty())?);
-        let base = path.is_relative().then(|| call(path, Operation::Open, open)).transpose();
-        let base = base.map_err(|error| Error::io(path, "open the working directory", error))?;
+        let open = || call(path, Operation::Open, "open the working directory", open);
+        let base = path.is_relative().then(open).transpose()?;
         Ok(Self { descriptor, path: path.to_owned(), base, identity })
     }
 
@@ -55,10 +53,9 @@ impl Directory {
             let found = rustix::fs::statx(base, &self.path, AtFlags::empty(), StatxFlags::INO)?;
             Ok(Identity::found(&found))
         };
-        match call(&self.path, Operation::Look, look) {
-            Ok(found) => Ok(found == self.identity),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(Error::io(&self.path, "look at the directory", error)),
+        match call(&self.path, Operation::Look, "look at the directory", look) {
+            Err(error) if error.is_not_found() => Ok(false),
+            found => Ok(found? == self.identity),
         }
     }
 
@@ -80,10 +77,9 @@ impl Directory {
             let found = rustix::fs::statx(&self.descriptor, name, flags, mask)?;
             Ok((Identity::found(&found), found.stx_nlink))
         };
-        match call(&path, Operation::Look, look) {
-            Ok(found) => Ok(Some(found)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(&path, "look for the file", error)),
+        match call(&path, Operation::Look, "look for the file", look) {
+            Err(error) if error.is_not_found() => Ok(None),
+            found => found.map(Some),
         }
     }
 
@@ -107,25 +103,17 @@ impl Directory {
         let path = self.file_path(name);
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = || Ok(rustix::fs::openat(&self.descriptor, name, flags, Mode::empty())?);
-        let opened = call(&path, operation, open);
-        let descriptor = match opened {
-            Ok(descriptor) => descriptor,
-            // A link, a socket, or a directory in place of a file to be written.
-            Err(error)
-                if [Errno::LOOP, Errno::NXIO, Errno::ISDIR]
-                    .iter()
-                    .any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) =>
-            {
-                return Err(not_a_file(&path));
-            }
-            Err(error) => return Err(Error::io(&path, doing, error)),
-        };
+        let descriptor =
+            call(&path, operation, doing, open).map_err(|error| match error.errno() {
+                // A link, a socket, or a directory in place of a file to be written.
+                Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => not_a_file(&path),
+                _ => error,
+            })?;
         let look = || {
             let mask = StatxFlags::TYPE | StatxFlags::SIZE | StatxFlags::INO | StatxFlags::NLINK;
             Ok(rustix::fs::statx(&descriptor, "", AtFlags::EMPTY_PATH, mask)?)
         };
-        let found = call(&path, Operation::Size, look)
-            .map_err(|error| Error::io(&path, "look at the file", error))?;
+        let found = call(&path, Operation::Size, "look at the file", look)?;
         if FileType::from_raw_mode(found.stx_mode.into()) != FileType::RegularFile {
             return Err(not_a_file(&path));
         }
@@ -147,10 +135,9 @@ impl Directory {
             let mode = Mode::from_raw_mode(0o666);
             Ok(rustix::fs::openat(&self.descriptor, name, flags, mode)?)
         };
-        let descriptor = call(&path, Operation::Create, open)
-            .map_err(|error| Error::io(&path, "create the file", error))?;
-        let identity = call(&path, Operation::Look, || Identity::of(&descriptor))
-            .map_err(|error| Error::io(&path, "look at the file", error))?;
+        let descriptor = call(&path, Operation::Create, "create the file", open)?;
+        let look = || Identity::of(&descriptor);
+        let identity = call(&path, Operation::Look, "look at the file", look)?;
         Ok(DiskFile { file: File::from(descriptor), path, identity, opened_with: 0, links: 1 })
     }
 
@@ -197,8 +184,7 @@ impl Directory {
             let directory = &self.descriptor;
             Ok(rustix::fs::renameat(directory, &temporary, directory, name)?)
         };
-        call(&path, Operation::Rename, rename)
-            .map_err(|error| Error::io(&path, "rename a new file to this name", error))
+        call(&path, Operation::Rename, "rename a new file to this name", rename)
     }
 
     /// Adds a suffix to a file's name. The file is kept, and no longer used.
@@ -212,19 +198,16 @@ impl Directory {
             let directory = &self.descriptor;
             Ok(rustix::fs::renameat(directory, name, directory, &aside)?)
         };
-        call(&path, Operation::SetAside, rename)
-            .map_err(|error| Error::io(&path, "rename the file", error))
+        call(&path, Operation::SetAside, "rename the file", rename)
     }
 
     /// Removes a file that is no longer needed, if it is there.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.file_path(name);
         let remove = || Ok(rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty())?);
-        match call(&path, Operation::Remove, remove) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io(&path, "remove the file", error))
-            }
-            _ => Ok(()),
+        match call(&path, Operation::Remove, "remove the file", remove) {
+            Err(error) if error.is_not_found() => Ok(()),
+            removed => removed,
         }
     }
 
@@ -245,8 +228,7 @@ impl Directory {
             names.sort_unstable();
             Ok(names)
         };
-        call(&self.path, Operation::List, list)
-            .map_err(|error| Error::io(&self.path, "list the directory", error))
+        call(&self.path, Operation::List, "list the directory", list)
     }
 
     /// The directory, opened so that it can be locked and synced.
@@ -255,9 +237,7 @@ impl Directory {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             Ok(rustix::fs::openat(&self.descriptor, ".", flags, Mode::empty())?)
         };
-        call(&self.path, Operation::Open, open)
-            .map(File::from)
-            .map_err(|error| Error::io(&self.path, "open the directory", error))
+        call(&self.path, Operation::Open, "open the directory", open).map(File::from)
     }
 }
 

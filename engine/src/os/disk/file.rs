@@ -60,8 +60,7 @@ impl DiskFile {
             let flags = AtFlags::EMPTY_PATH;
             Ok(rustix::fs::statx(&self.file, "", flags, StatxFlags::SIZE)?.stx_size)
         };
-        call(&self.path, Operation::Size, look)
-            .map_err(|error| Error::io(&self.path, "read the size", error))
+        call(&self.path, Operation::Size, "read the size", look)
     }
 
     /// Writes all of `bytes` at `offset`, or fails after having written a part.
@@ -77,13 +76,12 @@ impl DiskFile {
     /// is no error if the file system does not.
     pub(crate) fn start_write_out(&self, part: Range<u64>) {
         let start = || start_write_out(&self.file, part.clone());
-        drop(call(&self.path, Operation::StartWriteOut, start));
+        drop(call(&self.path, Operation::StartWriteOut, "start writing to disk", start));
     }
 
     /// Forces what was written, and the length, to the disk.
     pub(crate) fn sync(&self) -> Result<()> {
-        call(&self.path, Operation::Sync, || self.file.sync_data())
-            .map_err(|error| Error::io(&self.path, "sync to disk", error))
+        call(&self.path, Operation::Sync, "sync to disk", || self.file.sync_data())
     }
 
     /// Fills `into` from `offset`. Reads fewer bytes only at the end of the file.
@@ -95,10 +93,9 @@ impl DiskFile {
                 refuse_unreadable(&self.path, at, into.len() - filled)?;
                 self.file.read_at(&mut into[filled..], at)
             };
-            match call(&self.path, Operation::Read, read) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) => return Err(Error::io(&self.path, "read", error).at(at)),
+            match call(&self.path, Operation::Read, "read", read).map_err(|error| error.at(at))? {
+                0 => break,
+                count => filled += count,
             }
         }
         Ok(filled)
@@ -133,9 +130,9 @@ impl DiskFile {
     /// file; `None` if there is none, or if the file system has no holes.
     pub(crate) fn next_data(&self, offset: u64) -> Option<u64> {
         let seek = || Ok(rustix::fs::seek(&self.file, SeekFrom::Data(offset))?);
-        match call(&self.path, Operation::Seek, seek) {
+        match call(&self.path, Operation::Seek, "seek", seek) {
             Ok(at) => Some(at.max(offset)),
-            Err(error) if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => None,
+            Err(error) if error.errno() == Some(Errno::NXIO) => None,
             Err(_) => Some(offset),
         }
     }
