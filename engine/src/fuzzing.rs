@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::chunk::reader::{Chunk, Page, Wanted};
-use crate::chunk::writer::{Contents, encode, summarise};
+use crate::chunk::writer::{encode, summarised};
 use crate::error::{Damage, Result};
 use crate::format::chunk::{Header, Place};
 use crate::format::frame::{self, Kind, Seed};
@@ -170,9 +170,8 @@ pub fn seal(
     lost: &[Range<u64>],
 ) -> Vec<u8> {
     let place = Place { store, number, source_log, seal, predecessor };
-    let contents = Contents { place, observations, lost, is_accepted: false };
     let mut edge = Edge::starting_at(u64::from(number) * CHUNK_LEAVES);
-    encode(&contents, &summarise(&contents, &mut edge))
+    encode(&summarised(place, observations.to_vec(), lost.to_vec(), false, &mut edge))
 }
 
 /// All that can be read from a chunk.

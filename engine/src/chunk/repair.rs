@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::reader::{Chunk, Page, Wanted};
-use super::writer::{Contents, Summaries, encode};
+use super::writer::{Contents, encode};
 use crate::error::Result;
 use crate::format::chunk::Place;
 use crate::format::{CHUNK_LEAVES, LEAF};
@@ -50,10 +50,9 @@ impl Chunk {
         }
         let place = Place { predecessor, ..self.header.place };
         let lost = complement(place.sequences(), &kept);
-        let contents =
-            Contents { place, observations: &observations, lost: &lost, is_accepted: true };
-        let bytes = encode(&contents, &Summaries { leaves, nodes });
-        Ok(Repaired { bytes, lost: self.header.rows() - observations.len() as u64 })
+        let contents = Contents { place, observations, lost, is_accepted: true, leaves, nodes };
+        let lost = self.header.rows() - contents.observations.len() as u64;
+        Ok(Repaired { bytes: encode(&contents), lost })
     }
 }
 

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
 use super::reader::{Chunk, Page, Wanted};
-use super::writer::{Contents, encode, summarise};
+use super::writer::{encode, summarised};
 use crate::error::{Damage, Result};
 use crate::format::chunk::Place;
 use crate::format::names::chunk_name;
@@ -59,10 +59,9 @@ fn sealed(all: &[Observation], lost: &[Range<u64>]) -> Vec<u8> {
 fn sealed_at(place: Place, all: &[Observation], lost: &[Range<u64>]) -> Vec<u8> {
     let first = place.sequences().start;
     let kept = kept(all, lost);
-    let lost: Vec<_> = lost.iter().map(|lost| first + lost.start..first + lost.end).collect();
-    let contents = Contents { place, observations: &kept, lost: &lost, is_accepted: false };
+    let lost = lost.iter().map(|lost| first + lost.start..first + lost.end).collect();
     let mut edge = Edge::starting_at(u64::from(place.number) * CHUNK_LEAVES);
-    encode(&contents, &summarise(&contents, &mut edge))
+    encode(&summarised(place, kept, lost, false, &mut edge))
 }
 
 /// The observations that are not lost.

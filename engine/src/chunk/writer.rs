@@ -13,49 +13,50 @@ use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
 
 /// What goes into a chunk.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Contents<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Contents {
     pub(crate) place: Place,
     /// Those of the chunk that are not lost, in order of sequence number.
-    pub(crate) observations: &'a [Observation],
+    pub(crate) observations: Vec<Observation>,
     /// Sequence numbers within the chunk, ascending and disjoint.
-    pub(crate) lost: &'a [Range<u64>],
+    pub(crate) lost: Vec<Range<u64>>,
     /// Whether a repair has accepted the loss.
     pub(crate) is_accepted: bool,
-}
-
-/// What a chunk states about its observations. It never changes after sealing.
-#[derive(Clone, Debug)]
-pub(crate) struct Summaries {
-    /// One for each leaf.
+    /// The summary of each leaf. It never changes after sealing.
     pub(crate) leaves: Vec<Summary>,
     /// Completed by these leaves: the chunk's own node, then those above it.
     pub(crate) nodes: Vec<Node>,
 }
 
-/// The summaries of a chunk whose leaves come right after those that `edge` covers. They
-/// are added to `edge`. This takes a hundredth of the time of encoding.
-pub(crate) fn summarise(contents: &Contents<'_>, edge: &mut Edge) -> Summaries {
-    let first_leaf = u64::from(contents.place.number) * CHUNK_LEAVES;
+/// A chunk whose leaves come right after those that `edge` covers. They are added to `edge`.
+/// This takes a hundredth of the time of encoding.
+pub(crate) fn summarised(
+    place: Place,
+    observations: Vec<Observation>,
+    lost: Vec<Range<u64>>,
+    is_accepted: bool,
+    edge: &mut Edge,
+) -> Contents {
+    let first_leaf = u64::from(place.number) * CHUNK_LEAVES;
     assert_eq!(edge.end_leaf(), first_leaf, "chunks are sealed in their order");
-    let rows = rows_of_leaves(&lost_runs(contents));
-    let (mut leaves, mut nodes) = (Vec::with_capacity(rows.len()), Vec::new());
-    let mut observations = contents.observations;
-    for rows in rows {
+    let (leaves, nodes) = (Vec::new(), Vec::new());
+    let mut contents = Contents { place, observations, lost, is_accepted, leaves, nodes };
+    let mut observations = &contents.observations[..];
+    for rows in rows_of_leaves(&lost_runs(&contents)) {
         let leaf = observations.split_off(..rows).expect("observations and lost fill a chunk");
         let summary = Summary::of(leaf);
         edge.push(summary.clone(), |node| {
             if node.level >= CHUNK_LEVEL {
-                nodes.push(node.clone());
+                contents.nodes.push(node.clone());
             }
         });
-        leaves.push(summary);
+        contents.leaves.push(summary);
     }
-    Summaries { leaves, nodes }
+    contents
 }
 
-/// The bytes of a chunk with these summaries.
-pub(crate) fn encode(contents: &Contents<'_>, summaries: &Summaries) -> Vec<u8> {
+/// The bytes of a chunk.
+pub(crate) fn encode(contents: &Contents) -> Vec<u8> {
     let place = &contents.place;
     let lost = lost_runs(contents);
     let rows = rows_of_leaves(&lost);
@@ -67,7 +68,7 @@ pub(crate) fn encode(contents: &Contents<'_>, summaries: &Summaries) -> Vec<u8> 
     let sketch = encode_sketch(&values, encoded_values.codec);
     let header = Header {
         place: *place,
-        nodes: summaries.nodes.clone(),
+        nodes: contents.nodes.clone(),
         lost,
         is_loss_accepted: contents.is_accepted,
         times: column_header(place, Column::Times, &times),
@@ -80,7 +81,7 @@ pub(crate) fn encode(contents: &Contents<'_>, summaries: &Summaries) -> Vec<u8> 
     let header_bytes = header.encode();
     let mut file = Vec::with_capacity(header.file_bytes as usize);
     file.extend_from_slice(&header_bytes);
-    for (summary, leaf) in summaries.leaves.iter().zip(0..) {
+    for (summary, leaf) in contents.leaves.iter().zip(0..) {
         encode_leaf(place, leaf, summary, &mut file);
     }
     for (times, values) in times.pages.iter().zip(&encoded_values.pages) {
@@ -116,7 +117,7 @@ fn section(place: &Place, part: Part, bytes: &[u8]) -> Section {
 }
 
 /// The lost numbers as the fewest possible runs.
-fn lost_runs(contents: &Contents<'_>) -> Vec<LostRun> {
+fn lost_runs(contents: &Contents) -> Vec<LostRun> {
     let first = contents.place.sequences().start;
     let within = |sequence: u64| {
         let within = sequence.checked_sub(first).filter(|within| *within < CHUNK);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Store;
 use super::rebuild::rebuild;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::{Contents, Summaries, encode};
+use crate::chunk::writer::{Contents, encode};
 use crate::error::{ErrorKind, Result};
 use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
@@ -199,8 +199,6 @@ impl<'a> Repairing<'a> {
             seal,
             predecessor: predecessor.unwrap_or(0),
         };
-        let lost = [place.sequences()];
-        let contents = Contents { place, observations: &[], lost: &lost, is_accepted: true };
         let mut nodes = Vec::new();
         let leaves = vec![Summary::EMPTY; LEAVES];
         nodes.push(Node { level: CHUNK_LEVEL, index: number.into(), summary: Summary::EMPTY });
@@ -212,9 +210,10 @@ impl<'a> Repairing<'a> {
             self.directory.set_aside(&name, ASIDE)?;
             self.lock.sync_directory()?;
         }
-        let bytes = encode(&contents, &Summaries { leaves, nodes });
+        let (observations, lost) = (Vec::new(), vec![place.sequences()]);
+        let contents = Contents { place, observations, lost, is_accepted: true, leaves, nodes };
         self.repair.lost += CHUNK;
-        self.write(number, &bytes)?;
+        self.write(number, &encode(&contents))?;
         Ok(seal)
     }
 

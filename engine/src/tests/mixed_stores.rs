@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::{Contents, encode, summarise};
+use crate::chunk::writer::{encode, summarised};
 use crate::error::ErrorKind;
 
 /// Two copies of a store of one chunk that each grew to three.
@@ -147,16 +147,15 @@ fn other_rows_under_right_checksums_are_noticed() {
         let right = store.snapshot().expect("a snapshot").summary().expect("read");
         let chunk = Chunk::open(&open(&path), record(&path).store, 0, true).expect("opened");
         let (place, others) = (chunk.header.place, observations(50_000..50_000 + CHUNK));
-        let contents = Contents { place, observations: &others, lost: &[], is_accepted: false };
-        let mut summaries = summarise(&contents, &mut Edge::starting_at(0));
+        let mut contents = summarised(place, others, Vec::new(), false, &mut Edge::starting_at(0));
         if forged != Forged::All {
-            summaries.nodes = chunk.header.nodes.clone();
+            contents.nodes = chunk.header.nodes.clone();
         }
         if forged == Forged::Rows {
             let leaf = |leaf| chunk.leaf(leaf).expect("sound").clone();
-            summaries.leaves = (0..CHUNK_LEAVES).map(leaf).collect();
+            contents.leaves = (0..CHUNK_LEAVES).map(leaf).collect();
         }
-        std::fs::write(chunk_path(&path, 0), encode(&contents, &summaries)).expect("written");
+        std::fs::write(chunk_path(&path, 0), encode(&contents)).expect("written");
         let store = Store::open(&path).expect("opened");
         assert!(!store.verify().expect("verified").is_sound(), "{forged:?}");
         let snapshot = store.snapshot().expect("a snapshot");

@@ -9,8 +9,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
-use super::held::Held;
-use crate::chunk::writer::{Summaries, encode};
+use crate::chunk::writer::{Contents, encode};
 use crate::error::Result;
 use crate::format::chunk::Place;
 
@@ -18,24 +17,10 @@ use crate::format::chunk::Place;
 /// 5 MiB.
 const THREADS: usize = 2;
 
-/// A chunk before its columns are compressed.
-#[derive(Debug)]
-pub(super) struct Unencoded {
-    pub(super) place: Place,
-    pub(super) held: Held,
-    pub(super) summaries: Summaries,
-}
-
-impl Unencoded {
-    fn encode(&self) -> Vec<u8> {
-        encode(&self.held.contents(self.place), &self.summaries)
-    }
-}
-
 /// Encodes `count` `chunks`, and hands each to `write` in order.
 pub(super) fn encode_each(
     count: u64,
-    mut chunks: impl Iterator<Item = Result<Unencoded>>,
+    mut chunks: impl Iterator<Item = Result<Contents>>,
     mut write: impl FnMut(Place, &[u8]) -> Result<()>,
 ) -> Result<()> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
@@ -64,27 +49,27 @@ pub(super) fn encode_each(
 
 /// A chunk in work.
 struct Encoding<'scope> {
-    chunk: Arc<Unencoded>,
+    chunk: Arc<Contents>,
     /// `None` if this thread does it.
     thread: Option<ScopedJoinHandle<'scope, Vec<u8>>>,
 }
 
 impl<'scope> Encoding<'scope> {
-    fn new(chunk: Unencoded) -> Self {
+    fn new(chunk: Contents) -> Self {
         Self { chunk: Arc::new(chunk), thread: None }
     }
 
     /// Begins the work on another thread, if one can be started.
     fn begun(self, scope: &'scope Scope<'scope, '_>) -> Self {
         let chunk = Arc::clone(&self.chunk);
-        let thread = Builder::new().spawn_scoped(scope, move || chunk.encode()).ok();
+        let thread = Builder::new().spawn_scoped(scope, move || encode(&chunk)).ok();
         Self { thread, ..self }
     }
 
     fn finish(self) -> (Place, Vec<u8>) {
         let bytes = match self.thread {
             Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            None => self.chunk.encode(),
+            None => encode(&self.chunk),
         };
         (self.chunk.place, bytes)
     }

@@ -3,10 +3,8 @@
 use std::ops::Range;
 
 use crate::chunk::reader::{Chunk, Page, Wanted};
-use crate::chunk::writer::Contents;
 use crate::error::Result;
 use crate::format::CHUNK_LEAVES;
-use crate::format::chunk::Place;
 use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
 
@@ -15,8 +13,8 @@ use crate::observation::Observation;
 pub(crate) struct Held {
     pub(crate) observations: Vec<Observation>,
     pub(crate) lost: Vec<Range<u64>>,
-    /// How many observations are lost that no repair has accepted.
-    pub(crate) unaccepted: u64,
+    /// Whether observations are lost that no repair has accepted.
+    pub(crate) has_unaccepted: bool,
 }
 
 impl Held {
@@ -33,9 +31,7 @@ impl Held {
                     return Err(error.clone().advising(advice));
                 }
                 Piece::Lost(damage, _) => {
-                    if losses != Losses::Accepted {
-                        held.unaccepted += damage.lost.end - damage.lost.start;
-                    }
+                    held.has_unaccepted |= losses != Losses::Accepted;
                     held.lost.push(damage.lost);
                 }
                 Piece::Absent(absent) => held.lost.push(absent),
@@ -43,17 +39,6 @@ impl Held {
             Ok(())
         })?;
         Ok(held)
-    }
-
-    /// Whether `repair` has accepted all losses.
-    pub(super) fn is_accepted(&self) -> bool {
-        self.unaccepted == 0
-    }
-
-    /// The content of the chunk at `place`.
-    pub(super) fn contents(&self, place: Place) -> Contents<'_> {
-        let Self { observations, lost, .. } = self;
-        Contents { place, observations, lost, is_accepted: self.is_accepted() }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Sealing: the log's full chunks become chunk files.
 
-use super::encoding::{Unencoded, encode_each};
+use super::encoding::encode_each;
 use super::held::{Held, Losses, is_sealed_from};
 use super::rotate::draw_identity;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::summarise;
+use crate::chunk::writer::{Contents, summarised};
 use crate::error::{Error, Result};
 use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, chunk_name};
@@ -30,10 +30,9 @@ pub(super) fn seal(
     let end = limit / CHUNK;
     let count = end.saturating_sub(record.sealed_end.into());
     let chunks = (0..count).map(|_| {
-        let (place, held) = next_chunk(directory, log, losses, record)?;
-        has_losses |= !held.is_accepted();
-        let summaries = summarise(&held.contents(place), &mut record.edge);
-        Ok(Unencoded { place, held, summaries })
+        let chunk = next_chunk(directory, log, losses, record)?;
+        has_losses |= !chunk.is_accepted;
+        Ok(chunk)
     });
     let mut written = Unsynced { directory, files: VecDeque::new() };
     encode_each(count, chunks, |place, bytes| {
@@ -85,17 +84,18 @@ impl Drop for Unsynced<'_> {
     }
 }
 
-/// Adds the next chunk, without its nodes, to `record`, and reads its contents.
+/// Adds the next chunk to `record`, and reads its contents.
 fn next_chunk(
     directory: &Directory,
     log: &Log,
     losses: Losses,
     record: &mut Record,
-) -> Result<(Place, Held)> {
+) -> Result<Contents> {
     let number = record.sealed_end;
     let next = number.checked_add(1).ok_or_else(|| full(directory))?;
     let first = u64::from(number) * CHUNK;
-    let held = Held::read(log, first..first + CHUNK, losses)?;
+    let Held { observations, lost, has_unaccepted } =
+        Held::read(log, first..first + CHUNK, losses)?;
     let place = Place {
         store: record.store,
         number,
@@ -105,7 +105,7 @@ fn next_chunk(
     };
     record.sealed_end = next;
     record.last_seal = place.seal;
-    Ok((place, held))
+    Ok(summarised(place, observations, lost, !has_unaccepted, &mut record.edge))
 }
 
 fn full(directory: &Directory) -> Error {

@@ -202,8 +202,7 @@ fn nodes_above_the_chunk_are_stored_with_it() {
     for number in 4..8 {
         let place = Place { number, ..PLACE };
         let all = slow_sensor();
-        let contents = Contents { place, observations: &all, lost: &[], is_accepted: false };
-        shelf.put(number, &encode(&contents, &summarise(&contents, &mut edge)));
+        shelf.put(number, &encode(&summarised(place, all, Vec::new(), false, &mut edge)));
         let chunk = Chunk::open(&shelf.directory, PLACE.store, number, true).expect("whole");
         levels.push(chunk.header.nodes.len());
         for (node, above) in chunk.header.nodes.iter().zip(0..) {
