@@ -24,7 +24,7 @@ use crate::observation::Observation;
 use crate::os::disk::Directory;
 use crate::stats::sketch::Sketch;
 use crate::stats::summary::Summary;
-use crate::stats::tree::{Edge, Node};
+use crate::stats::tree::Edge;
 
 /// Observations of a chunk, in this build.
 pub const CHUNK: u64 = crate::format::CHUNK;
@@ -213,8 +213,8 @@ pub fn read_chunk(
     }
     read.errors.extend(chunk.sketch().err());
     chunk.verify(&mut |damage| read.damage.push(damage))?;
-    let nodes: Vec<Node> = chunk.header.nodes.clone();
-    read.repaired = chunk.repaired(nodes)?.bytes;
+    let header = &chunk.header;
+    read.repaired = chunk.repaired(header.place.predecessor, header.nodes.clone())?.bytes;
     Ok(read)
 }
 

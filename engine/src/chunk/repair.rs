@@ -19,17 +19,12 @@ pub(crate) struct Repaired {
 }
 
 impl Chunk {
-    /// The chunk with the observations that can be read. Its place, its seal number and
+    /// The chunk with the observations that can be read. Its number, its seal number and
     /// the summaries of its leaves stay the same. Pages, sketch and lost numbers are
-    /// rewritten, with these `nodes`. The loss is accepted.
+    /// rewritten, with this `predecessor` and these `nodes`. The loss is accepted.
     ///
     /// A leaf whose summary cannot be read either is then counted as empty.
-    pub(crate) fn repaired(&self, nodes: Vec<Node>) -> Result<Repaired> {
-        self.repaired_after(self.header.place.predecessor, nodes)
-    }
-
-    /// As [`repaired`](Self::repaired), with another predecessor.
-    pub(crate) fn repaired_after(&self, predecessor: u64, nodes: Vec<Node>) -> Result<Repaired> {
+    pub(crate) fn repaired(&self, predecessor: u64, nodes: Vec<Node>) -> Result<Repaired> {
         let (mut observations, mut kept) = (Vec::new(), Vec::new());
         let (mut leaves, mut page) = (Vec::new(), Page::default());
         for leaf in 0..CHUNK_LEAVES {

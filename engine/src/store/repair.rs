@@ -6,20 +6,19 @@ use std::sync::Arc;
 use super::Store;
 use super::rebuild::rebuild;
 use crate::chunk::reader::Chunk;
-use crate::chunk::writer::{Contents, encode};
+use crate::chunk::writer::{encode, summarised};
 use crate::error::{ErrorKind, Result};
 use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAVES};
+use crate::format::{CHUNK, CHUNK_LEAVES};
 use crate::log::Head;
 use crate::log::reader::{Log, Piece};
 use crate::manifest;
 use crate::options::Options;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
-use crate::stats::summary::Summary;
 use crate::stats::tree::{Edge, Node};
 use crate::view::{MANIFEST_AWAY, check_chunks};
 use crate::write::held::{Held, Losses};
@@ -118,33 +117,29 @@ impl<'a> Repairing<'a> {
         Ok(Self { directory, lock, record, is_changed, replaced_log: None, repair })
     }
 
-    /// Rewrites damaged chunks, then those whose nodes count what is lost.
+    /// Rewrites damaged chunks, and those whose nodes count what is lost.
     fn chunks(&mut self) -> Result<()> {
         let numbers = self.record.first_chunk..self.record.sealed_end;
-        let mut predecessor = None;
-        for number in numbers.clone() {
-            match self.open(number) {
-                Ok(chunk) => {
-                    predecessor = Some(chunk.header.place.seal);
-                    self.chunk(&chunk)?;
-                }
-                Err(error) if error.damage().is_some() || error.is_not_found() => {
-                    predecessor = Some(self.fill_hole(number, predecessor)?);
-                }
-                Err(error) => return Err(error),
-            }
-        }
         let mut edge = Edge::starting_at(u64::from(numbers.start) * CHUNK_LEAVES);
         let mut before = None;
         for number in numbers {
-            before = Some(self.join(number, before, &mut edge)?);
+            before = Some(match self.open(number) {
+                Ok(chunk) => {
+                    self.chunk(&chunk)?;
+                    self.join(number, before, &mut edge)?
+                }
+                Err(error) if error.damage().is_some() || error.is_not_found() => {
+                    self.fill_hole(number, before, &mut edge)?
+                }
+                Err(error) => return Err(error),
+            });
         }
         let same = |(a, b): (&Node, &Node)| has_same_bits(&a.summary, &b.summary);
         if !edge.nodes().iter().zip(self.record.edge.nodes()).all(same) {
             self.is_changed = true;
         }
         self.record.edge = edge;
-        if let Some(seal) = predecessor.filter(|seal| *seal != self.record.last_seal) {
+        if let Some(seal) = before.filter(|seal| *seal != self.record.last_seal) {
             self.record.last_seal = seal;
             self.is_changed = true;
         }
@@ -162,9 +157,10 @@ impl<'a> Repairing<'a> {
         if is_sound && (chunk.header.is_loss_accepted || absent == 0) {
             return Ok(());
         }
-        let repaired = chunk.repaired(chunk.header.nodes.clone())?;
+        let place = chunk.header.place;
+        let repaired = chunk.repaired(place.predecessor, chunk.header.nodes.clone())?;
         self.repair.lost += repaired.lost + if chunk.header.is_loss_accepted { 0 } else { absent };
-        self.write(chunk.header.place.number, &repaired.bytes)
+        self.write(place.number, &repaired.bytes)
     }
 
     fn write(&mut self, number: u32, bytes: &[u8]) -> Result<()> {
@@ -178,9 +174,10 @@ impl<'a> Repairing<'a> {
         Ok(())
     }
 
-    /// Puts a chunk without observations in the place of a missing one. Its seal number
-    /// is the one that the next chunk, or the manifest, states.
-    fn fill_hole(&mut self, number: u32, predecessor: Option<u64>) -> Result<u64> {
+    /// Puts a chunk without observations in the place of a missing one, and adds its leaves
+    /// to `edge`. Its seal number is the one that the next chunk, or the manifest, states.
+    /// Returns that.
+    fn fill_hole(&mut self, number: u32, before: Option<u64>, edge: &mut Edge) -> Result<u64> {
         let name = chunk_name(number);
         let next = number + 1;
         let stated = if next == self.record.sealed_end {
@@ -197,23 +194,16 @@ impl<'a> Repairing<'a> {
             number,
             source_log: self.record.log,
             seal,
-            predecessor: predecessor.unwrap_or(0),
+            predecessor: before.unwrap_or(0),
         };
-        let mut nodes = Vec::new();
-        let leaves = vec![Summary::EMPTY; LEAVES];
-        nodes.push(Node { level: CHUNK_LEVEL, index: number.into(), summary: Summary::EMPTY });
-        for level in 1..=number.trailing_ones() {
-            let index = u64::from(number) >> level;
-            nodes.push(Node { level: CHUNK_LEVEL + level, index, summary: Summary::EMPTY });
-        }
+        let lost = vec![place.sequences()];
+        let bytes = encode(&summarised(place, Vec::new(), lost, true, edge));
         if self.directory.identity(&name)?.is_some() {
             self.directory.set_aside(&name, ASIDE)?;
             self.lock.sync_directory()?;
         }
-        let (observations, lost) = (Vec::new(), vec![place.sequences()]);
-        let contents = Contents { place, observations, lost, is_accepted: true, leaves, nodes };
         self.repair.lost += CHUNK;
-        self.write(number, &encode(&contents))?;
+        self.write(number, &bytes)?;
         Ok(seal)
     }
 
@@ -238,7 +228,7 @@ impl<'a> Repairing<'a> {
             });
         }
         if differs {
-            let bytes = chunk.repaired_after(predecessor, nodes)?.bytes;
+            let bytes = chunk.repaired(predecessor, nodes)?.bytes;
             self.write(number, &bytes)?;
         }
         Ok(place.seal)

@@ -54,7 +54,7 @@ impl Specimen {
     }
 
     fn check_repair(&self, chunk: &Chunk, lost: usize, what: &str) {
-        let repaired = chunk.repaired(chunk.header.nodes.clone()).expect(what);
+        let repaired = chunk.repaired(PLACE.predecessor, chunk.header.nodes.clone()).expect(what);
         assert_eq!(repaired.lost, lost as u64, "{what}");
         let whole = self.shelf.open_with(&repaired.bytes).expect(what);
         assert_eq!(damage_of(&whole), [], "{what}");
@@ -121,7 +121,8 @@ fn a_flipped_byte_of_a_chunk_with_losses_costs_one_page_at_most() {
         assert_ne!(damage_of(&chunk), [], "byte {at}");
         let readable = |leaf| rows_of(&chunk, leaf).is_ok();
         assert!(readable(0) || readable(1), "byte {at}");
-        let repaired = chunk.repaired(chunk.header.nodes.clone()).expect("repaired");
+        let repaired =
+            chunk.repaired(PLACE.predecessor, chunk.header.nodes.clone()).expect("repaired");
         let whole = specimen.shelf.open_with(&repaired.bytes).expect("whole");
         assert_eq!(damage_of(&whole), [], "byte {at}");
     }
@@ -344,5 +345,5 @@ fn a_summary_that_cannot_be_read_now_is_an_error() {
     failing(&|chunk| chunk.leaf(0).map(drop));
     failing(&|chunk| chunk.leaf_or_damaged(0).map(drop));
     failing(&|chunk| chunk.verify(&mut |_| {}));
-    failing(&|chunk| chunk.repaired(chunk.header.nodes.clone()).map(drop));
+    failing(&|chunk| chunk.repaired(PLACE.predecessor, chunk.header.nodes.clone()).map(drop));
 }

@@ -28,7 +28,8 @@ fn try_everything(shelf: &Shelf, bytes: &[u8]) {
     }
     drop(chunk.sketch());
     damage_of(&chunk);
-    let repaired = chunk.repaired(chunk.header.nodes.clone()).expect("read");
+    let (place, nodes) = (chunk.header.place, chunk.header.nodes.clone());
+    let repaired = chunk.repaired(place.predecessor, nodes).expect("read");
     damage_of(&shelf.open_with(&repaired.bytes).expect("repaired"));
 }
 
