@@ -84,6 +84,12 @@ impl Record {
         self.generation.saturating_add(1)
     }
 
+    /// The record that lists `log` in the place of this one's log.
+    pub(crate) fn with_log(&self, log: u64) -> Self {
+        let generation = self.next_generation();
+        Self { generation, log, previous_log: self.log, ..self.clone() }
+    }
+
     /// The sequence number of the first kept observation.
     pub(crate) fn first_sequence(&self) -> u64 {
         u64::from(self.first_chunk) * super::CHUNK

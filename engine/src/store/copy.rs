@@ -98,12 +98,8 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
     for number in view.record().first_chunk..view.record().sealed_end {
         copy_chunk(view, copy, number)?;
     }
-    let mut record = Record {
-        generation: view.record().next_generation(),
-        log: draw_identity(copy)?,
-        previous_log: 0,
-        ..view.record().clone()
-    };
+    let record = view.record().with_log(draw_identity(copy)?);
+    let mut record = Record { previous_log: 0, ..record };
     let ends = (log.end_sequence(), log.end_sequence());
     let (file, _) = seal_and_make_log(copy, lock, log, ends, Losses::Reported, &mut record)?;
     manifest::replace(copy, lock, &record)?;

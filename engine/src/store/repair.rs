@@ -237,12 +237,7 @@ impl<'a> Repairing<'a> {
     /// Makes a new log if the listed one is damaged or missing.
     fn log(&mut self) -> Result<()> {
         let head = Head::of(&self.record);
-        let mut record = Record {
-            generation: self.record.next_generation(),
-            log: draw_identity(self.directory)?,
-            previous_log: head.id,
-            ..self.record.clone()
-        };
+        let mut record = self.record.with_log(draw_identity(self.directory)?);
         match Log::open(self.directory, head) {
             Ok(log) => {
                 let unaccepted = unaccepted(&log)?;

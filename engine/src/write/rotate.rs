@@ -36,12 +36,8 @@ impl Appending {
     pub(super) fn first(directory: &Arc<Directory>, lock: &Lock) -> Result<Self> {
         remove_orphans(directory, lock, &Record::empty())?;
         let (manifest, file) = manifest::with_ballast(directory, || {
-            let mut record = Record {
-                generation: 2,
-                store: draw_identity(directory)?,
-                log: draw_identity(directory)?,
-                ..Record::empty()
-            };
+            let unlogged = Record { store: draw_identity(directory)?, ..Record::empty() };
+            let mut record = unlogged.with_log(draw_identity(directory)?);
             let file = make_log(directory, &mut record, &Held::default())?;
             Ok((list(directory, lock, &record)?, file))
         })?;
@@ -87,12 +83,7 @@ impl Appending {
         let directory = Arc::clone(&self.directory);
         let listed = &self.manifest.record;
         let replace = || {
-            let mut record = Record {
-                generation: listed.next_generation(),
-                log: draw_identity(&directory)?,
-                previous_log: listed.log,
-                ..listed.clone()
-            };
+            let mut record = listed.with_log(draw_identity(&directory)?);
             let ends = (sealable.sequence, end.sequence);
             let (file, has_losses) =
                 seal_and_make_log(&directory, lock, &old, ends, Losses::Corrupt, &mut record)?;
