@@ -45,12 +45,14 @@ pub(super) fn exact<'s>(
         return Ok(Vec::new());
     }
     let windows = windows.map(|(snapshot, times)| WindowValues::new(snapshot, times));
-    let mut values = AllValues(windows.collect::<Result<_>>()?);
+    let mut values: Vec<WindowValues<'_>> = windows.collect::<Result<_>>()?;
     loop {
         let mut buckets = Buckets::default();
-        values.0.iter_mut().try_for_each(|each| each.count_into(&mut buckets))?;
+        values.iter_mut().try_for_each(|each| each.count_into(&mut buckets))?;
         let found = quantile::exact(&mut values, &buckets, buckets.count(), qs)?;
-        if !values.has_met_damage() {
+        // Every one of them is asked, since each then reads those chunks.
+        let have_met = values.iter_mut().map(WindowValues::has_met_damage);
+        if have_met.filter(|has_met| *has_met).count() == 0 {
             return Ok(found);
         }
     }
@@ -248,19 +250,10 @@ fn sums(left: &[u64], right: &[u64]) -> Vec<u64> {
 }
 
 /// The values of several windows.
-struct AllValues<'s>(Vec<WindowValues<'s>>);
-
-impl AllValues<'_> {
-    fn has_met_damage(&mut self) -> bool {
-        // Every one of them, since each then reads those chunks.
-        self.0.iter_mut().map(WindowValues::has_met_damage).filter(|has_met| *has_met).count() > 0
-    }
-}
-
-impl Values for AllValues<'_> {
+impl Values for Vec<WindowValues<'_>> {
     fn scan(&mut self, intervals: &[(f64, f64)], each: Each<'_>) -> Result<Vec<u64>> {
         let none = vec![0; intervals.len()];
-        let mut windows = self.0.iter_mut();
+        let mut windows = self.iter_mut();
         windows.try_fold(none, |below, window| Ok(sums(&below, &window.scan(intervals, each)?)))
     }
 }

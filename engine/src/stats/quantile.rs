@@ -161,7 +161,8 @@ impl Search {
 
     fn begin_with_everything(&mut self) {
         self.is_of_everything = true;
-        self.interval = Some(Interval::everything(self.count));
+        let (low, high) = (key(f64::NEG_INFINITY), key(f64::INFINITY));
+        self.interval = Some(Interval { low, high, count: self.count });
     }
 
     /// Takes the result of a pass over the interval.

@@ -19,12 +19,6 @@ pub(super) struct Interval {
     pub(super) count: u64,
 }
 
-impl Interval {
-    pub(super) fn everything(count: u64) -> Self {
-        Self { low: key(f64::NEG_INFINITY), high: key(f64::INFINITY), count }
-    }
-}
-
 /// The values of the two ranks, or the interval with which the search goes on: a smaller
 /// one, or the same with a larger count. Both come to an end. `None` unless both lie in the
 /// interval.
@@ -76,23 +70,23 @@ impl Pass {
     }
 
     pub(super) fn take(&mut self, values: &[f64]) {
-        match &mut self.found {
-            Found::Keys(keys) => {
-                sweep(values, self.interval, [&mut self.below, &mut self.inside], |key| {
-                    if (keys.len() as u64) < COLLECTED_MAX {
-                        keys.push(key);
+        let Interval { low, high, .. } = self.interval;
+        for key in values.iter().copied().map(key) {
+            if key < low {
+                self.below += 1;
+            } else if key <= high {
+                self.inside += 1;
+                match &mut self.found {
+                    Found::Keys(keys) if keys.len() as u64 == COLLECTED_MAX => {}
+                    Found::Keys(keys) => keys.push(key),
+                    Found::Cells { bits, cells } => {
+                        let number = usize::try_from((key - low) >> *bits).expect("below 2^16");
+                        let cell = &mut cells[number];
+                        cell.count += 1;
+                        cell.min = cell.min.min(key);
+                        cell.max = cell.max.max(key);
                     }
-                })
-            }
-            Found::Cells { bits, cells } => {
-                let Interval { low, .. } = self.interval;
-                sweep(values, self.interval, [&mut self.below, &mut self.inside], |key| {
-                    let number = usize::try_from((key - low) >> *bits).expect("below 2^16");
-                    let cell = &mut cells[number];
-                    cell.count += 1;
-                    cell.min = cell.min.min(key);
-                    cell.max = cell.max.max(key);
-                });
+                }
             }
         }
     }
@@ -114,24 +108,6 @@ impl Pass {
             }
             Found::Keys(mut keys) => Step::Break(select(&mut keys, left, place)),
             Found::Cells { cells, .. } => narrowed(&cells, left, place),
-        }
-    }
-}
-
-/// Calls `take` with the key of each value in the interval, and counts those below it and
-/// those inside.
-fn sweep(
-    values: &[f64],
-    interval: Interval,
-    [below, inside]: [&mut u64; 2],
-    mut take: impl FnMut(u64),
-) {
-    for key in values.iter().copied().map(key) {
-        if key < interval.low {
-            *below += 1;
-        } else if key <= interval.high {
-            *inside += 1;
-            take(key);
         }
     }
 }
