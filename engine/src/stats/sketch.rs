@@ -12,6 +12,7 @@
 use hdrhistogram::Histogram;
 
 use super::moments::{LANES, each_row};
+use super::summary::extremes;
 use unit::{EXPONENT_MIN, FRACTION_BITS, INTEGER_BITS, index_in_smaller_unit, index_of, place};
 
 mod buckets;
@@ -66,8 +67,8 @@ fn decimal_cells(values: &[f64], per_unit: f64) -> Vec<Cell> {
     // Rounded by truncating: finding the nearest integer is a function call on older
     // processors.
     let units = |magnitude: f64| integer(magnitude * per_unit + 0.5);
-    let largest = Magnitudes::of(values, 0.0);
-    let mut sides = Sides::new(units(largest.negative), units(largest.positive));
+    let (negative, positive) = largest(values);
+    let mut sides = Sides::new(units(negative), units(positive));
     for value in values {
         sides.record(*value, units(value.abs()));
     }
@@ -76,11 +77,11 @@ fn decimal_cells(values: &[f64], per_unit: f64) -> Vec<Cell> {
 
 fn binary_cells(values: &[f64]) -> Vec<Cell> {
     let mut cells = Vec::new();
+    let (negative, positive) = largest(values);
     // From the smallest magnitudes on, in one pass unless one is 2^52 times another.
     let mut from = 0.0;
     loop {
-        let magnitudes = Magnitudes::of(values, from);
-        let exponent = match exponent_bits(magnitudes.smallest) {
+        let exponent = match exponent_bits(smallest(values, from)) {
             0 => EXPONENT_MIN,
             biased => biased - EXPONENT_BIAS - POWERS_BELOW_SMALLEST,
         };
@@ -89,7 +90,7 @@ fn binary_cells(values: &[f64]) -> Vec<Cell> {
         let first = power_of_two(-exponent / 2);
         let second = power_of_two(-exponent / 2 - exponent % 2);
         let units = |magnitude: f64| integer(magnitude * first * second);
-        let mut sides = Sides::new(units(magnitudes.negative), units(magnitudes.positive));
+        let mut sides = Sides::new(units(negative), units(positive));
         for value in values {
             let magnitude = value.abs();
             if from <= magnitude && magnitude < end {
@@ -98,47 +99,34 @@ fn binary_cells(values: &[f64]) -> Vec<Cell> {
         }
         let powers = u64::from((exponent - EXPONENT_MIN).unsigned_abs());
         cells.extend(sides.cells(powers));
-        if magnitudes.negative.max(magnitudes.positive) < end {
+        if negative.max(positive) < end {
             return cells;
         }
         from = end;
     }
 }
 
-/// The range of magnitudes among values.
-struct Magnitudes {
-    /// The smallest except zero; infinite if there is none.
-    smallest: f64,
-    /// The largest of a negative value, and of a positive one.
-    negative: f64,
-    positive: f64,
+/// The largest magnitude of a negative value, and that of a positive one; 0 if there is none.
+fn largest(values: &[f64]) -> (f64, f64) {
+    if values.is_empty() {
+        return (0.0, 0.0);
+    }
+    let (min, max) = extremes(values, f64::clone);
+    (min.min(0.0).abs(), max.max(0.0))
 }
 
-impl Magnitudes {
-    /// The range of `values`. Magnitudes below `from` are left out of the smallest.
-    fn of(values: &[f64], from: f64) -> Self {
-        let from = from.max(f64::from_bits(1));
-        let mut smallest = [f64::INFINITY; LANES];
-        let (mut least, mut most) = ([0.0; LANES], [0.0; LANES]);
-        each_row(values, f64::clone, 0.0, |row| {
-            for (smallest, value) in smallest.iter_mut().zip(row) {
-                let magnitude = value.abs();
-                let counted = if magnitude >= from { magnitude } else { f64::INFINITY };
-                *smallest = if counted < *smallest { counted } else { *smallest };
-            }
-            for (least, value) in least.iter_mut().zip(row) {
-                *least = if value < *least { value } else { *least };
-            }
-            for (most, value) in most.iter_mut().zip(row) {
-                *most = if value > *most { value } else { *most };
-            }
-        });
-        Self {
-            smallest: smallest.into_iter().fold(f64::INFINITY, f64::min),
-            negative: -least.into_iter().fold(0.0, f64::min),
-            positive: most.into_iter().fold(0.0, f64::max),
+/// The smallest magnitude from `from` on, except zero; infinite if there is none.
+fn smallest(values: &[f64], from: f64) -> f64 {
+    let from = from.max(f64::from_bits(1));
+    let mut smallest = [f64::INFINITY; LANES];
+    each_row(values, f64::clone, 0.0, |row| {
+        for (smallest, value) in smallest.iter_mut().zip(row) {
+            let magnitude = value.abs();
+            let counted = if magnitude >= from { magnitude } else { f64::INFINITY };
+            *smallest = if counted < *smallest { counted } else { *smallest };
         }
-    }
+    });
+    smallest.into_iter().fold(f64::INFINITY, f64::min)
 }
 
 /// Two HdrHistograms, one for each sign.

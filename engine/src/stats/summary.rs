@@ -367,7 +367,7 @@ fn ends<T>(items: &[T], time_of: impl Fn(&T) -> i64) -> (usize, usize) {
 }
 
 /// The smallest and the largest value by total order, of at least one item.
-fn extremes<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> (f64, f64) {
+pub(super) fn extremes<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> (f64, f64) {
     // Plain comparisons are vector instructions, but treat the two zeros as equal. If a
     // zero is an extreme, another search finds its sign.
     let start = value_of(&items[0]);
