@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::blocks::Blocks;
 use super::resync::Resync;
 use super::tail::Tail;
-use super::walk::{Frame, expected_at, frame_at, rows_of};
+use super::walk::{Frame, expected_at, frame_at};
 use super::{Head, Place, header_of};
 use crate::error::{Damage, Error, Result};
-use crate::format::frame::{BLOCK_BYTES, Kind, next_place};
+use crate::format::frame::{BLOCK_BYTES, Kind, decode_rows};
 use crate::format::names::log_name;
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::observation::Observation;
@@ -113,36 +113,26 @@ impl Log {
         each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
     ) -> Result<()> {
         let reaches_end = sequences.end >= self.end_sequence();
-        self.read_known(sequences, each)?;
+        let wanted =
+            sequences.start.max(self.first_sequence())..sequences.end.min(self.end_sequence());
+        if !wanted.is_empty() {
+            let mut reading = Reading {
+                log: self,
+                blocks: Blocks::new(Arc::clone(&self.file)),
+                resync: Resync::new(self.tail.length),
+                wanted,
+                each: &mut *each,
+                rows: Vec::new(),
+                rows_first: 0,
+            };
+            reading.run()?;
+        }
         match self.unreadable_end().filter(|_| reaches_end) {
             Some(damage) => {
                 each(Piece::Lost(damage, self.tail.unreadable.as_ref().map(|(_, error)| error)))
             }
             None => Ok(()),
         }
-    }
-
-    fn read_known(
-        &self,
-        sequences: Range<u64>,
-        each: &mut dyn FnMut(Piece<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let wanted =
-            sequences.start.max(self.first_sequence())..sequences.end.min(self.end_sequence());
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let mut reading = Reading {
-            log: self,
-            blocks: Blocks::new(Arc::clone(&self.file)),
-            resync: Resync::new(self.tail.length),
-            wanted,
-            each,
-            rows: Vec::new(),
-            rows_first: 0,
-        };
-        reading.run()?;
-        reading.flush()
     }
 
     fn passed(&self) -> MutexGuard<'_, Option<(Place, Place)>> {
@@ -190,7 +180,7 @@ impl Reading<'_> {
         if place.sequence < self.wanted.end {
             self.lose(place, self.wanted.end, None)?;
         }
-        Ok(())
+        self.flush()
     }
 
     /// A valid frame with the right number that is not a mark or void.
@@ -202,11 +192,9 @@ impl Reading<'_> {
     /// Where to begin: the last block whose first frame is not after the wanted rows.
     fn start(&mut self) -> Result<Place> {
         let head = &self.log.head;
-        let first =
-            Place { offset: next_place(RECORD_BYTES as u64), sequence: head.first_sequence };
         let end = self.log.tail.end.offset.min(self.log.tail.length);
         let (mut low, mut high) = (1, end.div_ceil(BLOCK_BYTES));
-        let mut found = first;
+        let mut found = Place { offset: RECORD_BYTES as u64, sequence: head.first_sequence };
         match *self.log.passed() {
             Some((_, next)) if next.sequence <= self.wanted.start => {
                 (found, low) = (next, next.offset.div_ceil(BLOCK_BYTES).max(1));
@@ -260,7 +248,9 @@ impl Reading<'_> {
             self.rows_first = part.start;
         }
         let before = self.rows.len();
-        rows_of(&mut self.blocks, frame, &mut self.rows)?;
+        let bytes = self.blocks.from(frame.place.offset)?;
+        let length = usize::try_from(frame.header.frame_bytes()).expect("at most a block");
+        decode_rows(&bytes[..length], &mut self.rows);
         let count = |sequences: u64| usize::try_from(sequences).expect("rows of a frame");
         self.rows.truncate(before + count(part.end - frame.place.sequence));
         self.rows.drain(before..before + count(part.start - frame.place.sequence));

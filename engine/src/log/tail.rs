@@ -83,15 +83,12 @@ impl Tail {
         let length = whole.min(LOG_BYTES_MAX);
         let blocks = Blocks::new(Arc::clone(file));
         let mut search = Search { blocks, head, length, gaps: Vec::new() };
-        let quick = search.quickly()?;
-        let rest = quick.map(|end| search.after(&end)).transpose()?;
-        let (end, rest) = match (quick, rest) {
-            (Some(end), Some(0)) => (end, 0),
-            _ => {
-                let end = search.thoroughly()?;
-                (end, search.after(&end)?)
-            }
-        };
+        let mut end = search.quickly()?;
+        let mut rest = search.after(&end)?;
+        if rest > 0 {
+            end = search.thoroughly()?;
+            rest = search.after(&end)?;
+        }
         let watermark = search.watermark_place(&end)?;
         let Search { mut blocks, gaps, .. } = search;
         let unreadable = blocks.take_unreadable();
@@ -128,18 +125,17 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The end, if nothing but zeros follows it; `None` if the whole log must be
-    /// searched.
-    fn quickly(&mut self) -> Result<Option<End>> {
+    /// The end, if nothing but zeros follows it.
+    fn quickly(&mut self) -> Result<End> {
         let start = self.last_block()?.map_or(self.head.made, |frame| frame.place);
         let end = self.walk_from(start)?;
         if end.watermark >= start.offset {
-            return Ok(Some(end));
+            return Ok(end);
         }
         // Everything from the watermark on must be there, too.
         match self.block_of(end.watermark)? {
-            Some(place) => self.walk_from(place).map(Some),
-            None => Ok(None),
+            Some(place) => self.walk_from(place),
+            None => self.thoroughly(),
         }
     }
 
@@ -177,7 +173,7 @@ impl Search<'_> {
     fn walk_from(&mut self, start: Place) -> Result<End> {
         let mut end = End { place: start, stop: Stop::Nothing, watermark: self.head.made.offset };
         end.place = walk(&mut self.blocks, self.head, start, |frame| {
-            end.watermark = end.watermark.max(frame.watermark());
+            end.watermark = end.watermark.max(frame.header.synced_to.into());
             end.stop = match frame.header.kind {
                 Kind::Mark => Stop::Mark,
                 Kind::Void => Stop::Void,

@@ -3,10 +3,7 @@
 use super::blocks::Blocks;
 use super::{Head, Place};
 use crate::error::Result;
-use crate::format::frame::{
-    Header, Kind, LOST_END_MAX, decode_rows, is_finite, next_place, rows_max,
-};
-use crate::observation::Observation;
+use crate::format::frame::{Header, Kind, LOST_END_MAX, is_finite, next_place, rows_max};
 
 /// A frame at a place of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +23,6 @@ impl Frame {
                 sequence: self.place.sequence.saturating_add(self.header.observations()),
             },
         }
-    }
-
-    pub(crate) fn watermark(&self) -> u64 {
-        self.header.synced_to.into()
     }
 }
 
@@ -79,16 +72,4 @@ pub(crate) fn walk(
         place = frame.end();
     }
     Ok(place)
-}
-
-/// Appends the rows of a valid frame to `into`.
-pub(crate) fn rows_of(
-    blocks: &mut Blocks,
-    frame: &Frame,
-    into: &mut Vec<Observation>,
-) -> Result<()> {
-    let bytes = blocks.from(frame.place.offset)?;
-    let length = usize::try_from(frame.header.frame_bytes()).expect("at most a block");
-    decode_rows(&bytes[..length], into);
-    Ok(())
 }
