@@ -41,7 +41,7 @@ impl Chunk {
 
     /// Node 1 is the chunk's own; the children of node k are 2k and 2k + 1. `None` if the
     /// summary of a leaf is damaged.
-    fn merge(&self) -> Result<Vec<Option<Summary>>> {
+    pub(super) fn merge(&self) -> Result<Vec<Option<Summary>>> {
         // Number 0 is not used. There are as many nodes above the leaves as leaves, less one.
         let mut merged = vec![None; LEAVES];
         for number in (1..LEAVES).rev() {

@@ -23,11 +23,6 @@ impl Node {
         Self { level: 0, index, summary }
     }
 
-    /// The leaves that it covers.
-    pub(crate) fn leaves(&self) -> Range<u64> {
-        self.index << self.level..(self.index + 1) << self.level
-    }
-
     /// Whether `right` is the other half of this node's parent.
     fn is_joined_by(&self, right: &Self) -> bool {
         self.level == right.level && self.index.is_multiple_of(2) && self.index + 1 == right.index
@@ -102,6 +97,7 @@ impl Edge {
     }
 
     /// The merge of all nodes, left to right, with `partial` after them.
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn total(&self, partial: &Summary) -> Summary {
         let all = self.nodes.iter().map(|node| &node.summary).chain([partial]);
         all.fold(Summary::EMPTY, |left, right| left.merge(right))

@@ -7,11 +7,11 @@ use std::ops::Range;
 use super::Store;
 use crate::chunk::reader::Chunk;
 use crate::error::{Damage, ErrorKind, Result};
-use crate::format::names::{MANIFEST, chunk_name};
+use crate::format::names::{MANIFEST, chunk_name, log_name};
 use crate::format::summary::has_same_bits;
 use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL};
-use crate::log::reader::{Log, Piece};
-use crate::stats::tree::{self, Edge, Node};
+use crate::log::reader::Piece;
+use crate::stats::tree::{self, Edge};
 use crate::view::View;
 
 /// What [`Store::verify`] found.
@@ -128,7 +128,7 @@ impl<'a> Verifying<'a> {
         }
         if self.seal.is_some_and(|seal| seal != record.last_seal) {
             let detail = "the last chunk is not the one that the manifest lists";
-            self.mismatch(record.sealed_end - 1, detail);
+            self.mismatch(&chunk_name(record.sealed_end - 1), detail);
         }
         self.compare_with_manifest();
         Ok(())
@@ -149,7 +149,7 @@ impl<'a> Verifying<'a> {
         chunk.unaccepted().for_each(|damage| self.verification.add(damage));
         let place = chunk.header.place;
         if self.seal.is_some_and(|seal| seal != place.predecessor) {
-            self.mismatch(number, "the chunk does not follow the one before it");
+            self.mismatch(&chunk_name(number), "the chunk does not follow the one before it");
         }
         self.seal = Some(place.seal);
         self.nodes(chunk)
@@ -158,7 +158,7 @@ impl<'a> Verifying<'a> {
     /// Compares the nodes of a chunk with those that its leaves complete.
     fn nodes(&mut self, chunk: &Chunk) -> Result<()> {
         let number = chunk.header.place.number;
-        let mut completed: Vec<Node> = Vec::new();
+        let mut differs = false;
         for leaf in 0..CHUNK_LEAVES {
             let Some(summary) = chunk.leaf_or_damaged(leaf)? else {
                 // Reported with the leaf. Nodes above it cannot be compared.
@@ -166,16 +166,13 @@ impl<'a> Verifying<'a> {
                 return Ok(());
             };
             self.edge.push(summary.clone(), |node| {
-                if node.level >= CHUNK_LEVEL {
-                    completed.push(node.clone());
-                }
+                let stored = tree::find(&chunk.header.nodes, node.level, node.index);
+                differs |= node.level >= CHUNK_LEVEL
+                    && stored.is_none_or(|stored| !has_same_bits(&stored.summary, &node.summary));
             });
         }
-        for node in completed {
-            let stored = tree::find(&chunk.header.nodes, node.level, node.index);
-            if stored.is_none_or(|stored| !has_same_bits(&stored.summary, &node.summary)) {
-                self.mismatch(number, "a node is not the merge of what it covers");
-            }
+        if differs {
+            self.mismatch(&chunk_name(number), "a node is not the merge of what it covers");
         }
         Ok(())
     }
@@ -187,21 +184,23 @@ impl<'a> Verifying<'a> {
             stored.is_some_and(|stored| !has_same_bits(&stored.summary, &node.summary))
         });
         if differs {
-            let path = self.view.directory().file_path(MANIFEST);
-            let detail = "a node is not the merge of what it covers".into();
-            self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });
+            self.mismatch(MANIFEST, "a node is not the merge of what it covers");
         }
     }
 
-    fn mismatch(&mut self, number: u32, detail: &str) {
-        let path = self.view.directory().file_path(&chunk_name(number));
+    fn mismatch(&mut self, name: &str, detail: &str) {
+        let path = self.view.directory().file_path(name);
         self.verification.add(Damage { path, offset: 0, lost: 0..0, detail: detail.into() });
     }
 
     fn log(&mut self) -> Result<()> {
         let Some(log) = self.view.log() else { return Ok(()) };
         self.verification.dropped_bytes = log.tail().dropped_bytes;
-        self.log_header(log)?;
+        let record = self.view.record();
+        if !log.has_header_of(record)? {
+            let detail = "the log's header is corrupt, or not that of the listed log";
+            self.mismatch(&log_name(record.log), detail);
+        }
         let verification = &mut self.verification;
         log.read(0..u64::MAX, &mut |piece| {
             match piece {
@@ -211,17 +210,6 @@ impl<'a> Verifying<'a> {
             }
             Ok(())
         })
-    }
-
-    /// Checks that the log repeats the record that first listed it.
-    fn log_header(&mut self, log: &Log) -> Result<()> {
-        let record = self.view.record();
-        if !log.has_header_of(record)? {
-            let path = log.file().path().to_owned();
-            let detail = "the log's header is corrupt, or not that of the listed log".into();
-            self.verification.add(Damage { path, offset: 0, lost: 0..0, detail });
-        }
-        Ok(())
     }
 }
 

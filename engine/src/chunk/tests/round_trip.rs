@@ -207,7 +207,7 @@ fn nodes_above_the_chunk_are_stored_with_it() {
         levels.push(chunk.header.nodes.len());
         for (node, above) in chunk.header.nodes.iter().zip(0..) {
             assert_eq!(node.level, CHUNK_LEVEL + above);
-            assert_eq!(node.leaves().end, u64::from(number + 1) * CHUNK_LEAVES);
+            assert_eq!((node.index + 1) << node.level, u64::from(number + 1) * CHUNK_LEAVES);
             assert_eq!(node.summary.count(), LEAF << node.level);
         }
     }
