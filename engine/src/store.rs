@@ -246,7 +246,7 @@ impl Store {
     pub fn snapshot(&self) -> Result<Snapshot> {
         let options = self.shared.options();
         let view = View::take(self.shared.directory(), options.positioned_reads)?;
-        Ok(Snapshot::new(view, options))
+        Ok(Snapshot::new(view, options, None))
     }
 }
 

@@ -24,7 +24,6 @@ pub(crate) struct View {
     log: Option<Log>,
     /// The loss of the log that the manifest lists, if it is not there.
     missing_log: Option<Damage>,
-    end_sequence: u64,
     durable_sequence: u64,
     damage: Vec<Damage>,
     positioned_reads: bool,
@@ -67,16 +66,11 @@ impl View {
         let first = record.log_first_sequence();
         let durable_sequence =
             log.as_ref().map_or(first, |log| durable_sequence(directory, &record, log));
-        let end_sequence = log.as_ref().map_or_else(
-            || missing_log.as_ref().map_or(first, |missing| missing.lost.end),
-            Log::end_sequence,
-        );
         Self {
             directory: Arc::clone(directory),
             record,
             log,
             missing_log,
-            end_sequence,
             durable_sequence,
             damage,
             positioned_reads,
@@ -108,7 +102,9 @@ impl View {
     }
 
     pub(crate) fn end_sequence(&self) -> u64 {
-        self.end_sequence
+        let missing = self.missing_log.as_ref().map(|missing| missing.lost.end);
+        let end = self.log.as_ref().map(Log::end_sequence).or(missing);
+        end.unwrap_or(self.sealed_end_sequence())
     }
 
     /// Observations before this sequence number survive a power cut.

@@ -60,7 +60,7 @@ pub(super) fn read<T>(
     if first.is_ok() || !bytes.is_mapped() {
         return first;
     }
-    checked(bytes.read_by_position(offset, into), into)
+    checked(bytes.file().read(offset, into), into)
 }
 
 /// The header before the pages or, if that is damaged, the one after them.

@@ -96,11 +96,6 @@ impl Bytes {
         }
     }
 
-    /// As [`Bytes::read`], without a map.
-    pub(crate) fn read_by_position(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
-        self.file.read(offset, into)
-    }
-
     /// Gives the map back, if there is one. Further reads map the file again.
     pub(crate) fn unmap(&self) {
         *self.mapped.lock().unwrap_or_else(PoisonError::into_inner) = Mapped::default();

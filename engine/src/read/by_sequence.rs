@@ -138,19 +138,14 @@ impl BySequence {
             self.leaves.start = self.leaves.start.max(damage.lost.end / LEAF);
             self.lose(damage);
         }
-        self.report_before_rows();
-        Ok(())
-    }
-
-    /// Errors about lost observations come before the later rows of the same leaf, since
-    /// a caller may take only the next few items.
-    fn report_before_rows(&mut self) {
-        if self.row >= self.row_end {
-            return;
+        // Errors about lost observations come before the later rows of the same leaf, since
+        // a caller may take only the next few items.
+        if self.row < self.row_end {
+            let first = self.ahead.scan.sequences()[self.row];
+            let before = self.pending.take_if(|pending| pending.lost.end <= first);
+            self.errors.extend(before.map(Error::from));
         }
-        let first = self.ahead.scan.sequences()[self.row];
-        let before = self.pending.take_if(|pending| pending.lost.end <= first);
-        self.errors.extend(before.map(Error::from));
+        Ok(())
     }
 
     fn lose(&mut self, damage: Damage) {

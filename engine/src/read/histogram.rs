@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::nodes::Node;
-use super::parallel::{on_threads, threads_for};
+use super::parallel::on_threads;
 use super::scan::Scan;
 use super::snapshot::Snapshot;
 use super::times::{Relation, Times};
@@ -71,18 +71,7 @@ pub struct Histogram {
 const LEAVES_OF_PART_MIN: u64 = if cfg!(test) { 1 } else { 16 * CHUNK_LEAVES };
 const PARTS_MAX: u64 = 64;
 
-/// Counts the values within `times`, of `count` observations.
-pub(super) fn histogram(
-    snapshot: &Snapshot,
-    times: Times,
-    edges: Edges,
-    count: u64,
-) -> Result<Histogram> {
-    let counts = counts(snapshot, times, &edges, threads_for(count))?;
-    Ok(Histogram { edges: edges.into_vec(), counts })
-}
-
-/// How many values lie in each bin.
+/// How many values within `times` lie in each bin.
 pub(super) fn counts(
     snapshot: &Snapshot,
     times: Times,

@@ -120,22 +120,13 @@ impl Chunks {
 }
 
 impl Tree {
-    pub(crate) fn new(view: View, options: &Options) -> Self {
-        let (log, sealed_losses) = (OnceLock::new(), OnceLock::new());
-        let (chunks, remembered) = (Mutex::default(), Remembered::default());
+    /// Shares with `earlier` the summaries of whole chunks, if the manifest states the same.
+    pub(crate) fn new(view: View, options: &Options, earlier: Option<&Self>) -> Self {
+        let earlier = earlier.filter(|earlier| earlier.view.record() == view.record());
+        let remembered = earlier.map(|earlier| earlier.remembered.clone()).unwrap_or_default();
+        let (log, sealed_losses, chunks) = (OnceLock::new(), OnceLock::new(), Mutex::default());
         let cancelled = options.cancelled.clone();
         Self { view, log, sealed_losses, chunks, remembered, cancelled }
-    }
-
-    /// As [`new`](Self::new), and shares with `earlier` the summaries of whole chunks, if
-    /// the manifest states the same.
-    pub(crate) fn again(view: View, options: &Options, earlier: &Self) -> Self {
-        let is_same = view.record() == earlier.view.record();
-        let tree = Self::new(view, options);
-        match is_same {
-            true => Self { remembered: earlier.remembered.clone(), ..tree },
-            false => tree,
-        }
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -172,7 +163,7 @@ impl Tree {
     pub(crate) fn children(&self, node: &Node) -> Result<[Node; 2]> {
         let (level, index) = (node.level - 1, node.index * 2);
         if level < CHUNK_LEVEL && !self.is_of_log(node) {
-            let chunk = self.chunk(number_of(index >> (CHUNK_LEVEL - level)))?;
+            let chunk = self.chunk(last_chunk(CHUNK_LEVEL, index >> (CHUNK_LEVEL - level)))?;
             let below = |index| {
                 let summary = chunk.node_below(level, index)?.cloned();
                 Ok::<_, Error>(Node { level, index, summary })
@@ -310,8 +301,4 @@ impl Tree {
     pub(crate) fn invalid(&self, detail: String) -> Error {
         Error::new(ErrorKind::Invalid, self.view.directory().path(), detail)
     }
-}
-
-fn number_of(chunk: u64) -> u32 {
-    u32::try_from(chunk).expect("the manifest's numbers have 32 bits")
 }

@@ -19,7 +19,7 @@ use super::tree_walk::{Visitor, Way, walk};
 use crate::chunk::decimals;
 use crate::chunk::reader::{Chunk, Page, Wanted};
 use crate::error::Result;
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF, last_chunk};
 use crate::stats::quantile::{self, Each, Values};
 use crate::stats::sketch::{Buckets, Sketch, Unit};
 use crate::stats::summary::Summary;
@@ -291,7 +291,7 @@ impl Visitor for Parts {
             _ => {}
         }
         if is_sealed && node.level == CHUNK_LEVEL {
-            let number = u32::try_from(node.index).expect("the manifest's numbers have 32 bits");
+            let number = last_chunk(node.level, node.index);
             append(&mut self.chunks, number..number + 1);
         } else {
             append(&mut self.leaves, leaves);

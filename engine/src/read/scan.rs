@@ -140,9 +140,7 @@ impl Scan {
         };
         let within = leaf % CHUNK_LEAVES;
         let read = chunk.and_then(|chunk| {
-            if chunk.has_lost() {
-                self.leaf.lost.extend(chunk.losses(within..within + 1));
-            }
+            self.leaf.lost.extend(chunk.losses(within..within + 1));
             let read = chunk.read_page(within, wanted, &mut self.leaf.page);
             chunk.header.leaf_runs(within).for_each(|run| self.leaf.sequences.extend(run));
             self.chunk = Some(chunk);

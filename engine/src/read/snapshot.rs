@@ -50,14 +50,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(view: View, options: &Options) -> Self {
-        Self { tree: Arc::new(Tree::new(view, options)), missing: None }
-    }
-
-    /// A later snapshot. It shares what `earlier` has read of the sealed part, if that is
-    /// still the same.
-    pub(crate) fn again(view: View, options: &Options, earlier: &Self) -> Self {
-        Self { tree: Arc::new(Tree::again(view, options, &earlier.tree)), missing: None }
+    /// It shares what an `earlier` one has read of the sealed part, if that is still the same.
+    pub(crate) fn new(view: View, options: &Options, earlier: Option<&Self>) -> Self {
+        let earlier = earlier.map(|earlier| &*earlier.tree);
+        Self { tree: Arc::new(Tree::new(view, options, earlier)), missing: None }
     }
 
     /// How many observations there are, lost ones included.

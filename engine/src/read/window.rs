@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::grid::{self, Bucket, Column};
-use super::histogram::{self, Bins, Histogram};
+use super::histogram::{Bins, Histogram, counts};
 use super::intervals::Intervals;
+use super::parallel::threads_for;
 use super::snapshot::Snapshot;
 use super::time_order::ByTime;
 use super::times::{Time, Times, nanoseconds};
@@ -147,7 +148,8 @@ impl Window {
                 (edges, self.summary()?.count)
             }
         };
-        histogram::histogram(&self.snapshot, self.times, edges, count).map(Some)
+        let counts = counts(&self.snapshot, self.times, &edges, threads_for(count))?;
+        Ok(Some(Histogram { edges: edges.into_vec(), counts }))
     }
 
     /// First, last, smallest and largest of each of `count` equal intervals from the

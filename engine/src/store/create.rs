@@ -106,7 +106,7 @@ impl Options {
     pub fn snapshot(&self, path: impl AsRef<Path>) -> Result<Snapshot> {
         self.check(path.as_ref())?;
         let directory = open_directory(path.as_ref())?;
-        Ok(Snapshot::new(View::take(&directory, self.positioned_reads)?, self))
+        Ok(Snapshot::new(View::take(&directory, self.positioned_reads)?, self, None))
     }
 
     /// As [`snapshot`](Self::snapshot), of the store that `earlier` is a snapshot of. A
@@ -132,7 +132,7 @@ impl Options {
     pub fn snapshot_again(&self, path: impl AsRef<Path>, earlier: &Snapshot) -> Result<Snapshot> {
         self.check(path.as_ref())?;
         let directory = open_directory(path.as_ref())?;
-        Ok(Snapshot::again(View::take(&directory, self.positioned_reads)?, self, earlier))
+        Ok(Snapshot::new(View::take(&directory, self.positioned_reads)?, self, Some(earlier)))
     }
 }
 

@@ -129,7 +129,7 @@ fn open(path: &Path, reported: &Reported, options: &Options) -> Option<Store> {
 /// Promise 5: the statistics are those of the observations found.
 fn assert_statistics(view: View, found: &[Observation], chance: u64) {
     let first = view.first_sequence();
-    let snapshot = Snapshot::new(view, &Options::new());
+    let snapshot = Snapshot::new(view, &Options::new(), None);
     let summary = snapshot.summary().expect("read");
     assert_eq!(summary, summary_from(first, found));
     // Slow questions are asked only sometimes.
