@@ -143,15 +143,6 @@ impl Appending {
             && self.log.is_untouched()?)
     }
 
-    pub(crate) fn log_id(&self) -> u64 {
-        self.log.head().id
-    }
-
-    /// Acknowledged up to here.
-    pub(crate) fn kept(&self) -> Place {
-        self.kept
-    }
-
     /// Whether the log states that something after this place is durable.
     pub(crate) fn is_durable_after(&self, place: Place) -> bool {
         self.log.durable().offset > place.offset

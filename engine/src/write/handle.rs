@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::ThreadId;
 
-use super::append::How;
 use super::queue::Queue;
 use super::session::{Memory, Session};
-use super::writer;
+use super::writer::{AHEAD_BYTES_ONCE, how};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
 use crate::options::{Options, SyncPolicy};
@@ -104,10 +103,8 @@ impl Shared {
         self.check_holder()?;
         self.queue.append(observations, |all| {
             self.locked(|session| {
-                let durable = writer::is_durable(self.options.sync, session.unsynced_since());
-                let marked = !self.options.late_marks;
-                let ahead_bytes = writer::ahead_once(durable, all.len());
-                session.append(all, How { durable, marked, ahead_bytes, seal_from_bytes: 0 })
+                let since = session.unsynced_since();
+                session.append(all, how(&self.options, since, all.len(), AHEAD_BYTES_ONCE))
             })
         })
     }

@@ -124,12 +124,10 @@ impl Session {
         if self.is_checked && !self.directory.is_named()? {
             return Err(self.lock.replaced());
         }
-        let known = self.memory.appending.take();
-        let current = match known {
+        self.memory.appending = match self.memory.appending.take() {
             Some(known) if known.is_current()? => Some(known),
             _ => Appending::find(&self.directory)?,
         };
-        self.memory.appending = current;
         self.is_checked = true;
         self.drop_possibly_stored()?;
         Ok(self.memory.appending.as_mut())
@@ -143,7 +141,7 @@ impl Session {
         else {
             return Ok(());
         };
-        if appending.log_id() != stays.log || appending.kept().offset < stays.kept.offset {
+        if appending.log.head().id != stays.log || appending.kept.offset < stays.kept.offset {
             return Ok(());
         }
         if appending.is_durable_after(stays.kept) {
@@ -158,14 +156,6 @@ impl Session {
         Ok(())
     }
 
-    /// As [`look`](Self::look), and makes the first log if there is none.
-    fn prepare(&mut self) -> Result<()> {
-        if self.look()?.is_none() {
-            self.memory.appending = Some(Appending::first(&self.directory, &self.lock)?);
-        }
-        Ok(())
-    }
-
     /// Appends `rows` and returns their sequence numbers. The error says how many of them
     /// are stored nevertheless.
     pub(crate) fn append(&mut self, rows: &[Observation], how: How) -> Result<Numbers> {
@@ -174,28 +164,33 @@ impl Session {
         {
             return Err(error.clone());
         }
-        self.prepare()?;
+        if self.look()?.is_none() {
+            self.memory.appending = Some(Appending::first(&self.directory, &self.lock)?);
+        }
         let found = self.found_again(rows)?;
         let again = found.clone().count();
         let (appending, lock) = self.parts();
         // Not the log's end: what was reported as failed may still be there.
-        let start = appending.kept().sequence;
+        let start = appending.kept.sequence;
         let appended = appending.append(lock, &rows[again..], how);
         match appended {
             Ok(()) => {
-                let end = appending.kept().sequence;
+                let end = appending.kept.sequence;
                 (self.memory.possibly_stored, self.memory.full) = (None, None);
                 self.note_unsynced(how.durable);
                 Ok(Numbers { found, end, count: rows.len() })
             }
             Err(error) => {
-                let kept = appending.kept().sequence.saturating_sub(start);
+                let kept = appending.kept.sequence.saturating_sub(start);
                 let stored = usize::try_from(kept).unwrap_or(usize::MAX).min(rows.len() - again);
                 let error = error.having_stored(again + stored);
                 let is_full = appending.is_full();
                 self.memory.full =
                     is_full.then(|| (Instant::now(), error.clone().having_stored(0)));
-                self.fail(&rows[again + stored..]);
+                // What is known is forgotten: the store is examined again before the next write.
+                if let Some(stays) = self.memory.appending.take().and_then(|known| known.stays) {
+                    self.memory.possibly_stored = Some((stays, rows[again + stored..].to_vec()));
+                }
                 Err(error)
             }
         }
@@ -238,11 +233,10 @@ impl Session {
         }
         let (appending, lock) = self.parts();
         let result = work(appending, lock);
-        if result.is_ok() && !appending.is_full() {
-            self.memory.full = None;
-        }
         if result.is_err() {
             self.memory.appending = None;
+        } else if !appending.is_full() {
+            self.memory.full = None;
         }
         result
     }
@@ -250,13 +244,6 @@ impl Session {
     fn parts(&mut self) -> (&mut Appending, &Lock) {
         let appending = self.memory.appending.as_mut();
         (appending.expect("the store was looked at"), &self.lock)
-    }
-
-    /// Forgets what is known: the store is examined again before the next write.
-    fn fail(&mut self, tried: &[Observation]) {
-        if let Some(stays) = self.memory.appending.take().and_then(|appending| appending.stays) {
-            self.memory.possibly_stored = Some((stays, tried.to_vec()));
-        }
     }
 
     fn note_unsynced(&mut self, durable: bool) {
@@ -272,7 +259,7 @@ impl Session {
     /// earlier and are in the store nevertheless, because another process has kept them.
     fn found_again(&mut self, rows: &[Observation]) -> Result<Range<u64>> {
         let Some((stays, tried)) = &self.memory.possibly_stored else { return Ok(0..0) };
-        let is_dropped = |it: &Appending| (it.log_id(), it.kept()) == (stays.log, stays.kept);
+        let is_dropped = |it: &Appending| (it.log.head().id, it.kept) == (stays.log, stays.kept);
         if self.memory.appending.as_ref().is_some_and(is_dropped) {
             return Ok(0..0);
         }

@@ -12,7 +12,7 @@ use super::handle::Shared;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
-use crate::options::SyncPolicy;
+use crate::options::{Options, SyncPolicy};
 
 /// How many bytes are written ahead of the end if each append is synced. A sync into such
 /// space is faster, since the file does not grow. It is kept small because every opening
@@ -112,35 +112,18 @@ impl Writer {
         if self.buffer.is_empty() {
             return self.sync_if_due().map(drop);
         }
-        let how = self.how();
+        let (since, count) = (self.session().unsynced_since(), self.buffer.len());
+        let options = self.shared.options();
+        let is_always = options.sync == SyncPolicy::Always;
+        let seal_from_bytes = if is_always { 0 } else { options.log_bytes_max };
+        let how = How { seal_from_bytes, ..how(options, since, count, AHEAD_BYTES_HELD) };
         let buffer = std::mem::take(&mut self.buffer);
         let appended = self.session().append(&buffer, how);
         self.buffer = buffer;
         self.has_failed = appended.is_err();
-        match appended {
-            Ok(_) => {
-                self.buffer.clear();
-                Ok(())
-            }
-            Err(error) => {
-                self.buffer.drain(..error.stored().min(self.buffer.len()));
-                Err(error)
-            }
-        }
-    }
-
-    fn how(&mut self) -> How {
-        let options = self.shared.options();
-        let (policy, log_bytes_max) = (options.sync, options.log_bytes_max);
-        let marked = !options.late_marks;
-        let durable = is_durable(policy, self.session().unsynced_since());
-        let single = durable && self.buffer.len() <= AHEAD_OBSERVATIONS_MAX;
-        How {
-            durable,
-            marked,
-            ahead_bytes: if single { AHEAD_BYTES_HELD } else { 0 },
-            seal_from_bytes: if policy == SyncPolicy::Always { 0 } else { log_bytes_max },
-        }
+        let stored = appended.as_ref().map_or_else(Error::stored, |numbers| numbers.count);
+        self.buffer.drain(..stored.min(self.buffer.len()));
+        appended.map(drop)
     }
 
     /// Stores what was pushed and makes everything durable, under any policy.
@@ -235,20 +218,24 @@ impl Drop for Writer {
     }
 }
 
-/// Whether an append is synced before it returns.
-pub(crate) fn is_durable(policy: SyncPolicy, unsynced_since: Option<Instant>) -> bool {
-    match policy {
+/// How `count` observations are appended. If they are few, and durable when that returns,
+/// `ahead_bytes` are written ahead.
+pub(super) fn how(
+    options: &Options,
+    since: Option<Instant>,
+    count: usize,
+    ahead_bytes: u64,
+) -> How {
+    let durable = match options.sync {
         SyncPolicy::Always => true,
         SyncPolicy::Never => false,
         SyncPolicy::Every(interval) => {
-            interval.is_zero() || unsynced_since.is_some_and(|since| since.elapsed() >= interval)
+            interval.is_zero() || since.is_some_and(|since| since.elapsed() >= interval)
         }
-    }
-}
-
-/// How many bytes are written ahead by an append through a store.
-pub(crate) fn ahead_once(durable: bool, observations: usize) -> u64 {
-    if durable && observations <= AHEAD_OBSERVATIONS_MAX { AHEAD_BYTES_ONCE } else { 0 }
+    };
+    let is_few = durable && count <= AHEAD_OBSERVATIONS_MAX;
+    let ahead_bytes = if is_few { ahead_bytes } else { 0 };
+    How { durable, marked: !options.late_marks, ahead_bytes, seal_from_bytes: 0 }
 }
 
 /// Refuses a value that a store cannot hold.
