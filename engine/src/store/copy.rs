@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Store;
 use super::create::make_directory;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::format::names::{MANIFEST, Name, chunk_name, classify};
 use crate::format::record::Record;
 use crate::log::Head;
@@ -48,13 +48,7 @@ impl Store {
     /// store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();
-        make_directory(path)?;
-        let copy = Arc::new(Directory::open(path)?);
-        let lock = Lock::take(&copy, self.shared.options().lock_wait)?;
-        if copy.identity(MANIFEST)?.is_some() {
-            let detail = "there is a store already; nothing was changed";
-            return Err(Error::new(ErrorKind::AlreadyExists, path, detail));
-        }
+        let (copy, lock) = make_directory(path, self.shared.options().lock_wait)?;
         let mut attempts = 0;
         loop {
             let view = View::take(self.shared.directory(), true)?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Recovery, Store};
 use crate::error::{Error, ErrorKind, Result};
@@ -26,12 +27,7 @@ impl Options {
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
         self.check(path)?;
-        make_directory(path)?;
-        let directory = Arc::new(Directory::open(path)?);
-        let lock = Lock::take(&directory, self.lock_wait)?;
-        if directory.identity(MANIFEST)?.is_some() {
-            return Err(already_there(path));
-        }
+        let (directory, lock) = make_directory(path, self.lock_wait)?;
         let mut bytes = Record::empty().encode();
         bytes.extend_from_within(..);
         let made = directory.replace_file(MANIFEST, &bytes).and_then(|_| lock.sync_directory());
@@ -150,15 +146,22 @@ pub(super) fn open_directory(path: &Path) -> Result<Arc<Directory>> {
     })
 }
 
-/// Makes the directory, and makes its name durable; an empty one may be there.
-pub(super) fn make_directory(path: &Path) -> Result<()> {
+/// Makes the directory of a new store, makes its name durable, and takes the lock; an empty
+/// one may be there.
+pub(super) fn make_directory(path: &Path, lock_wait: Duration) -> Result<(Arc<Directory>, Lock)> {
     match create_directory(path) {
         Err(error) if error.is_already_there() => only_left_overs(path)?,
         made => made?,
     }
     // Also where it was there: the process that made it may not have waited for the disk.
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_directory_at(parent.unwrap_or(Path::new(".")))
+    sync_directory_at(parent.unwrap_or(Path::new(".")))?;
+    let directory = Arc::new(Directory::open(path)?);
+    let lock = Lock::take(&directory, lock_wait)?;
+    match directory.identity(MANIFEST)? {
+        Some(_) => Err(already_there(path)),
+        None => Ok((directory, lock)),
+    }
 }
 
 /// Accepts a directory that holds nothing, or what a creation that was cut off has left.
