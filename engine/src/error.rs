@@ -137,9 +137,8 @@ impl Error {
     }
 
     /// Adds the error of an attempt to make up for this one.
-    pub(crate) fn followed_by(mut self, second: &Error) -> Self {
-        self.0.detail = format!("{} (and then: {second})", self.0.detail);
-        self
+    pub(crate) fn followed_by(self, second: &Error) -> Self {
+        self.advising(&format!("and then: {second}"))
     }
 
     /// Adds what this means, or what to do.
@@ -150,15 +149,13 @@ impl Error {
 
     /// Says that the observations with these sequence numbers were reported as failed and
     /// may still be found later, because of a `second` error.
-    pub(crate) fn possibly_stored(mut self, sequences: Range<u64>, second: &Error) -> Self {
-        self.0.detail = format!(
-            "{} (and it cannot be taken back, so observations {} to {} may be found later; \
-             repeat the append with the same writer, which looks for them first: {second})",
-            self.0.detail,
+    pub(crate) fn possibly_stored(self, sequences: Range<u64>, second: &Error) -> Self {
+        self.advising(&format!(
+            "and it cannot be taken back, so observations {} to {} may be found later; repeat \
+             the append with the same writer, which looks for them first: {second}",
             sequences.start,
             sequences.end.saturating_sub(1),
-        );
-        self
+        ))
     }
 
     /// The detail and the operating system's text, for an error about the same file.
@@ -182,6 +179,11 @@ impl Error {
 
     pub(crate) fn is_already_there(&self) -> bool {
         self.io_error().is_some_and(|error| error.kind() == io::ErrorKind::AlreadyExists)
+    }
+
+    /// Whether the file that could not be opened or read will not be readable later either.
+    pub(crate) fn is_of_unusable_file(&self) -> bool {
+        self.is_not_found() || self.damage().is_some() || self.is_device_failure()
     }
 
     /// Whether the device failed, for these bytes or altogether.

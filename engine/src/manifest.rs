@@ -39,7 +39,8 @@ pub(crate) fn read(directory: &Directory) -> Result<Manifest> {
             error
         }
     })?;
-    let (first, second) = (copy(&file, 0)?, copy(&file, 1)?);
+    let copy = |offset: usize| file.readable(offset as u64, RECORD_BYTES);
+    let (first, second) = (copy(0)?, copy(RECORD_BYTES)?);
     let decoded = decode(&first);
     let second = if first == second { decoded.clone() } else { decode(&second) };
     let (record, damage) = match (decoded, second) {
@@ -67,19 +68,6 @@ pub(crate) fn read(directory: &Directory) -> Result<Manifest> {
         }
     };
     Ok(Manifest { record, file, damage })
-}
-
-/// The bytes of the first or the second copy; `None` if they cannot be read.
-fn copy(file: &DiskFile, number: usize) -> Result<Option<Vec<u8>>> {
-    let mut bytes = vec![0; RECORD_BYTES];
-    match file.read((number * RECORD_BYTES) as u64, &mut bytes) {
-        Ok(read) => {
-            bytes.truncate(read);
-            Ok(Some(bytes))
-        }
-        Err(error) if error.is_device_failure() => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// Unreadable bytes count as corrupt.

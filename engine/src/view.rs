@@ -136,16 +136,9 @@ impl View {
     /// [`ErrorKind::Damaged`] if it is missing or cannot be used.
     pub(crate) fn chunk(&self, number: u32) -> Result<Chunk> {
         let opened = Chunk::open(&self.directory, self.record.store, number, self.positioned_reads);
-        let first = u64::from(number) * CHUNK;
         let error = match opened {
             Err(error) if error.is_not_found() => error,
-            // The name leads to something that is not a file: the whole chunk is lost.
-            Err(error) => {
-                let damage = error.damage().filter(|damage| damage.lost.is_empty());
-                let whole = |damage| Damage { lost: first..first + CHUNK, ..damage };
-                return Err(damage.map_or(error, |damage| whole(damage).into()));
-            }
-            Ok(chunk) => return Ok(chunk),
+            opened => return opened,
         };
         // It may have been removed after this view was taken.
         let now = manifest::read(&self.directory)?.record;
@@ -161,6 +154,7 @@ impl View {
         get_or_try(&self.has_most_chunks, || {
             check_chunks(&self.directory, &self.record, MANIFEST_AWAY)
         })?;
+        let first = u64::from(number) * CHUNK;
         let detail = format!("the chunk {} is missing", chunk_name(number));
         Err(Damage { path, offset: 0, lost: first..first + CHUNK, detail }.into())
     }
@@ -199,16 +193,13 @@ fn durable_sequence(directory: &Directory, record: &Record, log: &Log) -> u64 {
     if record.previous_log == 0 {
         return log.first_sequence();
     }
-    if matches!(directory.identity(&log_name(record.previous_log)), Ok(None)) {
-        return log.head().made.sequence;
-    }
     // The listing of the previous log was made durable before the manifest was replaced.
     let own = header(directory, record.previous_log).ok().flatten();
     let previous = own
         .and_then(|own| Log::open(directory, Head::of(&own)).ok())
         .map(|log| log.durable_sequence().unwrap_or(log.head().made.sequence));
     previous.unwrap_or_else(|| match directory.identity(&log_name(record.previous_log)) {
-        // It was removed meanwhile.
+        // It was removed.
         Ok(None) => log.head().made.sequence,
         _ => record.first_sequence(),
     })

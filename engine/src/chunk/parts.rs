@@ -35,7 +35,8 @@ impl Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        if error.is_device_failure() {
+        // Damage here means that the name leads to something that is not a file.
+        if error.is_device_failure() || error.damage().is_some() {
             Self::Damaged(error.detail_with_source())
         } else {
             Self::Unread(error)

@@ -16,11 +16,7 @@ use crate::os::disk::{Directory, DiskFile};
 /// The record at the beginning of a log.
 pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
     let file = match directory.open_file(&log_name(id)) {
-        Err(error)
-            if error.is_not_found() || error.damage().is_some() || error.is_device_failure() =>
-        {
-            return Ok(None);
-        }
+        Err(error) if error.is_of_unusable_file() => return Ok(None),
         opened => opened?,
     };
     header_of(&file)
@@ -28,12 +24,8 @@ pub(crate) fn header(directory: &Directory, id: u64) -> Result<Option<Record>> {
 
 /// The record at the beginning of an open log.
 pub(crate) fn header_of(file: &DiskFile) -> Result<Option<Record>> {
-    let mut bytes = vec![0; RECORD_BYTES];
-    match file.read(0, &mut bytes) {
-        Ok(read) => Ok(Record::decode(&bytes[..read]).ok()),
-        Err(error) if error.is_device_failure() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let bytes = file.readable(0, RECORD_BYTES)?;
+    Ok(bytes.and_then(|bytes| Record::decode(&bytes).ok()))
 }
 
 /// A place in a log: an offset, and the sequence number of the frame that begins there.

@@ -98,7 +98,7 @@ fn candidate(directory: &Directory, id: u64) -> Result<Option<Candidate>> {
             let (end_sequence, was_listed) = (log.end_sequence(), log.tail().is_appended_to);
             Ok(Some(Candidate { record, end_sequence, was_listed }))
         }
-        Err(error) if is_unusable(&error) => Ok(None),
+        Err(error) if error.is_of_unusable_file() => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -111,7 +111,7 @@ fn of_chunks(directory: &Directory, mut numbers: Vec<u32>) -> Result<Record> {
     for number in numbers.into_iter().rev() {
         let place = match Chunk::open_of_any_store(directory, number, true) {
             Ok(chunk) => chunk.header.place,
-            Err(error) if is_unusable(&error) => continue,
+            Err(error) if error.is_of_unusable_file() => continue,
             Err(error) => return Err(error),
         };
         if record.store == 0 {
@@ -130,9 +130,4 @@ fn of_chunks(directory: &Directory, mut numbers: Vec<u32>) -> Result<Record> {
     }
     record.edge = Edge::starting_at(u64::from(record.first_chunk) * CHUNK_LEAVES);
     Ok(record)
-}
-
-/// Whether a file will not be readable later either.
-fn is_unusable(error: &Error) -> bool {
-    error.damage().is_some() || error.is_not_found() || error.is_device_failure()
 }

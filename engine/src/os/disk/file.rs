@@ -101,6 +101,20 @@ impl DiskFile {
         Ok(filled)
     }
 
+    /// The `length` bytes from `offset`, or fewer at the end of the file; `None` if the device
+    /// cannot read them.
+    pub(crate) fn readable(&self, offset: u64, length: usize) -> Result<Option<Vec<u8>>> {
+        let mut bytes = vec![0; length];
+        match self.read(offset, &mut bytes) {
+            Ok(read) => {
+                bytes.truncate(read);
+                Ok(Some(bytes))
+            }
+            Err(error) if error.is_device_failure() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// As [`read`](Self::read). Sectors that the device cannot read are zeros; the furthest
     /// of them is returned too, with the reason.
     pub(crate) fn read_around(&self, offset: u64, into: &mut [u8]) -> Result<Around> {
