@@ -48,15 +48,12 @@ pub fn frame(id: u64, offset: u64, bytes: &[u8]) -> Option<Vec<u8>> {
     if !seed.is_valid(offset, bytes) {
         return None;
     }
-    let Kind::Rows(_) = header.kind else {
-        return Some(frame::encode_bare(seed, offset, header).to_vec());
-    };
-    if !frame::is_finite(bytes) {
+    if matches!(header.kind, Kind::Rows(_)) && !frame::is_finite(bytes) {
         return None;
     }
     let (mut rows, mut again) = (Vec::new(), Vec::new());
     frame::decode_rows(bytes, &mut rows);
-    frame::encode_rows(seed, offset, header.sequence, header.synced_to, &rows, &mut again);
+    frame::encode(seed, offset, header, &rows, &mut again);
     Some(again)
 }
 

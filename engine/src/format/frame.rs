@@ -118,43 +118,29 @@ impl Seed {
     }
 }
 
-/// The bytes of a header without rows, for `offset`.
-pub(crate) fn encode_bare(seed: Seed, offset: u64, header: Header) -> [u8; UNIT_USIZE] {
-    let mut bytes = [0; UNIT_USIZE];
-    let (kind, last) = match header.kind {
-        Kind::Rows(_) => unreachable!("rows follow such a header"),
-        Kind::Mark => (KIND_MARK, header.synced_to),
-        Kind::Void => (KIND_VOID, header.synced_to),
-        Kind::Lost { count, accepted: false } => (KIND_LOST, count),
-        Kind::Lost { count, accepted: true } => (KIND_LOST_ACCEPTED, count),
-    };
-    LE::write_u16(&mut bytes[6..], kind);
-    LE::write_u32(&mut bytes[8..], header.sequence);
-    LE::write_u32(&mut bytes[12..], last);
-    let checksum = seed.checksum(offset, &bytes[4..]);
-    LE::write_u32(&mut bytes, checksum);
-    bytes
-}
-
-/// Appends the frame of `rows`, 1 to [`FRAME_ROWS_MAX`] of them, to `into`.
-pub(crate) fn encode_rows(
+/// Appends the frame for `offset` to `into`: the header, and the rows that it announces.
+pub(crate) fn encode(
     seed: Seed,
     offset: u64,
-    sequence: u32,
-    synced_to: u32,
+    header: Header,
     rows: &[Observation],
     into: &mut Vec<u8>,
 ) {
+    let (kind, count, last) = match header.kind {
+        Kind::Rows(count) => (KIND_ROWS, count, header.synced_to),
+        Kind::Mark => (KIND_MARK, 0, header.synced_to),
+        Kind::Void => (KIND_VOID, 0, header.synced_to),
+        Kind::Lost { count, accepted: false } => (KIND_LOST, 0, count),
+        Kind::Lost { count, accepted: true } => (KIND_LOST_ACCEPTED, 0, count),
+    };
+    assert_eq!(usize::from(count), rows.len(), "the header counts the rows");
     let start = into.len();
-    let count = u16::try_from(rows.len()).expect("at most FRAME_ROWS_MAX rows");
-    assert!(count > 0 && u64::from(count) <= FRAME_ROWS_MAX, "a frame of {count} rows");
     into.reserve(UNIT_USIZE * (1 + rows.len()));
-    let mut header = [0; UNIT_USIZE];
-    LE::write_u16(&mut header[4..], count);
-    LE::write_u16(&mut header[6..], KIND_ROWS);
-    LE::write_u32(&mut header[8..], sequence);
-    LE::write_u32(&mut header[12..], synced_to);
-    into.extend_from_slice(&header);
+    into.extend_from_slice(&[0; 4]);
+    into.extend_from_slice(&count.to_le_bytes());
+    into.extend_from_slice(&kind.to_le_bytes());
+    into.extend_from_slice(&header.sequence.to_le_bytes());
+    into.extend_from_slice(&last.to_le_bytes());
     for row in rows {
         into.extend_from_slice(&row.timestamp_ns.to_le_bytes());
         into.extend_from_slice(&row.value.to_le_bytes());

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::tail::{Stop, Tail};
 use super::{Head, Place};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::format::frame::{
-    Header, Kind, LOST_END_MAX, UNIT, UNIT_USIZE, encode_bare, encode_rows, next_place, rows_max,
+    Header, Kind, LOST_END_MAX, UNIT, UNIT_USIZE, encode, next_place, rows_max,
 };
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::observation::Observation;
@@ -19,9 +19,6 @@ use crate::os::disk::DiskFile;
 
 /// After this many bytes the disk begins to write, so that a later sync waits for less.
 const WRITE_OUT_BYTES: u64 = 1 << 20;
-
-/// The bytes of a mark.
-type Mark = [u8; UNIT_USIZE];
 
 /// The log, as the holder of the lock writes it.
 #[derive(Debug)]
@@ -86,10 +83,7 @@ impl LogWriter {
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
         let end = encode_frames(&self.head, self.end, self.durable.offset, rows, &mut bytes);
-        let Some(end) = end else {
-            let detail = "the log is full; it could not be sealed into chunks until now";
-            return Err(Error::new(ErrorKind::Invalid, self.file.path(), detail));
-        };
+        let end = end.expect("a log is replaced long before its numbers or offsets exceed 32 bits");
         // A mark is overwritten whole, whatever follows.
         let reached = (self.end.offset + bytes.len() as u64).max(self.written_to);
         if reached > self.length && ahead_bytes > 0 {
@@ -132,25 +126,26 @@ impl LogWriter {
         self.length = self.length.max(self.end.offset + UNIT);
     }
 
-    fn mark_bytes(&self) -> Mark {
+    fn mark_bytes(&self) -> Vec<u8> {
         self.bare(Kind::Mark, self.end, self.durable.offset)
     }
 
-    fn bare(&self, kind: Kind, place: Place, synced_to: u64) -> Mark {
+    fn bare(&self, kind: Kind, place: Place, synced_to: u64) -> Vec<u8> {
         let sequence = self.head.relative(place.sequence).unwrap_or(u32::MAX);
         let synced_to = u32::try_from(synced_to).unwrap_or(u32::MAX);
-        encode_bare(self.head.seed, place.offset, Header { kind, sequence, synced_to })
+        let mut bytes = Vec::new();
+        let header = Header { kind, sequence, synced_to };
+        encode(self.head.seed, place.offset, header, &[], &mut bytes);
+        bytes
     }
 
     /// Takes back what was written after `place`: writes zeros over it, and restores the
     /// mark there if all before it is durable.
     pub(crate) fn take_back(&mut self, place: Place) -> Result<()> {
-        let bytes = self.written_to.saturating_sub(place.offset);
-        let zeros = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 20)];
-        let mut offset = place.offset;
-        let end = place.offset + bytes;
         // Bytes beyond the end of the file need not be taken back.
-        let end = end.min(self.file.len()?);
+        let end = self.written_to.min(self.file.len()?);
+        let zeros = vec![0; 1 << 20];
+        let mut offset = place.offset;
         while offset < end {
             let part = usize::try_from(end - offset).unwrap_or(usize::MAX).min(zeros.len());
             self.file.write(offset, &zeros[..part])?;
@@ -174,10 +169,10 @@ impl LogWriter {
     /// Whether the log still ends where this writer left it.
     pub(crate) fn is_untouched(&self) -> Result<bool> {
         let mut found = [0; UNIT_USIZE];
-        let read = self.file.read(self.end.offset, &mut found)?;
-        let expected = if self.marked { self.mark_bytes() } else { [0; UNIT_USIZE] };
-        let whole = if self.marked { UNIT_USIZE } else { read };
-        Ok(read >= whole && found[..read] == expected[..read] && self.file.len()? == self.length)
+        // Bytes after the end of the file stay zeros.
+        self.file.read(self.end.offset, &mut found)?;
+        let expected = if self.marked { self.mark_bytes() } else { vec![0; UNIT_USIZE] };
+        Ok(expected == found && self.file.len()? == self.length)
     }
 }
 
@@ -194,9 +189,10 @@ pub(crate) fn encode_frames(
     while !rows.is_empty() {
         let most = usize::try_from(rows_max(place.offset, place.sequence)).ok()?;
         let (frame, rest) = rows.split_at(most.min(rows.len()));
-        let sequence = head.relative(place.sequence)?;
+        let kind = Kind::Rows(u16::try_from(frame.len()).ok().filter(|count| *count > 0)?);
+        let header = Header { kind, sequence: head.relative(place.sequence)?, synced_to };
         u32::try_from(place.offset).ok()?;
-        encode_rows(head.seed, place.offset, sequence, synced_to, frame, into);
+        encode(head.seed, place.offset, header, frame, into);
         place.sequence += frame.len() as u64;
         place.offset = pad(place.offset + UNIT * (1 + frame.len() as u64), into);
         rows = rest;
@@ -219,7 +215,7 @@ fn encode_lost(
     }
     let kind = Kind::Lost { count: u32::try_from(count).ok()?, accepted };
     let header = Header { kind, sequence, synced_to: 0 };
-    into.extend_from_slice(&encode_bare(head.seed, place.offset, header));
+    encode(head.seed, place.offset, header, &[], into);
     Some(Place { offset: pad(place.offset + UNIT, into), sequence: place.sequence + count })
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::format::frame::{BLOCK_BYTES, encode_rows};
+use crate::format::frame::{BLOCK_BYTES, Header, Kind, encode};
 use crate::os::disk::{Operation, watch};
 use crate::stats::tree::{Node, cover};
 
@@ -18,7 +18,8 @@ fn a_frame_whose_number_cannot_follow_is_no_part_of_the_log() {
     let head = Head::of(&record(&path));
     let mut frame = Vec::new();
     let block = u32::try_from(BLOCK_BYTES).expect("small");
-    encode_rows(head.seed, BLOCK_BYTES, 1_000_000, block, &observations(10..11), &mut frame);
+    let header = Header { kind: Kind::Rows(1), sequence: 1_000_000, synced_to: block };
+    encode(head.seed, BLOCK_BYTES, header, &observations(10..11), &mut frame);
     edit(&log_path(&path), |bytes| {
         bytes.truncate(usize::try_from(FIRST_FRAME + 10 * FRAME).expect("small"));
         bytes.resize(usize::try_from(BLOCK_BYTES).expect("small"), 0);

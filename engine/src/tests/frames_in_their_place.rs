@@ -2,7 +2,7 @@
 //! sequence number that belongs there.
 
 use super::*;
-use crate::format::frame::{Seed, encode_rows};
+use crate::format::frame::{Header, Kind, Seed, encode};
 
 /// A store of five single frames, each synced. Its log was changed by `change`, which
 /// gets the offset of each frame.
@@ -36,7 +36,8 @@ fn a_frame_whose_number_does_not_follow_is_not_served() {
     let (id, offset) = (record(&path).log, FIRST_FRAME + 2 * FRAME);
     let mut jumped = Vec::new();
     let synced_to = u32::try_from(offset).expect("small");
-    encode_rows(Seed::of_log(id), offset, 3, synced_to, &observations(3..4), &mut jumped);
+    let header = Header { kind: Kind::Rows(1), sequence: 3, synced_to };
+    encode(Seed::of_log(id), offset, header, &observations(3..4), &mut jumped);
     let at = usize::try_from(offset).expect("small");
     edit(&log_path(&path), |bytes| bytes[at..at + jumped.len()].copy_from_slice(&jumped));
     let found = contents(&path);

@@ -3,7 +3,7 @@
 //! it. Valid frames after it mean nothing otherwise.
 
 use super::*;
-use crate::format::frame::{Header, Kind, encode_bare};
+use crate::format::frame::{Header, Kind, encode};
 
 /// Five single frames. The first `synced` were synced one by one.
 fn five(path: &Path, synced: u64) {
@@ -196,7 +196,8 @@ fn a_frame_cannot_state_more_losses_than_can_be_read() {
     let kind = |count| Kind::Lost { count, accepted: false };
     for (count, is_believed) in [(u32::MAX - 300, false), (3 * 2048, true)] {
         let header = Header { kind: kind(count), sequence: 2, synced_to: 0 };
-        let bytes = encode_bare(head.seed, frame(2), header);
+        let mut bytes = Vec::new();
+        encode(head.seed, frame(2), header, &[], &mut bytes);
         edit(&log_path(&path), |log| {
             let at = usize::try_from(frame(2)).expect("small");
             log[at..at + bytes.len()].copy_from_slice(&bytes);

@@ -56,10 +56,6 @@ impl Appending {
         Ok(removed)
     }
 
-    fn open_chunk(&self, number: u32) -> Result<Chunk> {
-        Chunk::open(&self.directory, self.manifest.record.store, number, true).map_err(missing)
-    }
-
     fn chunk_summary(&self, number: u32) -> Result<Summary> {
         Ok(self.stated(CHUNK_LEVEL, number.into())?.summary)
     }
@@ -87,7 +83,8 @@ impl Appending {
             return Ok(node.clone());
         }
         let number = last_chunk(level, index);
-        let chunk = self.open_chunk(number)?;
+        let store = self.manifest.record.store;
+        let chunk = Chunk::open(&self.directory, store, number, true).map_err(missing)?;
         tree::find(&chunk.header.nodes, level, index).cloned().ok_or_else(|| {
             let path = self.directory.file_path(&chunk_name(number));
             Error::damaged(&path, 0, "the chunk lacks a node that it completes")
