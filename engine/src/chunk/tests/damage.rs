@@ -94,7 +94,7 @@ fn every_kind_of_part_is_under_a_checksum() {
     let pages = [Column::Times, Column::Values].map(|column| header.page(column, 1));
     let mut parts: Vec<(u64, u32)> = pages.map(|page| (page.offset, page.bytes)).into();
     parts.push((header.sketch.offset, header.sketch.bytes));
-    parts.push((header.leaf_offset(1), LEAF_BYTES as u32));
+    parts.push((header.leaf_offset(1), u32::try_from(LEAF_BYTES).expect("80")));
     for (offset, bytes) in parts {
         assert!(bytes > 0);
         for at in (offset..offset + u64::from(bytes)).step_by(5) {
