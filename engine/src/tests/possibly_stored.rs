@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
@@ -176,12 +177,62 @@ fn a_retry_of_what_was_taken_over_in_part_states_its_own_numbers() {
     assert_eq!(store.append(observation(9_999)).expect("appended"), 2_002);
 }
 
+/// Threads append together, and each retries alone, in any order, also after something else was
+/// appended.
+#[test]
+fn each_thread_of_a_group_finds_its_own_of_what_was_taken_over() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let (_guard, path) = place();
+        let tried = observations(10..13);
+        let (store, written) = store_of_ten(&path, SyncPolicy::Always, &tried);
+        let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+        result.expect_err("no space");
+        append_each(&Store::open(&path).expect("opened"), 13..15);
+        store.append_batch(&[]).expect("nothing");
+        assert_eq!(store.append(observation(15)).expect("another"), 15);
+        for place in order {
+            assert_eq!(store.append(tried[place]).expect("a retry"), 10 + place as u64);
+        }
+        append_each(&store, 16..17);
+        // It was found once, and is now another one.
+        assert_eq!(store.append(tried[0]).expect("appended"), 17);
+        let all = [observations(0..17), vec![tried[0]]];
+        assert_holds(&path, &all.concat());
+    }
+}
+
+/// The retry of some that were taken over fails, and they are found by the next one.
+#[test]
+fn a_retry_that_fails_too_stores_nothing_twice() {
+    let (_guard, path) = place();
+    let tried = observations(10..12);
+    let (store, written) = store_of_ten(&path, SyncPolicy::Always, &tried);
+    let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+    result.expect_err("no space");
+    append_each(&Store::open(&path).expect("opened"), 12..14);
+    let mixed = [observation(14), tried[1], observation(15), tried[0]];
+    let refuse = |_: &Path, event: &Event| match event.operation {
+        Operation::Write { .. } => Err(no_space()),
+        _ => Ok(()),
+    };
+    let (result, _) = record(refuse, || store.append_batch(&mixed));
+    assert_eq!(result.expect_err("no space").stored(), 0);
+    assert_eq!(store.append_batch(&mixed).expect("a retry"), 10..16);
+    assert_holds(&path, &observations(0..16));
+}
+
 /// They are retried in one append, and each thread gets its own numbers.
 #[test]
 fn numbers_of_threads_that_append_together_skip_what_others_appended() {
-    let numbers = Numbers { found: 10..13, end: 22, count: 5 };
+    let found = |places: Range<usize>| places.map(|place| (place, 10 + place as u64)).collect();
+    let numbers = Numbers { found: found(0..3), end: 22, count: 5 };
     let parts = [0..2, 2..4, 3..5, 4..4].map(|part| numbers.of(part));
     assert_eq!(parts, [10..12, 12..21, 20..22, 21..21]);
-    let all_found = Numbers { found: 10..13, end: 22, count: 3 };
+    let all_found = Numbers { found: found(0..3), end: 22, count: 3 };
     assert_eq!((all_found.of(0..1), all_found.of(1..3)), (10..11, 11..13));
+    let scattered = Numbers { found: [(1, 4), (3, 5)].into(), end: 22, count: 5 };
+    assert_eq!(
+        (0..5).map(|at| scattered.of(at..at + 1).start).collect::<Vec<_>>(),
+        [19, 4, 20, 5, 21]
+    );
 }

@@ -308,7 +308,8 @@ impl Appending {
         self.is_not_continuable = true;
         match self.log.void(kept) {
             Err(second) if attempted != kept.sequence => {
-                self.stays = Some(Stays { log: self.log.head().id, kept });
+                let rows = usize::try_from(attempted - kept.sequence).unwrap_or(usize::MAX);
+                self.stays = Some(Stays { log: self.log.head().id, kept, rows });
                 let second = second.followed_by(&first);
                 error.possibly_stored(kept.sequence..attempted, &second)
             }
@@ -352,4 +353,6 @@ pub(crate) struct Stays {
     pub(crate) log: u64,
     /// Where it begins.
     pub(crate) kept: Place,
+    /// How many observations it may be.
+    pub(crate) rows: usize,
 }

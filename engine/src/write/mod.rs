@@ -3,6 +3,7 @@
 
 pub(crate) mod append;
 mod encoding;
+mod failed;
 pub(crate) mod handle;
 pub(crate) mod held;
 pub(crate) mod orphans;

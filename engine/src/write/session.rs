@@ -1,19 +1,18 @@
 //! The work of one holder of the lock, and what is remembered for the next holder in the
 //! same process.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::append::{Appending, How, Stays};
-use crate::chunk::reader::{Page, Wanted};
+use super::append::{Appending, How};
+use super::failed::Failed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::{CHUNK, LEAF};
-use crate::log::reader::Piece;
 use crate::observation::Observation;
 use crate::os::disk::Directory;
 use crate::os::lock::Lock;
-use crate::view::View;
 
 /// An attempt to seal a full log may take long, and write all of its chunks in vain.
 const FULL_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 3600 } else { 10 });
@@ -22,8 +21,7 @@ const FULL_PAUSE: Duration = Duration::from_secs(if cfg!(test) { 3600 } else { 1
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     appending: Option<Appending>,
-    /// What was reported as failed and may still be found.
-    possibly_stored: Option<(Stays, Vec<Observation>)>,
+    failed: Failed,
     /// When the oldest observation that is not synced was written.
     unsynced_since: Option<Instant>,
     /// When a full log could last not be sealed, and why.
@@ -52,24 +50,28 @@ impl Memory {
 /// The sequence numbers of what was appended at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
-    /// Those of the first observations, if an attempt that was reported as failed has
-    /// stored them. Observations of other processes may follow.
-    pub(crate) found: Range<u64>,
-    /// The number after the last.
+    /// Those of observations that an attempt that was reported as failed has stored, by their
+    /// place among all. Observations of other processes may follow.
+    pub(crate) found: BTreeMap<usize, u64>,
+    /// The number after the last of the others.
     pub(crate) end: u64,
     /// How many observations there are.
     pub(crate) count: usize,
 }
 
 impl Numbers {
-    /// From the number of the first to the number after the last of some of them.
+    /// From the lowest number of some of them to the one after the highest.
     pub(crate) fn of(&self, some: Range<usize>) -> Range<u64> {
-        let number = |at: usize| {
-            let found = self.found.start + at as u64;
-            if found < self.found.end { found } else { self.end - (self.count - at) as u64 }
+        let is_other = |at: &usize| !self.found.contains_key(at);
+        let other = |at: usize| {
+            let after = self.count - at - self.found.range(at..).count();
+            self.end - after as u64
         };
-        let first = number(some.start);
-        first..some.last().map_or(first, |last| number(last) + 1)
+        let others = [some.clone().find(is_other), some.clone().rfind(is_other)];
+        let found = self.found.range(some.clone()).map(|(_, number)| *number);
+        let numbers = others.into_iter().flatten().map(other).chain(found);
+        let first = numbers.clone().min().unwrap_or_else(|| other(some.start));
+        first..numbers.max().map_or(first, |last| last + 1)
     }
 }
 
@@ -129,31 +131,10 @@ impl Session {
             _ => Appending::find(&self.directory)?,
         };
         self.is_checked = true;
-        self.drop_possibly_stored()?;
+        if let Some(appending) = &mut self.memory.appending {
+            self.memory.failed.drop_from(appending)?;
+        }
         Ok(self.memory.appending.as_mut())
-    }
-
-    /// Drops what was reported as failed and is still in the log, unless another writer
-    /// has appended after it.
-    fn drop_possibly_stored(&mut self) -> Result<()> {
-        let (Some(appending), Some((stays, tried))) =
-            (&mut self.memory.appending, &self.memory.possibly_stored)
-        else {
-            return Ok(());
-        };
-        if appending.log.head().id != stays.log || appending.kept.offset < stays.kept.offset {
-            return Ok(());
-        }
-        if appending.is_durable_after(stays.kept) {
-            // Who had synced it would have replaced the log: this is what others appended.
-            self.memory.possibly_stored = None;
-            return Ok(());
-        }
-        let found = stored_at(&self.directory, stays.kept.sequence, tried.len() + 1)?;
-        if found.len() <= tried.len() && found.iter().zip(tried).all(is_same) {
-            appending.drop_after(stays.kept);
-        }
-        Ok(())
     }
 
     /// Appends `rows` and returns their sequence numbers. The error says how many of them
@@ -167,29 +148,40 @@ impl Session {
         if self.look()?.is_none() {
             self.memory.appending = Some(Appending::first(&self.directory, &self.lock)?);
         }
-        let found = self.found_again(rows)?;
-        let again = found.clone().count();
+        if let Some(appending) = &self.memory.appending {
+            self.memory.failed.find(appending)?;
+        }
+        let found = self.memory.failed.claim(rows);
+        let others = |at: &usize| !found.contains_key(at);
+        let wanted = match found.is_empty() {
+            true => Cow::Borrowed(rows),
+            false => (0..rows.len()).filter(others).map(|at| rows[at]).collect(),
+        };
         let (appending, lock) = self.parts();
         // Not the log's end: what was reported as failed may still be there.
         let start = appending.kept.sequence;
-        let appended = appending.append(lock, &rows[again..], how);
+        let appended = appending.append(lock, &wanted, how);
         match appended {
             Ok(()) => {
                 let end = appending.kept.sequence;
-                (self.memory.possibly_stored, self.memory.full) = (None, None);
+                self.memory.failed.end_stay();
+                self.memory.full = None;
                 self.note_unsynced(how.durable);
                 Ok(Numbers { found, end, count: rows.len() })
             }
             Err(error) => {
                 let kept = appending.kept.sequence.saturating_sub(start);
-                let stored = usize::try_from(kept).unwrap_or(usize::MAX).min(rows.len() - again);
-                let error = error.having_stored(again + stored);
+                let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(wanted.len());
+                let stored = (0..rows.len()).filter(others).nth(kept).unwrap_or(rows.len());
+                let error = error.having_stored(stored);
                 let is_full = appending.is_full();
                 self.memory.full =
                     is_full.then(|| (Instant::now(), error.clone().having_stored(0)));
+                let claimed = found.into_iter().filter(|(at, _)| *at >= stored).collect();
+                self.memory.failed.give_back(rows, &claimed);
                 // What is known is forgotten: the store is examined again before the next write.
                 if let Some(stays) = self.memory.appending.take().and_then(|known| known.stays) {
-                    self.memory.possibly_stored = Some((stays, rows[again + stored..].to_vec()));
+                    self.memory.failed.note(stays, &wanted[kept..]);
                 }
                 Err(error)
             }
@@ -254,56 +246,4 @@ impl Session {
             None => Some(Instant::now()),
         };
     }
-
-    /// The sequence numbers of the first of `rows`, as far as they were reported as failed
-    /// earlier and are in the store nevertheless, because another process has kept them.
-    fn found_again(&mut self, rows: &[Observation]) -> Result<Range<u64>> {
-        let Some((stays, tried)) = &self.memory.possibly_stored else { return Ok(0..0) };
-        let is_dropped = |it: &Appending| (it.log.head().id, it.kept) == (stays.log, stays.kept);
-        if self.memory.appending.as_ref().is_some_and(is_dropped) {
-            return Ok(0..0);
-        }
-        let first = stays.kept.sequence;
-        let again = rows.len().min(tried.len());
-        let stored = match stored_at(&self.directory, first, again) {
-            // Another process had kept them, and then they were lost or removed.
-            Err(error) if matches!(error.kind(), ErrorKind::Removed | ErrorKind::Damaged) => {
-                Vec::new()
-            }
-            read => read?,
-        };
-        let found = stored.iter().zip(rows).take_while(|pair| is_same(*pair)).count();
-        let is_retry = rows[..again].iter().zip(tried).all(is_same);
-        self.memory.possibly_stored = None;
-        Ok(first..first + if is_retry { found as u64 } else { 0 })
-    }
-}
-
-fn is_same((one, other): (&Observation, &Observation)) -> bool {
-    one.has_same_bits(other)
-}
-
-/// Up to `count` observations from `sequence` on, as far as they can be read.
-fn stored_at(directory: &Arc<Directory>, sequence: u64, count: usize) -> Result<Vec<Observation>> {
-    let view = View::take(directory, true)?;
-    let end = sequence.saturating_add(count as u64).min(view.end_sequence());
-    let (mut found, mut page) = (Vec::new(), Page::default());
-    let mut next = sequence;
-    while next < end.min(view.sealed_end_sequence()) {
-        let Ok(number) = u32::try_from(next / CHUNK) else { break };
-        view.chunk(number)?.read_page(next % CHUNK / LEAF, Wanted::ROWS, &mut page)?;
-        let skip = usize::try_from(next % LEAF).expect("less than a leaf");
-        found.extend(page.rows().skip(skip));
-        next = next - next % LEAF + LEAF;
-    }
-    if let Some(log) = view.log() {
-        log.read(next..end, &mut |piece| {
-            if let Piece::Rows { rows, .. } = piece {
-                found.extend_from_slice(rows);
-            }
-            Ok(())
-        })?;
-    }
-    found.truncate(count);
-    Ok(found)
 }
