@@ -26,7 +26,10 @@ pub(crate) fn explained(error: &Error) -> String {
     }
     if error.kind() == ErrorKind::Removed {
         let path = shown(error.path());
-        return format!("{path}: retention removed this part of the store meanwhile; run it again");
+        return format!(
+            "{path}: this part of the store was removed meanwhile, by retention or after an \
+             append that failed; run it again"
+        );
     }
     match way_out(error) {
         Some(way_out) => format!("{error}; {way_out}"),

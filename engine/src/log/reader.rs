@@ -11,7 +11,7 @@ use super::resync::Resync;
 use super::tail::Tail;
 use super::walk::{Frame, expected_at, frame_at};
 use super::{Head, Place, header_of};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Error, ErrorKind, Result};
 use crate::format::frame::{BLOCK_BYTES, Kind, decode_rows};
 use crate::format::names::log_name;
 use crate::format::record::{RECORD_BYTES, Record};
@@ -270,8 +270,11 @@ impl Reading<'_> {
     fn pass_over(&mut self, place: Place) -> Result<Place> {
         // The block may have been read while it was being written.
         self.blocks.forget();
-        if self.frame(place)?.is_some() {
-            return Ok(place);
+        let found = expected_at(&mut self.blocks, &self.log.head, place)?;
+        match found.map(|frame| frame.header.kind) {
+            Some(Kind::Rows(_) | Kind::Lost { .. }) => return Ok(place),
+            Some(Kind::Void) => return Err(self.taken_back()),
+            Some(Kind::Mark) | None => {}
         }
         let passed = *self.log.passed();
         if let Some((_, next)) = passed.filter(|(from, _)| *from == place) {
@@ -280,13 +283,23 @@ impl Reading<'_> {
         }
         let end = self.log.tail.end;
         let next = self.resync.next(&mut self.blocks, &self.log.head, place, end.offset)?;
-        let next = next.map_or(end, |frame| frame.place);
         let why = self.blocks.take_unreadable().map(|(_, error)| error);
+        if next.is_none() && why.is_none() && place.offset >= self.log.tail.watermark.offset {
+            return Err(self.taken_back());
+        }
+        let next = next.map_or(end, |frame| frame.place);
         if why.is_none() {
             *self.log.passed() = Some((place, next));
         }
         self.lose(place, next.sequence, why.as_ref())?;
         Ok(next)
+    }
+
+    /// What was not durable when the log was opened is not there any more, nor is anything
+    /// after it. Nothing of it was acknowledged.
+    fn taken_back(&self) -> Error {
+        let detail = "an append that failed was taken back meanwhile; take another snapshot";
+        Error::new(ErrorKind::Removed, self.log.file.path(), detail)
     }
 
     fn lose(&mut self, place: Place, end: u64, why: Option<&Error>) -> Result<()> {

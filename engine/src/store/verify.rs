@@ -81,11 +81,16 @@ impl Store {
     /// [`ErrorKind::Io`] if the file system refuses. Other damage is no error here but a
     /// result.
     pub fn verify(&self) -> Result<Verification> {
-        let view = View::take(self.shared.directory(), true)?;
-        let mut verifying = Verifying::new(&view);
-        verifying.chunks()?;
-        verifying.log()?;
-        Ok(verifying.verification)
+        loop {
+            let view = View::take(self.shared.directory(), true)?;
+            let mut verifying = Verifying::new(&view);
+            verifying.chunks()?;
+            match verifying.log() {
+                // An append that failed was taken back meanwhile.
+                Err(error) if error.kind() == ErrorKind::Removed => {}
+                read => return read.map(|()| verifying.verification),
+            }
+        }
     }
 }
 

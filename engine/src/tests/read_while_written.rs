@@ -4,9 +4,12 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::*;
-use crate::format::names::chunk_name;
+use crate::error::ErrorKind;
+use crate::format::names::{chunk_name, log_name};
+use crate::log::writer::LogWriter;
 use crate::os::disk::{Operation, watch};
 
 /// A store of five synced frames, the path of its log, and the log's bytes. In the file
@@ -120,4 +123,79 @@ fn all_is_durable_if_the_previous_log_is_removed_while_it_is_looked_at() {
     };
     let view = watch::with(remove, || view(&path)).expect("a view");
     assert_eq!(view.durable_sequence(), 2_100);
+}
+
+/// A store of 2,100 durable observations, of which 2,048 are sealed, and three that are not
+/// durable; and what takes these back, as a writer does whose disk is full.
+fn about_to_be_taken_back(path: &Path) -> (Store, impl Fn() + use<>) {
+    let store = options(SyncPolicy::Never).create(path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    store.seal().expect("sealed");
+    store.sync().expect("synced");
+    append_each(&store, 2_100..2_103);
+    let (log, kept) = (log_path(path), open_log(path).tail().watermark.offset);
+    let take_back = move || {
+        let mut bytes = std::fs::read(&log).expect("a log");
+        bytes[usize::try_from(kept).expect("small")..].fill(0);
+        std::fs::write(&log, &bytes).expect("written");
+    };
+    (store, take_back)
+}
+
+#[test]
+fn what_is_taken_back_after_a_snapshot_is_no_damage() {
+    for is_skipping in [false, true] {
+        let (_guard, path) = place();
+        let (store, take_back) = about_to_be_taken_back(&path);
+        let snapshot = store.snapshot().expect("a snapshot");
+        let snapshot = if is_skipping { snapshot.skip_damage() } else { snapshot };
+        assert_eq!(snapshot.len(), 2_103);
+        take_back();
+        let error = snapshot.window(..).summary().expect_err("taken back");
+        assert_eq!(error.kind(), ErrorKind::Removed, "{error}");
+        let mut found = snapshot.latest(5).map(|it| it.map_err(|error| error.kind()));
+        assert_eq!(found.next(), Some(Err(ErrorKind::Removed)));
+        assert!(found.next().is_none());
+        let summary = store.snapshot().expect("another").window(..).summary();
+        assert_eq!(summary.expect("read").count(), 2_100);
+    }
+}
+
+/// Also if a void ends the log, and whole frames follow it.
+#[test]
+fn what_a_void_takes_back_after_a_snapshot_is_no_damage() {
+    let (_guard, path) = place();
+    let (store, _) = about_to_be_taken_back(&path);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let log = open_log(&path);
+    let file = open(&path).open_file_for_writing(&log_name(log.head().id)).expect("opened");
+    let mut writer = LogWriter::resume(Arc::new(file), *log.head(), log.tail());
+    writer.void(log.tail().watermark).expect("written");
+    let error = snapshot.window(..).summary().expect_err("taken back");
+    assert_eq!(error.kind(), ErrorKind::Removed, "{error}");
+}
+
+#[test]
+fn a_copy_and_a_verification_are_without_what_is_taken_back_meanwhile() {
+    for is_copy in [false, true] {
+        let (_guard, path) = place();
+        let (store, take_back) = about_to_be_taken_back(&path);
+        let at_the_chunk = move |file: &Path, operation: Operation, _: &[u8]| {
+            if operation == Operation::Open && file.ends_with(chunk_name(0)) {
+                take_back();
+            }
+            Ok(())
+        };
+        let copy = path.with_extension("copy");
+        let checked = watch::with(at_the_chunk, || {
+            if !is_copy {
+                return store.verify();
+            }
+            assert_eq!(store.copy_to(&copy)?, 2_100);
+            Store::open(&copy)?.verify()
+        });
+        let found = checked.expect("verified");
+        assert!(found.is_sound(), "{found:?}");
+        assert_eq!((found.observations, found.readable), (2_100, 2_100));
+    }
 }
