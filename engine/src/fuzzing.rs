@@ -16,7 +16,7 @@ use crate::format::frame::{self, Kind, Seed};
 use crate::format::names::{self, Name};
 use crate::format::record::Record;
 use crate::format::summary::{self, SUMMARY_BYTES};
-use crate::format::{CHUNK_LEAVES, LEAF};
+use crate::format::{CHUNK_LEAVES, LEAF, Lost};
 use crate::log::Head;
 use crate::log::reader::{self, Piece};
 use crate::manifest;
@@ -159,7 +159,8 @@ impl Log {
     }
 }
 
-/// The bytes of the chunk of this number; `observations` are those that are not lost.
+/// The bytes of the chunk of this number; `observations` are those that are not lost. Every
+/// second loss is one that a repair has accepted.
 pub fn seal(
     [store, source_log, seal, predecessor]: [u64; 4],
     number: u32,
@@ -168,7 +169,9 @@ pub fn seal(
 ) -> Vec<u8> {
     let place = Place { store, number, source_log, seal, predecessor };
     let mut edge = Edge::starting_at(u64::from(number) * CHUNK_LEAVES);
-    encode(&summarised(place, observations.to_vec(), lost.to_vec(), false, &mut edge))
+    let lost = lost.iter().cloned().zip([false, true].into_iter().cycle());
+    let lost = lost.map(|(sequences, is_accepted)| Lost { sequences, is_accepted }).collect();
+    encode(&summarised(place, observations.to_vec(), lost, &mut edge))
 }
 
 /// All that can be read from a chunk.

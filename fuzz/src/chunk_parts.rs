@@ -65,7 +65,7 @@ impl Parts {
         };
         let fixed = take(FIXED)?;
         let length = |at| usize::from(u16_at(&fixed, at));
-        let (nodes, lost) = (take(length(68) * NODE)?, take(length(70) * 4)?);
+        let (nodes, lost) = (take(length(68) * NODE)?, take((length(70) + length(72)) * 4)?);
         let metas = [take(length(78))?, take(length(84))?];
         let mut parts = places.parts.iter().map(|range| bytes[range.clone()].to_vec());
         let summaries = parts.by_ref().take(LEAVES).map(|mut it| it.split_off(4)).collect();
@@ -90,7 +90,9 @@ impl Parts {
     pub(crate) fn assemble(&self) -> Vec<u8> {
         let mut header = self.fixed.clone();
         put_u16(&mut header, 68, self.nodes.len() / NODE);
-        put_u16(&mut header, 70, self.lost.len() / 4);
+        let (lost, accepted) = (self.lost.len() / 4, usize::from(u16_at(&header, 72)));
+        put_u16(&mut header, 70, lost.saturating_sub(accepted));
+        put_u16(&mut header, 72, accepted.min(lost));
         put_u16(&mut header, 78, self.metas[0].len());
         put_u16(&mut header, 84, self.metas[1].len());
         put_u32(&mut header, 60, self.sketch.len());

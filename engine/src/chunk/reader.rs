@@ -8,7 +8,7 @@ use super::parts::{self, Fault};
 use crate::error::{Damage, Result};
 use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Section, decode_leaf};
 use crate::format::names::chunk_name;
-use crate::format::{CHUNK, LEAVES};
+use crate::format::{CHUNK, LEAVES, Lost};
 use crate::observation::Observation;
 use crate::os::disk::Directory;
 use crate::os::map::Bytes;
@@ -137,8 +137,8 @@ impl Chunk {
 
     /// The losses that count as damage.
     pub(crate) fn unaccepted(&self) -> impl Iterator<Item = Damage> + '_ {
-        let counted = self.header.lost().filter(|_| !self.header.is_loss_accepted);
-        counted.map(|lost| {
+        let counted = self.header.lost().filter(|lost| !lost.is_accepted);
+        counted.map(|Lost { sequences: lost, .. }| {
             let detail = "lost before the chunk was sealed; `gaugelog repair` accepts that";
             Damage { path: self.bytes.path().to_owned(), offset: 0, lost, detail: detail.into() }
         })

@@ -6,7 +6,7 @@ use super::reader::{Chunk, Page, Wanted};
 use super::writer::{Contents, encode};
 use crate::error::Result;
 use crate::format::chunk::Place;
-use crate::format::{CHUNK_LEAVES, LEAF};
+use crate::format::{CHUNK_LEAVES, LEAF, Lost};
 use crate::stats::summary::Summary;
 use crate::stats::tree::Node;
 
@@ -45,15 +45,16 @@ impl Chunk {
         }
         let place = Place { predecessor, ..self.header.place };
         let lost = complement(place.sequences(), &kept);
-        let contents = Contents { place, observations, lost, is_accepted: true, leaves, nodes };
+        let contents = Contents { place, observations, lost, leaves, nodes };
         let lost = self.header.rows() - contents.observations.len() as u64;
         Ok(Repaired { bytes: encode(&contents), lost })
     }
 }
 
-/// The parts of `all` that are not in the ascending runs `kept`.
-fn complement(all: Range<u64>, kept: &[Range<u64>]) -> Vec<Range<u64>> {
+/// The parts of `all` that are not in the ascending runs `kept`, accepted as lost.
+fn complement(all: Range<u64>, kept: &[Range<u64>]) -> Vec<Lost> {
     let starts = std::iter::once(all.start).chain(kept.iter().map(|run| run.end));
     let ends = kept.iter().map(|run| run.start).chain(std::iter::once(all.end));
-    starts.zip(ends).map(|(start, end)| start..end).filter(|gap| !gap.is_empty()).collect()
+    let gaps = starts.zip(ends).map(|(start, end)| start..end).filter(|gap| !gap.is_empty());
+    gaps.map(|sequences| Lost { sequences, is_accepted: true }).collect()
 }

@@ -15,7 +15,7 @@ use super::writer::{encode, summarised};
 use crate::error::{Damage, Result};
 use crate::format::chunk::Place;
 use crate::format::names::chunk_name;
-use crate::format::{CHUNK, CHUNK_LEAVES};
+use crate::format::{CHUNK, CHUNK_LEAVES, Lost};
 use crate::observation::Observation;
 use crate::os::disk::Directory;
 use crate::stats::tree::Edge;
@@ -59,9 +59,17 @@ fn sealed(all: &[Observation], lost: &[Range<u64>]) -> Vec<u8> {
 fn sealed_at(place: Place, all: &[Observation], lost: &[Range<u64>]) -> Vec<u8> {
     let first = place.sequences().start;
     let kept = kept(all, lost);
-    let lost = lost.iter().map(|lost| first + lost.start..first + lost.end).collect();
+    let lost = lost.iter().enumerate().map(|(at, lost)| {
+        let sequences = first + lost.start..first + lost.end;
+        Lost { sequences, is_accepted: is_accepted(at) }
+    });
     let mut edge = Edge::starting_at(u64::from(place.number) * CHUNK_LEAVES);
-    encode(&summarised(place, kept, lost, false, &mut edge))
+    encode(&summarised(place, kept, lost.collect(), &mut edge))
+}
+
+/// Whether a repair has accepted the loss with this place among those of a chunk.
+fn is_accepted(at: usize) -> bool {
+    at % 2 == 1
 }
 
 /// The observations that are not lost.

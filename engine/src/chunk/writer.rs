@@ -1,12 +1,10 @@
 //! Making the bytes of a chunk from observations.
 
-use std::ops::Range;
-
 use super::columns::{self, Encoded};
 use crate::format::chunk::{
     Codec, Column, ColumnHeader, Header, LostRun, Part, Place, Section, encode_leaf,
 };
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF, Lost};
 use crate::observation::Observation;
 use crate::stats::sketch::{Sketch, Unit};
 use crate::stats::summary::Summary;
@@ -18,10 +16,8 @@ pub(crate) struct Contents {
     pub(crate) place: Place,
     /// Those of the chunk that are not lost, in order of sequence number.
     pub(crate) observations: Vec<Observation>,
-    /// Sequence numbers within the chunk, ascending and disjoint.
-    pub(crate) lost: Vec<Range<u64>>,
-    /// Whether a repair has accepted the loss.
-    pub(crate) is_accepted: bool,
+    /// Within the chunk, ascending and disjoint.
+    pub(crate) lost: Vec<Lost>,
     /// The summary of each leaf. It never changes after sealing.
     pub(crate) leaves: Vec<Summary>,
     /// Completed by these leaves: the chunk's own node, then those above it.
@@ -33,14 +29,13 @@ pub(crate) struct Contents {
 pub(crate) fn summarised(
     place: Place,
     observations: Vec<Observation>,
-    lost: Vec<Range<u64>>,
-    is_accepted: bool,
+    lost: Vec<Lost>,
     edge: &mut Edge,
 ) -> Contents {
     let first_leaf = u64::from(place.number) * CHUNK_LEAVES;
     assert_eq!(edge.end_leaf(), first_leaf, "chunks are sealed in their order");
     let (leaves, nodes) = (Vec::new(), Vec::new());
-    let mut contents = Contents { place, observations, lost, is_accepted, leaves, nodes };
+    let mut contents = Contents { place, observations, lost, leaves, nodes };
     let mut observations = &contents.observations[..];
     for rows in rows_of_leaves(&lost_runs(&contents)) {
         let leaf = observations.split_off(..rows).expect("observations and lost fill a chunk");
@@ -70,7 +65,6 @@ pub(crate) fn encode(contents: &Contents) -> Vec<u8> {
         place: *place,
         nodes: contents.nodes.clone(),
         lost,
-        is_loss_accepted: contents.is_accepted,
         times: column_header(place, Column::Times, &times),
         values: column_header(place, Column::Values, &encoded_values),
         sketch: section(place, Part::Sketch, &sketch),
@@ -116,7 +110,7 @@ fn section(place: &Place, part: Part, bytes: &[u8]) -> Section {
     Section { offset: 0, bytes: u32::try_from(bytes.len()).expect("a small part"), checksum }
 }
 
-/// The lost numbers as the fewest possible runs.
+/// The lost numbers as the fewest possible runs of each kind.
 fn lost_runs(contents: &Contents) -> Vec<LostRun> {
     let first = contents.place.sequences().start;
     let within = |sequence: u64| {
@@ -124,13 +118,17 @@ fn lost_runs(contents: &Contents) -> Vec<LostRun> {
         u16::try_from(within.expect("lost numbers lie within the chunk")).expect("below 65,536")
     };
     let mut runs: Vec<LostRun> = Vec::new();
-    for lost in contents.lost.iter().filter(|lost| !lost.is_empty()) {
-        let run = LostRun { first: within(lost.start), last: within(lost.end - 1) };
-        match runs.last_mut() {
-            Some(before) if u32::from(before.last) + 1 == u32::from(run.first) => {
-                before.last = run.last
-            }
-            _ => runs.push(run),
+    for Lost { sequences, is_accepted } in &contents.lost {
+        if sequences.is_empty() {
+            continue;
+        }
+        let (first, last) = (within(sequences.start), within(sequences.end - 1));
+        let continues = |before: &&mut LostRun| {
+            before.is_accepted == *is_accepted && u32::from(before.last) + 1 == u32::from(first)
+        };
+        match runs.last_mut().filter(continues) {
+            Some(before) => before.last = last,
+            None => runs.push(LostRun { first, last, is_accepted: *is_accepted }),
         }
     }
     runs

@@ -1,6 +1,8 @@
 //! The bytes of the three files, one file a record, encoder and decoder side by
 //! side. `FORMAT.md` beside this crate's sources is their specification.
 
+use std::ops::Range;
+
 mod checksum;
 pub(crate) mod chunk;
 pub(crate) mod frame;
@@ -18,6 +20,14 @@ pub(crate) const CHUNK: u64 = LEAF * CHUNK_LEAVES;
 pub(crate) const CHUNK_LEVEL: u32 = CHUNK_LEAVES.ilog2();
 /// [`CHUNK_LEAVES`] as a length.
 pub(crate) const LEAVES: usize = 1 << CHUNK_LEVEL;
+
+/// Observations that were lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) sequences: Range<u64>,
+    /// Whether a repair has accepted that.
+    pub(crate) is_accepted: bool,
+}
 
 /// The last chunk of a node of whole chunks.
 pub(crate) fn last_chunk(level: u32, index: u64) -> u32 {

@@ -4,12 +4,12 @@
 //! Invariants: `durable` is not after `end`; bytes from `written_to` on are zeros or do
 //! not exist; if `marked` is true, there is a mark at `end`.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::tail::{Stop, Tail};
 use super::{Head, Place};
 use crate::error::Result;
+use crate::format::Lost;
 use crate::format::frame::{
     Header, Kind, LOST_END_MAX, UNIT, UNIT_USIZE, encode, next_place, rows_max,
 };
@@ -200,15 +200,10 @@ pub(crate) fn encode_frames(
     Some(place)
 }
 
-/// Appends to `into` that `count` observations at `place` are lost, and returns the place
+/// Appends to `into` that the observations at `place` are lost, and returns the place
 /// after them; `None` if the log cannot hold them.
-fn encode_lost(
-    head: &Head,
-    place: Place,
-    count: u64,
-    accepted: bool,
-    into: &mut Vec<u8>,
-) -> Option<Place> {
+fn encode_lost(head: &Head, place: Place, lost: &Lost, into: &mut Vec<u8>) -> Option<Place> {
+    let (count, accepted) = (lost.sequences.end - place.sequence, lost.is_accepted);
     let sequence = head.relative(place.sequence)?;
     if u64::from(sequence).checked_add(count)? > LOST_END_MAX {
         return None;
@@ -233,17 +228,16 @@ fn pad(offset: u64, into: &mut Vec<u8>) -> u64 {
 pub(crate) fn make(
     record: &Record,
     mut rows: &[Observation],
-    lost: &[Range<u64>],
-    accepted: bool,
+    lost: &[Lost],
 ) -> Option<(Vec<u8>, Place)> {
     let (head, synced_to) = (Head::of(record), RECORD_BYTES as u64);
     let mut place = Place { offset: synced_to, sequence: head.first_sequence };
     let mut bytes = vec![0; RECORD_BYTES];
     for lost in lost {
-        let before = usize::try_from(lost.start.checked_sub(place.sequence)?).ok()?;
+        let before = usize::try_from(lost.sequences.start.checked_sub(place.sequence)?).ok()?;
         let (part, rest) = rows.split_at_checked(before)?;
         place = encode_frames(&head, place, synced_to, part, &mut bytes)?;
-        place = encode_lost(&head, place, lost.end - lost.start, accepted, &mut bytes)?;
+        place = encode_lost(&head, place, lost, &mut bytes)?;
         rows = rest;
     }
     place = encode_frames(&head, place, synced_to, rows, &mut bytes)?;

@@ -12,7 +12,7 @@ use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK, CHUNK_LEAVES};
+use crate::format::{CHUNK, CHUNK_LEAVES, Lost};
 use crate::log::Head;
 use crate::log::reader::{Log, Piece};
 use crate::manifest;
@@ -153,13 +153,13 @@ impl<'a> Repairing<'a> {
     fn chunk(&mut self, chunk: &Chunk) -> Result<()> {
         let mut is_sound = true;
         chunk.verify(&mut |_| is_sound = false)?;
-        let absent: u64 = chunk.header.lost().map(|run| run.end - run.start).sum();
-        if is_sound && (chunk.header.is_loss_accepted || absent == 0) {
+        let unaccepted = chunk.header.count_of_lost(false);
+        if is_sound && unaccepted == 0 {
             return Ok(());
         }
         let place = chunk.header.place;
         let repaired = chunk.repaired(place.predecessor, chunk.header.nodes.clone())?;
-        self.repair.lost += repaired.lost + if chunk.header.is_loss_accepted { 0 } else { absent };
+        self.repair.lost += repaired.lost + unaccepted;
         self.write(place.number, &repaired.bytes)
     }
 
@@ -196,8 +196,8 @@ impl<'a> Repairing<'a> {
             seal,
             predecessor: before.unwrap_or(0),
         };
-        let lost = vec![place.sequences()];
-        let bytes = encode(&summarised(place, Vec::new(), lost, true, edge));
+        let lost = vec![Lost { sequences: place.sequences(), is_accepted: true }];
+        let bytes = encode(&summarised(place, Vec::new(), lost, edge));
         if self.directory.identity(&name)?.is_some() {
             self.directory.set_aside(&name, ASIDE)?;
             self.lock.sync_directory()?;
@@ -257,7 +257,8 @@ impl<'a> Repairing<'a> {
                 let gone = head.first_sequence..head.made.sequence;
                 self.repair.lost += gone.end - gone.start;
                 self.repair.is_loss_unknown = true;
-                let lost = [gone].into_iter().filter(|it| !it.is_empty()).collect();
+                let lost = [Lost { sequences: gone, is_accepted: true }].into_iter();
+                let lost = lost.filter(|it| !it.sequences.is_empty()).collect();
                 make_log(self.directory, &mut record, &Held { lost, ..Held::default() })?;
             }
             Err(error) => return Err(error),

@@ -147,10 +147,7 @@ impl<'a> Verifying<'a> {
             self.verification.add(damage);
         })?;
         self.verification.readable += chunk.header.rows() - lost;
-        let absent: u64 = chunk.header.lost().map(|run| run.end - run.start).sum();
-        if chunk.header.is_loss_accepted {
-            self.verification.accepted += absent;
-        }
+        self.verification.accepted += chunk.header.count_of_lost(true);
         chunk.unaccepted().for_each(|damage| self.verification.add(damage));
         let place = chunk.header.place;
         if self.seal.is_some_and(|seal| seal != place.predecessor) {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::chunk::reader::{Chunk, Page, Wanted};
 use crate::error::{Damage, Result};
+use crate::format::Lost;
 use crate::format::names::chunk_name;
 use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
@@ -47,8 +48,8 @@ impl Contents {
 
     /// Adds what a chunk holds.
     pub(super) fn add_chunk(&mut self, chunk: &Chunk, path: &Path, page: &mut Page) -> Result<()> {
-        for lost in chunk.header.lost() {
-            if chunk.header.is_loss_accepted {
+        for Lost { sequences: lost, is_accepted } in chunk.header.lost() {
+            if is_accepted {
                 self.absent.push(lost);
             } else {
                 let detail = "lost before the chunk was made".into();

@@ -147,7 +147,7 @@ fn other_rows_under_right_checksums_are_noticed() {
         let right = store.snapshot().expect("a snapshot").summary().expect("read");
         let chunk = Chunk::open(&open(&path), record(&path).store, 0, true).expect("opened");
         let (place, others) = (chunk.header.place, observations(50_000..50_000 + CHUNK));
-        let mut contents = summarised(place, others, Vec::new(), false, &mut Edge::starting_at(0));
+        let mut contents = summarised(place, others, Vec::new(), &mut Edge::starting_at(0));
         if forged != Forged::All {
             contents.nodes = chunk.header.nodes.clone();
         }

@@ -98,7 +98,7 @@ fn a_chunk_of_the_highest_number_is_no_part_of_a_store() {
     let place = Place { store: 7, number: u32::MAX, source_log: 1, seal: 2, predecessor: 0 };
     let rows = observations(0..CHUNK);
     let mut edge = Edge::starting_at(u64::from(u32::MAX) * CHUNK_LEAVES);
-    let bytes = encode(&summarised(place, rows, Vec::new(), false, &mut edge));
+    let bytes = encode(&summarised(place, rows, Vec::new(), &mut edge));
     std::fs::write(chunk_path(&path, u32::MAX), bytes).expect("written");
     let error = Store::repair(&path).expect_err("nothing can be made of it");
     assert_eq!(error.kind(), ErrorKind::NotAStore, "{error}");

@@ -219,3 +219,38 @@ fn a_manifest_that_states_more_bytes_than_the_log_has_is_no_reason_to_search_the
     assert_eq!(contents(&path).served(), [0..3]);
     assert!(begun.elapsed() < std::time::Duration::from_secs(2));
 }
+
+/// A repair accepts a loss, and then another frame becomes corrupt. The first loss stays
+/// accepted in the chunk, in a copy's log, and beside the second in one that no repair accepts.
+#[test]
+fn an_accepted_loss_stays_accepted_beside_a_later_one() {
+    let (_guard, path) = place();
+    append_each(&Store::create(&path).expect("created"), 0..100);
+    flip(&log_path(&path), frame(50) + 20);
+    assert_eq!(Store::repair(&path).expect("repaired").lost, 1);
+    let store = Store::open(&path).expect("opened");
+    append_each(&store, 100..200);
+    let third = open_log(&path);
+    let bytes = std::fs::read(third.file().path()).expect("a log");
+    let row = observation(150);
+    let time = row.timestamp_ns.to_le_bytes();
+    let at = bytes.windows(8).rposition(|it| it == time).expect("the row");
+    flip(third.file().path(), at as u64);
+    let check = |path: &Path, after: &str| {
+        let found = Store::open(path).expect("opened").verify().expect("verified");
+        let lost: Vec<_> = found.damage.iter().map(|it| it.lost.clone()).collect();
+        assert_eq!((found.accepted, lost), (1, vec![150..151]), "{after}");
+    };
+    check(&path, "in the log");
+    let copy = path.with_extension("copy");
+    Store::open(&path).expect("opened").copy_to(&copy).expect("copied");
+    check(&copy, "in the copy's log");
+    let store = Store::open(&path).expect("opened");
+    store.append_batch(&observations(200..2_100)).expect("appended");
+    store.seal().expect("sealed");
+    assert_eq!(record(&path).sealed_end, 1);
+    check(&path, "in the chunk");
+    assert_eq!(Store::repair(&path).expect("repaired").lost, 1);
+    let found = Store::open(&path).expect("opened").verify().expect("verified");
+    assert_eq!((found.accepted, found.is_sound()), (2, true), "{found:?}");
+}

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::chunk::reader::{Chunk, Page, Wanted};
 use crate::error::Result;
-use crate::format::CHUNK_LEAVES;
+use crate::format::{CHUNK_LEAVES, Lost};
 use crate::log::reader::{Log, Piece};
 use crate::observation::Observation;
 
@@ -12,9 +12,7 @@ use crate::observation::Observation;
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     pub(crate) observations: Vec<Observation>,
-    pub(crate) lost: Vec<Range<u64>>,
-    /// Whether observations are lost that no repair has accepted.
-    pub(crate) has_unaccepted: bool,
+    pub(crate) lost: Vec<Lost>,
 }
 
 impl Held {
@@ -31,14 +29,21 @@ impl Held {
                     return Err(error.clone().advising(advice));
                 }
                 Piece::Lost(damage, _) => {
-                    held.has_unaccepted |= losses != Losses::Accepted;
-                    held.lost.push(damage.lost);
+                    let is_accepted = losses == Losses::Accepted;
+                    held.lost.push(Lost { sequences: damage.lost, is_accepted });
                 }
-                Piece::Absent(absent) => held.lost.push(absent),
+                Piece::Absent(sequences) => {
+                    held.lost.push(Lost { sequences, is_accepted: true });
+                }
             }
             Ok(())
         })?;
         Ok(held)
+    }
+
+    /// Whether observations are lost that no repair has accepted.
+    pub(super) fn has_unaccepted(&self) -> bool {
+        self.lost.iter().any(|lost| !lost.is_accepted)
     }
 }
 
@@ -72,7 +77,8 @@ fn has_rows_of(chunk: &Chunk, held: &Held) -> Result<bool> {
         rows.extend(page.rows());
     }
     let is_same = |(one, other): (&Observation, &Observation)| one.has_same_bits(other);
-    Ok(chunk.header.lost().flatten().eq(held.lost.iter().cloned().flatten())
+    let held_lost = held.lost.iter().flat_map(|lost| lost.sequences.clone());
+    Ok(chunk.header.lost().flat_map(|lost| lost.sequences).eq(held_lost)
         && rows.len() == held.observations.len()
         && rows.iter().zip(&held.observations).all(is_same))
 }

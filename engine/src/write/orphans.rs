@@ -78,7 +78,7 @@ impl Search<'_> {
                 Some(chunk) if chunk.header.place.source_log != self.record.previous_log => {
                     return false;
                 }
-                Some(chunk) if chunk.header.is_loss_accepted || !chunk.has_lost() => {}
+                Some(chunk) if chunk.header.count_of_lost(false) == 0 => {}
                 _ => return true,
             }
         }

@@ -139,7 +139,7 @@ pub(crate) fn seal_and_make_log(
     let has_losses = seal(directory, lock, old, sealable, losses, record)?;
     let held = Held::read(old, record.log_first_sequence()..end, losses)?;
     let file = make_log(directory, record, &held)?;
-    Ok((file, has_losses || held.has_unaccepted))
+    Ok((file, has_losses || held.has_unaccepted()))
 }
 
 /// Makes the log of `record` with what is `held`, and records its extent in `record`.
@@ -149,7 +149,7 @@ pub(crate) fn make_log(
     held: &Held,
 ) -> Result<DiskFile> {
     let first = record.log_first_sequence();
-    let made = make(record, &held.observations, &held.lost, !held.has_unaccepted);
+    let made = make(record, &held.observations, &held.lost);
     let (mut bytes, end) = made.ok_or_else(|| {
         let detail = "more observations than a log can hold";
         Error::new(ErrorKind::Invalid, directory.path(), detail)

@@ -31,7 +31,7 @@ pub(super) fn seal(
     let count = end.saturating_sub(record.sealed_end.into());
     let chunks = (0..count).map(|_| {
         let chunk = next_chunk(directory, log, losses, record)?;
-        has_losses |= !chunk.is_accepted;
+        has_losses |= chunk.lost.iter().any(|lost| !lost.is_accepted);
         Ok(chunk)
     });
     let mut written = Unsynced { directory, files: VecDeque::new() };
@@ -94,8 +94,7 @@ fn next_chunk(
     let number = record.sealed_end;
     let next = number.checked_add(1).ok_or_else(|| full(directory))?;
     let first = u64::from(number) * CHUNK;
-    let Held { observations, lost, has_unaccepted } =
-        Held::read(log, first..first + CHUNK, losses)?;
+    let Held { observations, lost } = Held::read(log, first..first + CHUNK, losses)?;
     let place = Place {
         store: record.store,
         number,
@@ -105,7 +104,7 @@ fn next_chunk(
     };
     record.sealed_end = next;
     record.last_seal = place.seal;
-    Ok(summarised(place, observations, lost, !has_unaccepted, &mut record.edge))
+    Ok(summarised(place, observations, lost, &mut record.edge))
 }
 
 fn full(directory: &Directory) -> Error {

@@ -193,7 +193,7 @@ fn steps_beyond_the_range_of_times_are_damage() {
         assert_eq!(shelf.open_with(&bytes).expect_err("refused").kind(), ErrorKind::Damaged);
     }
     let with_loss = rebuilt(&specimen, |header, _| {
-        header.lost = vec![LostRun { first: 1024, last: 2047 }];
+        header.lost = vec![LostRun { first: 1024, last: 2047, is_accepted: false }];
     });
     assert_eq!(shelf.open_with(&with_loss).expect_err("refused").kind(), ErrorKind::Damaged);
     let long = rebuilt(&specimen, |header, _| header.times.meta.push(0));

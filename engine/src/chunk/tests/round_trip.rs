@@ -124,11 +124,16 @@ fn check(all: &[Observation], lost: &[Range<u64>]) {
         assert_eq!(chunk.header.nodes[0].summary, edge.total(&Summary::EMPTY));
         assert_eq!(chunk.sketch().expect("a whole sketch").count(), kept.len() as u64);
         let first = PLACE.sequences().start;
-        let listed: u64 = chunk.header.lost().map(|lost| lost.end - lost.start).sum();
+        let listed: u64 = [false, true].map(|kind| chunk.header.count_of_lost(kind)).iter().sum();
         assert_eq!(listed + kept.len() as u64, CHUNK);
-        assert!(chunk.header.lost().all(|run| {
-            run.clone().all(|it| lost.iter().any(|lost| lost.contains(&(it - first))))
-        }));
+        for run in chunk.header.lost() {
+            let of = |it: u64| lost.iter().position(|lost| lost.contains(&(it - first)));
+            assert!(
+                run.sequences
+                    .map(of)
+                    .all(|at| at.is_some_and(|at| is_accepted(at) == run.is_accepted))
+            );
+        }
     }
 }
 
@@ -202,7 +207,7 @@ fn nodes_above_the_chunk_are_stored_with_it() {
     for number in 4..8 {
         let place = Place { number, ..PLACE };
         let all = slow_sensor();
-        shelf.put(number, &encode(&summarised(place, all, Vec::new(), false, &mut edge)));
+        shelf.put(number, &encode(&summarised(place, all, Vec::new(), &mut edge)));
         let chunk = Chunk::open(&shelf.directory, PLACE.store, number, true).expect("whole");
         levels.push(chunk.header.nodes.len());
         for (node, above) in chunk.header.nodes.iter().zip(0..) {

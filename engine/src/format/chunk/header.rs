@@ -12,11 +12,11 @@ use super::{CODEC_BYTES, Codec, Column, LEAF_BYTES, Place, Section};
 use crate::format::checksum::checksum;
 use crate::format::record::{Invalid, VERSION};
 use crate::format::summary::{self, SUMMARY_BYTES};
-use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF, LEAVES};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, LEAF, LEAVES, Lost};
 use crate::stats::tree::Node;
 
 /// No header is longer.
-pub(crate) const HEADER_BYTES_MAX: usize = 160 * 1024;
+pub(crate) const HEADER_BYTES_MAX: usize = 288 * 1024;
 /// A header states its length within its first bytes.
 pub(crate) const PREFIX_BYTES: usize = 56;
 
@@ -56,6 +56,8 @@ pub(crate) struct ColumnHeader {
 pub(crate) struct LostRun {
     pub(crate) first: u16,
     pub(crate) last: u16,
+    /// Whether a repair has accepted the loss.
+    pub(crate) is_accepted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,10 +65,8 @@ pub(crate) struct Header {
     pub(crate) place: Place,
     /// The nodes that the chunk completes: its own, then those above it.
     pub(crate) nodes: Vec<Node>,
-    /// Ascending. Between two runs there are other observations.
+    /// Ascending. Between two runs of one kind there are other observations.
     pub(crate) lost: Vec<LostRun>,
-    /// Whether a repair has accepted the loss.
-    pub(crate) is_loss_accepted: bool,
     pub(crate) times: ColumnHeader,
     pub(crate) values: ColumnHeader,
     pub(crate) sketch: Section,
@@ -122,17 +122,27 @@ impl Header {
     }
 
     /// The sequence numbers that are lost.
-    pub(crate) fn lost(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub(crate) fn lost(&self) -> impl Iterator<Item = Lost> + '_ {
         let first = self.place.sequences().start;
         let sequence = move |within: u16| first + u64::from(within);
-        self.lost.iter().map(move |run| sequence(run.first)..sequence(run.last) + 1)
+        self.lost.iter().map(move |run| {
+            let sequences = sequence(run.first)..sequence(run.last) + 1;
+            Lost { sequences, is_accepted: run.is_accepted }
+        })
+    }
+
+    /// How many observations are lost whose loss a repair has accepted, or has not.
+    pub(crate) fn count_of_lost(&self, is_accepted: bool) -> u64 {
+        let lost = self.lost().filter(|lost| lost.is_accepted == is_accepted);
+        lost.map(|lost| lost.sequences.end - lost.sequences.start).sum()
     }
 
     /// The sequence numbers of a leaf's rows.
     pub(crate) fn leaf_runs(&self, leaf: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         let Range { start, end } = self.place.leaf_sequences(leaf);
         let before = self.lost.partition_point(|run| u64::from(run.last) < leaf * LEAF);
-        let lost = self.lost().skip(before).take_while(move |lost| lost.start < end);
+        let lost = self.lost().skip(before).map(|lost| lost.sequences);
+        let lost = lost.take_while(move |lost| lost.start < end);
         let mut next = start;
         lost.chain(std::iter::once(end..end)).filter_map(move |lost| {
             let run = next..lost.start;
@@ -170,8 +180,10 @@ impl Header {
         bytes.extend(self.sketch.bytes.to_le_bytes());
         bytes.extend(self.sketch.checksum.to_le_bytes());
         bytes.extend(short(self.nodes.len()).to_le_bytes());
-        bytes.extend(short(self.lost.len()).to_le_bytes());
-        bytes.extend(u16::from(self.is_loss_accepted).to_le_bytes());
+        for kind in [false, true] {
+            let count = self.lost.iter().filter(|run| run.is_accepted == kind).count();
+            bytes.extend(short(count).to_le_bytes());
+        }
         for column in [&self.times, &self.values] {
             bytes.extend(column.codec.encode());
             bytes.extend(short(column.meta.len()).to_le_bytes());
@@ -181,9 +193,11 @@ impl Header {
             bytes.resize(at + SUMMARY_BYTES, 0);
             summary::encode(&node.summary, &mut bytes[at..]);
         }
-        for run in &self.lost {
-            bytes.extend(run.first.to_le_bytes());
-            bytes.extend(run.last.to_le_bytes());
+        for kind in [false, true] {
+            for run in self.lost.iter().filter(|run| run.is_accepted == kind) {
+                bytes.extend(run.first.to_le_bytes());
+                bytes.extend(run.last.to_le_bytes());
+            }
         }
         bytes.extend(&self.times.meta);
         bytes.extend(&self.values.meta);
@@ -240,17 +254,16 @@ impl Header {
         let place = Place { store, number, source_log, seal, predecessor };
         let stated = (take_u32(fields)?, take_u32(fields)?);
         let sketch = Section { offset: 0, bytes: take_u32(fields)?, checksum: take_u32(fields)? };
-        let (nodes, lost) = (take_u16(fields)?.into(), take_u16(fields)?.into());
-        let is_loss_accepted = match take_u16(fields)? {
-            accepted @ 0..=1 => accepted == 1,
-            _ => return None,
-        };
+        let nodes = take_u16(fields)?.into();
+        let (unaccepted, accepted) = (take_u16(fields)?.into(), take_u16(fields)?.into());
         let times_codec = take_codec(fields, Column::Times)?;
         let times_meta = take_u16(fields)?.into();
         let values_codec = take_codec(fields, Column::Values)?;
         let values_meta = take_u16(fields)?.into();
         let nodes = take_nodes(fields, nodes, number)?;
-        let lost = take_lost(fields, lost)?;
+        let mut lost = take_lost(fields, unaccepted, false)?;
+        lost.extend(take_lost(fields, accepted, true)?);
+        lost.sort_by_key(|run| run.first);
         let times_meta = fields.split_off(..times_meta)?.to_vec();
         let values_meta = fields.split_off(..values_meta)?.to_vec();
         let [mut times_pages, mut values_pages] = [0, 1].map(|_| Vec::with_capacity(LEAVES));
@@ -263,7 +276,6 @@ impl Header {
             place,
             nodes,
             lost,
-            is_loss_accepted,
             times: ColumnHeader { codec: times_codec, meta: times_meta, pages: times_pages },
             values: ColumnHeader { codec: values_codec, meta: values_meta, pages: values_pages },
             sketch,
@@ -291,7 +303,11 @@ impl Header {
                 && column.meta.len() <= META_BYTES_MAX
                 && pages.all(|(page, leaf)| page_fits(column.codec, page, self.leaf_rows(leaf)))
         };
-        fits(&self.times) && fits(&self.values) && self.sketch.bytes <= SKETCH_BYTES_MAX
+        let are_apart = self.lost.is_sorted_by(|left, right| left.last < right.first);
+        are_apart
+            && fits(&self.times)
+            && fits(&self.values)
+            && self.sketch.bytes <= SKETCH_BYTES_MAX
     }
 }
 
@@ -319,10 +335,11 @@ fn take_nodes(bytes: &mut &[u8], count: usize, number: u32) -> Option<Vec<Node>>
     Some(nodes)
 }
 
-fn take_lost(bytes: &mut &[u8], count: usize) -> Option<Vec<LostRun>> {
+/// The runs of one kind.
+fn take_lost(bytes: &mut &[u8], count: usize, is_accepted: bool) -> Option<Vec<LostRun>> {
     let mut runs: Vec<LostRun> = Vec::with_capacity(count.min(bytes.len() / LOST_BYTES));
     for _ in 0..count {
-        let run = LostRun { first: take_u16(bytes)?, last: take_u16(bytes)? };
+        let run = LostRun { first: take_u16(bytes)?, last: take_u16(bytes)?, is_accepted };
         // There is at least one observation between two runs.
         let first = runs.last().map_or(0, |before| u32::from(before.last) + 2);
         if u32::from(run.first) < first || run.last < run.first || u64::from(run.last) >= CHUNK {
