@@ -72,7 +72,7 @@ pub struct Damage {
     /// The byte of the file at which the damage begins.
     pub offset: u64,
     /// The sequence numbers of the observations that cannot be read because of it;
-    /// empty if none is lost.
+    /// empty if none is lost. Some of these may have been lost earlier.
     pub lost: Range<u64>,
     /// What was found there.
     pub detail: String,

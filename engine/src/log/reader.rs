@@ -270,12 +270,10 @@ impl Reading<'_> {
     fn pass_over(&mut self, place: Place) -> Result<Place> {
         // The block may have been read while it was being written.
         self.blocks.forget();
-        let found = expected_at(&mut self.blocks, &self.log.head, place)?;
-        match found.map(|frame| frame.header.kind) {
-            Some(Kind::Rows(_) | Kind::Lost { .. }) => return Ok(place),
-            Some(Kind::Void) => return Err(self.taken_back()),
-            Some(Kind::Mark) | None => {}
+        if self.frame(place)?.is_some() {
+            return Ok(place);
         }
+        self.check_not_taken_back(place)?;
         let passed = *self.log.passed();
         if let Some((_, next)) = passed.filter(|(from, _)| *from == place) {
             self.lose(place, next.sequence, None)?;
@@ -283,11 +281,8 @@ impl Reading<'_> {
         }
         let end = self.log.tail.end;
         let next = self.resync.next(&mut self.blocks, &self.log.head, place, end.offset)?;
-        let why = self.blocks.take_unreadable().map(|(_, error)| error);
-        if next.is_none() && why.is_none() && place.offset >= self.log.tail.watermark.offset {
-            return Err(self.taken_back());
-        }
         let next = next.map_or(end, |frame| frame.place);
+        let why = self.blocks.take_unreadable().map(|(_, error)| error);
         if why.is_none() {
             *self.log.passed() = Some((place, next));
         }
@@ -295,11 +290,17 @@ impl Reading<'_> {
         Ok(next)
     }
 
-    /// What was not durable when the log was opened is not there any more, nor is anything
-    /// after it. Nothing of it was acknowledged.
-    fn taken_back(&self) -> Error {
+    /// What was not durable when the log was opened may not be there any more, because its
+    /// append failed: then the log now ends before it.
+    fn check_not_taken_back(&self, place: Place) -> Result<()> {
+        let log = self.log;
+        if place.offset < log.tail.watermark.offset
+            || Tail::find(&log.file, &log.head)?.end.offset > place.offset
+        {
+            return Ok(());
+        }
         let detail = "an append that failed was taken back meanwhile; take another snapshot";
-        Error::new(ErrorKind::Removed, self.log.file.path(), detail)
+        Err(Error::new(ErrorKind::Removed, log.file.path(), detail))
     }
 
     fn lose(&mut self, place: Place, end: u64, why: Option<&Error>) -> Result<()> {

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{AtFlags, StatxFlags, statx};
+
 use super::disk::{Directory, Operation, announce, call};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -89,8 +91,7 @@ impl Drop for Lock {
 }
 
 fn timed_out(directory: &Directory, opened: &File, wait: Duration) -> Error {
-    let holder = opened.metadata().ok().and_then(|metadata| holder(&metadata));
-    let name = holder.unwrap_or_else(|| "another process".into());
+    let name = holder(opened).unwrap_or_else(|| "another process".into());
     let detail = format!(
         "the store is being written by {name}; waited {} s for it to finish; \
          try again, wait longer, or stop that process",
@@ -100,12 +101,16 @@ fn timed_out(directory: &Directory, opened: &File, wait: Duration) -> Error {
 }
 
 /// The process that holds the lock, from the kernel's table of locks.
-fn holder(locked: &std::fs::Metadata) -> Option<String> {
+fn holder(opened: &File) -> Option<String> {
+    let locked = opened.metadata().ok()?;
+    let device = device_of_mount(opened).unwrap_or_else(|| {
+        format!("{}:{}", rustix::fs::major(locked.dev()), rustix::fs::minor(locked.dev()))
+    });
     // The kernel hands the table out in parts, and locks that change meanwhile can move a
     // line out of them.
     let process = (0..3).find_map(|_| {
         let table = std::fs::read_to_string("/proc/locks").ok()?;
-        holder_in(&table, locked.dev(), locked.ino())
+        holder_in(&table, &device, locked.ino())
     })?;
     Some(match program(process) {
         Ok(program) => format!("process {process} ({program})"),
@@ -113,9 +118,23 @@ fn holder(locked: &std::fs::Metadata) -> Option<String> {
     })
 }
 
-/// Lines are `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`.
-fn holder_in(table: &str, device: u64, inode: u64) -> Option<u32> {
-    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+/// The device that the kernel's tables name. A subvolume of btrfs has another one of its own.
+fn device_of_mount(opened: &File) -> Option<String> {
+    let found = statx(opened, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
+    let table = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    // Lines are `36 35 98:0 / /mnt rw - ext4 /dev/root rw`.
+    table.lines().find_map(|line| {
+        let mut words = line.split(' ');
+        let is_same = words.next()?.parse() == Ok(found.stx_mnt_id);
+        if is_same { words.nth(1).map(str::to_owned) } else { None }
+    })
+}
+
+/// Lines are `1: FLOCK  ADVISORY  WRITE 4711 08:01:1234 0 EOF`, with the device in hexadecimal
+/// digits.
+fn holder_in(table: &str, device: &str, inode: u64) -> Option<u32> {
+    let (major, minor) = device.split_once(':')?;
+    let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
     let file = format!("{major:02x}:{minor:02x}:{inode}");
     table.lines().find_map(|line| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -140,8 +159,8 @@ mod tests {
         let table = "1: POSIX  ADVISORY  READ 12 08:01:77 0 EOF\n\
                      2: -> FLOCK ADVISORY WRITE 13 08:01:77 0 EOF\n\
                      2: FLOCK  ADVISORY  WRITE 4711 08:01:77 0 EOF\n";
-        assert_eq!(holder_in(table, rustix::fs::makedev(8, 1), 77), Some(4711));
-        assert_eq!(holder_in(table, rustix::fs::makedev(8, 1), 78), None);
+        assert_eq!(holder_in(table, "8:1", 77), Some(4711));
+        assert_eq!(holder_in(table, "8:1", 78), None);
     }
 
     #[test]

@@ -123,6 +123,7 @@ impl Visitor for Counting<'_> {
         }
         match self.times.relation(summary) {
             Relation::Outside => return Way::Past,
+            _ if self.edges.miss(summary.min, summary.max) => return Way::Past,
             Relation::Cut => return Way::Down(Wanted::ROWS),
             Relation::Inside => {}
         }

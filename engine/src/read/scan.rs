@@ -147,6 +147,8 @@ impl Scan {
             read
         });
         if let Err(error) = read {
+            // Those lost earlier are among these.
+            self.leaf.lost.clear();
             self.leaf.lost.push(error.damage().ok_or(error)?);
             self.leaf.clear();
         }

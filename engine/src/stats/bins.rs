@@ -79,6 +79,11 @@ impl Edges {
         Some((begun - 1).min(last))
     }
 
+    /// Whether no value from `min` to `max` is in a bin.
+    pub(crate) fn miss(&self, min: f64, max: f64) -> bool {
+        max < self.edges[0] || self.edges[self.bins()] < min
+    }
+
     /// The edges, one more than there are bins.
     pub(crate) fn into_vec(self) -> Vec<f64> {
         self.edges

@@ -12,7 +12,7 @@ use crate::format::chunk::Place;
 use crate::format::names::{ASIDE, MANIFEST, Name, chunk_name, classify, log_name};
 use crate::format::record::Record;
 use crate::format::summary::has_same_bits;
-use crate::format::{CHUNK, CHUNK_LEAVES, Lost};
+use crate::format::{CHUNK, CHUNK_LEAVES, CHUNK_LEVEL, Lost};
 use crate::log::Head;
 use crate::log::reader::{Log, Piece};
 use crate::manifest;
@@ -207,9 +207,9 @@ impl<'a> Repairing<'a> {
         Ok(seal)
     }
 
-    /// Adds a chunk's leaves to `edge`. Rewrites the chunk if its nodes are not the
-    /// merge of its leaves, or if it does not state the seal number `before`. Returns its
-    /// own seal number.
+    /// Adds a chunk's leaves to `edge`. Rewrites the chunk if it lacks a node that they
+    /// complete, if one is not their merge, or if it does not state the seal number
+    /// `before`. Returns its own seal number.
     fn join(&mut self, number: u32, before: Option<u64>, edge: &mut Edge) -> Result<u64> {
         let chunk = self.open(number)?;
         let place = chunk.header.place;
@@ -218,13 +218,15 @@ impl<'a> Repairing<'a> {
         let mut differs = predecessor != place.predecessor;
         for leaf in 0..CHUNK_LEAVES {
             edge.push(chunk.leaf(leaf)?.clone(), |node| {
-                let place = |it: &Node| (it.level, it.index) == (node.level, node.index);
-                if let Some(stored) = nodes.iter_mut().find(|it| place(it))
-                    && !has_same_bits(&stored.summary, &node.summary)
-                {
-                    stored.summary = node.summary.clone();
-                    differs = true;
+                // Each is the parent of the one before it, in both.
+                let above = node.level.checked_sub(CHUNK_LEVEL).map(|above| above as usize);
+                match above.map(|above| nodes.get_mut(above)) {
+                    None => return,
+                    Some(Some(stored)) if has_same_bits(&stored.summary, &node.summary) => return,
+                    Some(Some(stored)) => *stored = node.clone(),
+                    Some(None) => nodes.push(node.clone()),
                 }
+                differs = true;
             });
         }
         if differs {

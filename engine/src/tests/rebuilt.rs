@@ -143,3 +143,28 @@ fn what_has_no_manifest_no_log_and_no_chunk_is_no_store() {
     assert_eq!(error.kind(), ErrorKind::NotAStore, "{error}");
     assert_eq!(names(&path), before);
 }
+
+/// A chunk was sealed when those before it had been removed. One of these was restored, so it
+/// now completes a node above both.
+#[test]
+fn a_chunk_gets_the_nodes_that_it_did_not_complete_before() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..4_096)).expect("appended");
+    let first = std::fs::read(chunk_path(&path, 0)).expect("a chunk");
+    store.remove_before(observation(5_000).timestamp_ns).expect("removed");
+    store.append_batch(&observations(4_096..16_384)).expect("appended");
+    store.seal().expect("sealed");
+    std::fs::write(chunk_path(&path, 0), first).expect("written");
+    std::fs::remove_file(log_path(&path)).expect("removed");
+    std::fs::remove_file(manifest_path(&path)).expect("removed");
+    let repair = Store::repair(&path).expect("repaired");
+    assert_eq!((repair.lost, record(&path).first_chunk), (2_048, 0), "{repair:?}");
+    let store = Store::open(&path).expect("opened");
+    let found = store.verify().expect("verified");
+    assert_eq!((found.is_sound(), found.readable), (true, 14_336), "{found:?}");
+    assert_eq!(Store::repair(&path).expect("again").rewritten, Vec::<PathBuf>::new());
+    store.remove_before(observation(7_000).timestamp_ns).expect("removed");
+    assert!(store.verify().expect("verified").is_sound());
+    assert_holds_from(&path, 6_144, &observations(6_144..16_384));
+}
