@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gaugelog::{ErrorKind, Observation, Options, Store, SyncPolicy};
 use rustix::process::Signal;
+use support::mounts::Disk;
 use support::processes::{Process, again, called, report, wait_for_go};
 use support::{Random, arrivals, place};
 
@@ -166,4 +167,17 @@ fn one_stopped_amid_a_synced_append_is_named_and_costs_nothing() {
 #[test]
 fn one_stopped_amid_an_unsynced_append_is_named_and_costs_nothing() {
     stop_amid_appends("never");
+}
+
+/// The kernel's table of locks has another device for a file of btrfs than the file states.
+#[test]
+fn the_holder_is_named_on_btrfs_too() {
+    let place = tempfile::tempdir().expect("a directory");
+    let make = ["mkfs.btrfs", "-q", "-f"];
+    let Some(disk) = Disk::make(&place, 112, "160m", &make, "loop") else { return };
+    let path = disk.mounted.at.join("store");
+    let _writer = Store::create(&path).expect("created").writer().expect("a writer");
+    let error = append(&path, Duration::ZERO).expect_err("locked");
+    let named = format!("process {} (stopped_holder", std::process::id());
+    assert!(error.to_string().contains(&named), "{error}");
 }
