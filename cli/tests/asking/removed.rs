@@ -61,7 +61,10 @@ fn a_command_whose_store_is_trimmed_prints_what_it_read_and_says_to_run_it_again
         let ended = child.wait_with_output().unwrap();
         let [printed, said] = [ended.stdout, ended.stderr].map(|it| String::from_utf8(it).unwrap());
         assert_eq!(ended.status.code(), Some(1), "{said}");
-        assert!(said.contains("removed meanwhile, by retention") && said.contains("run it again"), "{said}");
+        assert!(
+            said.contains("removed meanwhile, by retention") && said.contains("run it again"),
+            "{said}"
+        );
         assert!(!said.contains("snapshot"), "{said}");
         assert!(printed.ends_with('\n'), "{command}");
         if command != "export" {

@@ -4,6 +4,7 @@
 //! holds a valid frame or is corrupt.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::blocks::Blocks;
@@ -27,6 +28,9 @@ pub(crate) struct Log {
     /// The last corrupt place that was passed over, and what follows it. Reading a long one
     /// piece by piece must not search all of it for each piece.
     passed: Mutex<Option<(Place, Place)>>,
+    /// Whether a place that was not durable is invalid, and nothing was taken back: no writer
+    /// makes such a log. It is not searched again for each such place.
+    is_forged: AtomicBool,
 }
 
 /// What a log holds, in order of sequence number.
@@ -51,7 +55,7 @@ impl Log {
     /// The log in an open file.
     pub(crate) fn of(file: Arc<DiskFile>, head: Head) -> Result<Self> {
         let tail = Tail::find(&file, &head)?;
-        Ok(Self { file, head, tail, passed: Mutex::default() })
+        Ok(Self { file, head, tail, passed: Mutex::default(), is_forged: AtomicBool::new(false) })
     }
 
     pub(crate) fn tail(&self) -> &Tail {
@@ -294,9 +298,11 @@ impl Reading<'_> {
     /// append failed: then the log now ends before it.
     fn check_not_taken_back(&self, place: Place) -> Result<()> {
         let log = self.log;
-        if place.offset < log.tail.watermark.offset
-            || Tail::find(&log.file, &log.head)?.end.offset > place.offset
-        {
+        if place.offset < log.tail.watermark.offset || log.is_forged.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if Tail::find(&log.file, &log.head)?.end.offset > place.offset {
+            log.is_forged.store(true, Ordering::Relaxed);
             return Ok(());
         }
         let detail = "an append that failed was taken back meanwhile; take another snapshot";
