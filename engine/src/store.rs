@@ -154,8 +154,8 @@ impl Store {
     ///
     /// They have consecutive numbers, with one exception. An append failed, its error said
     /// that observations may be found later, another process appended after the first of
-    /// these, and then the append was repeated. The range then is from the number of the
-    /// first to that of the last, and longer than the batch.
+    /// these, and then the append was repeated. The range then is from their lowest number
+    /// to their highest, and longer than the batch.
     ///
     /// # Errors
     /// As [`Store::append`]; one value that is not finite refuses the whole batch. If a

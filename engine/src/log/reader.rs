@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::blocks::Blocks;
 use super::resync::Resync;
-use super::tail::Tail;
+use super::tail::{Gap, Tail};
 use super::walk::{Frame, expected_at, frame_at};
 use super::{Head, Place, header_of};
 use crate::error::{Damage, Error, ErrorKind, Result};
@@ -28,8 +28,8 @@ pub(crate) struct Log {
     /// The last corrupt place that was passed over, and what follows it. Reading a long one
     /// piece by piece must not search all of it for each piece.
     passed: Mutex<Option<(Place, Place)>>,
-    /// Whether a place that was not durable is invalid, and nothing was taken back: no writer
-    /// makes such a log. It is not searched again for each such place.
+    /// Whether a place that was not durable is invalid although nothing was taken back: no
+    /// writer makes such a log. It is not searched again for each such place.
     is_forged: AtomicBool,
 }
 
@@ -180,8 +180,9 @@ impl Reading<'_> {
                 None => self.pass_over(place)?,
             };
         }
-        // The log is shorter than the manifest states.
+        // The log is shorter than the manifest states, or than it was.
         if place.sequence < self.wanted.end {
+            self.check_not_taken_back(place)?;
             self.lose(place, self.wanted.end, None)?;
         }
         self.flush()
@@ -295,14 +296,16 @@ impl Reading<'_> {
     }
 
     /// What was not durable when the log was opened may not be there any more, because its
-    /// append failed: then the log now ends before it.
+    /// append failed. Then the log now ends elsewhere, and others may have appended there.
     fn check_not_taken_back(&self, place: Place) -> Result<()> {
         let log = self.log;
-        if place.offset < log.tail.watermark.offset || log.is_forged.load(Ordering::Relaxed) {
+        if place.offset < log.tail.stated || log.is_forged.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if Tail::find(&log.file, &log.head)?.end.offset > place.offset {
-            log.is_forged.store(true, Ordering::Relaxed);
+        let now = Tail::find(&log.file, &log.head)?;
+        let is_corrupt = |gap: &Gap| (gap.from.offset..gap.to.offset).contains(&place.offset);
+        if now.end == log.tail.end || now.unreadable.is_some() || now.gaps.iter().any(is_corrupt) {
+            log.is_forged.store(now.end == log.tail.end, Ordering::Relaxed);
             return Ok(());
         }
         let detail = "an append that failed was taken back meanwhile; take another snapshot";

@@ -25,6 +25,8 @@ pub(crate) struct Tail {
     pub(crate) end: Place,
     /// The furthest place up to which the log states that it is durable.
     pub(crate) watermark: Place,
+    /// The furthest watermark. In a damaged log that place may be after the one above.
+    pub(crate) stated: u64,
     /// Whether a valid frame or mark follows what the log was made with. Its writer made
     /// sure that the listing of the log was durable.
     pub(crate) is_appended_to: bool,
@@ -95,6 +97,7 @@ impl Tail {
         Ok(Self {
             end: end.place,
             watermark,
+            stated: end.watermark,
             is_appended_to: end.place.offset > head.made.offset || end.stop == Stop::Mark,
             stop: end.stop,
             is_clean: rest == 0

@@ -41,7 +41,8 @@ use crate::view::View;
 ///
 /// # Retention
 /// An answer that needs what retention has removed meanwhile is the error
-/// [`ErrorKind::Removed`](crate::ErrorKind::Removed), and never a smaller result.
+/// [`ErrorKind::Removed`](crate::ErrorKind::Removed), and never a smaller result. So is one
+/// that needs what an append has taken back because it failed.
 #[derive(Clone)]
 pub struct Snapshot {
     tree: Arc<Tree>,

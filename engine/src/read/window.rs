@@ -45,7 +45,7 @@ const PARTS_MAX: usize = 1 << 20;
 ///
 /// Every method returns [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if what it
 /// needs cannot be read (see [`Snapshot::skip_damage`]),
-/// [`ErrorKind::Removed`](crate::ErrorKind::Removed) if retention has removed it, and
+/// [`ErrorKind::Removed`](crate::ErrorKind::Removed) if it was removed meanwhile, and
 /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the file system refuses.
 #[derive(Clone, Debug)]
 pub struct Window {

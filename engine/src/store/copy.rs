@@ -19,7 +19,7 @@ use crate::write::rotate::{draw_identity, seal_and_make_log};
 
 /// More than any chunk has. The rest of a damaged file that is longer is left out.
 const CHUNK_BYTES_MAX: usize = 16 << 20;
-/// Retention may remove chunks while they are copied, but not this often.
+/// What is copied may be removed meanwhile, but not this often.
 const ATTEMPTS_MAX: usize = 10;
 
 impl Store {
@@ -43,8 +43,8 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Damaged`] if
-    /// a file is missing; damage within a file is copied as it is. [`ErrorKind::Io`] if a
-    /// file system refuses. After an error the copy has no manifest, so it is not a
+    /// a file is missing; damage within a file is copied as it is. [`ErrorKind::Removed`]
+    /// if what is copied was removed each time. [`ErrorKind::Io`] if a file system refuses. After an error the copy has no manifest, so it is not a
     /// store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();

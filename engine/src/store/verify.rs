@@ -59,6 +59,9 @@ impl Verification {
     }
 }
 
+/// Appends may fail while the store is verified, but not this often.
+const ATTEMPTS_MAX: usize = 10;
+
 impl Store {
     /// Reads the whole store, checks every checksum and recomputes every statistic. It
     /// takes as long as reading everything. Its memory does not grow with the store, and
@@ -81,13 +84,15 @@ impl Store {
     /// [`ErrorKind::Io`] if the file system refuses. Other damage is no error here but a
     /// result.
     pub fn verify(&self) -> Result<Verification> {
+        let mut attempts = 0;
         loop {
             let view = View::take(self.shared.directory(), true)?;
             let mut verifying = Verifying::new(&view);
             verifying.chunks()?;
+            attempts += 1;
             match verifying.log() {
                 // An append that failed was taken back meanwhile.
-                Err(error) if error.kind() == ErrorKind::Removed => {}
+                Err(error) if error.kind() == ErrorKind::Removed && attempts < ATTEMPTS_MAX => {}
                 read => return read.map(|()| verifying.verification),
             }
         }

@@ -221,6 +221,50 @@ fn a_retry_that_fails_too_stores_nothing_twice() {
     assert_holds(&path, &observations(0..16));
 }
 
+/// A retry drops what stays by replacing the log, stores a part, and then fails. What it has
+/// stored was kept by no other process, so an equal observation is another one.
+#[test]
+fn what_a_retry_has_stored_itself_was_not_taken_over() {
+    let (_guard, path) = place();
+    // More than is synced at once, so that a part is stored.
+    let tried = observations(10..600_010);
+    let store = options(SyncPolicy::Always).create(&path).expect("created");
+    append_each(&store, 0..10);
+    store.sync().expect("synced");
+    let (result, _) = record(refuse_writes_after(Vec::new()), || store.append_batch(&tried));
+    result.expect_err("no space");
+    let mut is_refused = false;
+    let refuse_once = move |_: &Path, event: &Event| match event.operation {
+        Operation::Write { offset, length } if offset > 8 << 20 && length > 16 && !is_refused => {
+            is_refused = true;
+            Err(no_space())
+        }
+        _ => Ok(()),
+    };
+    let (result, _) = record(refuse_once, || store.append_batch(&tried));
+    let stored = result.expect_err("no space").stored();
+    assert!(stored > 0 && stored < tried.len(), "{stored}");
+    let rest = store.append_batch(&tried[stored..]).expect("a retry");
+    assert_eq!(rest, 10 + stored as u64..600_010);
+    assert_eq!(store.append(tried[7]).expect("appended"), 600_010);
+    assert_eq!(store.snapshot().expect("a snapshot").len(), 600_011);
+}
+
+/// A sync drops what stays by replacing the log. What another process appends then, also if it is
+/// equal, is not what failed.
+#[test]
+fn what_another_appends_after_a_drop_was_not_taken_over() {
+    let (_guard, path) = place();
+    let tried = observations(10..12);
+    let (store, written) = store_of_ten(&path, SyncPolicy::Always, &tried);
+    let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+    result.expect_err("no space");
+    store.sync().expect("synced");
+    append_each(&Store::open(&path).expect("opened"), 10..11);
+    assert_eq!(store.append_batch(&tried).expect("a retry"), 11..13);
+    assert_eq!(store.snapshot().expect("a snapshot").len(), 13);
+}
+
 /// They are retried in one append, and each thread gets its own numbers.
 #[test]
 fn numbers_of_threads_that_append_together_skip_what_others_appended() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::format::frame::BLOCK_BYTES;
 use crate::format::names::{chunk_name, log_name};
 use crate::log::writer::LogWriter;
 use crate::os::disk::{Operation, watch};
@@ -173,6 +174,56 @@ fn what_a_void_takes_back_after_a_snapshot_is_no_damage() {
     writer.void(log.tail().watermark).expect("written");
     let error = snapshot.window(..).summary().expect_err("taken back");
     assert_eq!(error.kind(), ErrorKind::Removed, "{error}");
+}
+
+/// As the test before, and others have appended since, in smaller frames or in larger ones.
+#[test]
+fn what_was_taken_back_and_replaced_is_no_damage() {
+    for (before, after) in [(vec![50], vec![1; 40]), (vec![1; 40], vec![30])] {
+        let (_guard, path) = place();
+        let store = options(SyncPolicy::Never).create(&path).expect("created");
+        append_each(&store, 0..100);
+        store.sync().expect("synced");
+        let twin = path.with_extension("twin");
+        copy_store(&path, &twin);
+        let mut next = 100;
+        let mut append = |store: &Store, counts: &[u64]| {
+            for count in counts {
+                store.append_batch(&observations(next..next + count)).expect("appended");
+                next += count;
+            }
+        };
+        append(&store, &before);
+        let snapshot = store.snapshot().expect("a snapshot");
+        append(&options(SyncPolicy::Never).open(&twin).expect("opened"), &after);
+        std::fs::copy(log_path(&twin), log_path(&path)).expect("written");
+        let error = snapshot.window(..).summary().expect_err("taken back");
+        assert_eq!(error.kind(), ErrorKind::Removed, "{before:?}, {after:?}: {error}");
+    }
+}
+
+/// Many corrupt places, also in the block of the watermark, are damage as before, and each is
+/// searched for once.
+#[test]
+fn many_corrupt_places_are_read_in_time() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Never).create(&path).expect("created");
+    append_each(&store, 0..1_800);
+    store.sync().expect("synced");
+    append_each(&store, 1_800..1_900);
+    let log = log_path(&path);
+    let watermark = open_log(&path).tail().watermark.offset;
+    (0..300).for_each(|n| flip(&log, FIRST_FRAME + 2 * n * FRAME + 20));
+    flip(&log, watermark / BLOCK_BYTES * BLOCK_BYTES + 20);
+    let reads = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&reads);
+    let count = move |file: &Path, operation: Operation, _: &[u8]| {
+        counted.set(counted.get() + u32::from(file == log && operation == Operation::Read));
+        Ok(())
+    };
+    let found = watch::with(count, || store.verify()).expect("verified");
+    assert_eq!(found.damage.len(), 301);
+    assert!(reads.get() < 1_000, "{}", reads.get());
 }
 
 #[test]

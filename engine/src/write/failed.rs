@@ -37,7 +37,7 @@ impl Failed {
         self.stays = Some((stays, rows));
     }
 
-    /// What is still in the log was dropped.
+    /// What was still in the log was dropped.
     pub(super) fn end_stay(&mut self) {
         self.stays = None;
     }
@@ -49,7 +49,7 @@ impl Failed {
             return Ok(());
         }
         if appending.is_durable_after(stays.kept) {
-            // Who had synced it would have replaced the log: this is what others appended.
+            // A writer that synced it would have replaced the log, so others appended this.
             self.stays = None;
             return Ok(());
         }
@@ -60,7 +60,8 @@ impl Failed {
         Ok(())
     }
 
-    /// Finds what another process has kept of what was in the log.
+    /// Finds what another process has kept of what was in the log. What stays after this is
+    /// dropped when the log is replaced.
     pub(super) fn find(&mut self, appending: &Appending) -> Result<()> {
         let Some((stays, tried)) = &self.stays else { return Ok(()) };
         if (appending.log.head().id, appending.kept) == (stays.log, stays.kept) {

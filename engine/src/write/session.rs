@@ -133,6 +133,7 @@ impl Session {
         self.is_checked = true;
         if let Some(appending) = &mut self.memory.appending {
             self.memory.failed.drop_from(appending)?;
+            self.memory.failed.find(appending)?;
         }
         Ok(self.memory.appending.as_mut())
     }
@@ -148,44 +149,38 @@ impl Session {
         if self.look()?.is_none() {
             self.memory.appending = Some(Appending::first(&self.directory, &self.lock)?);
         }
-        if let Some(appending) = &self.memory.appending {
-            self.memory.failed.find(appending)?;
-        }
         let found = self.memory.failed.claim(rows);
-        let others = |at: &usize| !found.contains_key(at);
-        let wanted = match found.is_empty() {
+        let is_other = |at: &usize| !found.contains_key(at);
+        let others = match found.is_empty() {
             true => Cow::Borrowed(rows),
-            false => (0..rows.len()).filter(others).map(|at| rows[at]).collect(),
+            false => (0..rows.len()).filter(is_other).map(|at| rows[at]).collect(),
         };
-        let (appending, lock) = self.parts();
         // Not the log's end: what was reported as failed may still be there.
-        let start = appending.kept.sequence;
-        let appended = appending.append(lock, &wanted, how);
-        match appended {
-            Ok(()) => {
-                let end = appending.kept.sequence;
-                self.memory.failed.end_stay();
-                self.memory.full = None;
-                self.note_unsynced(how.durable);
-                Ok(Numbers { found, end, count: rows.len() })
-            }
-            Err(error) => {
-                let kept = appending.kept.sequence.saturating_sub(start);
-                let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(wanted.len());
-                let stored = (0..rows.len()).filter(others).nth(kept).unwrap_or(rows.len());
-                let error = error.having_stored(stored);
-                let is_full = appending.is_full();
-                self.memory.full =
-                    is_full.then(|| (Instant::now(), error.clone().having_stored(0)));
-                let claimed = found.into_iter().filter(|(at, _)| *at >= stored).collect();
-                self.memory.failed.give_back(rows, &claimed);
-                // What is known is forgotten: the store is examined again before the next write.
-                if let Some(stays) = self.memory.appending.take().and_then(|known| known.stays) {
-                    self.memory.failed.note(stays, &wanted[kept..]);
-                }
-                Err(error)
-            }
+        let kept = |appending: &Appending| appending.kept.sequence;
+        let start = self.memory.appending.as_ref().map_or(0, kept);
+        let (appended, end) = self.work(|appending, lock| {
+            (appending.append(lock, &others, how), appending.kept.sequence)
+        });
+        let Err(error) = appended else {
+            self.memory.failed.end_stay();
+            self.memory.full = None;
+            self.note_unsynced(how.durable);
+            return Ok(Numbers { found, end, count: rows.len() });
+        };
+        let kept = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
+        let kept = kept.min(others.len());
+        // As many as come before the first that is not stored.
+        let stored = (0..rows.len()).filter(is_other).nth(kept).unwrap_or(rows.len());
+        let error = error.having_stored(stored);
+        let is_full = self.memory.appending.as_ref().is_some_and(Appending::is_full);
+        self.memory.full = is_full.then(|| (Instant::now(), error.clone().having_stored(0)));
+        let claimed = found.into_iter().filter(|(at, _)| *at >= stored).collect();
+        self.memory.failed.give_back(rows, &claimed);
+        // What is known is forgotten: the store is examined again before the next write.
+        if let Some(stays) = self.memory.appending.take().and_then(|known| known.stays) {
+            self.memory.failed.note(stays, &others[kept..]);
         }
+        Err(error)
     }
 
     /// Lets the next append try to seal a full log, whenever that failed last.
@@ -223,19 +218,24 @@ impl Session {
         if self.look()?.is_none() {
             return Ok(T::default());
         }
-        let (appending, lock) = self.parts();
-        let result = work(appending, lock);
+        let result = self.work(work);
         if result.is_err() {
             self.memory.appending = None;
-        } else if !appending.is_full() {
+        } else if !self.memory.appending.as_ref().is_some_and(Appending::is_full) {
             self.memory.full = None;
         }
         result
     }
 
-    fn parts(&mut self) -> (&mut Appending, &Lock) {
-        let appending = self.memory.appending.as_mut();
-        (appending.expect("the store was looked at"), &self.lock)
+    /// Runs `work` on what is known of the store.
+    fn work<T>(&mut self, work: impl FnOnce(&mut Appending, &Lock) -> T) -> T {
+        let appending = self.memory.appending.as_mut().expect("the store was looked at");
+        let log = appending.log.head().id;
+        let result = work(appending, &self.lock);
+        if appending.log.head().id != log {
+            self.memory.failed.end_stay();
+        }
+        result
     }
 
     fn note_unsynced(&mut self, durable: bool) {
