@@ -54,7 +54,7 @@ pub enum ErrorKind {
     /// Stored bytes do not match their checksum, or a file of the store is missing.
     Damaged,
     /// Retention removed observations that the snapshot still covers, or an append that
-    /// failed took back what the snapshot had found. Another snapshot is without them.
+    /// failed took back what the snapshot had found. Take another snapshot.
     Removed,
     /// The store's path leads to another directory than when it was opened.
     Replaced,

@@ -241,7 +241,7 @@ impl Source {
 
     /// Writes the next file. Returns whether there was one to write.
     fn write_next(&mut self, to: &Destination) -> Result<bool, Exit> {
-        // What retention removes meanwhile is read from another snapshot.
+        // If something is removed meanwhile, another snapshot is read.
         let (sequences, read) = loop {
             let Some(sequences) = self.next_file(to)? else { return Ok(false) };
             let Some(opened) = &self.opened else { return Ok(false) };

@@ -193,7 +193,7 @@ impl Lane {
     }
 
     fn next_batch(&mut self, course: &Course) -> Result<Option<Batch>, Exit> {
-        // What retention removes meanwhile is read from another snapshot.
+        // If something is removed meanwhile, another snapshot is read.
         loop {
             let Some(opened) = self.opened(course)? else { return Ok(None) };
             let (next, end) = (opened.cursor.next, opened.snapshot.durable_end());

@@ -114,7 +114,7 @@ impl From<gaugelog::Error> for Refusal {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             NotFound | NotAStore => StatusCode::NOT_FOUND,
-            // Retention was at work: the next try is about what is there then.
+            // The next try is about what is there then.
             Removed => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::blocks::Blocks;
 use super::resync::Resync;
-use super::tail::{Gap, Tail};
+use super::tail::Tail;
 use super::walk::{Frame, expected_at, frame_at};
 use super::{Head, Place, header_of};
 use crate::error::{Damage, Error, ErrorKind, Result};
-use crate::format::frame::{BLOCK_BYTES, Kind, decode_rows};
+use crate::format::frame::{BLOCK_BYTES, Kind, UNIT_USIZE, decode_rows};
 use crate::format::names::log_name;
 use crate::format::record::{RECORD_BYTES, Record};
 use crate::observation::Observation;
@@ -28,8 +28,7 @@ pub(crate) struct Log {
     /// The last corrupt place that was passed over, and what follows it. Reading a long one
     /// piece by piece must not search all of it for each piece.
     passed: Mutex<Option<(Place, Place)>>,
-    /// Whether a place that was not durable is invalid although nothing was taken back: no
-    /// writer makes such a log. It is not searched again for each such place.
+    /// Set once a void has been found that does not end the log. Others are not examined then.
     is_forged: AtomicBool,
 }
 
@@ -130,6 +129,7 @@ impl Log {
                 rows_first: 0,
             };
             reading.run()?;
+            self.check_kept()?;
         }
         match self.unreadable_end().filter(|_| reaches_end) {
             Some(damage) => {
@@ -137,6 +137,20 @@ impl Log {
             }
             None => Ok(()),
         }
+    }
+
+    /// What was not durable when the log was opened may have been taken back since, because
+    /// its append failed. Then its last frame is gone, and others may be in its place.
+    fn check_kept(&self) -> Result<()> {
+        let Some((offset, header)) = self.tail.last else { return Ok(()) };
+        let mut found = [0; UNIT_USIZE];
+        let is_kept = self.file.read(offset, &mut found).is_err() || found == header;
+        if is_kept { Ok(()) } else { Err(self.taken_back()) }
+    }
+
+    fn taken_back(&self) -> Error {
+        let detail = "an append that failed was taken back meanwhile; take another snapshot";
+        Error::new(ErrorKind::Removed, self.file.path(), detail)
     }
 
     fn passed(&self) -> MutexGuard<'_, Option<(Place, Place)>> {
@@ -182,7 +196,6 @@ impl Reading<'_> {
         }
         // The log is shorter than the manifest states, or than it was.
         if place.sequence < self.wanted.end {
-            self.check_not_taken_back(place)?;
             self.lose(place, self.wanted.end, None)?;
         }
         self.flush()
@@ -278,7 +291,9 @@ impl Reading<'_> {
         if self.frame(place)?.is_some() {
             return Ok(place);
         }
-        self.check_not_taken_back(place)?;
+        if self.is_voided(place)? {
+            return Err(self.log.taken_back());
+        }
         let passed = *self.log.passed();
         if let Some((_, next)) = passed.filter(|(from, _)| *from == place) {
             self.lose(place, next.sequence, None)?;
@@ -295,21 +310,17 @@ impl Reading<'_> {
         Ok(next)
     }
 
-    /// What was not durable when the log was opened may not be there any more, because its
-    /// append failed. Then the log now ends elsewhere, and others may have appended there.
-    fn check_not_taken_back(&self, place: Place) -> Result<()> {
+    /// Whether the log now ends with a void at a place that was not durable when it was opened.
+    fn is_voided(&mut self, place: Place) -> Result<bool> {
         let log = self.log;
-        if place.offset < log.tail.stated || log.is_forged.load(Ordering::Relaxed) {
-            return Ok(());
+        let found = expected_at(&mut self.blocks, &log.head, place)?;
+        let is_void = found.is_some_and(|frame| frame.header.kind == Kind::Void);
+        if !is_void || place.offset < log.tail.stated || log.is_forged.load(Ordering::Relaxed) {
+            return Ok(false);
         }
-        let now = Tail::find(&log.file, &log.head)?;
-        let is_corrupt = |gap: &Gap| (gap.from.offset..gap.to.offset).contains(&place.offset);
-        if now.end == log.tail.end || now.unreadable.is_some() || now.gaps.iter().any(is_corrupt) {
-            log.is_forged.store(now.end == log.tail.end, Ordering::Relaxed);
-            return Ok(());
-        }
-        let detail = "an append that failed was taken back meanwhile; take another snapshot";
-        Err(Error::new(ErrorKind::Removed, log.file.path(), detail))
+        let is_voided = Tail::find(&log.file, &log.head)?.end.offset <= place.offset;
+        log.is_forged.store(!is_voided, Ordering::Relaxed);
+        Ok(is_voided)
     }
 
     fn lose(&mut self, place: Place, end: u64, why: Option<&Error>) -> Result<()> {

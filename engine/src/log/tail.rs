@@ -15,7 +15,7 @@ use super::resync::{Resync, could_follow};
 use super::walk::{Frame, frame_at, walk};
 use super::{Head, Place};
 use crate::error::{Error, Result};
-use crate::format::frame::{BLOCK_BYTES, Kind, LOG_BYTES_MAX, UNIT, next_place};
+use crate::format::frame::{BLOCK_BYTES, Kind, LOG_BYTES_MAX, UNIT, UNIT_USIZE, next_place};
 use crate::os::disk::{DiskFile, SECTOR};
 
 /// How a log ends.
@@ -25,8 +25,11 @@ pub(crate) struct Tail {
     pub(crate) end: Place,
     /// The furthest place up to which the log states that it is durable.
     pub(crate) watermark: Place,
-    /// The furthest watermark. In a damaged log that place may be after the one above.
+    /// The furthest offset that a watermark states. In a damaged log, `watermark` may be before
+    /// it.
     pub(crate) stated: u64,
+    /// The last frame, if it is after that: its offset and its header.
+    pub(crate) last: Option<(u64, [u8; UNIT_USIZE])>,
     /// Whether a valid frame or mark follows what the log was made with. Its writer made
     /// sure that the listing of the log was durable.
     pub(crate) is_appended_to: bool,
@@ -92,12 +95,18 @@ impl Tail {
             rest = search.after(&end)?;
         }
         let watermark = search.watermark_place(&end)?;
+        let last = end.last.filter(|last| *last >= end.watermark);
+        let last = match last {
+            Some(last) => Some((last, search.blocks.header_at(last)?)),
+            None => None,
+        };
         let Search { mut blocks, gaps, .. } = search;
         let unreadable = blocks.take_unreadable();
         Ok(Self {
             end: end.place,
             watermark,
             stated: end.watermark,
+            last,
             is_appended_to: end.place.offset > head.made.offset || end.stop == Stop::Mark,
             stop: end.stop,
             is_clean: rest == 0
@@ -118,6 +127,8 @@ struct End {
     stop: Stop,
     /// The furthest watermark that was met.
     watermark: u64,
+    /// The offset of the last frame of rows or losses that was met.
+    last: Option<u64>,
 }
 
 struct Search<'a> {
@@ -174,13 +185,17 @@ impl Search<'_> {
 
     /// Walks from `start` to the first invalid place, a mark or a void.
     fn walk_from(&mut self, start: Place) -> Result<End> {
-        let mut end = End { place: start, stop: Stop::Nothing, watermark: self.head.made.offset };
+        let watermark = self.head.made.offset;
+        let mut end = End { place: start, stop: Stop::Nothing, watermark, last: None };
         end.place = walk(&mut self.blocks, self.head, start, |frame| {
             end.watermark = end.watermark.max(frame.header.synced_to.into());
             end.stop = match frame.header.kind {
                 Kind::Mark => Stop::Mark,
                 Kind::Void => Stop::Void,
-                Kind::Rows(_) | Kind::Lost { .. } => Stop::Nothing,
+                Kind::Rows(_) | Kind::Lost { .. } => {
+                    end.last = Some(frame.place.offset);
+                    Stop::Nothing
+                }
             };
         })?;
         Ok(end)

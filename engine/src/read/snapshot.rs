@@ -39,7 +39,7 @@ use crate::view::View;
 /// goes on with the rest. [`skip_damage`](Self::skip_damage) skips damage instead, and
 /// lists it.
 ///
-/// # Retention
+/// # Removal
 /// An answer that needs what retention has removed meanwhile is the error
 /// [`ErrorKind::Removed`](crate::ErrorKind::Removed), and never a smaller result. So is one
 /// that needs what an append has taken back because it failed.

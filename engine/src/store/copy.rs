@@ -44,8 +44,8 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Damaged`] if
     /// a file is missing; damage within a file is copied as it is. [`ErrorKind::Removed`]
-    /// if what is copied was removed each time. [`ErrorKind::Io`] if a file system refuses. After an error the copy has no manifest, so it is not a
-    /// store.
+    /// if what is copied was removed each time. [`ErrorKind::Io`] if a file system refuses.
+    /// After an error the copy has no manifest, so it is not a store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();
         let (copy, lock) = make_directory(path, self.shared.options().lock_wait)?;

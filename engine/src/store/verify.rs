@@ -59,7 +59,7 @@ impl Verification {
     }
 }
 
-/// Appends may fail while the store is verified, but not this often.
+/// How often a verification begins again because a failed append was taken back meanwhile.
 const ATTEMPTS_MAX: usize = 10;
 
 impl Store {
@@ -81,6 +81,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Damaged`] if both copies of the manifest are corrupt,
+    /// [`ErrorKind::Removed`] if appends that failed were taken back each of ten times,
     /// [`ErrorKind::Io`] if the file system refuses. Other damage is no error here but a
     /// result.
     pub fn verify(&self) -> Result<Verification> {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::disk_watch::{Event, no_space, record};
 use super::*;
-use crate::os::disk::Operation;
+use crate::os::disk::{Operation, watch};
 use crate::write::session::Numbers;
 
 /// Refuses all writes to a log. The first refused write still writes `stored`, as btrfs
@@ -121,18 +121,60 @@ fn retention_after_it_makes_no_log() {
 /// Nothing of what failed was written, and another writer appends the same observation there.
 #[test]
 fn an_equal_observation_of_another_writer_is_not_dropped() {
-    for policy in [SyncPolicy::Always, SyncPolicy::Never] {
+    let policies = [SyncPolicy::Always, SyncPolicy::Never];
+    for (policy, others) in policies.into_iter().flat_map(|it| policies.map(|other| (it, other))) {
         let (_guard, path) = place();
         let store = options(policy).create(&path).expect("created");
         append_each(&store, 0..10);
         store.sync().expect("synced");
         let (result, _) = record(refuse_writes_after(Vec::new()), || store.append(observation(10)));
         result.expect_err("no space");
-        append_each(&Store::open(&path).expect("opened"), 10..11);
+        append_each(&options(others).open(&path).expect("opened"), 10..11);
         assert_eq!(store.append(observation(11)).expect("appended"), 11);
         store.sync().expect("synced");
         assert_holds(&path, &observations(0..12));
     }
+}
+
+/// As the test before, and the writer cannot look whether something was written either.
+#[test]
+fn a_durable_observation_of_another_writer_is_not_dropped() {
+    let (_guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..10);
+    let mut has_failed = false;
+    let refuse = move |path: &Path, operation: Operation, _: &[u8]| {
+        let is_write = matches!(operation, Operation::Write { .. });
+        let is_of_log = path.extension().is_some_and(|it| it == "log");
+        let is_refused = is_of_log && (is_write || has_failed);
+        has_failed |= is_refused;
+        if is_refused { Err(no_space()) } else { Ok(()) }
+    };
+    let result = watch::with(refuse, || store.append(observation(10)));
+    assert!(result.expect_err("no space").to_string().contains("may be found later"));
+    append_each(&Store::open(&path).expect("opened"), 10..11);
+    assert_eq!(store.append(observation(11)).expect("appended"), 11);
+    assert_holds(&path, &observations(0..12));
+}
+
+/// Another process has kept what failed, and has not synced it. A retry that cannot sync it
+/// either has stored nothing.
+#[test]
+fn what_is_found_and_cannot_be_synced_is_not_stored() {
+    let (_guard, path) = place();
+    let tried = observations(10..12);
+    let (store, written) = store_of_ten(&path, SyncPolicy::Always, &tried);
+    let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
+    result.expect_err("no space");
+    append_each(&options(SyncPolicy::Never).open(&path).expect("opened"), 12..13);
+    let refuse = |_: &Path, event: &Event| match event.operation {
+        Operation::Sync | Operation::Create => Err(no_space()),
+        _ => Ok(()),
+    };
+    let (result, _) = record(refuse, || store.append_batch(&tried));
+    assert_eq!(result.expect_err("no space").stored(), 0);
+    assert_eq!(store.append_batch(&tried).expect("a retry"), 10..12);
+    assert_holds(&path, &observations(0..13));
 }
 
 /// Another process appends after what was reported as failed without copying it, as it
@@ -230,8 +272,8 @@ fn what_a_retry_has_stored_itself_was_not_taken_over() {
     let tried = observations(10..600_010);
     let store = options(SyncPolicy::Always).create(&path).expect("created");
     append_each(&store, 0..10);
-    store.sync().expect("synced");
-    let (result, _) = record(refuse_writes_after(Vec::new()), || store.append_batch(&tried));
+    let written = bytes_of(&store, &path, &tried[..2]);
+    let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
     result.expect_err("no space");
     let mut is_refused = false;
     let refuse_once = move |_: &Path, event: &Event| match event.operation {
@@ -246,7 +288,7 @@ fn what_a_retry_has_stored_itself_was_not_taken_over() {
     assert!(stored > 0 && stored < tried.len(), "{stored}");
     let rest = store.append_batch(&tried[stored..]).expect("a retry");
     assert_eq!(rest, 10 + stored as u64..600_010);
-    assert_eq!(store.append(tried[7]).expect("appended"), 600_010);
+    assert_eq!(store.append(tried[1]).expect("appended"), 600_010);
     assert_eq!(store.snapshot().expect("a snapshot").len(), 600_011);
 }
 

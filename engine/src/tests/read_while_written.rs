@@ -179,7 +179,14 @@ fn what_a_void_takes_back_after_a_snapshot_is_no_damage() {
 /// As the test before, and others have appended since, in smaller frames or in larger ones.
 #[test]
 fn what_was_taken_back_and_replaced_is_no_damage() {
-    for (before, after) in [(vec![50], vec![1; 40]), (vec![1; 40], vec![30])] {
+    let singly = |count| vec![1; count];
+    for (before, after) in [
+        (vec![50], singly(40)),
+        (singly(40), vec![30]),
+        (singly(40), vec![50]),
+        (singly(40), singly(40)),
+        (vec![50], vec![50, 9]),
+    ] {
         let (_guard, path) = place();
         let store = options(SyncPolicy::Never).create(&path).expect("created");
         append_each(&store, 0..100);
@@ -200,6 +207,22 @@ fn what_was_taken_back_and_replaced_is_no_damage() {
         let error = snapshot.window(..).summary().expect_err("taken back");
         assert_eq!(error.kind(), ErrorKind::Removed, "{before:?}, {after:?}: {error}");
     }
+}
+
+/// What was not durable when the snapshot was taken, is by now, and then becomes corrupt.
+#[test]
+fn what_becomes_corrupt_after_a_snapshot_is_damage() {
+    let (_guard, path) = place();
+    let store = options(SyncPolicy::Never).create(&path).expect("created");
+    append_each(&store, 0..100);
+    let snapshot = store.snapshot().expect("a snapshot");
+    append_each(&store, 100..1_000);
+    store.sync().expect("synced");
+    flip(&log_path(&path), FIRST_FRAME + 50 * FRAME + 20);
+    let error = snapshot.window(..).summary().expect_err("damage");
+    assert_eq!((error.kind(), error.lost()), (ErrorKind::Damaged, 50..51), "{error}");
+    let rest = snapshot.skip_damage().window(..).summary().expect("the rest");
+    assert_eq!(rest.count(), 99);
 }
 
 /// Many corrupt places, also in the block of the watermark, are damage as before, and each is

@@ -306,15 +306,16 @@ impl Appending {
     fn void(&mut self, error: Error, attempted: u64, first: Error) -> Error {
         let kept = self.kept;
         self.is_not_continuable = true;
-        match self.log.void(kept) {
-            Err(second) if attempted != kept.sequence => {
-                let rows = usize::try_from(attempted - kept.sequence).unwrap_or(usize::MAX);
-                self.stays = Some(Stays { log: self.log.head().id, kept, rows });
-                let second = second.followed_by(&first);
-                error.possibly_stored(kept.sequence..attempted, &second)
-            }
-            _ => error,
+        let Err(second) = self.log.void(kept) else { return error };
+        // Only whole frames are found later.
+        let found = Tail::find(self.log.file(), self.log.head());
+        let end = found.map_or(attempted, |tail| tail.end.sequence.min(attempted));
+        if end <= kept.sequence {
+            return error;
         }
+        let rows = usize::try_from(end - kept.sequence).unwrap_or(usize::MAX);
+        self.stays = Some(Stays { log: self.log.head().id, kept, rows });
+        error.possibly_stored(kept.sequence..end, &second.followed_by(&first))
     }
 
     /// Goes on after a failure that could not be taken back: everything after `kept` is
@@ -353,6 +354,6 @@ pub(crate) struct Stays {
     pub(crate) log: u64,
     /// Where it begins.
     pub(crate) kept: Place,
-    /// How many observations it may be.
+    /// How many observations it is, or may be.
     pub(crate) rows: usize,
 }

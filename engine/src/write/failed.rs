@@ -3,12 +3,13 @@
 //! makes it, and in whatever order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::append::{Appending, Stays};
 use crate::chunk::reader::{Page, Wanted};
 use crate::error::{ErrorKind, Result};
-use crate::format::{CHUNK, LEAF};
+use crate::format::{CHUNK_LEAVES, LEAF};
 use crate::log::reader::Piece;
 use crate::observation::Observation;
 use crate::os::disk::Directory;
@@ -53,8 +54,9 @@ impl Failed {
             self.stays = None;
             return Ok(());
         }
-        let found = stored_at(&appending.directory, stays.kept.sequence, tried.len() + 1)?;
-        if found.len() <= tried.len() && found.iter().zip(tried).all(is_same) {
+        let first = stays.kept.sequence;
+        let found = stored_at(&appending.directory, first..first + tried.len() as u64 + 1)?;
+        if found.iter().all(|it| is_same(first, tried, it)) {
             appending.drop_after(stays.kept);
         }
         Ok(())
@@ -68,19 +70,12 @@ impl Failed {
             return Ok(());
         }
         let first = stays.kept.sequence;
-        let stored = match stored_at(&appending.directory, first, tried.len()) {
-            // Another process had kept them, and then they were lost or removed.
-            Err(error) if matches!(error.kind(), ErrorKind::Removed | ErrorKind::Damaged) => {
-                Vec::new()
-            }
-            read => read?,
-        };
+        let stored = stored_at(&appending.directory, first..first + tried.len() as u64)?;
         if self.taken_over.len() + stored.len() > TAKEN_OVER_MAX {
             self.taken_over.clear();
         }
-        let same = stored.iter().zip(tried).take_while(|pair| is_same(*pair));
-        let found = same.zip(first..).map(|((row, _), number)| key(row, number));
-        self.taken_over.extend(found);
+        let same = stored.iter().take_while(|it| is_same(first, tried, it));
+        self.taken_over.extend(same.map(|(number, row)| key(row, *number)));
         self.stays = None;
         Ok(())
     }
@@ -113,31 +108,42 @@ fn key(row: &Observation, number: u64) -> Found {
     (row.timestamp_ns, row.value.to_bits(), number)
 }
 
-fn is_same((one, other): (&Observation, &Observation)) -> bool {
-    one.has_same_bits(other)
+/// Whether this is the one of `tried`, the first of which has the number `first`, that was to
+/// have its number.
+fn is_same(first: u64, tried: &[Observation], (number, row): &(u64, Observation)) -> bool {
+    let place = number.checked_sub(first).and_then(|place| usize::try_from(place).ok());
+    place.and_then(|place| tried.get(place)).is_some_and(|tried| tried.has_same_bits(row))
 }
 
-/// Up to `count` observations from `sequence` on, as far as they can be read.
-fn stored_at(directory: &Arc<Directory>, sequence: u64, count: usize) -> Result<Vec<Observation>> {
+/// The observations with these sequence numbers, as far as they can be read and are still
+/// kept.
+fn stored_at(directory: &Arc<Directory>, sequences: Range<u64>) -> Result<Vec<(u64, Observation)>> {
     let view = View::take(directory, true)?;
-    let end = sequence.saturating_add(count as u64).min(view.end_sequence());
     let (mut found, mut page) = (Vec::new(), Page::default());
-    let mut next = sequence;
-    while next < end.min(view.sealed_end_sequence()) {
-        let Ok(number) = u32::try_from(next / CHUNK) else { break };
-        view.chunk(number)?.read_page(next % CHUNK / LEAF, Wanted::ROWS, &mut page)?;
-        let skip = usize::try_from(next % LEAF).expect("less than a leaf");
-        found.extend(page.rows().skip(skip));
-        next = next - next % LEAF + LEAF;
+    let sealed = sequences.start..sequences.end.min(view.sealed_end_sequence());
+    let leaves =
+        if sealed.is_empty() { 0..0 } else { sealed.start / LEAF..sealed.end.div_ceil(LEAF) };
+    for leaf in leaves {
+        let Ok(number) = u32::try_from(leaf / CHUNK_LEAVES) else { break };
+        let within = leaf % CHUNK_LEAVES;
+        let chunk = view.chunk(number);
+        match chunk.and_then(|it| it.read_page(within, Wanted::ROWS, &mut page).map(|()| it)) {
+            Ok(chunk) => {
+                let rows = chunk.header.leaf_runs(within).flatten().zip(page.rows());
+                found.extend(rows.filter(|(number, _)| sealed.contains(number)));
+            }
+            // Another process had kept them, and then they were lost or removed.
+            Err(error) if matches!(error.kind(), ErrorKind::Removed | ErrorKind::Damaged) => {}
+            Err(error) => return Err(error),
+        }
     }
     if let Some(log) = view.log() {
-        log.read(next..end, &mut |piece| {
-            if let Piece::Rows { rows, .. } = piece {
-                found.extend_from_slice(rows);
+        log.read(sequences, &mut |piece| {
+            if let Piece::Rows { first_sequence, rows } = piece {
+                found.extend((first_sequence..).zip(rows.iter().copied()));
             }
             Ok(())
         })?;
     }
-    found.truncate(count);
     Ok(found)
 }

@@ -169,8 +169,10 @@ impl Session {
         };
         let kept = usize::try_from(end.saturating_sub(start)).unwrap_or(usize::MAX);
         let kept = kept.min(others.len());
-        // As many as come before the first that is not stored.
-        let stored = (0..rows.len()).filter(is_other).nth(kept).unwrap_or(rows.len());
+        // As many as come before the first that is not stored. If none of the others is, what
+        // was found need not be durable either.
+        let next = (0..rows.len()).filter(is_other).nth(kept).unwrap_or(rows.len());
+        let stored = if kept == 0 { 0 } else { next };
         let error = error.having_stored(stored);
         let is_full = self.memory.appending.as_ref().is_some_and(Appending::is_full);
         self.memory.full = is_full.then(|| (Instant::now(), error.clone().having_stored(0)));
