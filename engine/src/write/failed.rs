@@ -2,7 +2,7 @@
 //! taken back nor cut off by a void. A retry must not store it twice, whichever thread
 //! makes it, and in whatever order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -80,10 +80,10 @@ impl Failed {
         Ok(())
     }
 
-    /// Takes those of `rows` that another process has kept: their places in `rows`, and their
-    /// sequence numbers.
-    pub(super) fn claim(&mut self, rows: &[Observation]) -> BTreeMap<usize, u64> {
-        let mut claimed = BTreeMap::new();
+    /// Takes those of `rows` that another process has kept: their places in `rows`, which
+    /// ascend, and their sequence numbers.
+    pub(super) fn claim(&mut self, rows: &[Observation]) -> Vec<(usize, u64)> {
+        let mut claimed = Vec::new();
         if self.taken_over.is_empty() {
             return claimed;
         }
@@ -91,14 +91,14 @@ impl Failed {
             let equal = key(row, 0)..=key(row, u64::MAX);
             if let Some(found) = self.taken_over.range(equal).next().copied() {
                 self.taken_over.remove(&found);
-                claimed.insert(at, found.2);
+                claimed.push((at, found.2));
             }
         }
         claimed
     }
 
     /// Gives back what was claimed for `rows` that are not stored as a whole.
-    pub(super) fn give_back(&mut self, rows: &[Observation], claimed: &BTreeMap<usize, u64>) {
+    pub(super) fn give_back(&mut self, rows: &[Observation], claimed: &[(usize, u64)]) {
         let found = claimed.iter().map(|(at, number)| key(&rows[*at], *number));
         self.taken_over.extend(found);
     }

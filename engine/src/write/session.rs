@@ -2,7 +2,6 @@
 //! same process.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,9 +49,9 @@ impl Memory {
 /// The sequence numbers of what was appended at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
-    /// Those of observations that an attempt that was reported as failed has stored, by their
-    /// place among all. Observations of other processes may follow.
-    pub(crate) found: BTreeMap<usize, u64>,
+    /// Those of observations that an attempt that was reported as failed has stored, with
+    /// their places among all, which ascend. Observations of other processes may follow.
+    pub(crate) found: Vec<(usize, u64)>,
     /// The number after the last of the others.
     pub(crate) end: u64,
     /// How many observations there are.
@@ -62,13 +61,15 @@ pub(crate) struct Numbers {
 impl Numbers {
     /// From the lowest number of some of them to the one after the highest.
     pub(crate) fn of(&self, some: Range<usize>) -> Range<u64> {
-        let is_other = |at: &usize| !self.found.contains_key(at);
+        let before = |at: usize| self.found.partition_point(|(place, _)| *place < at);
+        let is_other = |at: &usize| before(*at) == before(*at + 1);
         let other = |at: usize| {
-            let after = self.count - at - self.found.range(at..).count();
+            let after = self.count - at - (self.found.len() - before(at));
             self.end - after as u64
         };
         let others = [some.clone().find(is_other), some.clone().rfind(is_other)];
-        let found = self.found.range(some.clone()).map(|(_, number)| *number);
+        let found = &self.found[before(some.start)..before(some.end)];
+        let found = found.iter().map(|(_, number)| *number);
         let numbers = others.into_iter().flatten().map(other).chain(found);
         let first = numbers.clone().min().unwrap_or_else(|| other(some.start));
         first..numbers.max().map_or(first, |last| last + 1)
@@ -150,7 +151,7 @@ impl Session {
             self.memory.appending = Some(Appending::first(&self.directory, &self.lock)?);
         }
         let found = self.memory.failed.claim(rows);
-        let is_other = |at: &usize| !found.contains_key(at);
+        let is_other = |at: &usize| found.binary_search_by_key(at, |(at, _)| *at).is_err();
         let others = match found.is_empty() {
             true => Cow::Borrowed(rows),
             false => (0..rows.len()).filter(is_other).map(|at| rows[at]).collect(),
@@ -176,8 +177,8 @@ impl Session {
         let error = error.having_stored(stored);
         let is_full = self.memory.appending.as_ref().is_some_and(Appending::is_full);
         self.memory.full = is_full.then(|| (Instant::now(), error.clone().having_stored(0)));
-        let claimed = found.into_iter().filter(|(at, _)| *at >= stored).collect();
-        self.memory.failed.give_back(rows, &claimed);
+        let claimed = found.partition_point(|(at, _)| *at < stored);
+        self.memory.failed.give_back(rows, &found[claimed..]);
         // What is known is forgotten: the store is examined again before the next write.
         if let Some(stays) = self.memory.appending.take().and_then(|known| known.stays) {
             self.memory.failed.note(stays, &others[kept..]);
