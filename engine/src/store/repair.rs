@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::Store;
 use super::rebuild::rebuild;
 use crate::chunk::reader::Chunk;
@@ -289,7 +291,11 @@ impl<'a> Repairing<'a> {
             match classify(&name) {
                 // It may hold what a log held that cannot be used.
                 Name::Damaged(_) if !has_all => self.orphan(&name),
-                Name::Damaged(_) | Name::Temporary => self.directory.remove(&name)?,
+                Name::Damaged(_) | Name::Temporary => match self.directory.remove(&name) {
+                    // It is not a file, and so not one of the store's.
+                    Err(error) if error.errno() == Some(Errno::ISDIR) => self.orphan(&name),
+                    removed => removed?,
+                },
                 Name::Log(id) if self.replaced_log == Some(id) => self.remove_log(&name)?,
                 Name::Log(id) if id != record.log => self.orphan(&name),
                 Name::Chunk(number)

@@ -128,6 +128,21 @@ fn chunks_without_manifest_and_log_are_a_store_again() {
     assert_holds_from(&path, 2_048, &observations(2_048..8_200));
 }
 
+/// A directory that has a name like one of the files that a repair removes is left alone.
+#[test]
+fn a_repair_leaves_directories() {
+    let (_guard, path) = place();
+    append_each(&Store::create(&path).expect("created"), 0..10);
+    for name in ["0000000000000001.log.damaged", "manifest.tmp"] {
+        std::fs::create_dir(path.join(name)).expect("a directory");
+    }
+    for _ in 0..2 {
+        let repair = Store::repair(&path).expect("repaired");
+        assert_eq!((repair.lost, repair.orphans.len()), (0, 2), "{repair:?}");
+    }
+    assert_holds(&path, &observations(0..10));
+}
+
 #[test]
 fn what_has_no_manifest_no_log_and_no_chunk_is_no_store() {
     let (_guard, path) = place();
