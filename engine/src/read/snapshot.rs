@@ -42,7 +42,7 @@ use crate::view::View;
 /// # Removal
 /// An answer that needs what retention has removed meanwhile is the error
 /// [`ErrorKind::Removed`](crate::ErrorKind::Removed), and never a smaller result. So is one
-/// that needs what an append has taken back because it failed.
+/// from the log, after an append that failed has taken back what this snapshot had found.
 #[derive(Clone)]
 pub struct Snapshot {
     tree: Arc<Tree>,

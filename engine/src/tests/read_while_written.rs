@@ -126,7 +126,7 @@ fn all_is_durable_if_the_previous_log_is_removed_while_it_is_looked_at() {
     assert_eq!(view.durable_sequence(), 2_100);
 }
 
-/// A store of 2,100 durable observations, of which 2,048 are sealed, and three that are not
+/// A store of 2,048 sealed observations, 52 durable ones in the log, and three that are not
 /// durable; and what takes these back, as a writer does whose disk is full.
 fn about_to_be_taken_back(path: &Path) -> (Store, impl Fn() + use<>) {
     let store = options(SyncPolicy::Never).create(path).expect("created");

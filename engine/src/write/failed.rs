@@ -108,8 +108,8 @@ fn key(row: &Observation, number: u64) -> Found {
     (row.timestamp_ns, row.value.to_bits(), number)
 }
 
-/// Whether this is the one of `tried`, the first of which has the number `first`, that was to
-/// have its number.
+/// Whether `tried`, which begins with the number `first`, has this observation at this
+/// number.
 fn is_same(first: u64, tried: &[Observation], (number, row): &(u64, Observation)) -> bool {
     let place = number.checked_sub(first).and_then(|place| usize::try_from(place).ok());
     place.and_then(|place| tried.get(place)).is_some_and(|tried| tried.has_same_bits(row))
