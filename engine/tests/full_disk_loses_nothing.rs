@@ -75,6 +75,7 @@ fn retention_works_on_a_full_disk() {
     let place = TempDir::new().expect("a directory");
     let Some(tmpfs) = small_tmpfs(&place, "6m") else { return };
     on_full_disk_retention_works(&tmpfs.at);
+    drop(tmpfs);
     let place = TempDir::new().expect("a directory");
     let make = ["mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096"];
     let Some(disk) = Disk::make(&place, 24, "30m", &make, "loop") else { return };

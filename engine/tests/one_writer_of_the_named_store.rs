@@ -205,7 +205,7 @@ fn a_log_exchanged_for_a_copy_is_noticed_at_the_next_append() {
 fn a_file_system_mounted_over_a_store_is_noticed_at_the_next_append() {
     let (guard, path) = place();
     let (store, writer) = store_and_writer(&path);
-    let mounted = Mounted { at: path.clone() };
+    let mounted = Mounted::to_mount(path.clone());
     if !mounted.mount_again(&["-t", "tmpfs", "-o", "size=1m", "none"]) {
         return not_run("this test needs to mount a tmpfs, which takes root");
     }

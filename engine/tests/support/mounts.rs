@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs, syncfs};
@@ -14,25 +15,38 @@ use super::processes::not_run;
 
 const UNMOUNTS_TRIED: u32 = 200;
 
+/// Held by the test of a process that has a file system made for it. A program that
+/// another test starts has all descriptors of the process open until it is executed, so
+/// that for a moment files would take space after they are removed. A test has one at a
+/// time too.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A mounted file system. It is unmounted when dropped, even if the test fails.
 pub struct Mounted {
     pub at: PathBuf,
+    /// Given up when all this test's file systems are unmounted.
+    alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl Mounted {
     /// `None` if this machine does not allow it.
     pub fn mount(at: PathBuf, arguments: &[&str]) -> Option<Self> {
         std::fs::create_dir(&at).expect("a directory");
-        let mounted = Self { at };
+        let mounted = Self::to_mount(at);
         mounted.mount_again(arguments).then_some(mounted)
+    }
+
+    /// Nothing is mounted there yet.
+    pub const fn to_mount(at: PathBuf) -> Self {
+        Self { at, alone: None }
     }
 
     pub fn mount_again(&self, arguments: &[&str]) -> bool {
         run(Command::new("mount").args(arguments).arg(&self.at))
     }
 
-    /// A program that another test of this process starts has all descriptors open for a
-    /// moment, until it is executed. So unmounting is tried again.
+    /// Tried again, because a program that another test of this process starts has all
+    /// descriptors open until it is executed.
     pub fn unmount(&self) -> bool {
         (0..UNMOUNTS_TRIED).any(|_| {
             run(Command::new("umount").arg(&self.at)) || {
@@ -65,13 +79,15 @@ pub fn run(command: &mut Command) -> bool {
 }
 
 pub fn small_tmpfs(place: &TempDir, size: &str) -> Option<Mounted> {
+    let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let options = format!("size={size}");
-    let mounted =
-        Mounted::mount(place.path().join("tmpfs"), &["-t", "tmpfs", "-o", &options, "none"]);
-    if mounted.is_none() {
+    let arguments = ["-t", "tmpfs", "-o", &options, "none"];
+    let Some(mut mounted) = Mounted::mount(place.path().join("tmpfs"), &arguments) else {
         not_run("this test needs to mount a tmpfs, which takes root");
-    }
-    mounted
+        return None;
+    };
+    mounted.alone = Some(alone);
+    Some(mounted)
 }
 
 /// A file system made for a test: in an image on a tmpfs, mounted by a loop device.
