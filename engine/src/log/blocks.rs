@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::format::frame::{BLOCK_BYTES, UNIT_USIZE};
+use crate::format::frame::BLOCK_BYTES;
 use crate::os::disk::DiskFile;
 
 const BLOCK: usize = 32 * 1024;
@@ -40,14 +40,6 @@ impl Blocks {
         }
         let skip = usize::try_from(offset - start).expect("less than a block");
         Ok(&self.bytes[skip.min(self.filled)..self.filled])
-    }
-
-    /// The first bytes at `offset`; zeros after the end of the block or the file.
-    pub(crate) fn header_at(&mut self, offset: u64) -> Result<[u8; UNIT_USIZE]> {
-        let (bytes, mut header) = (self.from(offset)?, [0; UNIT_USIZE]);
-        let length = bytes.len().min(UNIT_USIZE);
-        header[..length].copy_from_slice(&bytes[..length]);
-        Ok(header)
     }
 
     /// Drops the block, so that it is read again.

@@ -95,18 +95,13 @@ impl Tail {
             rest = search.after(&end)?;
         }
         let watermark = search.watermark_place(&end)?;
-        let last = end.last.filter(|last| *last >= end.watermark);
-        let last = match last {
-            Some(last) => Some((last, search.blocks.header_at(last)?)),
-            None => None,
-        };
         let Search { mut blocks, gaps, .. } = search;
         let unreadable = blocks.take_unreadable();
         Ok(Self {
             end: end.place,
             watermark,
             stated: end.watermark,
-            last,
+            last: end.last.filter(|(offset, _)| *offset >= end.watermark),
             is_appended_to: end.place.offset > head.made.offset || end.stop == Stop::Mark,
             stop: end.stop,
             is_clean: rest == 0
@@ -127,8 +122,8 @@ struct End {
     stop: Stop,
     /// The furthest watermark that was met.
     watermark: u64,
-    /// The offset of the last frame of rows or losses that was met.
-    last: Option<u64>,
+    /// The last frame of rows or losses that was met: its offset and its header.
+    last: Option<(u64, [u8; UNIT_USIZE])>,
 }
 
 struct Search<'a> {
@@ -187,13 +182,14 @@ impl Search<'_> {
     fn walk_from(&mut self, start: Place) -> Result<End> {
         let watermark = self.head.made.offset;
         let mut end = End { place: start, stop: Stop::Nothing, watermark, last: None };
-        end.place = walk(&mut self.blocks, self.head, start, |frame| {
+        end.place = walk(&mut self.blocks, self.head, start, |frame, bytes| {
             end.watermark = end.watermark.max(frame.header.synced_to.into());
             end.stop = match frame.header.kind {
                 Kind::Mark => Stop::Mark,
                 Kind::Void => Stop::Void,
                 Kind::Rows(_) | Kind::Lost { .. } => {
-                    end.last = Some(frame.place.offset);
+                    let header = bytes.first_chunk().expect("a frame has a header");
+                    end.last = Some((frame.place.offset, *header));
                     Stop::Nothing
                 }
             };
@@ -239,7 +235,7 @@ impl Search<'_> {
         }
         let mut reached = self.head.made;
         if let Some(start) = self.block_of(watermark)?.filter(|_| watermark > reached.offset) {
-            walk(&mut self.blocks, self.head, start, |frame| {
+            walk(&mut self.blocks, self.head, start, |frame, _| {
                 for place in [frame.place, frame.end()] {
                     if place.offset <= watermark {
                         reached = place;

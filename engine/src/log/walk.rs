@@ -57,15 +57,17 @@ pub(crate) fn expected_at(blocks: &mut Blocks, head: &Head, place: Place) -> Res
 }
 
 /// Walks from `place` to the first invalid place and returns it. A mark or a void also
-/// ends the walk, at its own place. `each` sees every frame, marks and voids included.
+/// ends the walk, at its own place. `each` sees every frame, marks and voids included,
+/// and its bytes, as they were when it was found valid.
 pub(crate) fn walk(
     blocks: &mut Blocks,
     head: &Head,
     mut place: Place,
-    mut each: impl FnMut(&Frame),
+    mut each: impl FnMut(&Frame, &[u8]),
 ) -> Result<Place> {
     while let Some(frame) = expected_at(blocks, head, place)? {
-        each(&frame);
+        // In the block that is there, so nothing is read again.
+        each(&frame, blocks.from(place.offset)?);
         if matches!(frame.header.kind, Kind::Mark | Kind::Void) {
             break;
         }

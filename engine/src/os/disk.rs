@@ -95,6 +95,11 @@ pub(crate) fn create_directory(path: &Path) -> Result<()> {
     call(path, Operation::CreateDirectory, doing, || std::fs::create_dir(path))
 }
 
+/// Removes an empty directory.
+pub(crate) fn remove_directory(path: &Path) -> Result<()> {
+    call(path, Operation::Remove, "remove the directory", || std::fs::remove_dir(path))
+}
+
 /// Forces the names in the directory at `path`, a store's parent, to the disk.
 pub(crate) fn sync_directory_at(path: &Path) -> Result<()> {
     let sync = || File::open(path)?.sync_all();

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Store;
-use super::create::make_directory;
-use crate::error::{ErrorKind, Result};
+use super::create::{make_directory, parent};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{MANIFEST, Name, chunk_name, classify};
 use crate::format::record::Record;
 use crate::log::Head;
 use crate::log::writer::LogWriter;
 use crate::manifest;
-use crate::os::disk::Directory;
+use crate::os::disk::{Directory, remove_directory};
 use crate::os::lock::Lock;
 use crate::view::View;
 use crate::write::held::Losses;
@@ -42,12 +42,28 @@ impl Store {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Damaged`] if
-    /// a file is missing; damage within a file is copied as it is. [`ErrorKind::Removed`]
-    /// if what is copied was removed each time. [`ErrorKind::Io`] if a file system refuses.
-    /// After an error the copy has no manifest, so it is not a store.
+    /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Invalid`] if
+    /// that is in the store itself, [`ErrorKind::Damaged`] if a file is missing; damage
+    /// within a file is copied as it is. [`ErrorKind::Removed`] if what is copied was
+    /// removed each time. [`ErrorKind::Io`] if a file system refuses. After an error the
+    /// copy is removed; what cannot be removed has no manifest, so it is not a store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();
+        let parent = Directory::open(parent(path));
+        if parent.is_ok_and(|parent| parent.is(self.shared.directory())) {
+            let detail = "this is in the store that is copied; choose a place outside it";
+            return Err(Error::new(ErrorKind::Invalid, path, detail));
+        }
+        let was_there = path.exists();
+        let copied = self.copy_to_empty(path);
+        if copied.is_err() && !was_there {
+            // Unless something in it could not be removed.
+            drop(remove_directory(path));
+        }
+        copied
+    }
+
+    fn copy_to_empty(&self, path: &Path) -> Result<u64> {
         let (copy, lock) = make_directory(path, self.shared.options().lock_wait)?;
         let mut attempts = 0;
         loop {

@@ -154,14 +154,19 @@ pub(super) fn make_directory(path: &Path, lock_wait: Duration) -> Result<(Arc<Di
         made => made?,
     }
     // Also where it was there: the process that made it may not have waited for the disk.
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    sync_directory_at(parent.unwrap_or(Path::new(".")))?;
+    sync_directory_at(parent(path))?;
     let directory = Arc::new(Directory::open(path)?);
     let lock = Lock::take(&directory, lock_wait)?;
     match directory.identity(MANIFEST)? {
         Some(_) => Err(already_there(path)),
         None => Ok((directory, lock)),
     }
+}
+
+/// The directory that has the name `path` in it.
+pub(super) fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 /// Accepts a directory that holds nothing, or what a creation that was cut off has left.

@@ -5,6 +5,7 @@
 use super::disk_watch::{Event, no_space, record};
 use super::*;
 use crate::error::ErrorKind;
+use crate::os::disk::Operation;
 
 /// Numbers that look random and are the same in each run (SplitMix64).
 struct Random(u64);
@@ -121,6 +122,37 @@ fn the_engines_own_copy_is_clean_at_every_size_and_goes_on_apart() {
     assert_eq!(store.copy_to(&to).expect_err("there").kind(), ErrorKind::AlreadyExists);
 }
 
+#[test]
+fn a_store_is_not_copied_into_itself() {
+    let (guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..3);
+    let link = guard.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    for within in [path.join("copy"), link.join("copy")] {
+        let error = store.copy_to(&within).expect_err("inside the store");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert_eq!(error.path(), within);
+    }
+    assert!(!path.join("copy").exists());
+}
+
+/// A directory that was there before, perhaps with an owner and a mode of its own.
+#[test]
+fn a_copy_that_failed_leaves_an_empty_directory_where_one_was() {
+    let (guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    append_each(&store, 0..3);
+    let to = guard.path().join("copy");
+    std::fs::create_dir(&to).expect("a directory");
+    let refuse = |_: &Path, event: &Event| {
+        if event.operation == Operation::Rename { Err(no_space()) } else { Ok(()) }
+    };
+    let (copied, _) = record(refuse, || store.copy_to(&to));
+    assert_eq!(copied.expect_err("no space").kind(), ErrorKind::Io);
+    assert_eq!(names(&to), Vec::<String>::new());
+}
+
 /// It fails at each call that changes the disk but the first, which makes the directory;
 /// also at those after the copy's manifest was renamed.
 #[test]
@@ -141,7 +173,7 @@ fn a_copy_that_failed_can_be_made_again() {
             assert!(call > 10, "{call} calls");
             break;
         }
-        assert_eq!(names(&to), Vec::<String>::new(), "call {call}");
+        assert!(!to.exists(), "call {call}");
         assert_eq!(store.copy_to(&to).expect("copied"), 2_100);
         assert_holds(&to, &observations(0..2_100));
     }

@@ -162,6 +162,43 @@ fn what_is_taken_back_after_a_snapshot_is_no_damage() {
     }
 }
 
+/// At each read of a snapshot and its summary; the frames are in two blocks.
+#[test]
+fn what_is_taken_back_while_it_is_looked_at_is_no_damage() {
+    let mut removed = 0;
+    for turn in 0.. {
+        let (_guard, path) = place();
+        let store = options(SyncPolicy::Never).create(&path).expect("created");
+        append_each(&store, 0..5);
+        store.sync().expect("synced");
+        store.append_batch(&observations(5..2_040)).expect("appended");
+        let (log, kept) = (log_path(&path), open_log(&path).tail().watermark.offset);
+        let reads = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&reads);
+        let take_back = move |file: &Path, operation: Operation, _: &[u8]| {
+            if file == log && operation == Operation::Read {
+                if counted.get() == turn {
+                    let mut bytes = std::fs::read(&log).expect("a log");
+                    bytes[usize::try_from(kept).expect("small")..].fill(0);
+                    std::fs::write(&log, &bytes).expect("written");
+                }
+                counted.set(counted.get() + 1);
+            }
+            Ok(())
+        };
+        let snapshot = || store.snapshot()?.window(..).summary();
+        match watch::with(take_back, snapshot).map(|summary| summary.count()) {
+            Ok(2_040) if reads.get() <= turn => break,
+            Ok(count) => assert_eq!(count, 5, "read {turn}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Removed, "read {turn}: {error}");
+                removed += 1;
+            }
+        }
+    }
+    assert!(removed > 2, "{removed}");
+}
+
 /// Also if a void ends the log, and whole frames follow it.
 #[test]
 fn what_a_void_takes_back_after_a_snapshot_is_no_damage() {

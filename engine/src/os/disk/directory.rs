@@ -46,6 +46,11 @@ impl Directory {
         self.path.join(name)
     }
 
+    /// Whether both are the same directory, under any name.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+
     /// Whether the path still leads to the directory that is open.
     pub(crate) fn is_named(&self) -> Result<bool> {
         let look = || {

@@ -106,7 +106,7 @@ fn log_parts(path: &Path, length: u64) -> Vec<Part> {
     let mut blocks = Blocks::new(Arc::new(file));
     let start = Place { offset: FIRST_FRAME, sequence: head.first_sequence };
     let mut parts = vec![Part { bytes: 0..RECORD_BYTES as u64, what: What::LogHeader }];
-    walk(&mut blocks, &head, start, |frame| {
+    walk(&mut blocks, &head, start, |frame, _| {
         let synced_to = u64::from(frame.header.synced_to);
         let what = match frame.header.kind {
             Kind::Mark | Kind::Void => What::Mark { synced_to },
