@@ -49,9 +49,10 @@ impl Hangup {
 /// What a second signal does where one was to end the run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Second {
-    /// It ends the program at once, which loses nothing that was acknowledged.
+    /// It ends the program at once, where that loses nothing.
     Ends,
-    /// Nothing more.
+    /// Nothing more: what is held in memory is stored first. Whatever ends a session may
+    /// send several signals.
     Ignored,
 }
 

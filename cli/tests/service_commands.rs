@@ -10,7 +10,7 @@ use std::io::{Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use gaugelog::{Observation, Store};
+use gaugelog::{Observation, Options, Store, SyncPolicy};
 use program::{Bench, Ran, SERVICE, install, names_in, program};
 use serde_json::json;
 
@@ -151,6 +151,21 @@ fn whoever_counts_the_rows_gets_each_observation_once() {
         fetched.extend(rows.as_array().unwrap().clone());
     }
     assert_eq!(fetched, bench.dump());
+}
+
+/// What is not durable may be taken back, and its numbers may be used again.
+#[test]
+fn a_dump_from_a_sequence_ends_where_what_is_durable_ends() {
+    let bench = Bench::new();
+    bench.serve(&["--add", "1"]).succeeds();
+    let store = Options::new().sync(SyncPolicy::Never).open(&bench.store).unwrap();
+    store.append(Observation::new(2, 2.0)).unwrap();
+    let rows = |from: &str| {
+        bench.serve(&["--dump", "--from", from]).succeeds().json().as_array().unwrap().len()
+    };
+    assert_eq!((rows("0"), rows("1"), rows("2"), bench.dump().len()), (1, 0, 0, 2));
+    store.sync().unwrap();
+    assert_eq!((rows("0"), rows("1"), rows("2")), (2, 1, 0));
 }
 
 #[test]

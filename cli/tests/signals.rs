@@ -5,6 +5,7 @@
 mod program;
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -173,24 +174,69 @@ fn ends_with_its_terminal(store: &str, arguments: impl FnOnce(&str) -> Vec<Strin
     assert_eq!(status(bench.dir.path(), store)[0]["ended"], "stopped");
 }
 
-/// While an append waits for another program's, the first signal is only noted.
-#[test]
-fn a_second_signal_ends_it_at_once() {
-    let bench = Bench::bare();
-    let leaving = Leaving::new(bench.dir.path());
-    let mut running =
-        collecting(bench.dir.path(), &["draws=normal", &format!("run={}", leaving.spec)]);
-    let pids = leaving.wait();
-    let lock = File::open(bench.dir.path().join("log/draws")).unwrap();
-    lock.lock().unwrap();
+/// As many as come before it has ended.
+fn signal_until_it_ends(running: &mut Running) -> Option<i32> {
     let mut signals = 0;
     wait_until(|| {
-        let _ = kill_process(Pid::from_child(&running.0), Signal::TERM);
+        let signal = [Signal::TERM, Signal::INT, Signal::HUP][signals % 3];
+        let _ = kill_process(Pid::from_child(&running.0), signal);
         signals += 1;
         running.0.try_wait().unwrap().is_some()
     });
-    assert_eq!(running.0.wait().unwrap().code(), Some(128 + 15), "{signals}");
+    assert!(signals > 1, "one signal is no test of several");
+    running.0.wait().unwrap().code()
+}
+
+#[test]
+fn several_signals_lose_nothing_that_is_held_in_memory() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let leaving = Leaving::new(dir);
+    let sources = ["draws=normal", &format!("run={}", leaving.spec), "--sync", "10m"];
+    let mut running = collecting(dir, &sources);
+    let pids = leaving.wait();
+    assert_eq!(signal_until_it_ends(&mut running), Some(0));
     assert!(!pids.iter().any(|pid| lives(pid)), "{pids:?}");
+    let seen = status(dir, "log");
+    assert!(seen[0]["observations"].as_u64() >= Some(1), "{seen:?}");
+    for source in [&seen[0], &seen[1]] {
+        assert_eq!(source["observations"], source["stored"], "{source}");
+        assert_eq!(source["ended"], "stopped", "{source}");
+    }
+}
+
+/// Another program's append is waited for; if that takes too long, it is an error and not
+/// a silent loss.
+#[test]
+fn several_signals_do_not_silence_that_something_was_not_stored() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    let arguments = ["collect", "normal", "--every", "10ms", "--quiet", "--log", "log"];
+    let mut command =
+        as_from_a_terminal(&tool(dir, &[&arguments[..], &["--sync", "10m"]].concat()));
+    let mut running = Running(command.stderr(Stdio::piped()).spawn().unwrap());
+    wait_until(|| dir.join("log/manifest").exists());
+    let lock = File::open(dir.join("log")).unwrap();
+    lock.lock().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert_eq!(signal_until_it_ends(&mut running), Some(1));
+    let mut said = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("were not stored") && said.contains("log"), "{said}");
+}
+
+/// A receiver that does not answer is waited for after the first signal.
+#[test]
+fn a_second_signal_ends_at_once_what_holds_nothing() {
+    let bench = Bench::bare();
+    let dir = bench.dir.path();
+    assert!(tool(dir, &["add", "log", "5", "--create"]).status().unwrap().success());
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = format!("http://{}/write", receiver.local_addr().unwrap());
+    let mut command = as_from_a_terminal(&tool(dir, &["forward", "log", "--to", &to]));
+    let mut running = Running(command.stderr(Stdio::null()).spawn().unwrap());
+    let _request = receiver.accept().unwrap();
+    assert_eq!(signal_until_it_ends(&mut running), Some(128 + Signal::INT.as_raw()));
 }
 
 /// A shell that has started something may become the collector.

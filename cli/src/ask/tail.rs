@@ -60,7 +60,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let mut followed = Vec::new();
     let mut outcome = each(stores, |Named { name, path }| {
         let store = Options::new().open_read_only(&path).map_err(|error| in_words(&error))?;
-        followed.push(Followed { store, name: are_named.then_some(name), next: None });
+        let name = are_named.then_some(name);
+        followed.push(Followed { store, name, next: None, last: None, durable: 0 });
         Ok(())
     });
     loop {
@@ -103,6 +104,11 @@ struct Followed {
     name: Option<String>,
     /// The sequence number after the last one that was printed.
     next: Option<u64>,
+    /// The last one that was printed.
+    last: Option<Observation>,
+    /// What was printed from here on was not durable at the last look, so it is taken back
+    /// if its append fails.
+    durable: u64,
 }
 
 impl Followed {
@@ -110,9 +116,11 @@ impl Followed {
     fn print(&mut self, arguments: &Arguments, range: &Range) -> Result<Result<(), Exit>, Exit> {
         let snapshot = self.store.snapshot().map_err(|error| refused(&error))?.skip_damage();
         let first = match self.next {
-            Some(next) if next > snapshot.end_sequence() => return Err(self.is_shorter(&snapshot)),
-            Some(next) => self.after_removed(next, &snapshot),
-            None => snapshot.end_sequence().saturating_sub(arguments.lines),
+            Some(next) => self.after_removed(self.after_taken_back(next, &snapshot)?, &snapshot),
+            None => {
+                self.durable = snapshot.end_sequence().saturating_sub(arguments.lines);
+                self.durable
+            }
         };
         let printed = self.print_from(first, &snapshot, arguments, range);
         match printed? {
@@ -123,6 +131,7 @@ impl Followed {
             Err(_) => {}
             Ok(()) => self.next = Some(snapshot.end_sequence()),
         }
+        self.durable = self.durable.max(snapshot.durable_end());
         Ok(reported(&snapshot))
     }
 
@@ -141,7 +150,7 @@ impl Followed {
             match found {
                 Ok((sequence, observation)) => {
                     self.add_line(&mut buffer, &mut rows, observation, arguments.json);
-                    self.next = Some(sequence + 1);
+                    (self.next, self.last) = (Some(sequence + 1), Some(observation));
                 }
                 Err(error) => outcome = Err(error),
             }
@@ -177,6 +186,36 @@ impl Followed {
             buffer.extend_from_slice(b"  ");
             json::number(buffer, observation.value);
             buffer.push(b'\n');
+        }
+    }
+
+    /// Where to go on; says how many that were printed are not stored, since their append
+    /// failed.
+    fn after_taken_back(&self, next: u64, snapshot: &Snapshot) -> Result<u64, Exit> {
+        let end = snapshot.end_sequence();
+        if next <= end && (next <= self.durable || self.is_there(next, snapshot)) {
+            return Ok(next);
+        }
+        if self.durable > end {
+            return Err(self.is_shorter(snapshot));
+        }
+        let (path, printed) = (shown(self.store.path()), next.saturating_sub(self.durable));
+        let (plural, printed) = (plural(printed), count(printed));
+        let text = format!(
+            "{path}: the last {printed} observation{plural} that were printed were taken back, \
+             at least in part, because an append failed; what is stored is printed from there on"
+        );
+        output::say("gaugelog", &text);
+        Ok(self.durable)
+    }
+
+    /// Whether the last one that was printed is still there, as far as it can be read.
+    fn is_there(&self, next: u64, snapshot: &Snapshot) -> bool {
+        let found = snapshot.by_sequence(next.saturating_sub(1)..next).next();
+        let bits = |it: Observation| (it.timestamp_ns, it.value.to_bits());
+        match (found, self.last) {
+            (Some(Ok((_, found))), Some(last)) => bits(found) == bits(last),
+            _ => true,
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) const IN_FILES: [&str; 18] = [
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let (ask, asked) = mpsc::channel();
-    let stop = signals::stop_flag(Hangup::reloads(ask), Second::Ends)?;
+    let stop = signals::stop_flag(Hangup::reloads(ask), Second::Ignored)?;
     let configuration = config::load(&arguments.config)?;
     if !arguments.quiet {
         stores::check_pictures(&arguments.out)?;

@@ -157,7 +157,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     if !arguments.config.is_empty() {
         return configured::run(arguments);
     }
-    let stop = signals::stop_flag(Hangup::Ends, Second::Ends)?;
+    let stop = signals::stop_flag(Hangup::Ends, Second::Ignored)?;
     let settings = arguments.settings(&stop)?;
     let inputs =
         input::open(&arguments.sources, &settings, &arguments.log, arguments.sync.is_some())?;

@@ -181,15 +181,20 @@ pub(super) fn values(reader: &Reader<'_>, store: &Named, query: &Query) -> Resul
         let is_cut = list.add(range.window(&snapshot).iter())?;
         return Ok(list.finish(&json!({ "truncated": is_cut, "missing": missing(&snapshot) })));
     };
-    let kept = snapshot.first_sequence();
+    let (kept, durable) = (snapshot.first_sequence(), snapshot.durable_end());
+    // What a program goes on with is given once, and is not taken back.
+    let end = if last.is_some() { snapshot.end_sequence() } else { durable };
     let mut next = first.max(kept);
-    let rows = snapshot.by_sequence(first..).take(limit).map(|row| {
+    let rows = snapshot.by_sequence(first..end.max(first)).take(limit).map(|row| {
         row.map(|(sequence, observation)| {
             next = sequence + 1;
             observation
         })
     });
     list.add(rows)?;
+    if last.is_some() {
+        next = next.min(durable).max(kept);
+    }
     Ok(list.finish(&json!({ "first": kept, "next": next, "missing": missing(&snapshot) })))
 }
 

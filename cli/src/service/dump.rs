@@ -1,6 +1,7 @@
 //! `--dump`: every observation in the order of time, one JSON array, streamed. With
-//! `--from`, those from a sequence number on, in the order of arrival: a caller that asks
-//! again and again gets each observation once, also where the clock was set back.
+//! `--from`, those from a sequence number on that are durable, in the order of arrival: a
+//! caller that asks again and again gets each observation once, also where the clock was
+//! set back, or an append failed and was taken back.
 
 use std::io::{self, Write};
 
@@ -26,7 +27,7 @@ pub(super) fn run(store: &Place, from: Option<u64>) -> Result<(), Exit> {
             }
             Some(first) => {
                 check(store, snapshot, first)?;
-                let arrived = snapshot.by_sequence(first..);
+                let arrived = snapshot.by_sequence(first..snapshot.durable_end().max(first));
                 let readable = arrived.map_while(|item| item.map_err(&mut note).ok());
                 print_all(readable.map(|(_, observation)| observation), out)
             }

@@ -16,7 +16,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use gaugelog::{Observation, Store};
+use gaugelog::{Observation, Options, Store, SyncPolicy};
 use program::{Ran, TOOL, names_in, program};
 use serde_json::Value;
 use tempfile::TempDir;

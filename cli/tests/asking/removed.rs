@@ -84,3 +84,46 @@ fn a_followed_store_that_goes_is_said_to_have_gone() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(said.ends_with("room: the store has gone; begin again when it is back\n"), "{said}");
 }
+
+/// The log's file, and its bytes.
+fn log_of(room: &Path) -> (PathBuf, Vec<u8>) {
+    let name = names_in(room).into_iter().find(|name| name.ends_with(".log")).unwrap();
+    let path = room.join(name);
+    let bytes = fs::read(&path).unwrap();
+    (path, bytes)
+}
+
+/// What is not durable is printed too, but its append may fail. Then others may get its
+/// numbers.
+#[test]
+fn a_follower_prints_what_takes_the_place_of_what_was_taken_back() {
+    for others in [0, 1, 3] {
+        let stored = (0..10).map(|n| Observation::new(NOON + n * SECOND, n as f64));
+        let dir = house(&[("room", stored.collect())]);
+        let room = dir.path().join("room");
+        let (log, before) = log_of(&room);
+        let unsynced = Options::new().sync(SyncPolicy::Never).open(&room).unwrap();
+        let failing = [90.0, 91.0].map(|value| Observation::new(NOON + 20 * SECOND, value));
+        unsynced.append_batch(&failing).unwrap();
+        let mut running = Running(begin(&["tail", "-f", "-n", "3"], &room));
+        let mut printed = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        let mut value = || printed.next().unwrap().unwrap().rsplit(' ').next().unwrap().to_owned();
+        assert_eq!([value(), value(), value()], ["9.0", "90.0", "91.0"]);
+        fs::write(&log, &before).unwrap();
+        let store = Store::open(&room).unwrap();
+        for n in 0..others {
+            store.append(Observation::new(NOON + 30 * SECOND, f64::from(n))).unwrap();
+        }
+        let mut said = BufReader::new(running.0.stderr.take().unwrap()).lines();
+        let said = said.next().unwrap().unwrap();
+        assert!(
+            said.contains("room: the last 2 observations that were printed were taken back"),
+            "{said}"
+        );
+        store.append(Observation::new(NOON + 40 * SECOND, 50.0)).unwrap();
+        for n in 0..others {
+            assert_eq!(value(), format!("{n}.0"));
+        }
+        assert_eq!(value(), "50.0");
+    }
+}

@@ -14,7 +14,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use gaugelog::{Observation, Store};
+use gaugelog::{Observation, Options, Store, SyncPolicy};
 use program::http::Server;
 use program::tool::{ran, wait_until};
 use program::{Ran, TOOL, house, names_in, program};
@@ -148,6 +148,26 @@ fn values_come_by_time_and_by_arrival() {
     }
     let (status, text) = server.refusal("/api/v1/stores/room/values?from=1&since=now");
     assert_eq!(status, 400, "{text}");
+}
+
+/// What is not durable may be taken back, and its numbers may be used again.
+#[test]
+fn a_client_that_follows_gets_what_is_durable() {
+    let all = weather(5);
+    let dir = house(&[("room", &all[..3])]);
+    let unsynced = Options::new().sync(SyncPolicy::Never);
+    let store = unsynced.open(dir.path().join("room")).unwrap();
+    store.append_batch(&all[3..]).unwrap();
+    let server = Server::of(dir.path(), &[]);
+    let values = |query: &str| {
+        let found = server.json(&format!("/api/v1/stores/room/values?{query}"));
+        (found["values"].as_array().unwrap().len(), found["next"].as_u64().unwrap())
+    };
+    assert_eq!(values("from=2"), (1, 3));
+    assert_eq!(values("from=4"), (0, 4));
+    assert_eq!(values("last=3"), (3, 3), "the latest, and those not durable are given again");
+    store.sync().unwrap();
+    assert_eq!(values("from=3"), (2, 5));
 }
 
 #[test]

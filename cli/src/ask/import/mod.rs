@@ -317,7 +317,7 @@ fn open(arguments: &Arguments) -> Result<Box<dyn Read>, Exit> {
     }
     let stop = match arguments.dry_run {
         true => None,
-        false => Some(signals::stop_flag(Hangup::Ends, Second::Ends)?),
+        false => Some(signals::stop_flag(Hangup::Ends, Second::Ignored)?),
     };
     Ok(Box::new(Input::new(file, stop)))
 }
