@@ -28,6 +28,7 @@ struct Inner {
     offset: Option<u64>,
     lost: Range<u64>,
     stored: usize,
+    uncertain: Range<u64>,
     detail: String,
     source: Option<Arc<io::Error>>,
 }
@@ -111,6 +112,7 @@ impl Error {
             offset: None,
             lost: 0..0,
             stored: 0,
+            uncertain: 0..0,
             detail: detail.into(),
             source: None,
         }))
@@ -150,10 +152,10 @@ impl Error {
 
     /// Says that the observations with these sequence numbers were reported as failed and
     /// may still be found later, because of a `second` error.
-    pub(crate) fn possibly_stored(self, sequences: Range<u64>, second: &Error) -> Self {
+    pub(crate) fn possibly_stored(mut self, sequences: Range<u64>, second: &Error) -> Self {
+        self.0.uncertain = sequences.clone();
         self.advising(&format!(
-            "and it cannot be taken back, so observations {} to {} may be found later; repeat \
-             the append with the same writer, which looks for them first: {second}",
+            "and it cannot be taken back, so observations {} to {} may be found later: {second}",
             sequences.start,
             sequences.end.saturating_sub(1),
         ))
@@ -273,6 +275,15 @@ impl Error {
     #[must_use]
     pub fn stored(&self) -> usize {
         self.0.stored
+    }
+
+    /// The sequence numbers of observations that were not acknowledged and may be found
+    /// later all the same, because the disk did not let them be taken back. Repeat the
+    /// append with the same [`Store`](crate::Store) or [`Writer`](crate::Writer): it looks
+    /// for them first, and stores nothing twice.
+    #[must_use]
+    pub fn uncertain(&self) -> Range<u64> {
+        self.0.uncertain.clone()
     }
 
     /// The operating system's error that caused it, if there is one.

@@ -143,8 +143,8 @@ impl Store {
     /// [`Writer`] of the store; [`ErrorKind::Locked`] if another process kept the lock
     /// too long; [`ErrorKind::Replaced`], [`ErrorKind::ReadOnly`]; [`ErrorKind::Damaged`]
     /// if the store cannot be continued; [`ErrorKind::Io`] if the file system refuses.
-    /// After an error the observation is not stored, unless the error says that it may be found
-    /// later.
+    /// After an error the observation is not stored, unless
+    /// [`uncertain`](crate::Error::uncertain) says that it may be found later.
     pub fn append(&self, observation: Observation) -> Result<u64> {
         Ok(self.append_batch(&[observation])?.start)
     }

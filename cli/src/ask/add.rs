@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gaugelog::{Observation, Store};
+use gaugelog::{ErrorKind, Observation, Store};
 use gaugelog_sources::Zone;
 use jiff::Timestamp;
 
 use super::moment;
 use crate::exit::Exit;
+use crate::explain;
 use crate::output;
 use crate::verify::in_words;
 
@@ -62,8 +63,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         true => Store::open_or_create(&arguments.store),
         false => Store::open(&arguments.store),
     };
-    let appended = opened.and_then(|store| store.append(Observation::new(time_ns, value)));
-    let sequence = appended.map_err(|error| in_words(&error))?;
+    let store = opened.map_err(|error| match (error.kind(), arguments.create) {
+        (ErrorKind::NotFound, false) => {
+            Exit::Error(format!("{error}; create it with --create, or name another directory"))
+        }
+        _ => in_words(&error),
+    })?;
+    let appended = store.append(Observation::new(time_ns, value));
+    let sequence = appended.map_err(|error| Exit::Error(explain::of_single_append(&error)))?;
     if arguments.json {
         output::print(format!("{{\"sequence\": {sequence}}}\n").as_bytes())?;
     }

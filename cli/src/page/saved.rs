@@ -60,8 +60,13 @@ impl Saved<'_> {
     /// In JSON. Written store by store: a tree of values takes tens of times as much memory.
     fn data(&self, columns: usize) -> gaugelog::Result<String> {
         let each = (columns / self.stores.len().max(1)).max(1);
-        let one = |(at, name): (usize, &&str)| match self.store(at, name, each) {
-            Err(error) if self.has_unreadable && error.kind() != ErrorKind::Cancelled => {
+        // What is removed while it is read is not in the next snapshot.
+        let twice = |at, name: &str| match self.store(at, name, each) {
+            Err(error) if error.kind() == ErrorKind::Removed => self.store(at, name, each),
+            read => read,
+        };
+        let one = |(at, name): (usize, &&str)| match twice(at, name) {
+            Err(error) if self.has_unreadable && !is_of_the_request(&error) => {
                 Ok(unreadable(name, &error))
             }
             read => read,
@@ -96,6 +101,11 @@ impl Saved<'_> {
         store["missing"] = missing.iter().map(ToString::to_string).collect();
         Ok(store)
     }
+}
+
+/// Whether the same request may be answered the next time.
+fn is_of_the_request(error: &gaugelog::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Removed)
 }
 
 fn unreadable(name: &str, error: &gaugelog::Error) -> Value {
@@ -216,4 +226,53 @@ fn rounded(value: f64, digits: usize) -> f64 {
     let decimals = digits - 1;
     let read = format!("{value:.decimals$e}").parse().ok();
     read.filter(|read: &f64| read.is_finite()).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::ops::Bound;
+
+    use gaugelog::{Observation, Store};
+
+    use super::*;
+
+    /// The observations of a chunk.
+    const CHUNK: usize = 65_536;
+
+    /// A store of a chunk and ten observations; the first snapshots lose the chunk.
+    fn page_of(outdated: usize) -> gaugelog::Result<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::create(dir.path().join("room")).unwrap();
+        let all: Vec<_> = (0..65_546).map(|n: i32| Observation::new(n.into(), n.into())).collect();
+        store.append_batch(&all).unwrap();
+        let before: Vec<_> = (0..outdated).map(|_| store.snapshot().unwrap()).collect();
+        let before = Cell::new(before);
+        assert_eq!(store.keep_bytes(1).unwrap(), CHUNK as u64);
+        let snapshot = |_| {
+            let mut left = before.take();
+            let next = left.pop().map_or_else(|| store.snapshot(), Ok);
+            before.set(left);
+            next
+        };
+        let zone = Zone::default();
+        Saved {
+            title: "house",
+            unit: "",
+            zone: &zone,
+            stores: &["room"],
+            snapshot: &snapshot,
+            has_unreadable: true,
+            times: (Bound::Unbounded, Bound::Unbounded),
+        }
+        .data(COLUMNS_MAX)
+    }
+
+    #[test]
+    fn what_is_removed_while_it_is_read_makes_no_store_empty() {
+        let page = page_of(1).unwrap();
+        assert!(page.contains("\"observations\":10"), "{page}");
+        let error = page_of(2).expect_err("removed twice");
+        assert_eq!(error.kind(), ErrorKind::Removed, "{error}");
+    }
 }

@@ -1,7 +1,7 @@
 //! What there is to say of a store without a question: its observations, its damage, its
 //! collector.
 
-use gaugelog::{Observation, Snapshot, Summary};
+use gaugelog::{ErrorKind, Observation, Snapshot, Summary};
 use gaugelog_sources::{LastError, Record};
 use serde_json::{Value, json};
 
@@ -43,7 +43,12 @@ impl Overview {
             let running = Record::kept_now(&store.path);
             Collector { is_running: running.is_ok_and(|count| count > 0), record }
         });
-        let read = Read::of(reader, store).map_err(|error| explained(&error));
+        let read = Read::of(reader, store).or_else(|error| match error.kind() {
+            // What is removed while it is read is not in the next snapshot.
+            ErrorKind::Removed => Read::of(reader, store),
+            _ => Err(error),
+        });
+        let read = read.map_err(|error| explained(&error));
         Self { name: store.name.clone(), read, collector }
     }
 

@@ -7,6 +7,7 @@ use gaugelog::Observation;
 
 use super::Place;
 use crate::exit::Exit;
+use crate::explain;
 use crate::python_float;
 
 /// A number as it was given, so that an error can name it.
@@ -33,6 +34,8 @@ pub(super) fn run(store: &Place, number: &Number) -> Result<(), Exit> {
             number.text.trim()
         )));
     }
-    store.options.open(&store.path)?.append(Observation::at(now, number.value))?;
+    let opened = store.options.open(&store.path)?;
+    let appended = opened.append(Observation::at(now, number.value));
+    appended.map_err(|error| Exit::Error(explain::of_single_append(&error)))?;
     Ok(())
 }

@@ -59,6 +59,7 @@ fn whole_frames_of_a_write_that_failed_may_be_found_and_a_retry_stores_them_once
         let (result, _) = record(refuse_writes_after(written), || store.append_batch(&tried));
         let error = result.expect_err("no space");
         assert!(error.to_string().contains("10 to 11 may be found later"), "{error}");
+        assert_eq!((error.stored(), error.uncertain()), (0, 10..12));
         assert_eq!(store.append_batch(&tried).expect("a retry"), 10..12);
         append_each(&store, 12..14);
         assert_holds(&path, &observations(0..14));

@@ -135,13 +135,25 @@ impl<'s> Import<'s> {
             }
             0 => format!("nothing of {file} is stored"),
             stored => format!(
-                "{} observation{} of {file} are stored: go on with --skip {}",
+                "{} observation{} of {file} {} stored: go on with --skip {}",
                 count(stored),
                 plural(stored),
+                if stored == 1 { "is" } else { "are" },
                 of_batch.checked_sub(1).map_or(self.stored.1, |last| self.rows[last])
             ),
         };
-        format!("{}; {way_on}", explained(error))
+        let uncertain = error.uncertain();
+        let more = match uncertain.end - uncertain.start {
+            0 => String::new(),
+            more => format!(
+                "; up to {} more may turn out to be: see with `gaugelog info {}`, before you go \
+                 on, whether it ends at {}",
+                count(more),
+                output::shown(self.store.path()),
+                count(uncertain.start),
+            ),
+        };
+        format!("{}; {way_on}{more}", explained(error))
     }
 
     fn sentence(&self) -> String {
