@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use gaugelog::{ErrorKind, Options, Store};
+use gaugelog_sources::escaped;
 use serde_json::json;
 
-use crate::ask::{reported, stores};
+use crate::ask::stores;
 use crate::each::{Form, each};
 use crate::exit::Exit;
+use crate::explain::way_out_of_io;
 use crate::figures::{count, plural};
-use crate::output::shown;
-use crate::verify::in_words;
+use crate::output::{self, shown};
+use crate::verify::{in_words, verdict};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,8 +30,8 @@ pub(crate) struct Arguments {
     /// A store, or a folder of stores; programs may go on appending.
     #[arg(value_name = "STORE")]
     store: PathBuf,
-    /// The directory of the copy, which must not exist yet, or be empty. The copies of a
-    /// folder's stores have their names in there.
+    /// The directory of the copy, which must not exist yet, or be empty. For a folder: the
+    /// folder of the copies, which is made if it is not there; their names in it must be free.
     #[arg(value_name = "DEST")]
     destination: PathBuf,
     #[command(flatten)]
@@ -42,16 +44,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     if all.contains(store) {
         return copy(store, destination, *form);
     }
+    if Store::has_files(destination).is_ok_and(|has_files| has_files) {
+        return Err(Exit::Error(format!(
+            "{}: this is a store, and stores are not copied into one; name a folder",
+            shown(destination)
+        )));
+    }
     match fs::create_dir(destination) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(Exit::Error(format!("{}: {error}", shown(destination))));
-        }
-        _ => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(|error| refused(destination, &error))?,
     }
     each(&all, |path| {
         let name = path.file_name().unwrap_or(path.as_os_str());
         copy(path, &destination.join(name), *form)
     })
+}
+
+fn refused(destination: &Path, error: &io::Error) -> Exit {
+    let way_out = way_out_of_io(error).map_or(String::new(), |way_out| format!("; {way_out}"));
+    Exit::Error(format!("{}: {error}{way_out}", shown(destination)))
 }
 
 fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
@@ -67,8 +78,14 @@ fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
     let [from, to] = [store, destination].map(Path::to_string_lossy);
     let object = json!({ "store": from, "destination": to, "observations": copied });
     form.print(&text, &object)?;
-    // Damage is copied too. Statistics meet that of the log; `verify` finds the rest.
-    let copy = Options::new().snapshot(destination).map(|copy| copy.skip_damage());
-    let copy = copy.and_then(|copy| copy.summary().map(|_| copy));
-    reported(&copy.map_err(|error| in_words(&error))?)
+    // Damage is copied too.
+    let copy = Options::new().positioned_reads(true).open_read_only(destination);
+    let verified = copy.and_then(|copy| copy.verify()).map_err(|error| in_words(&error))?;
+    if verified.is_sound() {
+        return Ok(());
+    }
+    for damage in &verified.damage {
+        output::say("gaugelog", &escaped(&damage.to_string()));
+    }
+    Err(Exit::Error(format!("{}: {}", shown(destination), verdict(destination, &verified))))
 }

@@ -74,7 +74,8 @@ pub(crate) fn without_manifest(error: &Error) -> Option<String> {
     is_one.then(|| {
         let path = shown(error.path());
         format!(
-            "{path}: the manifest of this store is missing; `gaugelog repair {path}` makes it again"
+            "{path}: the manifest of this store is missing; `gaugelog repair {path}` makes it \
+             again. A copy that was cut off has none either: remove that, and copy again"
         )
     })
 }

@@ -94,7 +94,7 @@ fn report(repair: &Repair, begins_at: Option<u64>) -> String {
     if repair.lost > 0 && repair.rewritten.iter().any(is_chunk) {
         text.push_str(
             "what was computed of a page before it was lost stays: its count, mean, deviation, \
-             least and greatest value\n",
+             least and greatest value; of a chunk that is lost altogether nothing stays\n",
         );
     }
     for orphan in &repair.orphans {
@@ -106,7 +106,10 @@ fn report(repair: &Repair, begins_at: Option<u64>) -> String {
 /// What a file is that the store does not use.
 fn of_orphan(path: &Path) -> &'static str {
     match path.extension().is_some_and(|ending| ending == "aside") {
-        true => "was set aside; the store does not use it, and it may be removed",
+        true => {
+            "was set aside, and is not used; it may be whole, if a file was renamed or restored \
+             to a wrong place: keep it until you know"
+        }
         false => "belongs to nothing here; left alone",
     }
 }

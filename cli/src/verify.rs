@@ -80,7 +80,8 @@ fn report(path: &Path, verified: &Verification) -> String {
     text
 }
 
-fn verdict(path: &Path, verified: &Verification) -> String {
+/// What to do about a store that is damaged.
+pub(crate) fn verdict(path: &Path, verified: &Verification) -> String {
     let places = verified.damage.len() as u64 + verified.damage_unlisted;
     let mut verdict = format!("the store is damaged in {} place{}", count(places), plural(places));
     if verified.damage_unlisted > 0 {

@@ -43,9 +43,13 @@ fn tool(arguments: &[&str], paths: &[&Path]) -> Ran {
 
 fn damage(store: &Path) {
     let log = names_in(store).into_iter().find(|name| name.ends_with(".log")).unwrap();
-    let mut bytes = fs::read(store.join(&log)).unwrap();
+    flip(&store.join(log));
+}
+
+fn flip(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
     bytes[20_000] ^= 0x10;
-    fs::write(store.join(log), bytes).unwrap();
+    fs::write(file, bytes).unwrap();
 }
 
 fn lines(ran: &Ran) -> Vec<Value> {
@@ -96,11 +100,31 @@ fn a_folder_is_copied_store_by_store() {
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert_eq!(names_in(&dir.path().join("damaged")), ["hall", "room", "shed"]);
 
+    // So is what a chunk has lost, and a chunk that is missing altogether.
+    let chunk = house.join("room/0000000000.chunk");
+    flip(&chunk);
+    let copied = |name: &str, said: &str| {
+        let to = dir.path().join(name);
+        let ran = tool(&["copy"], &[&house.join("room"), &to]);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        assert!(ran.stdout.ends_with(&format!("{name}: 70,000 observations copied\n")), "{ran:?}");
+        assert!(ran.stderr.contains(said), "{ran:?}");
+        to
+    };
+    copied("flipped", "the store is damaged in 1 place");
+    fs::remove_file(&chunk).unwrap();
+    let without = copied("without", "0000000000.chunk is missing; 65536 observations are lost");
+    let rest = tool(&["verify", "--json"], &[&without]);
+    assert_eq!(lines(&rest)[0]["readable"], 70_000 - 65_536);
+
     // Neither over a copy nor into what cannot be.
     let ran = tool(&["copy"], &[&house, &copy]);
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
     assert_eq!(ran.stderr.lines().count(), 3, "{ran:?}");
-    tool(&["copy"], &[&house, &dir.path().join("none/copy")]).fails_naming(&["none/copy"]);
+    let above = ["none/copy", "create the directory above it first"];
+    tool(&["copy"], &[&house, &dir.path().join("none/copy")]).fails_naming(&above);
+    tool(&["copy"], &[&house, &copy.join("room")]).fails_naming(&["copy/room: this is a store"]);
+    assert!(!copy.join("room/hall").exists());
 }
 
 #[test]

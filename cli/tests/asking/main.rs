@@ -270,7 +270,7 @@ fn the_size_of_a_store_that_may_not_be_listed_is_a_dash() {
 fn a_script_adds_what_is_meant_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let room = dir.path().join("room");
-    tool(&["add", "21.5"], &[&room]).fails_naming(&["room", "name the directory of a store"]);
+    tool(&["add", "21.5"], &[&room]).fails_naming(&["room", "create it with --create"]);
     let ran = tool(&["add", "21.5", "--create", "--json"], &[&room]).succeeds();
     assert_eq!(ran.stdout, "{\"sequence\": 0}\n");
     assert_eq!(tool(&["add", "-3"], &[&room]).succeeds().stdout, "");

@@ -43,10 +43,10 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Invalid`] if
-    /// that is in the store itself, [`ErrorKind::Damaged`] if a file is missing; damage
-    /// within a file is copied as it is. [`ErrorKind::Removed`] if what is copied was
-    /// removed each time. [`ErrorKind::Io`] if a file system refuses. After an error the
-    /// copy is removed; what cannot be removed has no manifest, so it is not a store.
+    /// that is in the store itself, [`ErrorKind::Damaged`] if the log is missing; other
+    /// damage is copied as it is. [`ErrorKind::Removed`] if what is copied was removed each
+    /// time. [`ErrorKind::Io`] if a file system refuses. After an error the copy is removed;
+    /// what cannot be removed has no manifest, so it is not a store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();
         let parent = Directory::open(parent(path));
@@ -122,8 +122,13 @@ fn copy_view(view: &View, copy: &Directory, lock: &Lock) -> Result<u64> {
 fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
     let name = chunk_name(number);
     let source = match view.directory().open_file(&name) {
-        // This finds out whether the chunk was removed by retention or is missing.
-        Err(error) if error.is_not_found() => return view.chunk(number).and(Err(error)),
+        // Retention has removed the chunk, or it is missing and the copy is without it too.
+        Err(error) if error.is_not_found() => {
+            return match view.chunk(number) {
+                Err(missing) if missing.kind() == ErrorKind::Damaged => Ok(()),
+                other => other.and(Err(error)),
+            };
+        }
         opened => opened?,
     };
     let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
