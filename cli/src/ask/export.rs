@@ -59,7 +59,8 @@ pub(crate) struct Arguments {
     /// .jsonl, .ndjson, .json, .lp or .parquet; csv without an ending].
     #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
     format: Option<Format>,
-    /// The file to write, which appears whole or not at all [default: standard output].
+    /// The file to write, which appears whole or not at all; until then it is .FILE-XXXXXX.part,
+    /// which stays if the program is killed [default: standard output].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

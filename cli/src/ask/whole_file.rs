@@ -34,7 +34,11 @@ pub(super) fn write(
     let replaced = fs::metadata(&place).ok().map(|found| found.permissions());
     // A temporary file is its owner's alone by default.
     let mode = if replaced.is_some() { 0o600 } else { 0o666 };
+    // Known by its name if the program is killed and it stays.
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
     let file = Builder::new()
+        .prefix(&format!(".{name}-"))
+        .suffix(".part")
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder.unwrap_or(Path::new(".")));
     let mut file = file.map_err(|error| refused(&error))?;
