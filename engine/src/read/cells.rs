@@ -57,6 +57,16 @@ pub(super) fn fill(snapshot: &Snapshot, cells: Cells<'_>, threads: usize) -> Res
     on_threads(threads, parts, || (), fill).map(drop)
 }
 
+/// The summary of a window: one interval that holds all times. It is merged from the largest
+/// nodes inside the window and the matching rows of leaves that the range cuts.
+pub(super) fn summary(snapshot: &Snapshot, times: Times) -> Result<Summary> {
+    let intervals = Intervals::Between(&[i64::MIN as i128, i64::MAX as i128 + 1]);
+    let mut cells = [Summary::EMPTY];
+    walk(snapshot, &mut Grid::new(Cells { times, intervals, first: 0, cells: &mut cells }))?;
+    let [summary] = cells;
+    Ok(summary)
+}
+
 struct Grid<'c> {
     cells: Cells<'c>,
     wanted: Times,

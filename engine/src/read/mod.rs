@@ -1,7 +1,7 @@
 //! Reading: from a fixed prefix of a store to the answers of a snapshot.
 //!
 //! ```text
-//! view ─▶ nodes ─▶ tree_walk ─▶ fold · cells · histogram · quantile ─▶ window ─▶ snapshot
+//! view ─▶ nodes ─▶ tree_walk ─▶ cells · histogram · quantile ─▶ window ─▶ snapshot
 //!           └──────▶ scan ──▶ ahead ──▶ by_sequence · time_order ───────┘
 //! ```
 //!
@@ -12,7 +12,6 @@
 mod ahead;
 pub(crate) mod by_sequence;
 mod cells;
-mod fold;
 pub(crate) mod grid;
 pub(crate) mod histogram;
 mod intervals;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::fold;
+use super::cells;
 use super::nodes::Node;
 use super::parallel::{on_threads, threads_max};
 use super::scan::{Columns, Scan};
@@ -61,7 +61,7 @@ pub(super) fn exact<'s>(
 /// The quantile of everything by sketches alone.
 pub(super) fn estimate(snapshot: &Snapshot, q: f64) -> Result<Option<f64>> {
     let times = Times::of(&..);
-    let summary = fold::summary(snapshot, times)?;
+    let summary = cells::summary(snapshot, times)?;
     if summary.count == 0 {
         return Ok(None);
     }

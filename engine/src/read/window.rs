@@ -9,7 +9,7 @@ use super::parallel::threads_for;
 use super::snapshot::Snapshot;
 use super::time_order::ByTime;
 use super::times::{Time, Times, nanoseconds};
-use super::{fold, quantile};
+use super::{cells, quantile};
 use crate::error::Result;
 use crate::observation::Observation;
 use crate::stats::bins::Edges;
@@ -63,7 +63,7 @@ impl Window {
     /// # Errors
     /// Those of [`Window`].
     pub fn summary(&self) -> Result<Summary> {
-        fold::summary(&self.snapshot, self.times)
+        cells::summary(&self.snapshot, self.times)
     }
 
     /// The exact `q`-quantile, linear between the two nearest values (numpy's default,
@@ -211,7 +211,7 @@ impl Window {
             return Err(self.snapshot.tree().invalid("the edges of buckets do not ascend".into()));
         }
         let within = self.times.clipped_to(edges[0]..=edges[edges.len() - 1] - 1);
-        let whole = fold::summary(&self.snapshot, within)?;
+        let whole = cells::summary(&self.snapshot, within)?;
         grid::buckets(&self.snapshot, within, &whole, Intervals::Between(&edges))
     }
 
