@@ -12,7 +12,7 @@ use pco::{ChunkConfig, DecompressorScratch, DeltaSpec, PagingSpec};
 
 use super::decimals;
 use super::steps::Steps;
-use crate::format::chunk::{Codec, META_BYTES_MAX, PCO_VERSION};
+use crate::format::chunk::{Codec, Column, META_BYTES_MAX, PCO_VERSION};
 
 /// Level 6 is a tenth faster, but takes five times the bytes where 100 floats repeat.
 const LEVEL: usize = 8;
@@ -52,7 +52,7 @@ pub(super) fn encode_times(times: &[i64], rows: &[usize]) -> Encoded {
     });
     in_steps
         .or_else(|| compress(times, rows))
-        .filter(|encoded| restores(encoded, times, rows, TimesDecoder::new, TimesDecoder::decode))
+        .filter(|encoded| restores(encoded, Column::Times, times, rows, Decoder::times))
         .unwrap_or_else(|| plain(times, rows))
 }
 
@@ -67,13 +67,9 @@ pub(super) fn encode_values(values: &[f64], rows: &[usize]) -> Encoded {
     let floats = if is_small { None } else { compress(values, rows) };
     let mut candidates: Vec<Encoded> = integers.into_iter().chain(floats).collect();
     candidates.sort_by_key(Encoded::bytes);
-    let decode =
-        |decoder: &ValuesDecoder, _, page: &[u8], into: &mut [f64], scratch: &mut Scratch| {
-            decoder.decode(page, into, scratch)
-        };
     candidates
         .into_iter()
-        .find(|encoded| restores(encoded, values, rows, ValuesDecoder::new, decode))
+        .find(|encoded| restores(encoded, Column::Values, values, rows, Decoder::values))
         .unwrap_or_else(|| plain(values, rows))
 }
 
@@ -118,14 +114,14 @@ fn plain<T: Plain>(numbers: &[T], rows: &[usize]) -> Encoded {
 }
 
 /// Whether decoding gives back all bits.
-fn restores<T: Plain, D>(
+fn restores<T: Plain>(
     encoded: &Encoded,
+    column: Column,
     numbers: &[T],
     rows: &[usize],
-    new: impl Fn(Codec, &[u8]) -> Option<D>,
-    decode: impl Fn(&D, u64, &[u8], &mut [T], &mut Scratch) -> Option<()>,
+    decode: impl Fn(&Decoder, u64, &[u8], &mut [T], &mut Scratch) -> Option<()>,
 ) -> bool {
-    let Some(decoder) = new(encoded.codec, &encoded.meta) else { return false };
+    let Some(decoder) = Decoder::new(column, encoded.codec, &encoded.meta) else { return false };
     let mut scratch = Scratch::default();
     let mut numbers = numbers;
     encoded.pages.iter().zip(rows).zip(0..).all(|((page, rows), leaf)| {
@@ -143,29 +139,38 @@ pub(super) struct Scratch {
     integers: Vec<i64>,
 }
 
-/// Decodes pages of times.
+/// Decodes pages of a column.
 #[derive(Debug)]
-pub(super) enum TimesDecoder {
+pub(super) enum Decoder {
     Plain,
-    Pco(Box<ChunkDecompressor<i64>>),
+    Times(Box<ChunkDecompressor<i64>>),
     Steps(Steps),
+    Floats(ChunkDecompressor<f64>),
+    Decimals(u8, ChunkDecompressor<i64>),
 }
 
-impl TimesDecoder {
-    /// `None` unless `meta` is one as this module writes it.
-    pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
-        match codec {
-            Codec::Plain => Some(Self::Plain),
-            Codec::Pco { version } => {
-                decompressor(version, meta).map(|pco| Self::Pco(Box::new(pco)))
+impl Decoder {
+    /// `None` unless `meta` is one as this module writes it for the column.
+    pub(super) fn new(column: Column, codec: Codec, meta: &[u8]) -> Option<Self> {
+        Some(match (column, codec) {
+            (_, Codec::Plain) => Self::Plain,
+            (Column::Times, Codec::Pco { version }) => {
+                Self::Times(Box::new(decompressor(version, meta)?))
             }
-            Codec::Steps => Steps::decode(meta).map(Self::Steps),
-            Codec::Decimals { .. } => None,
-        }
+            (Column::Times, Codec::Steps) => Self::Steps(Steps::decode(meta)?),
+            (Column::Values, Codec::Pco { version }) => Self::Floats(decompressor(version, meta)?),
+            (Column::Values, Codec::Decimals { decimals, version }) => {
+                Self::Decimals(decimals, decompressor(version, meta)?)
+            }
+            (Column::Times, Codec::Decimals { .. }) | (Column::Values, Codec::Steps) => {
+                return None;
+            }
+        })
     }
 
-    /// Fills `into` with what the page of a leaf holds; `None` if it holds something else.
-    pub(super) fn decode(
+    /// Fills `into` with the times that the page of a leaf holds; `None` if it holds
+    /// something else.
+    pub(super) fn times(
         &self,
         leaf: u64,
         page: &[u8],
@@ -174,37 +179,17 @@ impl TimesDecoder {
     ) -> Option<()> {
         match self {
             Self::Plain => decode_plain(page, into),
-            Self::Pco(pco) => decompress(pco, page, into, &mut scratch.pco),
+            Self::Times(pco) => decompress(pco, page, into, &mut scratch.pco),
             Self::Steps(steps) => steps.fill(leaf, page, into),
-        }
-    }
-}
-
-/// Decodes pages of values.
-#[derive(Debug)]
-pub(super) enum ValuesDecoder {
-    Plain,
-    Floats(ChunkDecompressor<f64>),
-    Decimals(u8, ChunkDecompressor<i64>),
-}
-
-impl ValuesDecoder {
-    /// `None` unless `meta` is one as this module writes it.
-    pub(super) fn new(codec: Codec, meta: &[u8]) -> Option<Self> {
-        match codec {
-            Codec::Plain => Some(Self::Plain),
-            Codec::Pco { version } => decompressor(version, meta).map(Self::Floats),
-            Codec::Steps => None,
-            Codec::Decimals { decimals, version } => {
-                decompressor(version, meta).map(|pco| Self::Decimals(decimals, pco))
-            }
+            Self::Floats(_) | Self::Decimals(..) => None,
         }
     }
 
-    /// Fills `into` with what a page holds; `None` if it holds something else, or
+    /// Fills `into` with the values that a page holds; `None` if it holds something else, or
     /// a value that is not finite.
-    pub(super) fn decode(
+    pub(super) fn values(
         &self,
+        _leaf: u64,
         page: &[u8],
         into: &mut [f64],
         scratch: &mut Scratch,
@@ -217,6 +202,7 @@ impl ValuesDecoder {
                 decompress(pco, page, &mut scratch.integers, &mut scratch.pco)?;
                 decimals::to_values(&scratch.integers, *decimals, into);
             }
+            Self::Times(_) | Self::Steps(_) => return None,
         }
         // Without an early end, which would keep several values from being looked at at once.
         let are_finite = into.iter().fold(true, |finite, value| finite & value.is_finite());

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::columns::{Scratch, TimesDecoder, ValuesDecoder};
+use super::columns::{Decoder, Scratch};
 use super::get_or_try;
 use super::parts::{self, Fault};
 use crate::error::{Damage, Result};
@@ -60,8 +60,8 @@ pub(crate) struct Chunk {
     leaves: OnceLock<Vec<Option<Summary>>>,
     /// The nodes above them.
     pub(super) merged: OnceLock<Vec<Option<Summary>>>,
-    times: OnceLock<Option<TimesDecoder>>,
-    values: OnceLock<Option<ValuesDecoder>>,
+    /// Of times, and of values; `None` if what it needs is not there.
+    decoders: [OnceLock<Option<Decoder>>; 2],
 }
 
 impl Chunk {
@@ -106,8 +106,7 @@ impl Chunk {
         });
         let header = header.map_err(|fault| fault.into_error(bytes.path(), 0, lost))?;
         let (leaves, merged) = (OnceLock::new(), OnceLock::new());
-        let (times, values) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { bytes, header, leaves, merged, times, values })
+        Ok(Self { bytes, header, leaves, merged, decoders: Default::default() })
     }
 
     /// Gives back the chunk's memory map. The chunk stays open.
@@ -201,18 +200,16 @@ impl Chunk {
             self.read_part(Part::Page(column, leaf), self.header.page(column, leaf), bytes)?;
         let rows = usize::try_from(self.header.leaf_rows(leaf)).expect("at most 1,024");
         let header = self.header.column(column);
+        let new = || Decoder::new(column, header.codec, &header.meta);
+        let decoder = self.decoders[column as usize].get_or_init(new).as_ref();
         let decoded = match column {
             Column::Times => {
                 times.resize(rows, 0);
-                let new = || TimesDecoder::new(header.codec, &header.meta);
-                let decoder = self.times.get_or_init(new).as_ref();
-                decoder.and_then(|decoder| decoder.decode(leaf, bytes, times, scratch))
+                decoder.and_then(|decoder| decoder.times(leaf, bytes, times, scratch))
             }
             Column::Values => {
                 values.resize(rows, 0.0);
-                let new = || ValuesDecoder::new(header.codec, &header.meta);
-                let decoder = self.values.get_or_init(new).as_ref();
-                decoder.and_then(|decoder| decoder.decode(bytes, values, scratch))
+                decoder.and_then(|decoder| decoder.values(leaf, bytes, values, scratch))
             }
         };
         decoded.ok_or_else(|| Fault::Damaged("the page cannot be decoded".into()))

@@ -5,7 +5,7 @@ use pco::wrapped::FileCompressor;
 use pco::{ChunkConfig, DeltaSpec, ModeSpec};
 
 use super::*;
-use crate::chunk::columns::{TimesDecoder, ValuesDecoder};
+use crate::chunk::columns::Decoder;
 use crate::error::ErrorKind;
 use crate::format::chunk::{Codec, Column, Header, LostRun, Part};
 
@@ -199,8 +199,8 @@ fn steps_beyond_the_range_of_times_are_damage() {
     let long = rebuilt(&specimen, |header, _| header.times.meta.push(0));
     let chunk = shelf.open_with(&long).expect("opened");
     assert!(rows_of(&chunk, 0).is_err());
-    assert!(TimesDecoder::new(Codec::Steps, &[0; 15]).is_none());
-    assert!(ValuesDecoder::new(Codec::Steps, &[0; 16]).is_none());
+    assert!(Decoder::new(Column::Times, Codec::Steps, &[0; 15]).is_none());
+    assert!(Decoder::new(Column::Values, Codec::Steps, &[0; 16]).is_none());
 }
 
 /// A repair must not treat as damage what a later version wrote.
@@ -242,7 +242,7 @@ fn modes_of_pco_that_take_much_memory_are_refused() {
     let lookback = meta(config().with_delta_spec(DeltaSpec::TryLookback));
     let usual = meta(config());
     let codec = |version| Codec::Pco { version };
-    assert!(TimesDecoder::new(codec([4, 1]), &usual).is_some());
+    assert!(Decoder::new(Column::Times, codec([4, 1]), &usual).is_some());
     for (version, meta) in [
         ([4, 1], &dictionary),
         ([4, 1], &lookback),
@@ -251,9 +251,9 @@ fn modes_of_pco_that_take_much_memory_are_refused() {
         ([5, 0], &usual),
         ([3, 0], &usual),
     ] {
-        assert!(TimesDecoder::new(codec(version), meta).is_none(), "{version:?}");
-        assert!(ValuesDecoder::new(codec(version), meta).is_none(), "{version:?}");
+        assert!(Decoder::new(Column::Times, codec(version), meta).is_none(), "{version:?}");
+        assert!(Decoder::new(Column::Values, codec(version), meta).is_none(), "{version:?}");
         let decimals = Codec::Decimals { decimals: 1, version };
-        assert!(ValuesDecoder::new(decimals, meta).is_none(), "{version:?}");
+        assert!(Decoder::new(Column::Values, decimals, meta).is_none(), "{version:?}");
     }
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use byteorder::{ByteOrder, LittleEndian as LE};
 
 use super::*;
-use crate::chunk::columns::{Scratch, TimesDecoder, encode_times};
-use crate::format::chunk::Codec;
+use crate::chunk::columns::{Decoder, Scratch, encode_times};
+use crate::format::chunk::{Codec, Column};
 use crate::format::{CHUNK_LEVEL, LEAF, LEAVES};
 use crate::stats::sketch::{Sketch, Unit};
 use crate::stats::summary::Summary;
@@ -280,10 +280,10 @@ fn steps_may_span_the_whole_range_of_times() {
         };
         let encoded = encode_times(&times(0..chunk), &rows);
         assert_eq!((encoded.codec, encoded.pages.concat().len()), (Codec::Steps, 0));
-        let decoder = TimesDecoder::new(encoded.codec, &encoded.meta).expect("a decoder");
+        let decoder = Decoder::new(Column::Times, encoded.codec, &encoded.meta).expect("a decoder");
         let mut decoded = vec![0; leaf];
         let last = CHUNK_LEAVES - 1;
-        decoder.decode(last, &[], &mut decoded, &mut Scratch::default()).expect("a page");
+        decoder.times(last, &[], &mut decoded, &mut Scratch::default()).expect("a page");
         assert!(decoded == times(chunk - 1024..chunk));
     }
     let far: Vec<i64> = (0..chunk).map(|n| if n % 2 == 0 { i64::MIN } else { i64::MAX }).collect();
