@@ -98,9 +98,7 @@ impl fmt::Display for Damage {
 
 impl From<Damage> for Error {
     fn from(damage: Damage) -> Self {
-        let mut error = Self::damaged(&damage.path, damage.offset, damage.detail);
-        error.0.lost = damage.lost;
-        error
+        Self::damaged(&damage.path, damage.offset, damage.detail).losing(damage.lost)
     }
 }
 
@@ -131,6 +129,14 @@ impl Error {
 
     pub(crate) fn at(mut self, offset: u64) -> Self {
         self.0.offset = Some(offset);
+        self
+    }
+
+    /// Says which observations cannot be read because of it, if it is about damage.
+    pub(crate) fn losing(mut self, lost: Range<u64>) -> Self {
+        if self.0.kind == ErrorKind::Damaged {
+            self.0.lost = lost;
+        }
         self
     }
 

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::get_or_try;
-use super::parts::Fault;
 use super::reader::Chunk;
 use crate::error::{Damage, Result};
 use crate::format::summary::has_same_bits;
@@ -53,8 +52,7 @@ impl Chunk {
         let own = merged[1].as_ref().filter(|_| !self.has_lost());
         if own.is_some_and(|own| !has_same_bits(own, &self.header.nodes[0].summary)) {
             let detail = "the summaries of the chunk's leaves are not those of the chunk";
-            let fault = Fault::Damaged(detail.into());
-            return Err(fault.into_error(self.bytes.path(), 0, self.header.place.sequences()));
+            return Err(self.damaged(0, detail).losing(self.header.place.sequences()));
         }
         Ok(merged)
     }

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::columns::{Decoder, Scratch};
 use super::get_or_try;
-use super::parts::{self, Fault};
-use crate::error::{Damage, Result};
+use super::parts;
+use crate::error::{Damage, Error, Result};
 use crate::format::chunk::{Column, Header, LEAF_BYTES, Part, Section, decode_leaf};
 use crate::format::names::chunk_name;
 use crate::format::{CHUNK, LEAVES, Lost};
@@ -81,8 +81,8 @@ impl Chunk {
         let chunk = Self::open_of_any_store(directory, number, positioned_reads)?;
         let place = chunk.header.place;
         if place.store != store {
-            let fault = Fault::Damaged("the chunk belongs to another store".into());
-            return Err(fault.into_error(chunk.bytes.path(), 0, place.sequences()));
+            let detail = "the chunk belongs to another store";
+            return Err(Error::damaged(chunk.bytes.path(), 0, detail).losing(place.sequences()));
         }
         Ok(chunk)
     }
@@ -94,17 +94,19 @@ impl Chunk {
         positioned_reads: bool,
     ) -> Result<Self> {
         let first = u64::from(number) * CHUNK;
-        let lost = first..first + CHUNK;
-        let file = directory.open_file(&chunk_name(number)).map_err(|error| {
-            let path = error.path().to_owned();
-            Fault::from(error).into_error(&path, 0, lost.clone())
-        })?;
-        let bytes = Bytes::new(Arc::new(file), positioned_reads);
-        let header = parts::header(&bytes).and_then(|header| match header.place.number {
-            stated if stated == number => Ok(header),
-            stated => Err(Fault::Damaged(format!("the chunk states that its number is {stated}"))),
-        });
-        let header = header.map_err(|fault| fault.into_error(bytes.path(), 0, lost))?;
+        let open = || {
+            let file = directory.open_file(&chunk_name(number));
+            let file = file.map_err(|error| parts::as_damage(error, 0))?;
+            let bytes = Bytes::new(Arc::new(file), positioned_reads);
+            let header = parts::header(&bytes)?;
+            let stated = header.place.number;
+            if stated != number {
+                let detail = format!("the chunk states that its number is {stated}");
+                return Err(Error::damaged(bytes.path(), 0, detail));
+            }
+            Ok((bytes, header))
+        };
+        let (bytes, header) = open().map_err(|error| error.losing(first..first + CHUNK))?;
         let (leaves, merged) = (OnceLock::new(), OnceLock::new());
         Ok(Self { bytes, header, leaves, merged, decoders: Default::default() })
     }
@@ -122,9 +124,9 @@ impl Chunk {
     /// of the leaf are damaged.
     pub(crate) fn leaf(&self, leaf: u64) -> Result<&Summary> {
         self.leaf_or_damaged(leaf)?.ok_or_else(|| {
-            let fault = Fault::Damaged("a leaf's summary and its page are damaged".into());
-            let lost = self.header.place.leaf_sequences(leaf);
-            fault.into_error(self.bytes.path(), self.header.leaf_offset(leaf), lost)
+            let detail = "a leaf's summary and its page are damaged";
+            self.damaged(self.header.leaf_offset(leaf), detail)
+                .losing(self.header.place.leaf_sequences(leaf))
         })
     }
 
@@ -165,7 +167,7 @@ impl Chunk {
             into.times.clear();
             into.values.clear();
         }
-        read
+        read.map_err(|error| error.losing(self.header.place.leaf_sequences(leaf)))
     }
 
     /// The sketch of the values.
@@ -174,30 +176,21 @@ impl Chunk {
     /// [`ErrorKind::Damaged`](crate::ErrorKind::Damaged) if it is damaged. No observation
     /// is lost then.
     pub(crate) fn sketch(&self) -> Result<Sketch> {
-        let sketch = self.sketch_bytes().and_then(|bytes| {
-            let sketch = Sketch::decode(&bytes, self.header.rows());
-            sketch.ok_or_else(|| Fault::Damaged("the sketch contradicts itself".into()))
-        });
-        sketch.map_err(|fault| fault.into_error(self.bytes.path(), self.header.sketch.offset, 0..0))
+        let sketch = Sketch::decode(&self.sketch_bytes()?, self.header.rows());
+        let contradicts = "the sketch contradicts itself";
+        sketch.ok_or_else(|| self.damaged(self.header.sketch.offset, contradicts))
     }
 
-    pub(super) fn sketch_bytes(&self) -> parts::Result<Vec<u8>> {
+    pub(super) fn sketch_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.read_part(Part::Sketch, self.header.sketch, &mut bytes)?;
         Ok(bytes)
     }
 
     fn read_column(&self, column: Column, leaf: u64, into: &mut Page) -> Result<()> {
-        self.decode_column(column, leaf, into).map_err(|fault| {
-            let offset = self.header.page(column, leaf).offset;
-            fault.into_error(self.bytes.path(), offset, self.header.place.leaf_sequences(leaf))
-        })
-    }
-
-    fn decode_column(&self, column: Column, leaf: u64, into: &mut Page) -> parts::Result<()> {
         let Page { times, values, bytes, scratch } = into;
-        let bytes =
-            self.read_part(Part::Page(column, leaf), self.header.page(column, leaf), bytes)?;
+        let page = self.header.page(column, leaf);
+        let bytes = self.read_part(Part::Page(column, leaf), page, bytes)?;
         let rows = usize::try_from(self.header.leaf_rows(leaf)).expect("at most 1,024");
         let header = self.header.column(column);
         let new = || Decoder::new(column, header.codec, &header.meta);
@@ -212,7 +205,7 @@ impl Chunk {
                 decoder.and_then(|decoder| decoder.values(leaf, bytes, values, scratch))
             }
         };
-        decoded.ok_or_else(|| Fault::Damaged("the page cannot be decoded".into()))
+        decoded.ok_or_else(|| self.damaged(page.offset, "the page cannot be decoded"))
     }
 
     /// Reads a part. It is at the beginning of `memory`, which only grows: a page of values
@@ -222,7 +215,7 @@ impl Chunk {
         part: Part,
         section: Section,
         memory: &'m mut Vec<u8>,
-    ) -> parts::Result<&'m [u8]> {
+    ) -> Result<&'m [u8]> {
         let length = section.bytes as usize;
         if memory.len() < length {
             memory.resize(length, 0);
@@ -230,7 +223,7 @@ impl Chunk {
         let into = &mut memory[..length];
         parts::read(&self.bytes, section.offset, into, |bytes| {
             let matches = self.header.place.checksum(part, bytes) == section.checksum;
-            if matches { Ok(()) } else { Err(fails_its_checksum(part)) }
+            if matches { Ok(()) } else { Err(self.fails_its_checksum(part, section.offset)) }
         })?;
         Ok(into)
     }
@@ -247,19 +240,20 @@ impl Chunk {
             let whole = decode_leaf(before, leaf, header.leaf_rows(leaf), bytes);
             leaves.push(match whole.map_or_else(|| self.stored_leaf(leaf), Ok) {
                 Ok(summary) => Some(summary),
-                Err(Fault::Damaged(_)) => self.computed_leaf(leaf)?,
-                Err(Fault::Unread(error)) => return Err(error),
+                Err(error) if error.damage().is_some() => self.computed_leaf(leaf)?,
+                Err(error) => return Err(error),
             });
         }
         Ok(leaves)
     }
 
     /// The summary of a leaf as stored in the file.
-    pub(super) fn stored_leaf(&self, leaf: u64) -> parts::Result<Summary> {
+    pub(super) fn stored_leaf(&self, leaf: u64) -> Result<Summary> {
         let (header, rows) = (&self.header, self.header.leaf_rows(leaf));
-        parts::read(&self.bytes, header.leaf_offset(leaf), &mut [0; LEAF_BYTES], |bytes| {
+        let offset = header.leaf_offset(leaf);
+        parts::read(&self.bytes, offset, &mut [0; LEAF_BYTES], |bytes| {
             decode_leaf(header.place.checksum_of_summaries(), leaf, rows, bytes)
-                .ok_or_else(|| fails_its_checksum(Part::Summary(leaf)))
+                .ok_or_else(|| self.fails_its_checksum(Part::Summary(leaf), offset))
         })
     }
 
@@ -272,8 +266,12 @@ impl Chunk {
             Err(error) => Err(error),
         }
     }
-}
 
-fn fails_its_checksum(part: Part) -> Fault {
-    Fault::Damaged(format!("{part} fails the checksum"))
+    fn fails_its_checksum(&self, part: Part, offset: u64) -> Error {
+        self.damaged(offset, format!("{part} fails the checksum"))
+    }
+
+    pub(super) fn damaged(&self, offset: u64, detail: impl Into<String>) -> Error {
+        Error::damaged(self.bytes.path(), offset, detail)
+    }
 }

@@ -1,6 +1,6 @@
 //! Checking everything that a chunk states.
 
-use super::parts::{self, Fault};
+use super::parts;
 use super::reader::{Chunk, Page, Wanted};
 use super::writer::encode_sketch;
 use crate::error::{Damage, Result};
@@ -32,13 +32,13 @@ impl Chunk {
     fn verify_headers(&self, each: &mut dyn FnMut(Damage)) -> Result<()> {
         let length = self.header.header_bytes as usize;
         for offset in [0, self.header.second_offset()] {
-            let copy = parts::header_at(&self.bytes, offset, length)
-                .and_then(|copy| same(copy == self.header, "the two copies of the header differ"));
-            self.report(copy, offset, each)?;
+            let copy = parts::header_at(&self.bytes, offset, length).and_then(|copy| {
+                self.same(copy == self.header, offset, "the two copies of the header differ")
+            });
+            report(copy, each)?;
         }
         let (stated, length) = (u64::from(self.header.file_bytes), self.bytes.file().len()?);
-        let ends = same(length <= stated, "other bytes follow the end of the chunk");
-        self.report(ends, stated, each)
+        report(self.same(length <= stated, stated, "other bytes follow the end of the chunk"), each)
     }
 
     /// Returns whether the leaf's rows, now in `page`, can be read.
@@ -58,9 +58,10 @@ impl Chunk {
         let summary = self.stored_leaf(leaf).and_then(|stored| {
             let comparable = readable && self.header.leaf_rows(leaf) == LEAF;
             let matches = !comparable || has_same_bits(&stored, &page.summary());
-            same(matches, "a leaf's summary is not that of its rows")
+            let offset = self.header.leaf_offset(leaf);
+            self.same(matches, offset, "a leaf's summary is not that of its rows")
         });
-        self.report(summary, self.header.leaf_offset(leaf), each)?;
+        report(summary, each)?;
         Ok(readable)
     }
 
@@ -69,25 +70,19 @@ impl Chunk {
         let sketch = self.sketch_bytes().and_then(|stored| {
             let codec = self.header.values.codec;
             let matches = values.is_none_or(|values| encode_sketch(values, codec) == stored);
-            same(matches, "the sketch is not that of the values")
+            self.same(matches, self.header.sketch.offset, "the sketch is not that of the values")
         });
-        self.report(sketch, self.header.sketch.offset, each)
+        report(sketch, each)
     }
 
-    /// Calls `each` with damage that loses no observation.
-    fn report(
-        &self,
-        outcome: parts::Result<()>,
-        offset: u64,
-        each: &mut dyn FnMut(Damage),
-    ) -> Result<()> {
-        let Err(fault) = outcome else { return Ok(()) };
-        let error = fault.into_error(self.bytes.path(), offset, 0..0);
-        each(error.damage().ok_or(error)?);
-        Ok(())
+    fn same(&self, matches: bool, offset: u64, otherwise: &str) -> Result<()> {
+        if matches { Ok(()) } else { Err(self.damaged(offset, otherwise)) }
     }
 }
 
-fn same(matches: bool, otherwise: &str) -> parts::Result<()> {
-    if matches { Ok(()) } else { Err(Fault::Damaged(otherwise.into())) }
+/// Calls `each` with damage that loses no observation.
+fn report(outcome: Result<()>, each: &mut dyn FnMut(Damage)) -> Result<()> {
+    let Err(error) = outcome else { return Ok(()) };
+    each(error.damage().ok_or(error)?);
+    Ok(())
 }
