@@ -5,9 +5,11 @@
 //! makes all calls to the file system, in the order of the chunks.
 
 use std::collections::VecDeque;
+use std::io;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::thread::{self, Builder, Scope, ScopedJoinHandle};
+use std::thread::{self, Builder};
 
 use crate::chunk::writer::{Contents, encode};
 use crate::error::Result;
@@ -26,51 +28,32 @@ pub(super) fn encode_each(
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = if count > 1 && processors > 1 { THREADS } else { 0 };
     thread::scope(|scope| {
-        let mut encodings = VecDeque::new();
+        // Without a thread, this one does it: also if none can be started.
+        let begin = |chunk: Contents| {
+            let chunk = Arc::new(chunk);
+            let shared = Arc::clone(&chunk);
+            let work = move || encode(&shared);
+            let thread = (threads > 0).then(|| Builder::new().spawn_scoped(scope, work));
+            (chunk, thread.and_then(io::Result::ok))
+        };
+        let mut begun = VecDeque::new();
         let mut encoded: Option<(Place, Vec<u8>)> = None;
         loop {
-            while encodings.len() < threads.max(1)
+            while begun.len() < threads.max(1)
                 && let Some(chunk) = chunks.next()
             {
-                let encoding = Encoding::new(chunk?);
-                encodings.push_back(if threads > 0 { encoding.begun(scope) } else { encoding });
+                begun.push_back(begin(chunk?));
             }
             // The threads go on meanwhile.
             if let Some((place, bytes)) = encoded.take() {
                 write(place, &bytes)?;
             }
-            match encodings.pop_front() {
-                Some(encoding) => encoded = Some(encoding.finish()),
-                None => return Ok(()),
-            }
+            let Some((chunk, thread)) = begun.pop_front() else { return Ok(()) };
+            let bytes = match thread {
+                Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                None => encode(&chunk),
+            };
+            encoded = Some((chunk.place, bytes));
         }
     })
-}
-
-/// A chunk in work.
-struct Encoding<'scope> {
-    chunk: Arc<Contents>,
-    /// `None` if this thread does it.
-    thread: Option<ScopedJoinHandle<'scope, Vec<u8>>>,
-}
-
-impl<'scope> Encoding<'scope> {
-    fn new(chunk: Contents) -> Self {
-        Self { chunk: Arc::new(chunk), thread: None }
-    }
-
-    /// Begins the work on another thread, if one can be started.
-    fn begun(self, scope: &'scope Scope<'scope, '_>) -> Self {
-        let chunk = Arc::clone(&self.chunk);
-        let thread = Builder::new().spawn_scoped(scope, move || encode(&chunk)).ok();
-        Self { thread, ..self }
-    }
-
-    fn finish(self) -> (Place, Vec<u8>) {
-        let bytes = match self.thread {
-            Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            None => encode(&self.chunk),
-        };
-        (self.chunk.place, bytes)
-    }
 }
