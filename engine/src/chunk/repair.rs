@@ -25,13 +25,14 @@ impl Chunk {
     ///
     /// A leaf whose summary cannot be read either is then counted as empty.
     pub(crate) fn repaired(&self, predecessor: u64, nodes: Vec<Node>) -> Result<Repaired> {
-        let (mut observations, mut kept) = (Vec::new(), Vec::new());
+        let (mut times, mut values, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         let (mut leaves, mut page) = (Vec::new(), Page::default());
         for leaf in 0..CHUNK_LEAVES {
             let mut is_whole = false;
             match self.read_page(leaf, Wanted::ROWS, &mut page) {
                 Ok(()) => {
-                    observations.extend(page.rows());
+                    times.extend_from_slice(&page.times);
+                    values.extend_from_slice(&page.values);
                     kept.extend(self.header.leaf_runs(leaf));
                     is_whole = page.times.len() as u64 == LEAF;
                 }
@@ -45,8 +46,8 @@ impl Chunk {
         }
         let place = Place { predecessor, ..self.header.place };
         let lost = complement(place.sequences(), &kept);
-        let contents = Contents { place, observations, lost, leaves, nodes };
-        let lost = self.header.rows() - contents.observations.len() as u64;
+        let contents = Contents { place, times, values, lost, leaves, nodes };
+        let lost = self.header.rows() - contents.times.len() as u64;
         Ok(Repaired { bytes: encode(&contents), lost })
     }
 }

@@ -14,8 +14,9 @@ use crate::stats::tree::{Edge, Node};
 #[derive(Clone, Debug)]
 pub(crate) struct Contents {
     pub(crate) place: Place,
-    /// Those of the chunk that are not lost, in order of sequence number.
-    pub(crate) observations: Vec<Observation>,
+    /// Those of the observations that are not lost, in order of sequence number.
+    pub(crate) times: Vec<i64>,
+    pub(crate) values: Vec<f64>,
     /// Within the chunk, ascending and disjoint.
     pub(crate) lost: Vec<Lost>,
     /// The summary of each leaf. It never changes after sealing.
@@ -34,12 +35,15 @@ pub(crate) fn summarised(
 ) -> Contents {
     let first_leaf = u64::from(place.number) * CHUNK_LEAVES;
     assert_eq!(edge.end_leaf(), first_leaf, "chunks are sealed in their order");
+    let columns = observations.into_iter().map(|row| (row.timestamp_ns, row.value));
+    let (times, values) = columns.unzip();
     let (leaves, nodes) = (Vec::new(), Vec::new());
-    let mut contents = Contents { place, observations, lost, leaves, nodes };
-    let mut observations = &contents.observations[..];
+    let mut contents = Contents { place, times, values, lost, leaves, nodes };
+    let (mut times, mut values) = (&contents.times[..], &contents.values[..]);
     for rows in rows_of_leaves(&lost_runs(&contents)) {
-        let leaf = observations.split_off(..rows).expect("observations and lost fill a chunk");
-        let summary = Summary::of(leaf);
+        let leaf = times.split_off(..rows).zip(values.split_off(..rows));
+        let (times, values) = leaf.expect("observations and lost fill a chunk");
+        let summary = Summary::of_columns(times, values);
         edge.push(summary.clone(), |node| {
             if node.level >= CHUNK_LEVEL {
                 contents.nodes.push(node.clone());
@@ -55,18 +59,15 @@ pub(crate) fn encode(contents: &Contents) -> Vec<u8> {
     let place = &contents.place;
     let lost = lost_runs(contents);
     let rows = rows_of_leaves(&lost);
-    let observations = contents.observations.iter();
-    let (times, values): (Vec<i64>, Vec<f64>) =
-        observations.map(|observation| (observation.timestamp_ns, observation.value)).unzip();
-    let times = columns::encode_times(&times, &rows);
-    let encoded_values = columns::encode_values(&values, &rows);
-    let sketch = encode_sketch(&values, encoded_values.codec);
+    let times = columns::encode_times(&contents.times, &rows);
+    let values = columns::encode_values(&contents.values, &rows);
+    let sketch = encode_sketch(&contents.values, values.codec);
     let header = Header {
         place: *place,
         nodes: contents.nodes.clone(),
         lost,
         times: column_header(place, Column::Times, &times),
-        values: column_header(place, Column::Values, &encoded_values),
+        values: column_header(place, Column::Values, &values),
         sketch: section(place, Part::Sketch, &sketch),
         header_bytes: 0,
         file_bytes: 0,
@@ -78,7 +79,7 @@ pub(crate) fn encode(contents: &Contents) -> Vec<u8> {
     for (summary, leaf) in contents.leaves.iter().zip(0..) {
         encode_leaf(place, leaf, summary, &mut file);
     }
-    for (times, values) in times.pages.iter().zip(&encoded_values.pages) {
+    for (times, values) in times.pages.iter().zip(&values.pages) {
         file.extend_from_slice(times);
         file.extend_from_slice(values);
     }

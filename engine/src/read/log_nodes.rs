@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::missing::Missing;
+use super::scan::Columns;
 use crate::error::{Damage, Result};
 use crate::format::LEAF;
 use crate::log::reader::Piece;
@@ -31,7 +32,7 @@ impl LogNodes {
             edge: view.record().edge.clone(),
             nodes: Nodes::new(),
             lost: Missing::default(),
-            leaf: Vec::new(),
+            leaf: Columns::default(),
         };
         if let Some(damage) = view.missing_log() {
             reading.lost.add(damage.clone());
@@ -61,7 +62,7 @@ struct Reading {
     nodes: Nodes,
     lost: Missing,
     /// Rows of the leaf that comes after those that the edge covers.
-    leaf: Vec<Observation>,
+    leaf: Columns,
 }
 
 impl Reading {
@@ -72,7 +73,8 @@ impl Reading {
             let rest = LEAF - sequence % LEAF;
             let count = usize::try_from(rest).expect("1,024 or less").min(rows.len());
             let (of_leaf, others) = rows.split_at(count);
-            self.leaf.extend_from_slice(of_leaf);
+            self.leaf.times.extend(of_leaf.iter().map(|row| row.timestamp_ns));
+            self.leaf.values.extend(of_leaf.iter().map(|row| row.value));
             sequence += count as u64;
             rows = others;
         }
@@ -81,7 +83,8 @@ impl Reading {
     /// Adds the leaves before this one to the tree.
     fn finish_leaves(&mut self, before: u64) {
         while self.edge.end_leaf() < before {
-            self.edge.push(Summary::of(&self.leaf), |node| {
+            let leaf = Summary::of_columns(&self.leaf.times, &self.leaf.values);
+            self.edge.push(leaf, |node| {
                 if node.summary.count > 0 {
                     self.nodes.insert((node.level, node.index), node.summary.clone());
                 }
@@ -93,8 +96,9 @@ impl Reading {
     fn finish(mut self, end_sequence: u64) -> LogNodes {
         self.finish_leaves(end_sequence / LEAF);
         let mut roots = self.edge.nodes().to_vec();
-        if !self.leaf.is_empty() {
-            let last = Node::leaf(self.edge.end_leaf(), Summary::of(&self.leaf));
+        let leaf = Summary::of_columns(&self.leaf.times, &self.leaf.values);
+        if leaf.count > 0 {
+            let last = Node::leaf(self.edge.end_leaf(), leaf);
             self.nodes.insert((last.level, last.index), last.summary.clone());
             roots.push(last);
         }

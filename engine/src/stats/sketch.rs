@@ -111,7 +111,7 @@ fn largest(values: &[f64]) -> (f64, f64) {
     if values.is_empty() {
         return (0.0, 0.0);
     }
-    let (min, max) = extremes(values, f64::clone);
+    let (min, max) = extremes(values);
     (min.min(0.0).abs(), max.max(0.0))
 }
 

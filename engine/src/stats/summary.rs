@@ -76,41 +76,30 @@ impl Summary {
 
     /// The summary of a leaf or a part of one, in order of sequence. Meant for runs of up
     /// to 1,024: its rounding errors grow with the length.
-    pub(crate) fn of(observations: &[Observation]) -> Self {
-        Self::of_run(
-            (observations, |observation| observation.timestamp_ns),
-            (observations, |observation| observation.value),
-        )
-    }
-
-    /// As [`of`](Self::of), with the same bits, from the two columns of a run.
     pub(crate) fn of_columns(times: &[i64], values: &[f64]) -> Self {
         assert_eq!(times.len(), values.len(), "each observation has a time and a value");
-        Self::of_run((times, |time| *time), (values, |value| *value))
-    }
-
-    /// The summary of a run, given as two slices from which its times and values are
-    /// taken.
-    fn of_run<T, V>(
-        (times, time_of): (&[T], impl Fn(&T) -> i64),
-        (values, value_of): (&[V], impl Fn(&V) -> f64),
-    ) -> Self {
         if values.is_empty() {
             return Self::EMPTY;
         }
-        let (first, last) = ends(times, &time_of);
-        let at =
-            |number: usize| Observation::new(time_of(&times[number]), value_of(&values[number]));
-        let (min, max) = extremes(values, &value_of);
+        let (first, last) = ends(times);
+        let at = |number: usize| Observation::new(times[number], values[number]);
+        let (min, max) = extremes(values);
         let scale = scale_of(min, max);
         let moments = match scale {
-            PLAIN => Moments::of(values, &value_of),
-            HUGE => Moments::of(values, |value| value_of(value) * TINY_UNIT),
-            _ => Moments::of(values, |value| value_of(value) * HUGE_UNIT),
+            PLAIN => Moments::of(values, |value| *value),
+            HUGE => Moments::of(values, |value| value * TINY_UNIT),
+            _ => Moments::of(values, |value| value * HUGE_UNIT),
         };
         let Moments { mean: Pair { hi: mean_hi, lo: mean_lo }, m2 } = moments;
         let count = values.len() as u64;
         Self { count, first: at(first), last: at(last), min, max, mean_hi, mean_lo, m2, scale }
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(rows: &[Observation]) -> Self {
+        let (times, values): (Vec<_>, Vec<_>) =
+            rows.iter().map(|row| (row.timestamp_ns, row.value)).unzip();
+        Self::of_columns(&times, &values)
     }
 
     /// The summary of this run followed by the run to its `right`.
@@ -338,41 +327,32 @@ fn unit(scale: u8) -> f64 {
     }
 }
 
-/// The indices of the earliest and of the latest item. Of equal times, the first is the
-/// earliest and the last is the latest. There is at least one item.
-fn ends<T>(items: &[T], time_of: impl Fn(&T) -> i64) -> (usize, usize) {
-    // If times are in order, as nearly always, nothing is searched. Rows of a fixed
-    // length are unrolled, which halves the time of a plain loop.
-    let mut before = i64::MIN;
-    let mut follows = |item: &T| {
-        let time = time_of(item);
-        let in_order = before <= time;
-        before = time;
-        in_order
-    };
-    let (rows, rest) = items.as_chunks::<LANES>();
-    if rows.iter().all(|row| row.iter().all(&mut follows)) && rest.iter().all(&mut follows) {
-        return (0, items.len() - 1);
+/// The indices of the earliest and of the latest time. Of equal ones, the first is the
+/// earliest and the last is the latest. There is at least one.
+fn ends(times: &[i64]) -> (usize, usize) {
+    // If times are in order, as nearly always, nothing is searched.
+    if times.is_sorted() {
+        return (0, times.len() - 1);
     }
     let (mut first, mut last) = (0, 0);
-    for (number, item) in items.iter().enumerate() {
-        if time_of(item) < time_of(&items[first]) {
+    for (number, time) in times.iter().enumerate() {
+        if *time < times[first] {
             first = number;
         }
-        if time_of(item) >= time_of(&items[last]) {
+        if *time >= times[last] {
             last = number;
         }
     }
     (first, last)
 }
 
-/// The smallest and the largest value by total order, of at least one item.
-pub(super) fn extremes<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> (f64, f64) {
+/// The smallest and the largest value by total order, of at least one.
+pub(super) fn extremes(values: &[f64]) -> (f64, f64) {
     // Plain comparisons are vector instructions, but treat the two zeros as equal. If a
     // zero is an extreme, another search finds its sign.
-    let start = value_of(&items[0]);
+    let start = values[0];
     let (mut least, mut most) = ([start; LANES], [start; LANES]);
-    each_row(items, &value_of, start, |row| {
+    each_row(values, f64::clone, start, |row| {
         for (least, value) in least.iter_mut().zip(row) {
             *least = if value < *least { value } else { *least };
         }
@@ -382,7 +362,7 @@ pub(super) fn extremes<T>(items: &[T], value_of: impl Fn(&T) -> f64) -> (f64, f6
     });
     let mut min = least.into_iter().fold(start, |min, value| if value < min { value } else { min });
     let mut max = most.into_iter().fold(start, |max, value| if value > max { value } else { max });
-    let holds = |zero: f64| items.iter().any(|item| value_of(item).to_bits() == zero.to_bits());
+    let holds = |zero: f64| values.iter().any(|value| value.to_bits() == zero.to_bits());
     if min == 0.0 {
         min = if holds(-0.0) { -0.0 } else { 0.0 };
     }
