@@ -10,11 +10,6 @@ use crate::format::{CHUNK_LEAVES, CHUNK_LEVEL, LEAVES};
 use crate::stats::summary::Summary;
 
 impl Chunk {
-    /// Whether rows were lost, before the chunk was sealed or later.
-    pub(crate) fn has_lost(&self) -> bool {
-        !self.header.lost.is_empty()
-    }
-
     /// The losses within `leaves` of the chunk that no repair has accepted. They count as
     /// damage.
     pub(crate) fn losses(&self, leaves: Range<u64>) -> impl Iterator<Item = Damage> + '_ {
@@ -48,8 +43,8 @@ impl Chunk {
             let both = left.zip(self.numbered(&merged, 2 * number + 1)?);
             merged[number] = both.map(|(left, right)| left.merge(right));
         }
-        // A repair may have counted a leaf as empty.
-        let own = merged[1].as_ref().filter(|_| !self.has_lost());
+        // If rows were lost, a repair may have counted a leaf as empty.
+        let own = merged[1].as_ref().filter(|_| self.header.lost.is_empty());
         if own.is_some_and(|own| !has_same_bits(own, &self.header.nodes[0].summary)) {
             let detail = "the summaries of the chunk's leaves are not those of the chunk";
             return Err(self.damaged(0, detail).losing(self.header.place.sequences()));

@@ -98,7 +98,7 @@ impl Reading {
         let mut roots = self.edge.nodes().to_vec();
         let leaf = Summary::of_columns(&self.leaf.times, &self.leaf.values);
         if leaf.count > 0 {
-            let last = Node::leaf(self.edge.end_leaf(), leaf);
+            let last = Node { level: 0, index: self.edge.end_leaf(), summary: leaf };
             self.nodes.insert((last.level, last.index), last.summary.clone());
             roots.push(last);
         }

@@ -18,22 +18,6 @@ pub(crate) struct Node {
     pub(crate) summary: Summary,
 }
 
-impl Node {
-    pub(crate) fn leaf(index: u64, summary: Summary) -> Self {
-        Self { level: 0, index, summary }
-    }
-
-    /// Whether `right` is the other half of this node's parent.
-    fn is_joined_by(&self, right: &Self) -> bool {
-        self.level == right.level && self.index.is_multiple_of(2) && self.index + 1 == right.index
-    }
-
-    fn join(&self, right: &Self) -> Self {
-        let summary = self.summary.merge(&right.summary);
-        Self { level: self.level + 1, index: self.index / 2, summary }
-    }
-}
-
 /// The node of this level and index among `nodes`.
 pub(crate) fn find(nodes: &[Node], level: u32, index: u64) -> Option<&Node> {
     nodes.iter().find(|node| (node.level, node.index) == (level, index))
@@ -86,10 +70,14 @@ impl Edge {
     /// Adds the next leaf, and calls `each` for every node that this completes,
     /// the leaf first.
     pub(crate) fn push(&mut self, leaf: Summary, mut each: impl FnMut(&Node)) {
-        let mut node = Node::leaf(self.end_leaf, leaf);
+        let mut node = Node { level: 0, index: self.end_leaf, summary: leaf };
         each(&node);
-        while let Some(left) = self.nodes.pop_if(|left| left.is_joined_by(&node)) {
-            node = left.join(&node);
+        // Nodes ascend, so the other half of the parent is the left one.
+        let is_other_half =
+            |node: &Node, it: &Node| it.level == node.level && it.index == node.index ^ 1;
+        while let Some(left) = self.nodes.pop_if(|it| is_other_half(&node, it)) {
+            let summary = left.summary.merge(&node.summary);
+            node = Node { level: node.level + 1, index: node.index / 2, summary };
             each(&node);
         }
         self.nodes.push(node);
