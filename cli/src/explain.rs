@@ -1,5 +1,6 @@
 //! What the engine's errors mean to the user of a program, and the way out.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 
@@ -80,17 +81,22 @@ pub(crate) fn without_manifest(error: &Error) -> Option<String> {
     })
 }
 
-fn way_out(error: &Error) -> Option<&'static str> {
-    match error.kind() {
+fn way_out(error: &Error) -> Option<Cow<'static, str>> {
+    let way_out = match error.kind() {
+        // The engine says what to do about the manifest, without which nothing can be read.
+        ErrorKind::Damaged if error.path().ends_with("manifest") => None,
+        ErrorKind::Damaged => {
+            let store = shown(error.path().parent().unwrap_or(error.path()));
+            return Some(Cow::Owned(format!(
+                "`gaugelog verify {store}` lists all of it; `gaugelog export {store}`, or \
+                 `simple_service --dump`, prints the rest"
+            )));
+        }
         ErrorKind::NotFound => {
             Some("create one with `simple_service --init`, or name another with --log DIR")
         }
         ErrorKind::NotAStore => Some("name another place with --log DIR"),
         ErrorKind::Version => Some("use a gaugelog of the version that wrote it"),
-        ErrorKind::Damaged => Some(
-            "`gaugelog verify DIR` lists all of it; `gaugelog export DIR`, or \
-                  `simple_service --dump`, prints the rest",
-        ),
         ErrorKind::Io => error.io_error().and_then(|cause| match may_be_read(error.path()) {
             true => way_out_of_io(cause),
             false => way_out_of_reading(cause),
@@ -98,7 +104,8 @@ fn way_out(error: &Error) -> Option<&'static str> {
         // The engine says what to do about a lock; the rest has no way out but
         // another argument, which the text names.
         _ => None,
-    }
+    };
+    way_out.map(Cow::Borrowed)
 }
 
 fn may_be_read(path: &Path) -> bool {
