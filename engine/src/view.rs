@@ -160,9 +160,9 @@ impl View {
     }
 }
 
-/// The most missing chunks that are looked for one by one, in seconds. A hostile manifest may
+/// The most missing chunks that are looked for one by one, in a second. A hostile manifest may
 /// list 2^32, for which that would take a day.
-const CHUNKS_MISSING_MAX: u64 = 1 << 17;
+const CHUNKS_MISSING_MAX: u64 = 1 << 15;
 
 /// The way out where the manifest states them.
 pub(crate) const MANIFEST_AWAY: &str = "move the manifest away, and `gaugelog repair` makes it \
