@@ -120,6 +120,7 @@ impl Destination {
         stop: &Stop,
     ) -> Result<(), Exit> {
         let (mut outcome, mut all_added) = (Ok(()), Ok(()));
+        stores.iter_mut().for_each(|store| store.register(self));
         'passes: while !stop.is_set() {
             let mut has_more = false;
             for store in stores.iter_mut() {
@@ -233,6 +234,14 @@ impl Source {
         Self { path, series, opened, counts, written: 0, found: 0, failure }
     }
 
+    /// Has retention wait for the store, while none is written.
+    fn register(&mut self, to: &Destination) {
+        // It fails again when the store's turn comes, and counts then.
+        if let Err(failure) = self.look_again(to) {
+            self.failed(failure);
+        }
+    }
+
     /// How many observations are durable and fill no file yet.
     fn waiting(&self) -> u64 {
         let opened = self.opened.as_ref();
@@ -298,8 +307,9 @@ impl Source {
                 // Its lock goes first.
                 self.opened = None;
                 to.folder.claim(snapshot.store_id(), &self.path)?;
-                to.folder.clean(snapshot.store_id())?;
-                self.opened = Some(self.open(to, &id, snapshot)?);
+                let opened = self.open(to, &id, snapshot)?;
+                to.folder.clean(opened.snapshot.store_id())?;
+                self.opened = Some(opened);
             }
         }
         self.note_removed();

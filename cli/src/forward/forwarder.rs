@@ -114,6 +114,7 @@ impl Forwarder {
     /// Something was not sent.
     pub(crate) fn run_once(mut self) -> Result<(), Exit> {
         self.delivery.once();
+        self.register();
         let mut left: Vec<usize> = (0..self.lanes.len()).collect();
         while !left.is_empty() && !self.is_stopped() {
             left.retain(|at| matches!(self.drive(*at), Step::More | Step::Stopped));

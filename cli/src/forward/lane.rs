@@ -149,13 +149,7 @@ impl Lane {
         if let Some(opened) = &self.opened {
             cursor::hide(&opened.cursor);
         }
-        match &self.opened {
-            // A destination that was tried once and has taken nothing leaves no cursor.
-            Some(Opened { saved_at: None, cursor, .. }) if cursor.counts == Counts::default() => {
-                Ok(())
-            }
-            _ => self.save(),
-        }?;
+        self.save()?;
         if let Some(opened) = &self.opened
             && opened.cursor.next >= opened.snapshot.durable_end()
         {

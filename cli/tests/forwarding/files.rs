@@ -59,6 +59,17 @@ fn a_store_that_is_made_later_gets_files_too() {
     wait_until(|| names_in(&lake).len() == 1);
 }
 
+/// Retention is to wait for a store while the files of another are written.
+#[test]
+fn each_store_has_a_cursor_before_the_first_file_is_written() {
+    let (bench, lake) = bench_with_lake(ROWS);
+    let other = bench.dir.path().join("zoo.log");
+    append(&other, 0..ROWS);
+    let _running = start(&bench, &["zoo.log", "--once"]);
+    wait_until(|| !names_in(&lake).is_empty());
+    assert!(other.join("forward-lake.json").exists());
+}
+
 #[test]
 fn what_is_for_a_receiver_is_refused() {
     let (bench, _) = bench_with_lake(1);

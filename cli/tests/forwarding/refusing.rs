@@ -153,7 +153,9 @@ fn what_is_no_receiver_costs_nothing() {
         assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
         assert!(ran.stderr.contains(said), "no {said:?} in {ran:?}");
         assert!(!ran.stderr.contains("pw") && !ran.stderr.contains("key=1"), "{ran:?}");
-        assert!(!bench.cursor_path(&receiver).exists() && bench.refused(&receiver).is_empty());
+        // Retention is to wait for it.
+        assert_eq!(bench.cursor(&receiver)["next"], 0);
+        assert!(bench.refused(&receiver).is_empty());
         receiver.behave(|_| Act::Take);
         succeeded(&bench.once(&receiver));
         assert_eq!(receiver.samples(), samples(0..3));

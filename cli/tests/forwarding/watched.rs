@@ -145,6 +145,27 @@ fn retention_waits_for_what_is_not_sent_unless_there_are_too_many_bytes() {
     assert_eq!(receiver.samples(), arrived);
 }
 
+/// Without a cursor it removed what was never sent, and no later run counted that.
+#[test]
+fn retention_waits_for_a_destination_that_has_refused_the_first_attempt() {
+    let bench = Bench::holding(140_000);
+    append(&bench.dir.path().join("hall.log"), 0..140_000);
+    let receiver = Receiver::start(|_| Act::Answer(401, "", ""));
+    assert_eq!(bench.forward(&receiver, &["hall.log", "--once"]).status, Some(1));
+    let removed = |store: &str, keep: &[&str]| {
+        let arguments = [&["trim", store, "--json"], keep].concat();
+        ran(bench.dir.path(), &arguments).succeeds().json()["removed"].as_u64()
+    };
+    for store in ["room.log", "hall.log"] {
+        assert_eq!(removed(store, &OLD), Some(0), "{store}");
+    }
+    assert_eq!(removed("room.log", &["--keep-bytes", "1kB"]), Some(131_072));
+    receiver.behave(|_| Act::Take);
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("131,072 observations from 0 on were removed"), "{ran:?}");
+}
+
 #[test]
 fn retention_waits_for_a_store_that_gets_observations_while_the_receiver_is_away() {
     let bench = Bench::holding(1);
