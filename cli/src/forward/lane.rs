@@ -221,11 +221,6 @@ impl Lane {
         let is_replaced = self.opened.as_ref().is_some_and(|it| it.place.is_replaced());
         let taken = Options::new().positioned_reads(true).snapshot(&self.path);
         let snapshot = taken.map_err(|error| Exit::Error(explained_later(&error)))?;
-        if snapshot.store_id() == 0 {
-            self.opened = None;
-            self.load = None;
-            return Ok(());
-        }
         let id = id_text(snapshot.store_id());
         // A copy has the id of its original. What is durable shrinks only in an older one.
         let is_same = |it: &Opened| {
@@ -236,10 +231,14 @@ impl Lane {
         match &mut self.opened {
             Some(opened) if is_same(opened) => opened.snapshot = snapshot,
             _ => {
+                // What is durable may shrink for a moment in a store that is the same.
+                self.save()?;
                 // Its lock goes first.
                 self.opened = None;
                 self.load = None;
-                self.opened = Some(self.open(course, &id, snapshot)?);
+                if snapshot.store_id() != 0 {
+                    self.opened = Some(self.open(course, &id, snapshot)?);
+                }
             }
         }
         self.note_removed();

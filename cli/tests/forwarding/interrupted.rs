@@ -1,6 +1,7 @@
 //! The forwarder is killed, its cursor is lost, the store changes under it: all arrives.
 
 use std::io::read_to_string;
+use std::os::unix::fs::FileExt;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
@@ -143,6 +144,29 @@ fn a_store_that_is_restored_meanwhile_is_sent_from_its_beginning() {
     wait_until(|| receiver.again() == 50);
     append(&bench.store, 1_000..1_080);
     wait_until(|| receiver.samples().len() == 180);
+}
+
+/// The last mark of its log goes and comes back. The cursor in memory was forgotten, and the
+/// one in the file is up to a minute older.
+#[test]
+fn a_store_of_which_less_is_durable_for_a_moment_is_sent_once() {
+    let bench = Bench::holding(50);
+    append(&bench.store, 50..100);
+    let receiver = Receiver::start(|_| Act::Take);
+    let _running = bench.start(&receiver);
+    wait_until(|| receiver.samples().len() == 100);
+    let names = program::names_in(&bench.store);
+    let log = bench.store.join(names.iter().find(|name| name.ends_with(".log")).unwrap());
+    let bytes = fs::read(&log).unwrap();
+    let mark = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 16 * 16;
+    let file = fs::File::options().write(true).open(&log).unwrap();
+    file.write_all_at(&[0; 16], mark.try_into().unwrap()).unwrap();
+    assert_eq!(Options::new().snapshot(&bench.store).unwrap().durable_end(), 50);
+    wait_until(|| receiver.again() > 0 || bench.cursor(&receiver)["next"] == 100);
+    file.write_all_at(&bytes[mark..mark + 16], mark.try_into().unwrap()).unwrap();
+    append(&bench.store, 100..110);
+    wait_until(|| receiver.samples().len() == 110);
+    assert_eq!(receiver.again(), 0);
 }
 
 #[test]
