@@ -48,6 +48,8 @@ pub(super) struct Batch {
     pub(super) samples: Vec<Outgoing>,
     /// The sequence number after all that the batch stands for.
     pub(super) next: u64,
+    /// The observation before that, if it was read.
+    pub(super) last: Option<Observation>,
     /// More may follow at once.
     pub(super) is_full: bool,
     /// How many observations another one of their millisecond replaced, or moved on.
@@ -76,7 +78,7 @@ impl Batch {
         collisions: Collisions,
         occupied: &[Run],
     ) -> Result<Self, Error> {
-        let mut batch = Self { next: start, ..Self::default() };
+        let (mut batch, mut last) = (Self { next: start, ..Self::default() }, None);
         for found in snapshot.by_sequence(start..end) {
             match found {
                 Ok((sequence, observation)) => {
@@ -86,7 +88,7 @@ impl Batch {
                         break;
                     }
                     batch.push(outgoing, collisions);
-                    batch.next = sequence + 1;
+                    (batch.next, last) = (sequence + 1, Some((sequence, observation)));
                 }
                 Err(error) if error.kind() == ErrorKind::Damaged => {
                     let lost = error.lost();
@@ -105,6 +107,8 @@ impl Batch {
         if !batch.is_full {
             batch.next = end;
         }
+        // Damage may follow it.
+        batch.last = last.filter(|(sequence, _)| sequence + 1 == batch.next).map(|(_, it)| it);
         batch.resolve(collisions, occupied);
         Ok(batch)
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use gaugelog::{Observation, Snapshot};
 use gaugelog_sources::{Access, LastError, live_file, open_own};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,10 @@ pub(super) struct Cursor {
     pub(super) destination: String,
     /// The first sequence number that is still to be sent.
     pub(super) next: u64,
+    /// The observation before that: the bits of its time and of its value, 16 hexadecimal
+    /// digits each. None where it was not read, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last: Option<String>,
     /// Where the last samples stand, with `--collisions spread`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) occupied: Vec<Run>,
@@ -44,6 +49,26 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
+    /// Moves on, after `last` if that was read.
+    pub(super) fn advance(&mut self, next: u64, last: Option<Observation>) {
+        self.next = next;
+        self.last = last.map(bits_text);
+    }
+
+    /// Whether it says how far this store was sent.
+    pub(super) fn is_of(&self, snapshot: &Snapshot) -> bool {
+        self.store == id_text(snapshot.store_id()) && !self.is_contradicted_by(snapshot)
+    }
+
+    /// Whether the store has another observation where the last that was sent was: it is an
+    /// older copy that has grown since, or a repair has lost some, and their numbers were
+    /// used again. One that retention has removed, or damage, contradicts nothing.
+    pub(super) fn is_contradicted_by(&self, snapshot: &Snapshot) -> bool {
+        let (Some(last), Some(at)) = (&self.last, self.next.checked_sub(1)) else { return false };
+        let found = snapshot.by_sequence(at..self.next).next();
+        matches!(found, Some(Ok((_, observation))) if bits_text(observation) != *last)
+    }
+
     /// Passes over what retention has removed before `first`, and returns the sequence
     /// numbers of that.
     pub(super) fn pass_removed(&mut self, first: u64) -> Option<Range<u64>> {
@@ -51,7 +76,7 @@ impl Cursor {
         if removed.is_empty() {
             return None;
         }
-        self.next = first;
+        self.advance(first, None);
         Some(removed)
     }
 }
@@ -126,7 +151,7 @@ pub(super) enum Found {
     None,
     /// Why it cannot be believed.
     Corrupt(String),
-    Cursor(Cursor),
+    Cursor(Box<Cursor>),
 }
 
 /// The files of a cursor, which one process has at a time.
@@ -263,7 +288,7 @@ pub(super) fn hide(cursor: &Cursor) {
 pub(super) fn shown_by_process(cursor: &Cursor) -> Option<Cursor> {
     let Found::Cursor(live) = load(cursor.reception.live.as_ref()?).ok()? else { return None };
     let is_same = live.store == cursor.store && live.destination == cursor.destination;
-    (is_same && live.next >= cursor.next).then_some(live)
+    (is_same && live.next >= cursor.next).then_some(*live)
 }
 
 fn replace(path: &Path, line: &[u8], is_synced: bool) -> io::Result<()> {
@@ -302,7 +327,7 @@ pub(super) fn load(path: &Path) -> io::Result<Found> {
     file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(|error| {
         io::Error::new(error.kind(), format!("{}: cannot read it: {error}", path.display()))
     })?;
-    Ok(decode(&bytes).map_or_else(Found::Corrupt, Found::Cursor))
+    Ok(decode(&bytes).map_or_else(Found::Corrupt, |it| Found::Cursor(Box::new(it))))
 }
 
 /// The files of the cursors of a store.
@@ -331,6 +356,10 @@ fn refused(error: &io::Error) -> Exit {
 /// A store's id as cursors have it.
 pub(super) fn id_text(store_id: u64) -> String {
     format!("{store_id:016x}")
+}
+
+fn bits_text(Observation { timestamp_ns, value }: Observation) -> String {
+    format!("{timestamp_ns:016x}{:016x}", value.to_bits())
 }
 
 fn encode(cursor: &Cursor) -> String {

@@ -297,8 +297,8 @@ impl Source {
         // A copy has the id of its original. What is durable shrinks only in an older one.
         let is_same = |it: &Opened| {
             !is_replaced
-                && it.cursor.store == id
                 && it.snapshot.durable_end() <= snapshot.durable_end()
+                && it.cursor.is_of(&snapshot)
         };
         match &mut self.opened {
             _ if snapshot.store_id() == 0 => self.opened = None,
@@ -333,7 +333,11 @@ impl Source {
             Found::Cursor(cursor) if cursor.next > snapshot.end_sequence() => {
                 format!("the cursor {file} is beyond the end of the store, an older copy")
             }
-            Found::Cursor(cursor) => return Ok(Opened { place, cursor, snapshot }),
+            Found::Cursor(cursor) if cursor.is_contradicted_by(&snapshot) => format!(
+                "the cursor {file} is after another observation than the store has there, so it \
+                 was repaired or is an older copy"
+            ),
+            Found::Cursor(cursor) => return Ok(Opened { place, cursor: *cursor, snapshot }),
             Found::Corrupt(why) => format!("the cursor {file} is corrupt ({why})"),
             Found::None => format!("there is no cursor for {} yet", to.shown),
         };
@@ -370,7 +374,9 @@ impl Source {
         self.written += u64::from(put == Some(Put::Written));
         self.found += u64::from(put == Some(Put::Found));
         let Some(opened) = &mut self.opened else { return Ok(()) };
-        opened.cursor.next = next;
+        // Damage may follow the last that was read.
+        let last = read.found.last().filter(|(sequence, _)| sequence + 1 == next);
+        opened.cursor.advance(next, last.map(|(_, observation)| *observation));
         opened.place.save(&opened.cursor)
     }
 

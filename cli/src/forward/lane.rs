@@ -225,8 +225,8 @@ impl Lane {
         // A copy has the id of its original. What is durable shrinks only in an older one.
         let is_same = |it: &Opened| {
             !is_replaced
-                && it.cursor.store == id
                 && it.snapshot.durable_end() <= snapshot.durable_end()
+                && it.cursor.is_of(&snapshot)
         };
         match &mut self.opened {
             Some(opened) if is_same(opened) => opened.snapshot = snapshot,
@@ -272,7 +272,12 @@ impl Lane {
                 count(cursor.next),
                 count(end)
             )),
-            Found::Cursor(cursor) => Ok(cursor),
+            Found::Cursor(cursor) if cursor.is_contradicted_by(&snapshot) => Err(format!(
+                "the cursor {file} is at {}, but the store has another observation before that, \
+                 so it was repaired or is an older copy; {again}, some of them twice",
+                count(cursor.next)
+            )),
+            Found::Cursor(cursor) => Ok(*cursor),
         };
         let is_saved = found.is_ok();
         let mut cursor = found.unwrap_or_else(|why| {
@@ -311,7 +316,7 @@ impl Lane {
         let refused = refusals.iter().map(|(at, words)| (&batch.samples[*at], words.as_str()));
         let all: Vec<(&Outgoing, &str)> = occupied.chain(refused).collect();
         opened.list.add(all.iter().copied())?;
-        opened.cursor.next = batch.next;
+        opened.cursor.advance(batch.next, batch.last);
         opened.cursor.occupied.clone_from(&batch.occupied);
         opened.is_saved = false;
         let path = shown(&opened.place.refused_path());

@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use gaugelog::{Options, Snapshot};
 use serde::Serialize;
 
-use super::cursor::{self, Counts, Cursor, Found, id_text};
+use super::cursor::{self, Counts, Cursor, Found};
 use super::delivery::now_ns;
 use crate::utc::moment;
 
@@ -54,7 +54,7 @@ fn look(file: PathBuf, snapshot: Option<&Snapshot>) -> Option<Forwarded> {
     let (cursor, corrupt) = match cursor::load(&file) {
         Ok(Found::Cursor(cursor)) => {
             let live = if running { cursor::shown_by_process(&cursor) } else { None };
-            (live.unwrap_or(cursor), None)
+            (live.unwrap_or(*cursor), None)
         }
         Ok(Found::Corrupt(why)) => (Cursor::default(), Some(why)),
         Ok(Found::None) => return None,
@@ -84,7 +84,7 @@ impl Forwarded {
 
     fn add_behind(&mut self, cursor: &Cursor, snapshot: &Snapshot) {
         let (first, end) = (snapshot.first_sequence(), snapshot.durable_end());
-        let next = if cursor.store == id_text(snapshot.store_id()) { cursor.next } else { first };
+        let next = if cursor.is_of(snapshot) { cursor.next } else { first };
         // The process counts them when it comes to them.
         self.counts.removed += first.saturating_sub(next);
         let next = next.max(first);

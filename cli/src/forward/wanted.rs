@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use gaugelog::Store;
+use gaugelog::{Snapshot, Store};
 use rustix::fs::statvfs;
 
-use super::cursor::{Found, files, id_text, load};
+use super::cursor::{Found, files, load};
 
 /// What is not sent yet is kept while more than a tenth of the file system is free.
 const PARTS_FREE: u64 = 10;
@@ -17,25 +17,21 @@ pub(crate) fn wanted_from(store: &Store) -> u64 {
     if files.is_empty() {
         return u64::MAX;
     }
-    let id = id_of(store);
-    files.iter().map(|file| wanted_by(file, id.as_ref())).min().unwrap_or(u64::MAX)
+    let snapshot = store.snapshot().ok();
+    files.iter().map(|file| wanted_by(file, snapshot.as_ref())).min().unwrap_or(u64::MAX)
 }
 
 /// The cursors that want something before `end`.
 pub(crate) fn wanting_before(store: &Store, end: u64) -> Vec<PathBuf> {
-    let id = id_of(store);
+    let snapshot = store.snapshot().ok();
     let mut files = files(store.path());
-    files.retain(|file| wanted_by(file, id.as_ref()) < end);
+    files.retain(|file| wanted_by(file, snapshot.as_ref()) < end);
     files
 }
 
-fn id_of(store: &Store) -> Option<String> {
-    store.snapshot().ok().map(|snapshot| id_text(snapshot.store_id()))
-}
-
-fn wanted_by(file: &Path, id: Option<&String>) -> u64 {
+fn wanted_by(file: &Path, snapshot: Option<&Snapshot>) -> u64 {
     match load(file) {
-        Ok(Found::Cursor(cursor)) if id == Some(&cursor.store) => cursor.next,
+        Ok(Found::Cursor(cursor)) if snapshot.is_some_and(|it| cursor.is_of(it)) => cursor.next,
         Ok(Found::None) => u64::MAX,
         _ => 0,
     }
@@ -57,7 +53,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::forward::cursor::{Cursor, Place};
+    use crate::forward::cursor::{Cursor, Place, id_text};
 
     #[test]
     fn what_some_cursor_wants_is_wanted() {
@@ -75,6 +71,10 @@ mod tests {
         assert_eq!(wanted_from(&store), 70_000);
         assert_eq!(wanting_before(&store, 90_000), [store.path().join("forward-a.json")]);
         save("c", "another", 99_000);
+        assert_eq!(wanted_from(&store), 0);
+        // Another observation has the number of the last that was sent.
+        let cursor = Cursor { store: id, next: 1, last: Some("0".repeat(32)), ..Cursor::default() };
+        Place::take(store.path(), "c").unwrap().save(&cursor).unwrap();
         assert_eq!(wanted_from(&store), 0);
         fs::remove_file(store.path().join("forward-c.json")).unwrap();
         fs::write(store.path().join("forward-d.json"), "{}").unwrap();

@@ -59,6 +59,24 @@ fn a_store_that_is_made_later_gets_files_too() {
     wait_until(|| names_in(&lake).len() == 1);
 }
 
+/// The copy has grown beyond the cursor: its first file was taken for written.
+#[test]
+fn an_older_copy_that_has_grown_is_compared_from_its_beginning() {
+    let (bench, _) = bench_with_lake(5);
+    program::tool::ran(bench.dir.path(), &["copy", "room.log", "copy"]).succeeds();
+    append(&bench.store, 5..ROWS);
+    let once = ["forward", "room.log", "--to", "parquet:lake", "--cursor", "lake", "--once"];
+    succeeded(&ran(bench.dir.path(), &once));
+    let (cursor, copy) = ("forward-lake.json", bench.dir.path().join("copy"));
+    fs::copy(bench.store.join(cursor), copy.join(cursor)).unwrap();
+    append(&copy, 2 * ROWS..3 * ROWS);
+    exchange(&bench.store, &copy);
+    let ran = ran(bench.dir.path(), &once);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("so it was repaired or is an older copy"), "{ran:?}");
+    assert!(ran.stderr.contains("this file holds other observations"), "{ran:?}");
+}
+
 /// Retention is to wait for a store while the files of another are written.
 #[test]
 fn each_store_has_a_cursor_before_the_first_file_is_written() {

@@ -146,6 +146,76 @@ fn a_store_that_is_restored_meanwhile_is_sent_from_its_beginning() {
     wait_until(|| receiver.samples().len() == 180);
 }
 
+/// With its own cursor, and it grows beyond the newer one before it is looked at.
+#[test]
+fn a_store_that_is_restored_and_grows_meanwhile_is_sent_from_its_beginning() {
+    let bench = Bench::holding(50);
+    let receiver = Receiver::start(|_| Act::Take);
+    succeeded(&bench.once(&receiver));
+    program::tool::ran(bench.dir.path(), &["copy", "room.log", "copy"]).succeeds();
+    let cursor = fs::read(bench.cursor_path(&receiver)).unwrap();
+    append(&bench.store, 50..100);
+    let running = bench.start(&receiver);
+    wait_until(|| receiver.samples().len() == 100);
+    running.signal(Signal::STOP);
+    for name in program::names_in(&bench.store).iter().filter(|it| !it.starts_with("forward-")) {
+        fs::remove_file(bench.store.join(name)).unwrap();
+    }
+    let copy = bench.dir.path().join("copy");
+    for name in program::names_in(&copy) {
+        fs::rename(copy.join(&name), bench.store.join(name)).unwrap();
+    }
+    fs::write(bench.cursor_path(&receiver), cursor).unwrap();
+    append(&bench.store, 1_000..1_080);
+    running.signal(Signal::CONT);
+    wait_until(|| receiver.samples().len() == 180);
+}
+
+/// Its log was lost, so the repair uses the numbers of what was sent again.
+#[test]
+fn a_store_that_was_repaired_and_has_grown_is_sent_from_its_beginning() {
+    let bench = Bench::holding(100);
+    let receiver = Receiver::start(|_| Act::Take);
+    succeeded(&bench.once(&receiver));
+    fs::remove_file(log_of(&bench.store)).unwrap();
+    ran(bench.dir.path(), &["repair", "room.log"]);
+    append(&bench.store, 1_000..1_150);
+    let ran = bench.once(&receiver);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("so it was repaired or is an older copy"), "{ran:?}");
+    assert_eq!(receiver.samples(), [samples(0..100), samples(1_000..1_150)].concat());
+    succeeded(&bench.once(&receiver));
+    assert_eq!(receiver.again(), 0);
+}
+
+fn log_of(store: &Path) -> PathBuf {
+    let names = program::names_in(store);
+    store.join(names.iter().find(|name| name.ends_with(".log")).unwrap())
+}
+
+/// It cannot be compared with what was sent.
+#[test]
+fn a_last_observation_that_is_damaged_or_removed_sends_nothing_again() {
+    for is_removed in [false, true] {
+        let bench = Bench::holding(65_536);
+        let receiver = Receiver::start(|_| Act::Take);
+        succeeded(&bench.once(&receiver));
+        append(&bench.store, 65_536..65_540);
+        if is_removed {
+            let trim = ["trim", "room.log", "--keep-bytes", "1kB"];
+            ran(bench.dir.path(), &trim).succeeds();
+        } else {
+            let names = program::names_in(&bench.store);
+            let chunk = names.iter().find(|name| name.ends_with(".chunk")).unwrap();
+            let mut bytes = fs::read(bench.store.join(chunk)).unwrap();
+            bytes.iter_mut().for_each(|byte| *byte ^= 1);
+            fs::write(bench.store.join(chunk), bytes).unwrap();
+        }
+        succeeded(&bench.once(&receiver));
+        assert_eq!((receiver.samples(), receiver.again()), (samples(0..65_540), 0));
+    }
+}
+
 /// The last mark of its log goes and comes back. The cursor in memory was forgotten, and the
 /// one in the file is up to a minute older.
 #[test]
@@ -155,8 +225,7 @@ fn a_store_of_which_less_is_durable_for_a_moment_is_sent_once() {
     let receiver = Receiver::start(|_| Act::Take);
     let _running = bench.start(&receiver);
     wait_until(|| receiver.samples().len() == 100);
-    let names = program::names_in(&bench.store);
-    let log = bench.store.join(names.iter().find(|name| name.ends_with(".log")).unwrap());
+    let log = log_of(&bench.store);
     let bytes = fs::read(&log).unwrap();
     let mark = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 16 * 16;
     let file = fs::File::options().write(true).open(&log).unwrap();
@@ -187,8 +256,7 @@ fn what_retention_removed_unsent_is_counted() {
 #[test]
 fn what_damage_has_cost_is_reported_and_the_rest_arrives() {
     let bench = Bench::holding(5_000);
-    let names = program::names_in(&bench.store);
-    let log = bench.store.join(names.iter().find(|name| name.ends_with(".log")).unwrap());
+    let log = log_of(&bench.store);
     let mut bytes = fs::read(&log).unwrap();
     bytes[50_000] ^= 0x10;
     fs::write(&log, bytes).unwrap();

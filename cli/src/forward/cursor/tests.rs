@@ -5,6 +5,7 @@ fn cursor() -> Cursor {
         store: id_text(0x8f3a),
         destination: "http://h:9090/api/v1/write".to_owned(),
         next: 123_456,
+        last: Some(bits_text(Observation::new(-1, 0.5))),
         occupied: vec![(-5, 7), (9, 9)],
         counts: Counts { sent: 123_000, refused: 456, ..Counts::default() },
         reception: Reception {
@@ -23,6 +24,25 @@ fn a_cursor_of_the_first_form_is_read() {
     assert_eq!(decode(encode(&first).as_bytes()), Ok(first));
 }
 
+/// It does not say which observation was the last, and only numbers are compared.
+#[test]
+fn a_cursor_without_the_last_observation_is_read() {
+    let text = r#"{"store":"0000000000008f3a","destination":"http://h/","next":7,"sent":7,"collided":0,"refused":0,"unreadable":0,"removed":0,"crc":"b5758780"}"#;
+    let Ok(cursor) = decode(text.as_bytes()) else { panic!("{text}") };
+    assert_eq!((cursor.next, &cursor.last, encode(&cursor)), (7, &None, format!("{text}\n")));
+    let dir = tempfile::tempdir().unwrap();
+    let store = gaugelog::Store::create(dir.path().join("store")).unwrap();
+    let rows = (0..7).map(|n| Observation::new(n, 1.0));
+    store.append_batch(&rows.collect::<Vec<_>>()).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert!(!cursor.is_contradicted_by(&snapshot));
+    let at = |time_ns| {
+        let last = Some(bits_text(Observation::new(time_ns, 1.0)));
+        Cursor { last, ..cursor.clone() }.is_contradicted_by(&snapshot)
+    };
+    assert_eq!((at(6), at(5)), (false, true));
+}
+
 #[test]
 fn a_cursor_is_found_again_and_one_process_has_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -30,7 +50,7 @@ fn a_cursor_is_found_again_and_one_process_has_it() {
     assert_eq!(place.load().unwrap(), Found::None);
     place.save(&cursor()).unwrap();
     place.save(&cursor()).unwrap();
-    assert_eq!(place.load().unwrap(), Found::Cursor(cursor()));
+    assert_eq!(place.load().unwrap(), Found::Cursor(Box::new(cursor())));
     let Err(Exit::Error(said)) = Place::take(dir.path(), "h") else { panic!() };
     assert!(said.contains("forward-h.lock: another process"), "{said}");
     drop(place);
