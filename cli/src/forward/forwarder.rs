@@ -143,7 +143,7 @@ impl Forwarder {
                 has_more |= self.drive(at) == Step::More;
             }
             if !has_more {
-                self.wait(self.every);
+                self.wait_for_more();
             }
         }
         // What failed and passed is no error of the run.
@@ -205,40 +205,48 @@ impl Forwarder {
         }
     }
 
-    /// Has retention wait for each store that has observations, while none is sent.
-    pub(crate) fn register(&mut self) {
+    /// Has retention wait for each store that has observations, while none is sent. Returns
+    /// whether a store has got its first since this was last called.
+    pub(crate) fn register(&mut self) -> bool {
+        let mut has_new = false;
         for lane in &mut self.lanes {
-            // It fails again when the lane's turn comes, and counts then.
-            if let Err(failure) = lane.register(&self.course) {
-                lane.failed(failure);
+            match lane.register(&self.course) {
+                Ok(is_new) => has_new |= is_new,
+                // It fails again when the lane's turn comes, and counts then.
+                Err(failure) => lane.failed(failure),
             }
         }
+        has_new
+    }
+
+    /// Sends nothing until what has become durable is due, or a store has got its first
+    /// observation.
+    fn wait_for_more(&mut self) {
+        let until = Instant::now() + self.every;
+        while !self.is_over(until) && !self.pause_and_register(until) {}
     }
 
     /// Sends nothing for a time. A receiver can be away for days, and a new store's first
     /// observations must not be removed meanwhile.
     fn wait(&mut self, time: Duration) {
         let until = Instant::now() + time;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.is_stopped() {
-                return;
-            }
-            self.pause(left.min(REGISTERED_EVERY));
-            self.add_newcomers();
-            self.register();
+        while !self.is_over(until) {
+            self.pause_and_register(until);
         }
     }
 
-    fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
-        while !self.is_stopped() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            thread::sleep(left.min(PAUSE));
+    /// A part of a wait. Returns whether a store has got its first observation.
+    fn pause_and_register(&mut self, until: Instant) -> bool {
+        let until = until.min(Instant::now() + REGISTERED_EVERY);
+        while !self.is_over(until) {
+            thread::sleep(until.saturating_duration_since(Instant::now()).min(PAUSE));
         }
+        self.add_newcomers();
+        self.register()
+    }
+
+    fn is_over(&self, until: Instant) -> bool {
+        self.is_stopped() || Instant::now() >= until
     }
 
     fn is_stopped(&self) -> bool {

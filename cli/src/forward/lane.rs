@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gaugelog::{ErrorKind, Options, Snapshot};
+use gaugelog::{Error, ErrorKind, Options, Snapshot};
 
 use super::batch::{Batch, Collisions, Outgoing};
 use super::cursor::{self, Counts, Cursor, Found, Place, Reception, id_text};
@@ -11,7 +11,7 @@ use super::delivery::{Delivery, Load, Progress, fresh_ms};
 use super::destination::Destination;
 use super::refused::List;
 use crate::exit::Exit;
-use crate::explain::explained_later;
+use crate::explain::{explained_later, without_manifest};
 use crate::figures::{count, plural};
 use crate::output::{self, shown};
 use crate::prometheus::Labels;
@@ -43,6 +43,8 @@ pub(super) struct Lane {
     pub(super) path: PathBuf,
     pub(super) labels: Labels,
     opened: Option<Opened>,
+    /// It was there once. Before, the collector may not have created it yet.
+    was_there: bool,
     /// A batch that is not sent yet. No other takes its place while the receiver is away.
     load: Option<Load>,
     has_begun: bool,
@@ -88,6 +90,7 @@ impl Lane {
             path,
             labels,
             opened: None,
+            was_there: false,
             load: None,
             has_begun: false,
             counts,
@@ -98,12 +101,14 @@ impl Lane {
 
     /// Writes the cursor of a store before anything is sent: retention waits for it. A store
     /// without observations has no id yet, and gets its cursor when this is called again.
-    pub(super) fn register(&mut self, course: &Course) -> Result<(), Exit> {
+    /// Returns whether it has one, and nothing was sent yet.
+    pub(super) fn register(&mut self, course: &Course) -> Result<bool, Exit> {
         if self.opened.as_ref().is_some_and(|it| !it.place.is_replaced()) {
-            return Ok(());
+            return Ok(false);
         }
         self.look_again(course)?;
-        self.save()
+        self.save()?;
+        Ok(self.opened.is_some() && !self.has_begun)
     }
 
     /// Sends the next batch, or what is left of it.
@@ -220,7 +225,11 @@ impl Lane {
         // Asked before the snapshot is taken: a store that comes between is noticed next time.
         let is_replaced = self.opened.as_ref().is_some_and(|it| it.place.is_replaced());
         let taken = Options::new().positioned_reads(true).snapshot(&self.path);
-        let snapshot = taken.map_err(|error| Exit::Error(explained_later(&error)))?;
+        let snapshot = match taken {
+            Err(error) if !self.was_there && is_not_there(&error) => return Ok(()),
+            taken => taken.map_err(|error| Exit::Error(explained_later(&error)))?,
+        };
+        self.was_there = true;
         let id = id_text(snapshot.store_id());
         // A copy has the id of its original. What is durable shrinks only in an older one.
         let is_same = |it: &Opened| {
@@ -383,4 +392,9 @@ impl Lane {
     fn say(&self, text: &str) {
         output::say("gaugelog", &format!("{}: {text}", shown(&self.path)));
     }
+}
+
+fn is_not_there(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotAStore)
+        && without_manifest(error).is_none()
 }

@@ -81,6 +81,19 @@ fn a_collector_forwards_what_it_collects() {
     assert_eq!(receiver.again(), 0);
 }
 
+/// Its stores are created after the destination has begun: that was an error, and the first
+/// batch waited for as long as one that follows.
+#[test]
+fn the_first_start_reports_no_error_and_the_first_batch_is_not_held_up() {
+    let receiver = Receiver::start(|_| Act::Take);
+    let forward = format!("[[forward]]\nto = '{}'\nevery = '1h'\n", receiver.url());
+    let mut collecting = Collecting::begin(&(sources(&["attic"]) + &forward));
+    wait_until(|| series(&receiver).len() == 1);
+    assert_eq!(collecting.end(), Some(0));
+    let said = std::io::read_to_string(collecting.running.0.stderr.take().unwrap()).unwrap();
+    assert!(!said.contains("error"), "{said}");
+}
+
 /// Each receiver holds the forwarder up for as long as the test runs.
 #[test]
 fn polls_go_on_and_the_collector_ends_whatever_a_receiver_does() {
