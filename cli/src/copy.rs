@@ -73,14 +73,16 @@ fn copy(store: &Path, destination: &Path, form: Form) -> Result<(), Exit> {
             ErrorKind::AlreadyExists => Exit::Error(error.to_string()),
             _ => in_words(&error),
         })?;
-    let text =
-        format!("{}: {} observation{} copied\n", shown(destination), count(copied), plural(copied));
-    let [from, to] = [store, destination].map(Path::to_string_lossy);
-    let object = json!({ "store": from, "destination": to, "observations": copied });
-    form.print(&text, &object)?;
     // Damage is copied too.
     let copy = Options::new().positioned_reads(true).open_read_only(destination);
     let verified = copy.and_then(|copy| copy.verify()).map_err(|error| in_words(&error))?;
+    let readable = verified.readable;
+    let of = if readable < copied { format!(" of {}", count(copied)) } else { String::new() };
+    let (shown_readable, s) = (count(readable), plural(copied));
+    let text = format!("{}: {shown_readable}{of} observation{s} copied\n", shown(destination));
+    let [from, to] = [store, destination].map(Path::to_string_lossy);
+    let object = json!({ "store": from, "destination": to, "observations": readable });
+    form.print(&text, &object)?;
     if verified.is_sound() {
         return Ok(());
     }

@@ -39,14 +39,13 @@ pub(crate) fn explained(error: &Error) -> String {
 }
 
 /// The same of an append that nothing repeats with the same handle, which would find what
-/// could not be taken back.
-pub(crate) fn of_single_append(error: &Error) -> String {
+/// could not be taken back. `look` is the command that shows it.
+pub(crate) fn of_single_append(error: &Error, look: &str) -> String {
     let text = explained(error);
     if error.uncertain().is_empty() {
         return text;
     }
-    let store = shown(error.path().parent().unwrap_or(error.path()));
-    format!("{text}; `gaugelog tail {store}` shows whether it is stored, before you add it again")
+    format!("{text}; `{look}` shows whether it is stored, before you add it again")
 }
 
 /// The same of a store that was there when the program began.

@@ -168,6 +168,23 @@ fn a_dump_from_a_sequence_ends_where_what_is_durable_ends() {
     assert_eq!((rows("0"), rows("1"), rows("2")), (2, 1, 0));
 }
 
+/// Though nothing of it is durable, as far as what is left states.
+#[test]
+fn a_dump_from_a_sequence_reports_a_log_that_is_missing() {
+    let bench = Bench::new();
+    let store = Store::open(&bench.store).unwrap();
+    store.append_batch(&[Observation::new(1, 1.0), Observation::new(2, 2.0)]).unwrap();
+    let copy = bench.dir.path().join("copy");
+    store.copy_to(&copy).unwrap();
+    let log = names_in(&copy).into_iter().find(|name| name.ends_with(".log")).unwrap();
+    fs::remove_file(copy.join(&log)).unwrap();
+    let mut command = program(SERVICE);
+    command.args(["--dump", "--from", "0", "--log"]).arg(&copy);
+    let ran = Ran::of(command);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains(&log), "{ran:?}");
+}
+
 #[test]
 fn a_sequence_that_was_removed_is_an_error_that_names_the_first_one_kept() {
     let bench = Bench::new();

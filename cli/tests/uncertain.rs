@@ -34,8 +34,13 @@ fn what_may_be_stored_is_to_be_looked_for_before_it_is_added_again() {
     let more = format!("time,value\n{}", more.collect::<String>());
     for (tool, arguments, writes, said) in [
         (TOOL, &["add", "room", "2"][..], 1, "room` shows whether it is stored"),
-        (SERVICE, &["--add", "2", "--log", "room"], 1, "room` shows whether it is stored"),
-        (TOOL, &["import", "room", "more.csv"], 3, " more may turn out to be: see with `gaugelog"),
+        (SERVICE, &["--add", "2", "--log", "room"], 1, "--dump` shows whether it is stored"),
+        (
+            TOOL,
+            &["import", "room", "more.csv"],
+            3,
+            " more may be found in it later: look with `gaugelog",
+        ),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let mut begin = program(TOOL);

@@ -70,7 +70,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         _ => in_words(&error),
     })?;
     let appended = store.append(Observation::new(time_ns, value));
-    let sequence = appended.map_err(|error| Exit::Error(explain::of_single_append(&error)))?;
+    let sequence = appended.map_err(|error| {
+        let look = format!("gaugelog tail {}", output::shown(&arguments.store));
+        Exit::Error(explain::of_single_append(&error, &look))
+    })?;
     if arguments.json {
         output::print(format!("{{\"sequence\": {sequence}}}\n").as_bytes())?;
     }

@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     let mut outcome = each(stores, |Named { name, path }| {
         let store = Options::new().open_read_only(&path).map_err(|error| in_words(&error))?;
         let name = are_named.then_some(name);
-        followed.push(Followed { store, name, next: None, last: None, durable: 0 });
+        followed.push(Followed { store, name, next: None, last: None, begun: 0, durable: 0 });
         Ok(())
     });
     loop {
@@ -106,8 +106,10 @@ struct Followed {
     next: Option<u64>,
     /// The last one that was printed.
     last: Option<Observation>,
-    /// What was printed from here on was not durable at the last look, so it is taken back
-    /// if its append fails.
+    /// The sequence number of the first that was to be printed.
+    begun: u64,
+    /// What is from here on was not durable at the last look, so it is taken back if its append
+    /// fails.
     durable: u64,
 }
 
@@ -118,8 +120,8 @@ impl Followed {
         let first = match self.next {
             Some(next) => self.after_removed(self.after_taken_back(next, &snapshot)?, &snapshot),
             None => {
-                self.durable = snapshot.end_sequence().saturating_sub(arguments.lines);
-                self.durable
+                self.begun = snapshot.end_sequence().saturating_sub(arguments.lines);
+                self.begun
             }
         };
         let printed = self.print_from(first, &snapshot, arguments, range);
@@ -199,11 +201,15 @@ impl Followed {
         if self.durable > end {
             return Err(self.is_shorter(snapshot));
         }
-        let (path, printed) = (shown(self.store.path()), next.saturating_sub(self.durable));
+        let printed = next.saturating_sub(self.durable.max(self.begun));
+        if printed == 0 {
+            return Ok(self.durable);
+        }
+        let path = shown(self.store.path());
         let (plural, printed) = (plural(printed), count(printed));
         let text = format!(
-            "{path}: the last {printed} observation{plural} that were printed were taken back, \
-             at least in part, because an append failed; what is stored is printed from there on"
+            "{path}: an append failed, and the last {printed} observation{plural} printed may not \
+             be stored; what is stored is printed from there on"
         );
         output::say("gaugelog", &text);
         Ok(self.durable)

@@ -36,6 +36,8 @@ pub(super) fn write(
     let mode = if replaced.is_some() { 0o600 } else { 0o666 };
     // Known by its name if the program is killed and it stays.
     let name = place.file_name().unwrap_or_default().to_string_lossy();
+    // A name has at most 255 bytes.
+    let name: String = name.chars().take(50).collect();
     let file = Builder::new()
         .prefix(&format!(".{name}-"))
         .suffix(".part")

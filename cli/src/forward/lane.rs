@@ -101,14 +101,18 @@ impl Lane {
 
     /// Writes the cursor of a store before anything is sent: retention waits for it. A store
     /// without observations has no id yet, and gets its cursor when this is called again.
-    /// Returns whether it has one, and nothing was sent yet.
+    /// Returns whether there is something to send, and nothing was sent yet.
     pub(super) fn register(&mut self, course: &Course) -> Result<bool, Exit> {
-        if self.opened.as_ref().is_some_and(|it| !it.place.is_replaced()) {
+        let is_registered = self.opened.as_ref().is_some_and(|it| !it.place.is_replaced());
+        if is_registered && self.has_begun {
             return Ok(false);
         }
         self.look_again(course)?;
-        self.save()?;
-        Ok(self.opened.is_some() && !self.has_begun)
+        if !is_registered {
+            self.save()?;
+        }
+        let has_more = |it: &Opened| it.cursor.next < it.snapshot.durable_end();
+        Ok(!self.has_begun && self.opened.as_ref().is_some_and(has_more))
     }
 
     /// Sends the next batch, or what is left of it.

@@ -185,7 +185,10 @@ pub(super) fn values(reader: &Reader<'_>, store: &Named, query: &Query) -> Resul
     // What a program goes on with is given once, and is not taken back.
     let end = if last.is_some() { snapshot.end_sequence() } else { durable };
     let mut next = first.max(kept);
-    let rows = snapshot.by_sequence(first..end.max(first)).take(limit).map(|row| {
+    // To the end, so that damage there is met.
+    let rows = snapshot.by_sequence(first..);
+    let rows = rows.filter(|row| row.as_ref().map_or(true, |(sequence, _)| *sequence < end));
+    let rows = rows.take(limit).map(|row| {
         row.map(|(sequence, observation)| {
             next = sequence + 1;
             observation

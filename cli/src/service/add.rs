@@ -10,6 +10,8 @@ use crate::exit::Exit;
 use crate::explain;
 use crate::python_float;
 
+const LOOK: &str = "simple_service --dump";
+
 /// A number as it was given, so that an error can name it.
 #[derive(Clone, Debug)]
 pub(super) struct Number {
@@ -36,6 +38,6 @@ pub(super) fn run(store: &Place, number: &Number) -> Result<(), Exit> {
     }
     let opened = store.options.open(&store.path)?;
     let appended = opened.append(Observation::at(now, number.value));
-    appended.map_err(|error| Exit::Error(explain::of_single_append(&error)))?;
+    appended.map_err(|error| Exit::Error(explain::of_single_append(&error, LOOK)))?;
     Ok(())
 }

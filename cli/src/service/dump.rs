@@ -27,8 +27,11 @@ pub(super) fn run(store: &Place, from: Option<u64>) -> Result<(), Exit> {
             }
             Some(first) => {
                 check(store, snapshot, first)?;
-                let arrived = snapshot.by_sequence(first..snapshot.durable_end().max(first));
+                let durable = snapshot.durable_end();
+                // To the end, so that damage there is met.
+                let arrived = snapshot.by_sequence(first..);
                 let readable = arrived.map_while(|item| item.map_err(&mut note).ok());
+                let readable = readable.filter(|(sequence, _)| *sequence < durable);
                 print_all(readable.map(|(_, observation)| observation), out)
             }
         };

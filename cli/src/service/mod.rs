@@ -37,8 +37,8 @@ examples:
   simple_service --dump --from 8640      only what came after the first 8,640
 
 Observations are numbered from 0 in the order of arrival. --from prints those from SEQUENCE
-on, in that order; after n of them with exit status 0, the next SEQUENCE is n higher. An
-observation that cannot be read has a number too, but is not printed; the status is then 1.
+on that are durable, in that order; after n of them with exit status 0, the next SEQUENCE is n
+higher. An observation that cannot be read has a number too, but is not printed; the status is then 1.
 A SEQUENCE higher than there are observations is an error: it is not of this store. So is
 one of an observation that retention has removed; the error names the first one kept.
 

@@ -100,15 +100,17 @@ fn timed_out(directory: &Directory, opened: &File, wait: Duration) -> Error {
     Error::new(ErrorKind::Locked, directory.path(), detail)
 }
 
+/// How often the kernel's tables are looked at for the holder.
+const LOOKS: usize = 10;
+
 /// The process that holds the lock, from the kernel's table of locks.
 fn holder(opened: &File) -> Option<String> {
     let locked = opened.metadata().ok()?;
-    let device = device_of_mount(opened).unwrap_or_else(|| {
-        format!("{}:{}", rustix::fs::major(locked.dev()), rustix::fs::minor(locked.dev()))
-    });
-    // The kernel hands the table out in parts, and locks that change meanwhile can move a
-    // line out of them.
-    let process = (0..3).find_map(|_| {
+    let own = format!("{}:{}", rustix::fs::major(locked.dev()), rustix::fs::minor(locked.dev()));
+    // The kernel hands its tables out in parts, and mounts and locks that change meanwhile can
+    // move a line out of them.
+    let process = (0..LOOKS).find_map(|_| {
+        let device = device_of_mount(opened).unwrap_or_else(|| own.clone());
         let table = std::fs::read_to_string("/proc/locks").ok()?;
         holder_in(&table, &device, locked.ino())
     })?;

@@ -25,7 +25,8 @@ const ATTEMPTS_MAX: usize = 10;
 impl Store {
     /// Copies everything appended so far to a new store at `path`, which must not exist
     /// or be an empty directory. The copy is durable when this returns. Writers of this
-    /// store go on meanwhile. Returns how many observations were copied.
+    /// store go on meanwhile. Returns how many observations the copy has, with those that are
+    /// lost by damage.
     ///
     /// The copy has the same store identity and a log of its own. So both can go on
     /// separately, and files of one are not taken for the other's.
@@ -43,8 +44,8 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Invalid`] if
-    /// that is in the store itself, [`ErrorKind::Damaged`] if the log is missing; other
-    /// damage is copied as it is. [`ErrorKind::Removed`] if what is copied was removed each
+    /// that is in the store itself, [`ErrorKind::Damaged`] if the log is missing or its end
+    /// cannot be read; other damage is copied as it is. [`ErrorKind::Removed`] if what is copied was removed each
     /// time. [`ErrorKind::Io`] if a file system refuses. After an error the copy is removed;
     /// what cannot be removed has no manifest, so it is not a store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
@@ -54,28 +55,23 @@ impl Store {
             let detail = "this is in the store that is copied; choose a place outside it";
             return Err(Error::new(ErrorKind::Invalid, path, detail));
         }
-        let was_there = path.exists();
-        let copied = self.copy_to_empty(path);
-        if copied.is_err() && !was_there {
-            // Unless something in it could not be removed.
-            drop(remove_directory(path));
-        }
-        copied
-    }
-
-    fn copy_to_empty(&self, path: &Path) -> Result<u64> {
-        let (copy, lock) = make_directory(path, self.shared.options().lock_wait)?;
+        let (copy, lock, is_new) = make_directory(path, self.shared.options().lock_wait)?;
         let mut attempts = 0;
-        loop {
-            let view = View::take(self.shared.directory(), true)?;
-            let copied = copy_view(&view, &copy, &lock);
+        let copied = loop {
+            let view = View::take(self.shared.directory(), true);
+            let copied = view.and_then(|view| copy_view(&view, &copy, &lock));
             let copied = copied.inspect_err(|_| remove_copied(&copy, &lock));
             attempts += 1;
             match copied {
                 Err(error) if error.kind() == ErrorKind::Removed && attempts < ATTEMPTS_MAX => {}
-                copied => return copied,
+                copied => break copied,
             }
+        };
+        if copied.is_err() && is_new {
+            // Unless something in it could not be removed.
+            drop(remove_directory(path));
         }
+        copied
     }
 }
 
@@ -129,11 +125,14 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
                 other => other.and(Err(error)),
             };
         }
+        // Something else has its name.
+        Err(error) if error.damage().is_some() => return Ok(()),
         opened => opened?,
     };
     let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length.min(CHUNK_BYTES_MAX)];
-    let read = source.read(0, &mut bytes)?;
+    // What cannot be read fails its checksum in the copy too.
+    let (read, _) = source.read_around(0, &mut bytes)?;
     bytes.truncate(read);
     copy.replace_file(&name, &bytes).map(drop)
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::names::{MANIFEST, Name, classify};
 use crate::format::record::Record;
 use crate::options::Options;
-use crate::os::disk::{Directory, create_directory, sync_directory_at};
+use crate::os::disk::{Directory, create_directory, remove_directory, sync_directory_at};
 use crate::os::lock::Lock;
 use crate::read::snapshot::Snapshot;
 use crate::view::View;
@@ -27,7 +27,7 @@ impl Options {
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Store> {
         let path = path.as_ref();
         self.check(path)?;
-        let (directory, lock) = make_directory(path, self.lock_wait)?;
+        let (directory, lock, _) = make_directory(path, self.lock_wait)?;
         let mut bytes = Record::empty().encode();
         bytes.extend_from_within(..);
         let made = directory.replace_file(MANIFEST, &bytes).and_then(|_| lock.sync_directory());
@@ -147,12 +147,26 @@ pub(super) fn open_directory(path: &Path) -> Result<Arc<Directory>> {
 }
 
 /// Makes the directory of a new store, makes its name durable, and takes the lock; an empty
-/// one may be there.
-pub(super) fn make_directory(path: &Path, lock_wait: Duration) -> Result<(Arc<Directory>, Lock)> {
-    match create_directory(path) {
-        Err(error) if error.is_already_there() => only_left_overs(path)?,
-        made => made?,
+/// one may be there. Returns whether it was made.
+pub(super) fn make_directory(
+    path: &Path,
+    lock_wait: Duration,
+) -> Result<(Arc<Directory>, Lock, bool)> {
+    let is_new = match create_directory(path) {
+        Err(error) if error.is_already_there() => {
+            only_left_overs(path)?;
+            false
+        }
+        made => made.map(|()| true)?,
+    };
+    let locked = lock_empty(path, lock_wait);
+    if locked.is_err() && is_new {
+        drop(remove_directory(path));
     }
+    locked.map(|(directory, lock)| (directory, lock, is_new))
+}
+
+fn lock_empty(path: &Path, lock_wait: Duration) -> Result<(Arc<Directory>, Lock)> {
     // Also where it was there: the process that made it may not have waited for the disk.
     sync_directory_at(parent(path))?;
     let directory = Arc::new(Directory::open(path)?);

@@ -146,11 +146,10 @@ impl<'s> Import<'s> {
         let more = match uncertain.end - uncertain.start {
             0 => String::new(),
             more => format!(
-                "; up to {} more may turn out to be: see with `gaugelog info {}`, before you go \
-                 on, whether it ends at {}",
+                "; up to {} more may be found in it later: look with `gaugelog tail {}` before you \
+                 go on",
                 count(more),
                 output::shown(self.store.path()),
-                count(uncertain.start),
             ),
         };
         format!("{}; {way_on}{more}", explained(error))
