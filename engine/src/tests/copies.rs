@@ -5,7 +5,8 @@
 use super::disk_watch::{Event, no_space, record};
 use super::*;
 use crate::error::ErrorKind;
-use crate::os::disk::Operation;
+use crate::format::names::chunk_name;
+use crate::os::disk::{Operation, watch};
 
 /// Numbers that look random and are the same in each run (SplitMix64).
 struct Random(u64);
@@ -135,6 +136,30 @@ fn a_store_is_not_copied_into_itself() {
         assert_eq!(error.path(), within);
     }
     assert!(!path.join("copy").exists());
+}
+
+#[test]
+fn a_copy_goes_on_around_what_cannot_be_read() {
+    let (guard, path) = place();
+    let store = Store::create(&path).expect("created");
+    store.append_batch(&observations(0..2_100)).expect("appended");
+    let chunk = path.join(chunk_name(0));
+    let to = guard.path().join("copy");
+    let middle = std::fs::metadata(&chunk).expect("a chunk").len() / 2;
+    watch::set_unreadable(vec![(chunk.clone(), middle..middle + 1)]);
+    assert_eq!(store.copy_to(&to).expect("copied"), 2_100);
+    watch::set_unreadable(Vec::new());
+    let found = Store::open(&to).expect("opened").verify().expect("verified");
+    assert!(!found.damage.is_empty() && found.readable < 2_100, "{found:?}");
+    assert!(found.readable >= 52, "{found:?}");
+
+    // Nor is a pipe in the place of a chunk read, or waited for.
+    std::fs::remove_file(&chunk).expect("removed");
+    assert!(std::process::Command::new("mkfifo").arg(&chunk).status().expect("run").success());
+    let to = guard.path().join("without");
+    assert_eq!(store.copy_to(&to).expect("copied"), 2_100);
+    let found = Store::open(&to).expect("opened").verify().expect("verified");
+    assert_eq!(found.readable, 52, "{found:?}");
 }
 
 /// A directory that was there before, perhaps with an owner and a mode of its own.
