@@ -45,7 +45,8 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Invalid`] if
     /// that is in the store itself, [`ErrorKind::Damaged`] if the log is missing or its end
-    /// cannot be read; other damage is copied as it is. [`ErrorKind::Removed`] if what is copied was removed each
+    /// cannot be read; other damage is copied as it is. What a device does not give back of a chunk
+    /// is [`ErrorKind::Io`]: it may be intact. [`ErrorKind::Removed`] if what is copied was removed each
     /// time. [`ErrorKind::Io`] if a file system refuses. After an error the copy is removed;
     /// what cannot be removed has no manifest, so it is not a store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
@@ -131,8 +132,7 @@ fn copy_chunk(view: &View, copy: &Directory, number: u32) -> Result<()> {
     };
     let length = usize::try_from(source.opened_with()).unwrap_or(usize::MAX);
     let mut bytes = vec![0; length.min(CHUNK_BYTES_MAX)];
-    // What cannot be read fails its checksum in the copy too.
-    let (read, _) = source.read_around(0, &mut bytes)?;
+    let read = source.read(0, &mut bytes)?;
     bytes.truncate(read);
     copy.replace_file(&name, &bytes).map(drop)
 }
