@@ -37,10 +37,11 @@ examples:
   simple_service --dump --from 8640      only what came after the first 8,640
 
 Observations are numbered from 0 in the order of arrival. --from prints those from SEQUENCE
-on that are durable, in that order; after n of them with exit status 0, the next SEQUENCE is n
-higher. An observation that cannot be read has a number too, but is not printed; the status is then 1.
-A SEQUENCE higher than there are observations is an error: it is not of this store. So is
-one of an observation that retention has removed; the error names the first one kept.
+on that are durable, in that order; after n of them with exit status 0, the next SEQUENCE is
+n higher. An observation that cannot be read has a number too, but is not printed; the
+status is then 1. A SEQUENCE higher than there are observations is an error: it is not of
+this store. So is one of an observation that retention has removed; the error names the
+first one kept.
 
 The store is DIR of --log, else of $SIMPLE_SERVICE_LOG, else service.log beside this
 program. Long options may be abbreviated. Exit status: 0, 1 if the work failed,

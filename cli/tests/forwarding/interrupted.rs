@@ -123,6 +123,17 @@ pub(crate) fn exchange(one: &Path, other: &Path) {
     renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).unwrap();
 }
 
+/// Puts the files of `copy` into the store's directory, in place of all but the cursors.
+fn restore_copy(bench: &Bench) {
+    for name in program::names_in(&bench.store).iter().filter(|it| !it.starts_with("forward-")) {
+        fs::remove_file(bench.store.join(name)).unwrap();
+    }
+    let copy = bench.dir.path().join("copy");
+    for name in program::names_in(&copy) {
+        fs::rename(copy.join(&name), bench.store.join(name)).unwrap();
+    }
+}
+
 /// Its files are put into the directory that is there.
 #[test]
 fn a_store_that_is_restored_meanwhile_is_sent_from_its_beginning() {
@@ -133,13 +144,7 @@ fn a_store_that_is_restored_meanwhile_is_sent_from_its_beginning() {
     let running = bench.start(&receiver);
     wait_until(|| receiver.samples().len() == 100);
     running.signal(Signal::STOP);
-    for name in program::names_in(&bench.store).iter().filter(|it| !it.starts_with("forward-")) {
-        fs::remove_file(bench.store.join(name)).unwrap();
-    }
-    let copy = bench.dir.path().join("copy");
-    for name in program::names_in(&copy) {
-        fs::rename(copy.join(&name), bench.store.join(name)).unwrap();
-    }
+    restore_copy(&bench);
     running.signal(Signal::CONT);
     wait_until(|| receiver.again() == 50);
     append(&bench.store, 1_000..1_080);
@@ -158,13 +163,7 @@ fn a_store_that_is_restored_and_grows_meanwhile_is_sent_from_its_beginning() {
     let running = bench.start(&receiver);
     wait_until(|| receiver.samples().len() == 100);
     running.signal(Signal::STOP);
-    for name in program::names_in(&bench.store).iter().filter(|it| !it.starts_with("forward-")) {
-        fs::remove_file(bench.store.join(name)).unwrap();
-    }
-    let copy = bench.dir.path().join("copy");
-    for name in program::names_in(&copy) {
-        fs::rename(copy.join(&name), bench.store.join(name)).unwrap();
-    }
+    restore_copy(&bench);
     fs::write(bench.cursor_path(&receiver), cursor).unwrap();
     append(&bench.store, 1_000..1_080);
     running.signal(Signal::CONT);

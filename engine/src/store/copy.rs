@@ -45,10 +45,10 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] if something is at `path`, [`ErrorKind::Invalid`] if
     /// that is in the store itself, [`ErrorKind::Damaged`] if the log is missing or its end
-    /// cannot be read; other damage is copied as it is. What a device does not give back of a chunk
-    /// is [`ErrorKind::Io`]: it may be intact. [`ErrorKind::Removed`] if what is copied was removed each
-    /// time. [`ErrorKind::Io`] if a file system refuses. After an error the copy is removed;
-    /// what cannot be removed has no manifest, so it is not a store.
+    /// cannot be read; other damage is copied as it is. [`ErrorKind::Removed`] if what is
+    /// copied was removed each time. [`ErrorKind::Io`] if a file system refuses, or the
+    /// device does not give back a part of a chunk, which may be intact. After an error the
+    /// copy is removed; what cannot be removed has no manifest, so it is not a store.
     pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<u64> {
         let path = path.as_ref();
         let parent = Directory::open(parent(path));
